@@ -1,0 +1,146 @@
+"""A clip: a video as a path in W+. Everything below inversion knows clips, nothing there knows videos."""
+
+import json
+from dataclasses import dataclass, field, replace
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from dynode.errors import UserError
+from dynode.runtime import written_whole
+from dynode.settings import nearest
+
+FORMAT = "dynode-clip-1"
+
+
+@dataclass(frozen=True)
+class Clip:
+    """Codes ws (T, L, D) float32 at strictly increasing times ts (T,) float64 in seconds.
+
+    observed (T,) bool: the frames a method may see.  quads (T, 4, 2): where each face was cut from its frame, px.
+    detected (T,) bool: the face was really found there.  meta: generator, generator_hash, source, settings, ...
+    Raises UserError for shapes that do not fit, fewer than two frames, times that do not increase, or NaN.
+    """
+
+    ws: torch.Tensor
+    ts: torch.Tensor
+    observed: torch.Tensor | None = None
+    quads: torch.Tensor | None = None
+    detected: torch.Tensor | None = None
+    meta: dict = field(default_factory=dict)
+
+    def __post_init__(self):
+        ws, ts = squeeze_singleton(torch.as_tensor(self.ws)), torch.as_tensor(self.ts, dtype=torch.float64)
+        if ws.dim() != 3 or ts.shape != ws.shape[:1]:
+            raise UserError(
+                f"A clip wants codes (T, L, D) and times (T,), got {tuple(ws.shape)} and {tuple(ts.shape)}: "
+                "one code of L style rows and D numbers for each time."
+            )
+        if len(ws) < 2:
+            raise UserError(f"A clip wants at least 2 frames, got {len(ws)}: dynamics need a motion to learn.")
+        if not (ts.diff() > 0).all():
+            raise UserError("The clip's times must strictly increase, in seconds: sort the frames and drop repeats.")
+        bad = (~torch.isfinite(ws)).flatten(1).any(1).nonzero().flatten().tolist()
+        if bad:
+            raise UserError(f"The codes of frames {bad[:5]} hold NaN or infinite numbers: invert these frames again.")
+        observed = torch.ones(len(ws), dtype=torch.bool) if self.observed is None else self.observed.bool()
+        object.__setattr__(self, "ws", ws.float())
+        object.__setattr__(self, "ts", ts)
+        object.__setattr__(self, "observed", observed)
+
+    def __len__(self):
+        return len(self.ws)
+
+    @property
+    def name(self) -> str:
+        return self.meta.get("name", "clip")
+
+    def where(self, keep: torch.Tensor) -> "Clip":
+        """The frames where `keep` (T,) is true."""
+        optional = {k: None if getattr(self, k) is None else getattr(self, k)[keep] for k in ("quads", "detected")}
+        return replace(self, ws=self.ws[keep], ts=self.ts[keep], observed=self.observed[keep], **optional)
+
+    def observations(self) -> "Clip":
+        """Only the observed frames: all that a method is allowed to see."""
+        return self.where(self.observed)
+
+    def sampled(self, sampling: str = "regular", stride: int = 2, seed: int = 0) -> "Clip":
+        """Mark the observed frames.
+
+        "regular": every `stride`-th frame and the last.  "irregular": as many frames, drawn at random with both ends.
+        """
+        regular = torch.zeros(len(self), dtype=torch.bool)
+        regular[::stride] = True
+        regular[-1] = True
+        if sampling == "regular":
+            return replace(self, observed=regular)
+        if sampling != "irregular":
+            raise UserError(f"There is no sampling {sampling!r}{nearest(sampling, ['regular', 'irregular'])}.")
+        inner = torch.randperm(len(self) - 2, generator=torch.Generator().manual_seed(seed)) + 1
+        irregular = torch.zeros_like(regular)
+        irregular[inner[: int(regular.sum()) - 2]] = True
+        irregular[[0, -1]] = True
+        return replace(self, observed=irregular)
+
+    def save(self, path: Path | str) -> Path:
+        """Write as safetensors, atomically."""
+        optional = {k: getattr(self, k) for k in ("quads", "detected") if getattr(self, k) is not None}
+        tensors = {"ws": self.ws, "ts": self.ts, "observed": self.observed, **optional}
+        with written_whole(Path(path)) as scratch:
+            metadata = {"format": FORMAT, "meta": json.dumps(self.meta, sort_keys=True)}
+            save_file({k: v.clone(memory_format=torch.contiguous_format) for k, v in tensors.items()}, scratch, metadata)
+        return Path(path)
+
+    @classmethod
+    def load(cls, path: Path | str) -> "Clip":
+        """Read a clip file.  Raises UserError when it is missing or something else."""
+        tensors, metadata = read_safetensors(Path(path), FORMAT, "a clip (as `dynode invert` writes it)")
+        return cls(**tensors, meta=json.loads(metadata["meta"]))
+
+
+def squeeze_singleton(ws: torch.Tensor) -> torch.Tensor:
+    """(T, 1, L, D), as the authors store codes, -> (T, L, D)."""
+    return ws.squeeze(1) if ws.dim() == 4 and ws.shape[1] == 1 else ws
+
+
+def read_safetensors(path: Path, wanted: str, what: str) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
+    """Tensors and metadata of one of our own files, or a UserError."""
+    if not path.is_file():
+        raise UserError(f"There is no file {path}: {what} was wanted.")
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}
+    except (SafetensorError, OSError):
+        raise UserError(f"{path} is not a safetensors file: {what} was wanted.") from None
+    if metadata.get("format") != wanted:
+        raise UserError(f"{path} has format {metadata.get('format', 'unknown')!r}: {what} was wanted.")
+    return tensors, metadata
+
+
+def shipped_names() -> list[str]:
+    """Names of the clips that come with the package."""
+    folder = resources.files("dynode") / "codes"
+    return sorted(f.name.removesuffix(".safetensors") for f in folder.iterdir() if f.name.endswith(".safetensors"))
+
+
+def load(name_or_path: Path | str) -> Clip:
+    """A shipped clip by name (such as "single_face.warm"), or any clip file by path."""
+    if str(name_or_path) in shipped_names():
+        return Clip.load(Path(str(resources.files("dynode") / "codes" / f"{name_or_path}.safetensors")))
+    if Path(name_or_path).exists():
+        return Clip.load(name_or_path)
+    legal = shipped_names()
+    raise UserError(
+        f"There is no clip {str(name_or_path)!r}{nearest(str(name_or_path), legal)}: give a clip file or one of "
+        f"{', '.join(legal) or 'no shipped clips'}."
+    )
+
+
+def frame_rate(ts: torch.Tensor) -> float:
+    """Median frames per second of times (T,)."""
+    return float(1 / np.median(np.diff(ts.numpy())))

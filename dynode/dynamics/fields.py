@@ -1,0 +1,92 @@
+"""Vector fields f(t, u): the paper's MLP with its repeated block, and its options."""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from dynode.settings import choose
+
+ACTIVATIONS = {
+    "leaky_relu": lambda: nn.LeakyReLU(0.2),
+    "silu": nn.SiLU,
+    "softplus": nn.Softplus,
+    "tanh": nn.Tanh,
+}
+TIME_FEATURES = {"none": 0, "raw": 1, "fourier": None}
+LAYOUTS = ("shared", "shared+row-embedding", "joint")
+
+
+@dataclass(frozen=True)
+class FieldSettings:
+    """depth: how often the paper's block (activation, linear) is repeated after the first linear layer."""
+
+    depth: int = 3
+    hidden: int = 512
+    activation: str = "leaky_relu"
+    time_features: str = "raw"  # "none" makes the field autonomous
+    frequencies: int = 4  # of "fourier": sin and cos of pi k t, k = 1..frequencies, beside t itself
+    layout: str = "shared"  # one MLP for every row | with a learned row embedding | all rows at once
+    row_embedding: int = 16
+    zero_init: bool = False  # start from a field that is zero: the path begins as a constant
+
+
+class MLPField(nn.Module):
+    """du/dt = MLP(u, time features), for states u (..., R, K): R rows of K numbers (paper Eq. 4, Sec. B.3)."""
+
+    def __init__(self, state_shape: tuple[int, int], settings: FieldSettings):
+        super().__init__()
+        choose("layout", settings.layout, dict.fromkeys(LAYOUTS))
+        choose("kind of time features", settings.time_features, TIME_FEATURES)
+        self.settings = settings
+        rows, width = state_shape
+        out = rows * width if settings.layout == "joint" else width
+        extra = time_width(settings)
+        if settings.layout == "shared+row-embedding":
+            self.rows = nn.Parameter(0.1 * torch.randn(rows, settings.row_embedding))
+            extra += settings.row_embedding
+        self.net = build_mlp(out + extra, out, settings)
+
+    def forward(self, t, u):
+        flat = u.flatten(-2) if self.settings.layout == "joint" else u
+        parts = [flat, *self.time_parts(t, flat)]
+        if self.settings.layout == "shared+row-embedding":
+            parts.append(self.rows.expand(*flat.shape[:-1], -1))
+        return self.net(torch.cat(parts, dim=-1)).reshape(u.shape)
+
+    def time_parts(self, t, flat) -> list[torch.Tensor]:
+        """Time features broadcast to the state; t is a scalar, or one time for each leading entry of the state."""
+        features = time_features(torch.as_tensor(t, dtype=flat.dtype, device=flat.device), self.settings)
+        if not features.shape[-1]:
+            return []
+        while features.dim() < flat.dim():
+            features = features.unsqueeze(-2)
+        return [features.expand(*flat.shape[:-1], -1)]
+
+
+def time_width(settings: FieldSettings) -> int:
+    return 1 + 2 * settings.frequencies if settings.time_features == "fourier" else TIME_FEATURES[settings.time_features]
+
+
+def time_features(t: torch.Tensor, settings: FieldSettings) -> torch.Tensor:
+    """t (...) -> features (..., F)."""
+    if settings.time_features == "none":
+        return t[..., None][..., :0]
+    if settings.time_features == "raw":
+        return t[..., None]
+    angles = math.pi * t[..., None] * torch.arange(1, settings.frequencies + 1).to(t)
+    return torch.cat([t[..., None], angles.sin(), angles.cos()], dim=-1)
+
+
+def build_mlp(width_in: int, width_out: int, settings: FieldSettings) -> nn.Sequential:
+    """A first linear layer, then `depth` times (activation, linear); the last linear one makes the output."""
+    layers: list[nn.Module] = [nn.Linear(width_in, settings.hidden)]
+    for block in range(settings.depth):
+        last = block == settings.depth - 1
+        layers.append(choose("activation", settings.activation, ACTIVATIONS)())
+        layers.append(nn.Linear(settings.hidden, width_out if last else settings.hidden))
+    if settings.zero_init:
+        nn.init.zeros_(layers[-1].weight)
+        nn.init.zeros_(layers[-1].bias)
+    return nn.Sequential(*layers)

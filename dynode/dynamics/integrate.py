@@ -1,0 +1,86 @@
+"""The one door to the ODE solvers: `rollout` over torchdiffeq, with evaluations counted and plain errors."""
+
+from dataclasses import dataclass
+
+import torch
+import torchdiffeq
+from torch import nn
+
+from dynode.errors import UserError
+from dynode.settings import choose
+
+ADAPTIVE = ("dopri5", "dopri8", "bosh3", "fehlberg2", "adaptive_heun", "tsit5")
+FIXED_STEP = ("euler", "midpoint", "heun2", "heun3", "rk4")
+SOLVERS = {name: name in ADAPTIVE for name in (*ADAPTIVE, *FIXED_STEP)}
+
+
+class SolverError(UserError):
+    """The solver gave up; the message says what to change."""
+
+
+@dataclass(frozen=True)
+class SolverSettings:
+    """rtol, atol: tolerances of the adaptive solvers.  step: step of the fixed-step ones, in the field's time."""
+
+    solver: str = "dopri5"
+    rtol: float = 1e-4
+    atol: float = 1e-5
+    step: float = 0.05
+    adjoint: bool = False
+
+
+class Counted(nn.Module):
+    """Counts the evaluations of a field (NFE) and notices when it stops being finite."""
+
+    def __init__(self, field):
+        super().__init__()
+        self.field = field
+        self.nfe = 0
+
+    def forward(self, t, u):
+        self.nfe += 1
+        return self.field(t, u)
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """states (T, ...) at the asked times, and the number of field evaluations the solve took."""
+
+    states: torch.Tensor
+    nfe: int
+
+
+def rollout(field, u0: torch.Tensor, ts: torch.Tensor, settings: SolverSettings | None = None) -> Rollout:
+    """Solve du/dt = f(t, u), u(ts[0]) = u0  (paper Eq. 5).
+
+    field(t, u) -> du/dt.  u0: (...) initial state.  ts: (T,) strictly monotone, T >= 2, in the field's time.
+    Returns states (T, ...) with states[0] == u0.  Raises UserError naming the legal solvers, and SolverError
+    when the step size vanishes or the state stops being finite.
+    """
+    settings = settings or SolverSettings()
+    adaptive = choose("solver", settings.solver, SOLVERS)
+    options = None if adaptive else {"step_size": settings.step}
+    counted = Counted(field)
+    solve = torchdiffeq.odeint_adjoint if settings.adjoint else torchdiffeq.odeint
+    try:
+        states = solve(
+            counted, u0, ts.to(u0), rtol=settings.rtol, atol=settings.atol, method=settings.solver, options=options
+        )
+    except AssertionError as error:
+        raise SolverError(explain(error, settings)) from None
+    if not torch.isfinite(states[-1].detach()).all():
+        raise SolverError(f"The solution left the range of {u0.dtype}: lower the learning rate or standardise the codes.")
+    return Rollout(states, counted.nfe)
+
+
+def explain(error: AssertionError, settings: SolverSettings) -> str:
+    """A sentence for torchdiffeq's assertion."""
+    text = str(error)
+    if "underflow in dt" in text:
+        return (
+            f"{settings.solver} had to make its step vanishingly small: the field has become too steep or is not finite. "
+            "Lower the learning rate, use a smooth activation, or take a fixed-step solver such as rk4."
+        )
+    if "monotone" in text or "strictly" in text:
+        return "The times to solve at must strictly increase or strictly decrease: sort them and drop repeats."
+    return f"{settings.solver} failed ({text or 'a non-finite state'}): lower the learning rate or the tolerances."

@@ -1,0 +1,110 @@
+"""State spaces: how codes (T, L, D) become the state u of the ODE and back.
+
+A space is fitted to the observed codes, holds only tensors, and is stored with the fit.
+"""
+
+import torch
+
+from dynode.settings import choose
+
+
+class WPlus:
+    """The paper's own state: the codes as they are, (L, D)."""
+
+    def __init__(self, shape: torch.Tensor):
+        self.shape = shape
+
+    @classmethod
+    def fit(cls, ws: torch.Tensor) -> "WPlus":
+        return cls(torch.tensor(ws.shape[1:]))
+
+    def tensors(self) -> dict[str, torch.Tensor]:
+        return {"shape": self.shape}
+
+    @property
+    def state_shape(self) -> tuple[int, int]:
+        return tuple(self.shape.tolist())
+
+    def encode(self, ws):
+        return ws
+
+    def decode(self, u):
+        return u
+
+    def decode_velocity(self, du):
+        return du
+
+
+class Standardised:
+    """u = (z - mu) / sigma: mu (L, D) the mean observed code, sigma one number, the RMS of what is left."""
+
+    def __init__(self, mu: torch.Tensor, sigma: torch.Tensor):
+        self.mu, self.sigma = mu, sigma
+
+    @classmethod
+    def fit(cls, ws: torch.Tensor) -> "Standardised":
+        mu = ws.mean(0)
+        return cls(mu, rms(ws - mu))
+
+    def tensors(self) -> dict[str, torch.Tensor]:
+        return {"mu": self.mu, "sigma": self.sigma}
+
+    @property
+    def state_shape(self) -> tuple[int, int]:
+        return tuple(self.mu.shape)
+
+    def encode(self, ws):
+        return (ws - self.mu) / self.sigma
+
+    def decode(self, u):
+        return self.mu + self.sigma * u
+
+    def decode_velocity(self, du):
+        return self.sigma * du
+
+
+class Subspace:
+    """Coordinates (1, r) in the affine subspace that the observed codes span: no loss on them, a hundred times smaller.
+
+    mu (L, D) is the mean observed code, basis (r, L*D) orthonormal (r <= observed - 1), sigma the RMS coordinate.
+    """
+
+    def __init__(self, mu: torch.Tensor, basis: torch.Tensor, sigma: torch.Tensor):
+        self.mu, self.basis, self.sigma = mu, basis, sigma
+
+    @classmethod
+    def fit(cls, ws: torch.Tensor) -> "Subspace":
+        mu = ws.double().mean(0)
+        centred = (ws - mu).flatten(1)
+        _, values, directions = torch.linalg.svd(centred, full_matrices=False)
+        basis = directions[values > 1e-6 * values[0]] if values[0] > 0 else directions[:1]
+        return cls(mu.float(), basis.float(), rms(centred @ basis.T).float())
+
+    def tensors(self) -> dict[str, torch.Tensor]:
+        return {"mu": self.mu, "basis": self.basis, "sigma": self.sigma}
+
+    @property
+    def state_shape(self) -> tuple[int, int]:
+        return 1, len(self.basis)
+
+    def encode(self, ws):
+        return ((ws - self.mu).flatten(1) @ self.basis.T / self.sigma)[:, None]
+
+    def decode(self, u):
+        return self.mu + self.decode_velocity(u)
+
+    def decode_velocity(self, du):
+        return (du.squeeze(-2) * self.sigma @ self.basis).unflatten(-1, self.mu.shape)
+
+
+SPACES = {"wplus": WPlus, "standardised": Standardised, "subspace": Subspace}
+
+
+def rms(x: torch.Tensor) -> torch.Tensor:
+    """Root mean square, at least 1e-8 (a clip that stands still keeps a finite scale)."""
+    return x.square().mean().sqrt().clamp(min=1e-8)
+
+
+def fit_space(name: str, ws: torch.Tensor):
+    """The space of that name, fitted to the observed codes ws (n, L, D)."""
+    return choose("state space", name, SPACES).fit(ws)

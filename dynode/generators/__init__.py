@@ -1,0 +1,87 @@
+"""Generators: the `Generator` protocol and the registry `load` draws from."""
+
+from dataclasses import dataclass
+from typing import Callable, Protocol
+
+import torch
+
+from dynode import assets
+from dynode.errors import UserError
+from dynode.settings import choose
+
+
+class Generator(Protocol):
+    """A pretrained GAN.  Codes ws are (B, num_ws, w_dim), images (B, 3, R, R) in [-1, 1]."""
+
+    name: str
+    z_dim: int
+    w_dim: int
+    num_ws: int
+    resolution: int
+    img_channels: int
+    hash: str
+    w_avg: torch.Tensor
+    w_std: torch.Tensor
+
+    def mapping(self, z: torch.Tensor, truncation_psi: float = 1.0) -> torch.Tensor: ...
+
+    def synthesis(self, ws: torch.Tensor, resolution: int | None = None) -> torch.Tensor: ...
+
+
+@dataclass(frozen=True)
+class Source:
+    """Assets that make a generator, the one whose hash identifies it, and the function that builds it."""
+
+    assets: tuple[str, ...]
+    identity: str
+    build: Callable
+
+
+def build_mobile_stylegan(*files):
+    from dynode.generators.openvino_ir import load_mobile_stylegan
+
+    return load_mobile_stylegan(*files)
+
+
+SOURCES = {
+    "mobilestylegan-ffhq": Source(
+        tuple(f"mobilestylegan-{network}-{kind}" for network in ("mapping", "synthesis") for kind in ("xml", "bin")),
+        identity="mobilestylegan-synthesis-bin",
+        build=build_mobile_stylegan,
+    ),
+}
+
+
+def hash_of(name: str) -> str:
+    """Twelve hex digits that identify a generator's weights; codes, fits and records carry them."""
+    return assets.find(choose("generator", name, SOURCES).identity).sha256[:12]
+
+
+def load(name: str = "mobilestylegan-ffhq", device="cpu") -> Generator:
+    """The frozen generator of that name on `device`; its weights are fetched on first use."""
+    source = choose("generator", name, SOURCES)
+    generator = source.build(*(assets.fetch(asset) for asset in source.assets)).to(device)
+    generator.hash = hash_of(name)
+    return generator
+
+
+def require_same(generator_name: str, generator_hash: str, what: str) -> None:
+    """Refuse codes that belong to other weights: they would render as a different, wrong face."""
+    wanted = hash_of(generator_name)
+    if generator_hash != wanted:
+        raise UserError(
+            f"{what} belongs to weights {generator_hash or 'unknown'} of {generator_name}, the ones installed are "
+            f"{wanted}: invert the video again, or bring back the weights it was made with."
+        )
+
+
+@torch.no_grad()
+def render(generator: Generator, ws: torch.Tensor, resolution: int = 256, chunk: int = 4, progress=None):
+    """Images (T, 3, R, R), clamped to [-1, 1], of codes ws (T, L, D), `chunk` frames at a time, on the CPU."""
+    images = []
+    for part in ws.split(chunk):
+        part = part.to(generator.w_avg)
+        images.append(generator.synthesis(part, resolution).clamp(-1, 1).cpu())
+        if progress is not None:
+            progress.update(len(part))
+    return torch.cat(images)

@@ -1,0 +1,158 @@
+"""MobileStyleGAN (Belousov 2021): an FFHQ generator distilled from StyleGAN2, 1024 x 1024, sharing its W space.
+
+Every convolution is depthwise separable and modulated on its input; demodulation is folded into the published
+weights. Images are made once, at the end, as wavelet coefficients that an inverse Haar transform turns into pixels.
+"""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+LEAK = 0.2
+
+
+class MappingNetwork(nn.Module):
+    """z (B, 512) -> w (B, 512): pixel norm, then eight linear layers with leaky ReLU and gain sqrt(2)."""
+
+    def __init__(self, dim: int = 512, depth: int = 8):
+        super().__init__()
+        self.layers = nn.ModuleList(nn.Linear(dim, dim) for _ in range(depth))
+
+    def forward(self, z):
+        x = z * torch.rsqrt(z.square().mean(dim=1, keepdim=True) + 1e-8)
+        for layer in self.layers:
+            x = F.leaky_relu(layer(x), LEAK) * math.sqrt(2)
+        return x
+
+
+class Modulation(nn.Linear):
+    """The affine map from one style row to one factor per channel; `scale` is the equalised learning rate."""
+
+    def __init__(self, channels: int, scale: float = 1.0, w_dim: int = 512):
+        super().__init__(w_dim, channels)
+        self.scale = scale
+
+    def forward(self, w):
+        return super().forward(w)[:, :, None, None] * self.scale
+
+
+class StyledConv(nn.Module):
+    """Modulate, convolve (3x3 depthwise then pointwise; plain 3x3 at 4 pixels), add fixed noise, leaky ReLU."""
+
+    def __init__(self, in_channels: int, out_channels: int, resolution: int, separable: bool = True):
+        super().__init__()
+        self.modulation = Modulation(in_channels, scale=1 / math.sqrt(in_channels * 9))
+        self.depthwise = (
+            nn.Conv2d(in_channels, in_channels, 3, padding=1, groups=in_channels, bias=False) if separable else None
+        )
+        kernel = 1 if separable else 3
+        self.conv = nn.Conv2d(in_channels, out_channels, kernel, padding=kernel // 2)
+        self.register_buffer("noise", torch.zeros(1, 1, resolution, resolution))
+
+    def forward(self, x, w):
+        x = x * self.modulation(w)
+        if self.depthwise is not None:
+            x = self.depthwise(x)
+        return F.leaky_relu(self.conv(x) + self.noise, LEAK)
+
+
+def inverse_haar(x):
+    """One inverse Haar step: (B, 4C, H, W) coefficients -> (B, C, 2H, 2W).
+
+    Channels come as C low-pass maps, then for each of the C outputs its three detail maps.
+    """
+    channels = x.shape[1] // 4
+    low = x[:, :channels]
+    a, b, c = x[:, channels:].unflatten(1, (channels, 3)).unbind(2)
+    corners = torch.stack([low + a + b + c, low + a - b - c, low - a + b - c, low - a - b + c], dim=2)
+    return F.pixel_shuffle(corners.flatten(1, 2) * 0.5, 2)
+
+
+class Block(nn.Module):
+    """Double the resolution: modulated wavelet up-sampling, then two styled convolutions (three style rows)."""
+
+    def __init__(self, in_channels: int, out_channels: int, resolution: int):
+        super().__init__()
+        self.up = Modulation(in_channels)
+        self.conv1 = StyledConv(in_channels // 4, out_channels, resolution)
+        self.conv2 = StyledConv(out_channels, out_channels, resolution)
+
+    def forward(self, x, ws):
+        x = inverse_haar(x * self.up(ws[:, 0]))
+        return self.conv2(self.conv1(x, ws[:, 1]), ws[:, 2])
+
+
+class ToImage(nn.Module):
+    """Features -> wavelet coefficients of the RGB image (one style row)."""
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.modulation = Modulation(channels, scale=1 / math.sqrt(channels))
+        self.conv = nn.Conv2d(channels, 12, 1)
+
+    def forward(self, x, w):
+        return self.conv(x * self.modulation(w))
+
+    def low_pass(self, x, w):
+        """Only the low-pass coefficients: twice the area-reduced image, at a quarter of the pixels."""
+        return F.conv2d(x * self.modulation(w), self.conv.weight[:3], self.conv.bias[:3])
+
+
+class MobileStyleGAN(nn.Module):
+    """The `Generator` protocol over MobileStyleGAN.
+
+    A W+ code has 23 rows, coarse to fine: row 0 is the 4-pixel convolution, rows 1+3k, 2+3k, 3+3k are the three
+    modulations of the block at 8 * 2**k pixels (k = 0..6), row 22 makes the image.
+    """
+
+    name = "mobilestylegan-ffhq"
+    channels = (512, 512, 512, 512, 256, 128, 64)
+    z_dim = w_dim = 512
+    num_ws = 23
+    resolution = 1024
+    img_channels = 3
+
+    def __init__(self):
+        super().__init__()
+        self.mapping_network = MappingNetwork(self.z_dim)
+        self.const = nn.Parameter(torch.zeros(1, 512, 4, 4))
+        self.conv1 = StyledConv(512, 512, 4, separable=False)
+        widths = (512, *self.channels)
+        self.blocks = nn.ModuleList(Block(widths[k], widths[k + 1], 8 * 2**k) for k in range(7))
+        self.to_img = ToImage(self.channels[-1])
+        self.register_buffer("w_avg", torch.zeros(self.w_dim))
+        self.register_buffer("w_std", torch.zeros(()))
+
+    def mapping(self, z, truncation_psi: float = 1.0):
+        """z (B, 512) -> ws (B, 23, 512), all rows equal; `truncation_psi` pulls them towards `w_avg`."""
+        w = self.w_avg.lerp(self.mapping_network(z), truncation_psi)
+        return w[:, None].expand(-1, self.num_ws, -1)
+
+    def synthesis(self, ws, resolution: int | None = None):
+        """Codes -> images (B, 3, R, R) in about [-1, 1] (not clamped), differentiable in `ws`.
+
+        ws: (B, 23, 512), or (B, 512) for one style.  resolution: R, a power of two up to 1024 (default); smaller
+        images are exactly the area-reduced full image, without the cost of making it.
+        """
+        if ws.dim() == 2:
+            ws = ws[:, None].expand(-1, self.num_ws, -1)
+        x = self.conv1(self.const.expand(len(ws), -1, -1, -1), ws[:, 0])
+        for k, block in enumerate(self.blocks):
+            x = block(x, ws[:, 1 + 3 * k : 4 + 3 * k])
+        if resolution in (None, self.resolution):
+            return inverse_haar(self.to_img(x, ws[:, 22]))
+        pooled = F.avg_pool2d(x, self.resolution // 2 // resolution)  # the 1x1 layer commutes with pooling
+        return self.to_img.low_pass(pooled, ws[:, 22]) * 0.5
+
+    def forward(self, z, truncation_psi: float = 1.0):
+        return self.synthesis(self.mapping(z, truncation_psi))
+
+    @torch.no_grad()
+    def measure_w(self, samples: int = 10_000, seed: int = 123):
+        """Set `w_avg` and the scalar `w_std` from `samples` mapped codes (Karras et al., projector)."""
+        z = torch.randn(samples, self.z_dim, generator=torch.Generator().manual_seed(seed))
+        w = self.mapping_network(z.to(self.w_avg.device))
+        self.w_avg.copy_(w.mean(0))
+        self.w_std.copy_((w - self.w_avg).square().sum(1).mean().sqrt())

@@ -1,0 +1,1 @@
+"""From images to codes: projection by optimisation, frame by frame."""

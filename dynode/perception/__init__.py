@@ -1,0 +1,1 @@
+"""Pretrained networks that look at images. Each part owns its input size and range and names its source."""

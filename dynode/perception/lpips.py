@@ -1,0 +1,73 @@
+"""LPIPS (Zhang et al. 2018): the `lpips` package's heads and network over the real ImageNet backbones."""
+
+import contextlib
+import io
+import warnings
+
+import torch
+from torch import nn
+
+from dynode import assets
+from dynode.settings import choose
+
+BACKBONES = {"alex": ("lpips-alexnet", "AlexNet_0"), "vgg": ("lpips-vgg16", "VGG16_0")}
+
+
+class LPIPS(nn.Module):
+    """Perceptual distance of image pairs, LPIPS v0.1.
+
+    net: "alex" (evaluation) or "vgg" (projection).
+    forward(a, b): images (B, 3, H, W) in [-1, 1] -> (B,) distances, 0 for equal images, differentiable.
+    Raises ValueError for other shapes or when values leave [-2, 2]: those images were not in [-1, 1].
+    """
+
+    def __init__(self, net: str = "alex"):
+        super().__init__()
+        asset, key = choose("LPIPS net", net, BACKBONES)
+        self.net = net
+        self.model = build(net).eval().requires_grad_(False)
+        load_backbone(self.model, assets.load_arrays(assets.fetch(asset))[key])
+
+    def forward(self, a, b):
+        return self.distance_to(self.features(b), a)
+
+    def features(self, images) -> list[torch.Tensor]:
+        """Unit-normalised features of the five layers; compute them once for a fixed target."""
+        check_range(images)
+        return [unit_normalise(f) for f in self.model.net(self.model.scaling_layer(images))]
+
+    def distance_to(self, target: list[torch.Tensor], images) -> torch.Tensor:
+        """Distance (B,) of images to a target given by its `features`."""
+        layers = zip(self.features(images), target, self.model.lins, strict=True)
+        return sum(head.model((a - b).square()).mean((1, 2, 3)) for a, b, head in layers)
+
+
+def build(net: str):
+    """The `lpips` network with a random backbone, without its chatter."""
+    import lpips
+
+    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+        warnings.simplefilter("ignore")
+        return lpips.LPIPS(net=net, pnet_rand=True, verbose=False)
+
+
+def load_backbone(model, arrays: dict) -> None:
+    """Copy convolution kernels (HWIO, in network order) into the backbone."""
+    convs = [module for module in model.net.modules() if isinstance(module, nn.Conv2d)]
+    for k, conv in enumerate(convs):
+        entry = arrays[f"Conv_{k}"]
+        conv.weight.data.copy_(torch.from_numpy(entry["kernel"].copy()).permute(3, 2, 0, 1))
+        conv.bias.data.copy_(torch.from_numpy(entry["bias"].copy()))
+
+
+def unit_normalise(features, eps: float = 1e-10):
+    # eps inside the root: the package adds it outside, where the gradient of a dead feature is NaN
+    return features * torch.rsqrt(features.square().sum(1, keepdim=True) + eps)
+
+
+def check_range(images) -> None:
+    if images.dim() != 4 or images.shape[1] != 3:
+        raise ValueError(f"LPIPS wants images (B, 3, H, W), got {tuple(images.shape)}")
+    if images.detach().abs().amax() > 2:
+        low, high = images.detach().aminmax()
+        raise ValueError(f"LPIPS wants images in [-1, 1], got values in [{low:.3g}, {high:.3g}]")

@@ -1,0 +1,93 @@
+"""Where and with what a number was computed: device, seeds, versions, commit."""
+
+import contextlib
+import os
+import platform
+import random
+import subprocess
+import tempfile
+import time
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from dynode.errors import UserError
+
+ROOT = Path(__file__).resolve().parents[1]
+RECORDED_VERSIONS = ("torch", "torchdiffeq", "lpips", "numpy", "scikit-image", "facenet-pytorch")
+
+
+def device(name: str = "auto") -> torch.device:
+    """"auto" is the first CUDA device where there is one, else the CPU; any other name is taken as it is."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        chosen = torch.device(name)
+    except RuntimeError:
+        raise UserError(f"There is no device {name!r}: name cpu, cuda, cuda:1 or auto.") from None
+    if chosen.type == "cuda" and not torch.cuda.is_available():
+        raise UserError(f"The device {name} was asked for, but torch finds no CUDA device here: use cpu or auto.")
+    return chosen
+
+
+def seed_everything(seed: int) -> None:
+    """Seed the three global generators (for libraries that read them; our own code passes generators)."""
+    random.seed(seed)
+    np.random.seed(seed % 2**32)
+    torch.manual_seed(seed)
+
+
+def commit() -> str:
+    """The commit of this checkout, "-dirty" when tracked files differ, "unknown" outside one."""
+    command = ["git", "-C", str(ROOT), "describe", "--always", "--dirty", "--abbrev=12"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+
+
+def installed(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "missing"
+
+
+def device_name(chosen: torch.device) -> str:
+    if chosen.type == "cuda":
+        return torch.cuda.get_device_name(chosen)
+    return f"cpu ({platform.machine()}, {torch.get_num_threads()} threads)"
+
+
+def provenance(chosen: torch.device, **extra) -> dict:
+    """What every record carries: commit, versions, device, date, and what the caller adds (seed, seconds, ...)."""
+    return {
+        "commit": commit(),
+        "date": time.strftime("%Y-%m-%d", time.gmtime()),
+        "device": device_name(chosen),
+        "python": platform.python_version(),
+        "versions": {name: installed(name) for name in RECORDED_VERSIONS},
+        **extra,
+    }
+
+
+@contextlib.contextmanager
+def written_whole(path: Path, suffix: str = ""):
+    """Yield a temporary path beside `path`; on success it replaces `path`, on failure nothing is left."""
+    path = Path(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, scratch = tempfile.mkstemp(prefix=f".{path.name}.", suffix=suffix or path.suffix, dir=path.parent)
+    except OSError as error:
+        raise UserError(f"{path} cannot be written: {error.strerror}.") from None
+    os.close(handle)
+    try:
+        yield Path(scratch)
+        os.chmod(scratch, 0o644)
+        os.replace(scratch, path)
+    except OSError as error:
+        raise UserError(f"{path} could not be written: {error.strerror or error}.") from None
+    finally:
+        Path(scratch).unlink(missing_ok=True)
