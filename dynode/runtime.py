@@ -1,6 +1,7 @@
 """Where and with what a number was computed: device, seeds, versions, commit."""
 
 import contextlib
+import ctypes
 import os
 import platform
 import random
@@ -16,6 +17,7 @@ import torch
 from dynode.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[1]
+M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # parameters of glibc's mallopt
 RECORDED_VERSIONS = ("torch", "torchdiffeq", "lpips", "numpy", "scikit-image", "facenet-pytorch")
 
 
@@ -30,6 +32,18 @@ def device(name: str = "auto") -> torch.device:
     if chosen.type == "cuda" and not torch.cuda.is_available():
         raise UserError(f"The device {name} was asked for, but torch finds no CUDA device here: use cpu or auto.")
     return chosen
+
+
+def keep_freed_memory() -> None:
+    """Let glibc reuse large freed blocks instead of returning them to the kernel (a no-op elsewhere).
+
+    Convolutional networks allocate the same tens of MB again and again; without this, page faults take about half
+    of the time of the face generator on a CPU.
+    """
+    with contextlib.suppress(OSError, AttributeError):
+        libc = ctypes.CDLL("libc.so.6")
+        libc.mallopt(M_MMAP_MAX, 0)
+        libc.mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
 
 
 def seed_everything(seed: int) -> None:

@@ -5,7 +5,7 @@ from typing import Callable, Protocol
 
 import torch
 
-from dynode import assets
+from dynode import assets, runtime
 from dynode.errors import UserError
 from dynode.settings import choose
 
@@ -60,7 +60,9 @@ def hash_of(name: str) -> str:
 def load(name: str = "mobilestylegan-ffhq", device="cpu") -> Generator:
     """The frozen generator of that name on `device`; its weights are fetched on first use."""
     source = choose("generator", name, SOURCES)
-    generator = source.build(*(assets.fetch(asset) for asset in source.assets)).to(device)
+    runtime.keep_freed_memory()
+    generator = source.build(*(assets.fetch(asset) for asset in source.assets))
+    generator = generator.to(device, memory_format=torch.channels_last)
     generator.hash = hash_of(name)
     return generator
 

@@ -17,7 +17,7 @@ from dynode.perception.lpips import LPIPS
 from dynode.settings import choose, to_json
 
 FORMAT = "dynode-partial-inversion-1"
-CPU_SECONDS_PER_STEP = 1.8  # two cores; an order of magnitude for the estimate printed before the work starts
+CPU_SECONDS_PER_STEP = 1.2  # two cores; an order of magnitude for the estimate printed before the work starts
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,7 +74,6 @@ def invert(
     frames: int | None = None,
     generator: str = "mobilestylegan-ffhq",
     device="cpu",
-    compiled: bool = False,
 ) -> clips.Clip:
     """Project the first `frames` frames (default all) of a video; write and return the clip.
 
@@ -91,7 +90,7 @@ def invert(
     job = Job(source, len(track.ts), generator, generators.hash_of(generator), to_json(settings))
     partial = Partial(output, job)
     started = time.time()
-    projector = Projector(generators.load(generator, device), LPIPS("vgg").to(device), settings, compiled)
+    projector = Projector(generators.load(generator, device), LPIPS("vgg").to(device), settings)
     project_all(projector, track.crops, partial, settings)
     meta = {
         "name": output.stem,

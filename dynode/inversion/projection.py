@@ -17,7 +17,7 @@ class ProjectionSettings:
 
     start: str = "previous"  # "previous": frame k starts from frame k-1's code; "w_avg": each frame by itself
     first_steps: int = 200  # steps of a frame that starts from w_avg
-    steps: int = 50  # steps of a frame that starts from the previous code
+    steps: int = 40  # steps of a frame that starts from the previous code
     first_lr: float = 0.05
     lr: float = 0.01
     lambda_mse: float = 1.0
@@ -41,19 +41,15 @@ class Projection:
 
 
 class Projector:
-    """Holds the generator and the perceptual net; `compiled` fuses both once (about a minute, then 1.8x faster)."""
+    """Holds the generator, the perceptual net and the settings of one inversion."""
 
-    def __init__(self, generator, perceptual, settings: ProjectionSettings, compiled: bool = False):
-        self.generator, self.settings = generator, settings
-        self.features, self.distance = perceptual.features, perceptual.distance_to
-        self.synthesis = lambda ws: generator.synthesis(ws, settings.resolution)
-        if compiled:
-            self.synthesis, self.distance = torch.compile(self.synthesis), torch.compile(self.distance)
+    def __init__(self, generator, perceptual, settings: ProjectionSettings):
+        self.generator, self.perceptual, self.settings = generator, perceptual, settings
 
     def losses(self, ws, target, target_features):
         """(mse, lpips) of the image of ws (1, L, D) against target (1, 3, R, R)."""
-        image = self.synthesis(ws)
-        return (image - target).square().mean(), self.distance(target_features, image).mean()
+        image = self.generator.synthesis(ws, self.settings.resolution)
+        return (image - target).square().mean(), self.perceptual.distance_to(target_features, image).mean()
 
     def project(self, target, start, steps: int, lr: float, callback=None) -> Projection:
         """Optimise one frame from `start` (L, D) towards target (3, R, R) in [-1, 1].
@@ -64,7 +60,7 @@ class Projector:
         ws = start[None].to(target).clone().requires_grad_(True)
         optimiser = torch.optim.Adam([ws], lr=lr)
         with torch.no_grad():
-            target_features = [f.clone() for f in self.features(target)]
+            target_features = self.perceptual.features(target)
         for step in range(steps):
             optimiser.param_groups[0]["lr"] = ramped(lr, (step + 1) / (steps + 1))
             mse, lpips = self.losses(ws, target, target_features)
