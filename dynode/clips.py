@@ -68,6 +68,10 @@ class Clip:
         """Only the observed frames: all that a method is allowed to see."""
         return self.where(self.observed)
 
+    def head(self, frames: int) -> "Clip":
+        """The first `frames` frames."""
+        return self.where(torch.arange(len(self)) < frames)
+
     def sampled(self, sampling: str = "regular", stride: int = 2, seed: int = 0) -> "Clip":
         """Mark the observed frames.
 
@@ -92,7 +96,9 @@ class Clip:
         tensors = {"ws": self.ws, "ts": self.ts, "observed": self.observed, **optional}
         with written_whole(Path(path)) as scratch:
             metadata = {"format": FORMAT, "meta": json.dumps(self.meta, sort_keys=True)}
-            save_file({k: v.clone(memory_format=torch.contiguous_format) for k, v in tensors.items()}, scratch, metadata)
+            save_file(
+                {k: v.clone(memory_format=torch.contiguous_format) for k, v in tensors.items()}, scratch, metadata
+            )
         return Path(path)
 
     @classmethod
@@ -114,7 +120,7 @@ def read_safetensors(path: Path, wanted: str, what: str) -> tuple[dict[str, torc
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
     except (SafetensorError, OSError):
         raise UserError(f"{path} is not a safetensors file: {what} was wanted.") from None
     if metadata.get("format") != wanted:

@@ -22,7 +22,7 @@ RECORDED_VERSIONS = ("torch", "torchdiffeq", "lpips", "numpy", "scikit-image", "
 
 
 def device(name: str = "auto") -> torch.device:
-    """"auto" is the first CUDA device where there is one, else the CPU; any other name is taken as it is."""
+    """ "auto" is the first CUDA device where there is one, else the CPU; any other name is taken as it is."""
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:

@@ -8,7 +8,7 @@ from dynode.errors import UserError
 
 
 def nearest(name: str, legal) -> str:
-    """", did you mean 'x'" for the legal name closest to `name`, or nothing."""
+    """ ", did you mean 'x'" for the legal name closest to `name`, or nothing."""
     close = difflib.get_close_matches(name, list(legal), n=1, cutoff=0.4)
     return f", did you mean {close[0]!r}" if close else ""
 

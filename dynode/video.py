@@ -30,7 +30,9 @@ def iterate(path: Path | str) -> Iterator[tuple[float, np.ndarray]]:
             if start is None:
                 raise UserError(f"{path} holds no frame that can be decoded: it may be cut off.")
     except av.error.FFmpegError as error:
-        raise UserError(f"{path} is not a video that can be read ({error.strerror}): give an .mp4 or similar.") from None
+        raise UserError(
+            f"{path} is not a video that can be read ({error.strerror}): give an .mp4 or similar."
+        ) from None
 
 
 def read(path: Path | str, frames: int | None = None) -> tuple[np.ndarray, np.ndarray]:

@@ -66,7 +66,9 @@ class MLPField(nn.Module):
 
 
 def time_width(settings: FieldSettings) -> int:
-    return 1 + 2 * settings.frequencies if settings.time_features == "fourier" else TIME_FEATURES[settings.time_features]
+    return (
+        1 + 2 * settings.frequencies if settings.time_features == "fourier" else TIME_FEATURES[settings.time_features]
+    )
 
 
 def time_features(t: torch.Tensor, settings: FieldSettings) -> torch.Tensor:

@@ -69,7 +69,9 @@ def rollout(field, u0: torch.Tensor, ts: torch.Tensor, settings: SolverSettings 
     except AssertionError as error:
         raise SolverError(explain(error, settings)) from None
     if not torch.isfinite(states[-1].detach()).all():
-        raise SolverError(f"The solution left the range of {u0.dtype}: lower the learning rate or standardise the codes.")
+        raise SolverError(
+            f"The solution left the range of {u0.dtype}: lower the learning rate or standardise the codes."
+        )
     return Rollout(states, counted.nfe)
 
 

@@ -167,7 +167,8 @@ class Training:
         """Mean squared error of the roll-out over all observed frames, over their variance; keeps the best state."""
         with torch.no_grad():
             solved = rollout(self.field, self.u[0], self.taus, self.settings.solver)
-            error = ((solved.states - self.u).square().mean() / self.u.var(0, unbiased=False).mean()).item()
+            variance = self.u.var(0, unbiased=False).mean().clamp(min=1e-12)  # a clip may stand still
+            error = ((solved.states - self.u).square().mean() / variance).item()
         if error < self.best:
             self.best, self.best_state = error, copy.deepcopy(self.field.state_dict())
         return error

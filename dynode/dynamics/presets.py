@@ -32,18 +32,39 @@ class TrainingSettings:
     check_every: int = 50  # iterations between looks at the loss over all observed frames; the best state is kept
     tolerance: float = 0.0  # stop once that loss is below this share of the observed codes' variance
 
+    @property
+    def total(self) -> int:
+        return self.segment_iterations + self.iterations
+
 
 @dataclass(frozen=True)
 class DynamicsSettings:
     """Everything a fit depends on, apart from the clip and the seed."""
 
     preset: str = "dynode"
-    label: str = "dynode"  # the name in records: says so when the preset is run shortened or in part
     space: str = "subspace"
     clock: str = "unit"  # the field's time: "unit" maps the observed span to [0, 1] | "frame" counts frames
     field: FieldSettings = dataclasses.field(default_factory=FieldSettings)
     solver: SolverSettings = dataclasses.field(default_factory=SolverSettings)
     training: TrainingSettings = dataclasses.field(default_factory=TrainingSettings)
+
+    @property
+    def label(self) -> str:
+        """The method's name in records; says so when the preset is run in part, shortened or changed."""
+        whole = PRESETS[self.preset]
+        base = f"{self.preset}[latent]" if self.preset == "paper" else self.preset
+        if self == whole:
+            return base
+        mine, full = self.training.total, whole.training.total
+        shortened = dataclasses.replace(
+            whole,
+            training=dataclasses.replace(
+                whole.training,
+                iterations=self.training.iterations,
+                segment_iterations=self.training.segment_iterations,
+            ),
+        )
+        return f"{base}[{mine}/{full}]" if self == shortened else f"{base}[changed]"
 
 
 ROBUST_TRAINING = TrainingSettings(
@@ -51,9 +72,8 @@ ROBUST_TRAINING = TrainingSettings(
 )
 
 PRESETS = {
-    "paper": DynamicsSettings("paper", "paper[latent]", space="wplus", clock="frame", field=FieldSettings(depth=5)),
+    "paper": DynamicsSettings("paper", space="wplus", clock="frame", field=FieldSettings(depth=5)),
     "robust": DynamicsSettings(
-        "robust",
         "robust",
         space="standardised",
         field=FieldSettings(
@@ -62,7 +82,6 @@ PRESETS = {
         training=ROBUST_TRAINING,
     ),
     "dynode": DynamicsSettings(
-        "dynode",
         "dynode",
         space="subspace",
         field=FieldSettings(

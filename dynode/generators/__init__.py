@@ -1,7 +1,8 @@
 """Generators: the `Generator` protocol and the registry `load` draws from."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Callable, Protocol
+from typing import Protocol
 
 import torch
 

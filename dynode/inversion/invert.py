@@ -102,8 +102,12 @@ def invert(
         "lpips_vgg": [lpips for _, lpips in partial.quality],
     }
     clip = clips.Clip(
-        torch.stack(partial.codes), track.ts, torch.from_numpy(track.detected), torch.from_numpy(track.quads),
-        torch.from_numpy(track.detected), meta,
+        torch.stack(partial.codes),
+        track.ts,
+        torch.from_numpy(track.detected),
+        torch.from_numpy(track.quads),
+        torch.from_numpy(track.detected),
+        meta,
     )
     clip.save(output)
     partial.path.unlink(missing_ok=True)

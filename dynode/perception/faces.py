@@ -1,6 +1,7 @@
 """Find the face of every frame: MTCNN (Zhang et al. 2016) boxes and five landmarks, from `facenet-pytorch`."""
 
 import warnings
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,17 +52,23 @@ def track(path: Path | str, frames: int | None = None, size: int = 256, progress
     Frames without a face between others get an interpolated quad and detected = False.
     Raises UserError when the file cannot be read or no frame shows a face.
     """
-    detector, points, pictures = LandmarkDetector(), [], []
+    detector, points = LandmarkDetector(), []
     shots, ts = video.read(path, frames)
     for picture in shots:
         points.append(detector(picture))
         if progress is not None:
             progress.update()
     if all(p is None for p in points):
-        raise UserError(f"No face was found in the {len(ts)} frames of {path}: give footage of a face seen from the front.")
+        raise UserError(
+            f"No face was found in the {len(ts)} frames of {path}: give footage of a face seen from the front."
+        )
     landmarks, detected = fill_missing(points, ts)
     quads = alignment.Squares.from_landmarks(landmarks).smoothed().quads()
-    for picture, quad in zip(shots, quads, strict=True):
-        large = alignment.crop(images.from_uint8(picture), quad, size=1024)
-        pictures.append(images.area_resize(large[None], size))
-    return FaceTrack(ts, quads, detected, torch.cat(pictures))
+    return FaceTrack(ts, quads, detected, cut(shots, quads, size))
+
+
+def cut(frames: Iterable[np.ndarray], quads: np.ndarray, size: int = 256) -> torch.Tensor:
+    """Aligned crops (T, 3, size, size) of frames uint8 (H, W, 3): cut at 1024 pixels, reduced by area."""
+    pairs = zip(frames, quads, strict=True)
+    large = (alignment.crop(images.from_uint8(frame), quad, size=1024)[None] for frame, quad in pairs)
+    return torch.cat([images.area_resize(image, size) for image in large])

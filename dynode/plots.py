@@ -1,0 +1,131 @@
+"""Data -> Figure. No files are read or written here; `dynode.report.outputs` saves what these return."""
+
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+
+from dynode.images import to_uint8
+
+STYLE = Path(__file__).with_name("dynode.mplstyle")
+COLOURS = {  # Okabe-Ito, the same for a method in every figure
+    "dynode": "#0072B2",
+    "linear": "#E69F00",
+    "hold": "#999999",
+    "robust": "#009E73",
+    "paper[latent]": "#CC79A7",
+}
+FULL_WIDTH = 6.75  # inches
+
+
+def image_rows(rows: dict[str, torch.Tensor], ts, observed=None, title: str = ""):
+    """A grid of images: one row for each entry of `rows` (T, 3, H, W), a column for each time (seconds).
+
+    observed (T,) bool: observed frames get a solid frame, unobserved ones a dashed one.
+    """
+    with plt.style.context(STYLE):
+        columns, cell = len(ts), FULL_WIDTH / (len(ts) + 0.6)
+        size = (FULL_WIDTH, cell * len(rows) + 0.4)
+        figure, axes = plt.subplots(len(rows), columns, figsize=size, squeeze=False)
+        for (label, images), line in zip(rows.items(), axes, strict=True):
+            for k, axis in enumerate(line):
+                axis.imshow(to_uint8(images[k]), interpolation="antialiased")
+                frame_border(axis, None if observed is None else bool(observed[k]))
+            line[0].set_ylabel(label)
+        for k, axis in enumerate(axes[0]):
+            axis.set_title(f"{float(ts[k]):.2f} s", fontsize=7, pad=3)
+        if title:
+            figure.suptitle(title, x=0.01, ha="left")
+        return figure
+
+
+def frame_border(axis, observed: bool | None) -> None:
+    """No ticks; a solid border for observed frames, a dashed one for the others, none when it does not apply."""
+    axis.set_xticks([])
+    axis.set_yticks([])
+    for spine in axis.spines.values():
+        spine.set_visible(observed is not None)
+        spine.set_color("#0072B2" if observed else "#D55E00")
+        spine.set_linewidth(1.6)
+        spine.set_linestyle("-" if observed else (0, (2, 1.5)))
+
+
+def difference(a: torch.Tensor, b: torch.Tensor, gain: float = 4.0) -> torch.Tensor:
+    """|a - b| averaged over colours, `gain` times brighter, black for none: an image in [-1, 1]."""
+    gap = (a - b).abs().mean(1, keepdim=True) * gain
+    return (gap.clamp(0, 2) - 1).expand(-1, 3, -1, -1)
+
+
+def error_over_time(ts, curves: dict[str, torch.Tensor], observed, ylabel: str, title: str = ""):
+    """One line per method over time in seconds; observed times are marked on the axis."""
+    with plt.style.context(STYLE):
+        figure, axis = plt.subplots(figsize=(FULL_WIDTH, 2.2))
+        for name, values in curves.items():
+            axis.plot(ts, values, color=COLOURS.get(name), label=name, marker=".")
+        marks = np.asarray(ts)[np.asarray(observed)]
+        axis.plot(marks, np.zeros_like(marks), "|", color="black", markersize=7, clip_on=False, label="observed")
+        axis.set(xlabel="time (s)", ylabel=ylabel, title=title)
+        axis.legend(ncols=len(curves) + 1, loc="upper left")
+        return figure
+
+
+def frame_quality(ts, mse, lpips, bounds: tuple[float, float]):
+    """Reconstruction quality of every frame: MSE and LPIPS over time, each with its bound."""
+    with plt.style.context(STYLE):
+        figure, axes = plt.subplots(1, 2, figsize=(FULL_WIDTH, 1.9))
+        labels = ("MSE  ([-1, 1], 256 px)", "LPIPS-VGG")
+        for axis, values, bound, label in zip(axes, (mse, lpips), bounds, labels, strict=True):
+            axis.plot(ts, values, color=COLOURS["dynode"], marker=".")
+            axis.axhline(bound, color="#D55E00", linestyle="--", linewidth=0.8)
+            axis.annotate(
+                "bound on the mean", (float(ts[-1]), bound), va="bottom", ha="right", fontsize=7, color="#D55E00"
+            )
+            axis.set(xlabel="time (s)", ylabel=label, ylim=(0, None))
+        return figure
+
+
+def pca_paths(paths: dict[str, torch.Tensor], codes: torch.Tensor, observed):
+    """The codes (T, L, D) on their first two principal components, and every path (S, L, D) in the same basis."""
+    with plt.style.context(STYLE):
+        centre = codes.mean(0)
+        flat = (codes - centre).flatten(1)
+        _, values, axes = torch.linalg.svd(flat, full_matrices=False)
+        share = (values[:2].square() / values.square().sum() * 100).tolist()
+        figure, axis = plt.subplots(figsize=(FULL_WIDTH, 3.2))
+        for name, path in paths.items():
+            axis.plot(*((path - centre).flatten(1) @ axes[:2].T).T, color=COLOURS.get(name), label=name)
+        points = flat @ axes[:2].T
+        axis.plot(*points[~observed].T, "o", mfc="white", mec="black", mew=0.5, label="unobserved code")
+        axis.plot(*points[observed].T, "o", color="black", label="observed code")
+        axis.set(xlabel=f"PC 1 ({share[0]:.0f} %)", ylabel=f"PC 2 ({share[1]:.0f} %)", aspect="equal")
+        axis.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+        return figure
+
+
+def descent(losses: list[float], title: str, xlabel: str = "step", log: bool = False):
+    """A loss over the steps of an optimisation."""
+    with plt.style.context(STYLE):
+        figure, axis = plt.subplots(figsize=(3.25, 1.8))
+        axis.plot(range(1, len(losses) + 1), losses, color=COLOURS["dynode"], marker="." if len(losses) < 40 else "")
+        axis.set(xlabel=xlabel, ylabel="loss", title=title, yscale="log" if log else "linear")
+        return figure
+
+
+def aligned_face(frame: np.ndarray, landmarks: np.ndarray, quad: np.ndarray, crop: torch.Tensor):
+    """A frame (H, W, 3) with its landmarks (5, 2) and alignment square (4, 2), beside the crop (3, S, S)."""
+    with plt.style.context(STYLE):
+        height, width = frame.shape[:2]
+        ratio = {"width_ratios": [width / height, 1]}
+        figure, (left, right) = plt.subplots(
+            1, 2, figsize=(FULL_WIDTH, FULL_WIDTH / (1 + width / height)), gridspec_kw=ratio
+        )
+        left.imshow(frame)
+        left.plot(*np.vstack([quad, quad[:1]]).T, color=COLOURS["linear"], linewidth=1.5)
+        left.plot(*landmarks.T, "o", color=COLOURS["dynode"], markersize=3)
+        left.set(xlim=(0, width), ylim=(height, 0), title="frame 0, landmarks and square")
+        right.imshow(to_uint8(crop))
+        right.set_title("aligned crop")
+        for axis in (left, right):
+            frame_border(axis, None)
+        return figure

@@ -1,0 +1,75 @@
+"""Records: one JSON file per run, a list of rows, each row one number with everything that names it."""
+
+import dataclasses
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+from dynode.errors import UserError
+from dynode.runtime import written_whole
+
+
+@dataclass(frozen=True)
+class Row:
+    """One number.  `mse` is raw in [-1, 1] at 256 pixels, `ssim` 0 to 1; x 1e3 and % belong to tables.
+
+    split: observed | unobserved | extrapolated.  reference: code (G(z_i)) | source (the aligned frame).
+    std and n are over seeds for fits, over frames for inversions; `paper` is the paper's own number or None.
+    """
+
+    metric: str
+    value: float
+    category: str = "face"
+    clip: str = ""
+    method: str = ""
+    sampling: str = ""
+    stride: int = 0
+    split: str = ""
+    reference: str = "code"
+    space: str = "image"
+    variant: str = ""
+    seed: int | None = None
+    unit: str = ""
+    std: float | None = None
+    n: int = 1
+    paper: float | None = None
+
+
+def write(folder: Path | str, item: str, profile: str, rows: list[Row], provenance: dict) -> Path:
+    """Write `<folder>/<item>.<profile>.json`, atomically.  Raises ValueError for a number that is not finite."""
+    for row in rows:
+        if not math.isfinite(row.value):
+            raise ValueError(f"a record holds only finite numbers, got {row}")
+    record = {"item": item, "profile": profile, "provenance": provenance, "rows": [dataclasses.asdict(r) for r in rows]}
+    path = Path(folder) / f"{item}.{profile}.json"
+    with written_whole(path) as scratch:
+        scratch.write_text(json.dumps(record, indent=1) + "\n")
+    return path
+
+
+def read(path: Path | str) -> tuple[list[Row], dict]:
+    """Rows and provenance of a record file."""
+    if not Path(path).is_file():
+        raise UserError(f"There is no record {path}: run its item first, `dynode list` shows the items.")
+    record = json.loads(Path(path).read_text())
+    return [Row(**row) for row in record["rows"]], record["provenance"]
+
+
+def select(rows: list[Row], **wanted) -> list[Row]:
+    """The rows whose fields have these values."""
+    return [row for row in rows if all(getattr(row, key) == value for key, value in wanted.items())]
+
+
+def averaged(rows: list[Row]) -> list[Row]:
+    """Rows that differ only in their seed become one: mean, std over seeds, n of them."""
+    groups: dict[Row, list[float]] = {}
+    for row in rows:
+        groups.setdefault(dataclasses.replace(row, value=0.0, seed=None, std=None, n=1), []).append(row.value)
+    return [dataclasses.replace(key, **summary(values)) for key, values in groups.items()]
+
+
+def summary(values: list[float]) -> dict:
+    mean = sum(values) / len(values)
+    spread = math.sqrt(sum((v - mean) ** 2 for v in values) / (len(values) - 1)) if len(values) > 1 else None
+    return {"value": mean, "std": spread, "n": len(values)}

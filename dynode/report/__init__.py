@@ -1,0 +1,1 @@
+"""What a run leaves behind: figures, tables, records and executed notebooks."""

