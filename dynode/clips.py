@@ -48,6 +48,8 @@ class Clip:
         if bad:
             raise UserError(f"The codes of frames {bad[:5]} hold NaN or infinite numbers: invert these frames again.")
         observed = torch.ones(len(ws), dtype=torch.bool) if self.observed is None else self.observed.bool()
+        if observed.sum() < 2:
+            raise UserError(f"A clip wants at least 2 observed frames, got {int(observed.sum())} of {len(ws)}.")
         object.__setattr__(self, "ws", ws.float())
         object.__setattr__(self, "ts", ts)
         object.__setattr__(self, "observed", observed)
@@ -73,21 +75,24 @@ class Clip:
         return self.where(torch.arange(len(self)) < frames)
 
     def sampled(self, sampling: str = "regular", stride: int = 2, seed: int = 0) -> "Clip":
-        """Mark the observed frames.
+        """Mark fewer frames as observed, among those that are.
 
         "regular": every `stride`-th frame and the last.  "irregular": as many frames, drawn at random with both ends.
         """
-        regular = torch.zeros(len(self), dtype=torch.bool)
-        regular[::stride] = True
-        regular[-1] = True
+        if sampling not in ("regular", "irregular"):
+            raise UserError(f"There is no sampling {sampling!r}{nearest(sampling, ['regular', 'irregular'])}.")
+        if stride < 1:
+            raise UserError(f"The stride must be at least 1, got {stride}: every so many frames one is observed.")
+        known = self.observed.nonzero().flatten()
+        ends = known[[0, -1]]
+        regular = self.observed & (torch.arange(len(self)) % stride == 0)
+        regular[ends] = True
         if sampling == "regular":
             return replace(self, observed=regular)
-        if sampling != "irregular":
-            raise UserError(f"There is no sampling {sampling!r}{nearest(sampling, ['regular', 'irregular'])}.")
-        inner = torch.randperm(len(self) - 2, generator=torch.Generator().manual_seed(seed)) + 1
+        inner = known[1:-1][torch.randperm(len(known) - 2, generator=torch.Generator().manual_seed(seed))]
         irregular = torch.zeros_like(regular)
         irregular[inner[: int(regular.sum()) - 2]] = True
-        irregular[[0, -1]] = True
+        irregular[ends] = True
         return replace(self, observed=irregular)
 
     def save(self, path: Path | str) -> Path:

@@ -22,6 +22,7 @@ class Evaluation:
     """A trajectory's codes and images at every frame of a clip, beside the clip's own (reference "code")."""
 
     clip: Clip
+    trajectory: Trajectory
     codes: torch.Tensor
     images: torch.Tensor
     true_images: torch.Tensor
@@ -55,7 +56,7 @@ class Evaluator:
         images = self.true_images[source]
         if not known.all():
             images[~known] = self.render(codes[~known])
-        return Evaluation(clip, codes, images, self.true_images)
+        return Evaluation(clip, trajectory, codes, images, self.true_images)
 
 
 def rows(result: Evaluation, linear: Evaluation, names=("mse", "ssim", "latent_mse"), **identity) -> list[Row]:
@@ -89,15 +90,23 @@ def with_paper_numbers(found: list[Row], paper: dict[str, dict[str, float]]) -> 
     return [dataclasses.replace(row, paper=paper.get(row.metric, {}).get(row.split)) for row in found]
 
 
+@dataclass
+class Study:
+    """Rows of all runs, and for the first seed the evaluations by (method, sampling, stride), for figures."""
+
+    rows: list[Row] = dataclasses.field(default_factory=list)
+    first: dict[tuple[str, str, int], Evaluation] = dataclasses.field(default_factory=dict)
+
+
 def study(
     clip: Clip, evaluator: Evaluator, *, methods, samplings, strides, seeds, settings=None, category: str = "face"
-) -> list[Row]:
-    """All rows of Table 1 for one clip: every method at every sampling, stride and seed.
+) -> Study:
+    """Every method at every sampling, stride and seed: Table 1 for one clip.
 
     settings: {method: DynamicsSettings} for learned methods that do not run as their preset says.
     Methods without randomness run once; irregular samplings are drawn anew for each seed.
     """
-    found: list[Row] = []
+    found = Study()
     for sampling, stride, seed in product(samplings, strides, seeds):
         shown = clip.sampled(sampling, stride, seed)
         repeated = sampling == "regular" and seed != seeds[0]
@@ -110,7 +119,8 @@ def study(
                 continue
             same = method == "linear"
             result = linear if same else evaluator.evaluate(shown, fit_method(method, shown, chosen, seed))
-            found += rows(result, linear, method=chosen.label if chosen else method, **identity)
+            found.rows += rows(result, linear, method=chosen.label if chosen else method, **identity)
+            found.first.setdefault((method, sampling, stride), result)
     return found
 
 

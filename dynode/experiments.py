@@ -5,6 +5,7 @@ from functools import cache
 
 import yaml
 
+from dynode.errors import UserError
 from dynode.runtime import ROOT
 from dynode.settings import choose
 
@@ -37,7 +38,10 @@ class Item:
 @cache
 def items() -> dict[str, Item]:
     """All items, in the order they are to be run."""
-    entries = yaml.safe_load((ROOT / "experiments.yaml").read_text())["items"]
+    path = ROOT / "experiments.yaml"
+    if not path.is_file():
+        raise UserError(f"There is no {path}: items and notebooks lie in the repository, run this from a checkout.")
+    entries = yaml.safe_load(path.read_text())["items"]
     return {name: Item(name, **entry) for name, entry in entries.items()}
 
 

@@ -66,7 +66,7 @@ def error_over_time(ts, curves: dict[str, torch.Tensor], observed, ylabel: str, 
         marks = np.asarray(ts)[np.asarray(observed)]
         axis.plot(marks, np.zeros_like(marks), "|", color="black", markersize=7, clip_on=False, label="observed")
         axis.set(xlabel="time (s)", ylabel=ylabel, title=title)
-        axis.legend(ncols=len(curves) + 1, loc="upper left")
+        axis.legend(ncols=len(curves) + 1, loc="lower left", bbox_to_anchor=(0, 1))
         return figure
 
 

@@ -20,6 +20,14 @@ def test_samplings_keep_both_ends_and_agree_in_number(frames, stride, seed):
     assert torch.equal(irregular.observed, clip.sampled("irregular", stride, seed).observed)
 
 
+def test_sampling_chooses_among_the_observed_frames_only():
+    observed = torch.tensor([False, True, True, False, True, True, True])
+    clip = Clip(torch.randn(7, 2, 3), torch.arange(7), observed)
+    for sampling in ("regular", "irregular"):
+        shown = clip.sampled(sampling, 2).observed
+        assert not (shown & ~observed).any() and shown[1] and shown[6]
+
+
 def test_a_clip_survives_its_file(tmp_path, circle):
     shown = circle.sampled("regular", 4)
     back = Clip.load(shown.save(tmp_path / "c.safetensors"))
