@@ -97,6 +97,18 @@ def test_every_preset_learns_and_survives_its_file(name, circle, tmp_path):
     assert back.settings == settings and back.meta == fit.meta
 
 
+@pytest.mark.parametrize("segments", [0, 4])
+def test_the_adjoint_trains_like_the_direct_gradient(segments, circle):
+    precise = {"solver.rtol": 1e-6, "solver.atol": 1e-7, "training.iterations": 4 - segments}
+    precise |= {"training.segment_iterations": segments, "field.hidden": 16}
+    direct, adjoint = (
+        neural_ode.fit(circle, changed(preset("dynode"), precise | {"solver.adjoint": flag}))(circle.ts)
+        for flag in (False, True)
+    )
+    assert torch.allclose(direct, adjoint, atol=1e-3)
+    assert not torch.allclose(direct, direct[:1].expand_as(direct), atol=1e-3)
+
+
 def test_labels_say_when_a_preset_is_shortened_changed_or_run_in_part():
     assert preset("dynode").label == "dynode"
     assert preset("paper").label == "paper[latent]"

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import save_file
+from torch import nn
 from tqdm import tqdm
 
 from dynode import runtime
@@ -73,11 +74,12 @@ class NeuralODE:
         self.nfe = 0
         asked, back = torch.unique(taus.to(self.u0), return_inverse=True)
         states = self.u0.expand(len(asked), *self.u0.shape).clone()
-        for side in (asked > 0, asked < 0):
-            times = asked[side] if side is not None and (asked[side] > 0).all() else asked[side].flip(0)
+        for sign in (1, -1):
+            side = asked * sign > 0
+            times = asked[side] if sign > 0 else asked[side].flip(0)
             if len(times):
                 solved = rollout(self.field, self.u0, torch.cat([times.new_zeros(1), times]), self.settings.solver)
-                states[side] = solved.states[1:] if times[0] > 0 else solved.states[1:].flip(0)
+                states[side] = solved.states[1:] if sign > 0 else solved.states[1:].flip(0)
                 self.nfe += solved.nfe
         return states[back]
 
@@ -102,6 +104,17 @@ class NeuralODE:
         field_.load_state_dict({k.removeprefix("field."): v for k, v in tensors.items() if k.startswith("field.")})
         clock, span = Clock(*rest["clock"]), tuple(rest["span"])
         return cls(settings, field_, space, clock, tensors["u0"], span, rest["log"], rest["meta"])
+
+
+class Stretched(nn.Module):
+    """A batch of intervals, each mapped to s in [0, 1]: du/ds = length * f(start + s * length, u)."""
+
+    def __init__(self, field: MLPField, start: torch.Tensor, length: torch.Tensor):
+        super().__init__()
+        self.field, self.start, self.length = field, start, length
+
+    def forward(self, s, u):
+        return self.length[:, None, None] * self.field(self.start + s * self.length, u)
 
 
 @dataclass
@@ -137,13 +150,8 @@ class Training:
 
     def segment_loss(self, index: torch.Tensor) -> torch.Tensor:
         """Each interval between neighbouring drawn frames from its true code, all in parallel."""
-        start, length = self.taus[index[:-1]], self.taus[index].diff()
-        stretch = length[:, None, None]
-
-        def field(s, u):
-            return stretch * self.field(start + s * length, u)
-
-        solved = rollout(field, self.u[index[:-1]], start.new_tensor([0.0, 1.0]), self.settings.solver)
+        stretched = Stretched(self.field, self.taus[index[:-1]], self.taus[index].diff())
+        solved = rollout(stretched, self.u[index[:-1]], self.taus.new_tensor([0.0, 1.0]), self.settings.solver)
         self.nfe += solved.nfe
         return self.reduce(solved.states[1] - self.u[index[1:]])
 
@@ -155,7 +163,7 @@ class Training:
         self.optimiser.zero_grad()
         loss.backward()
         if self.settings.training.grad_clip:
-            torch.nn.utils.clip_grad_norm_(self.field.parameters(), self.settings.training.grad_clip)
+            nn.utils.clip_grad_norm_(self.field.parameters(), self.settings.training.grad_clip)
         self.optimiser.step()
 
     def set_lr(self, progress: float) -> None:
