@@ -135,7 +135,7 @@ class Training:
     def subset(self) -> torch.Tensor:
         """Sorted indices of the frames drawn for one iteration."""
         t, n = self.settings.training, len(self.u)
-        drawn = torch.randperm(n, generator=self.draws)[: min(t.batch, n)]
+        drawn = torch.randperm(n, generator=self.draws)[: min(t.batch, n - 1)]  # always leaves some out
         if choose("start", t.start, ("first", "subset")) == "first":
             drawn = torch.cat([torch.zeros(1, dtype=torch.long), drawn[drawn > 0]])
         if len(drawn) < 2:
@@ -151,7 +151,7 @@ class Training:
     def segment_loss(self, index: torch.Tensor) -> torch.Tensor:
         """Each interval between neighbouring drawn frames from its true code, all in parallel."""
         stretched = Stretched(self.field, self.taus[index[:-1]], self.taus[index].diff())
-        solved = rollout(stretched, self.u[index[:-1]], self.taus.new_tensor([0.0, 1.0]), self.settings.solver)
+        solved = rollout(stretched, self.u[index[:-1]], self.taus.new_tensor([0.0, 1.0]), self.settings.segment_solver)
         self.nfe += solved.nfe
         return self.reduce(solved.states[1] - self.u[index[1:]])
 
@@ -188,8 +188,7 @@ class Training:
         for it in tqdm(range(total), desc=f"fit {self.settings.label}", disable=not progress, mininterval=1):
             self.set_lr(it / total)
             segment = it < t.segment_iterations
-            index = torch.arange(len(self.u)) if segment and t.batch >= len(self.u) else self.subset()
-            self.step(self.segment_loss(index) if segment else self.full_loss(index))
+            self.step(self.segment_loss(self.subset()) if segment else self.full_loss(self.subset()))
             if (it + 1) % t.check_every == 0 or it + 1 == total:
                 looks.append(self.look())
                 if looks[-1] <= t.tolerance:

@@ -3,8 +3,8 @@
 paper   the text's own choices: codes as they are, raw frame index as time, Adam 0.01 constant, sum of squares.
         Here with the latent loss only; its outputs are labelled `paper[latent]`.
 robust  the same idea made trainable: standardised codes, Fourier time, zero start, cosine schedule, clipped gradients.
-dynode  robust in the affine subspace of the observed codes, where a fit takes seconds; every interval between drawn
-        observations is solved in parallel first, whole roll-outs finish the fit.
+dynode  robust in the affine subspace of the observed codes, where a fit takes seconds, with the smooth bounded tanh;
+        every interval between drawn observations is solved in parallel first, whole roll-outs finish the fit.
 """
 
 import dataclasses
@@ -46,6 +46,7 @@ class DynamicsSettings:
     clock: str = "unit"  # the field's time: "unit" maps the observed span to [0, 1] | "frame" counts frames
     field: FieldSettings = dataclasses.field(default_factory=FieldSettings)
     solver: SolverSettings = dataclasses.field(default_factory=SolverSettings)
+    segment_solver: SolverSettings = SolverSettings("rk4", step=0.25)  # step: share of an interval
     training: TrainingSettings = dataclasses.field(default_factory=TrainingSettings)
 
     @property
@@ -85,19 +86,19 @@ PRESETS = {
         "dynode",
         space="subspace",
         field=FieldSettings(
-            depth=2, hidden=128, activation="silu", time_features="fourier", layout="joint", zero_init=True
+            depth=2, hidden=128, activation="tanh", time_features="fourier", layout="joint", zero_init=True
         ),
         training=TrainingSettings(
-            iterations=300,
-            segment_iterations=600,
-            batch=8,
+            iterations=10,
+            segment_iterations=2000,
+            batch=24,
             start="first",
             lr=3e-3,
             schedule="cosine",
             grad_clip=1.0,
             reduction="mean",
-            check_every=20,
-            tolerance=1e-5,
+            check_every=100,
+            tolerance=1e-4,
         ),
     ),
 }

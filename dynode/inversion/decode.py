@@ -33,7 +33,7 @@ def render_fit(path: Path, output: Path, *, fps: float, resolution: int, device_
     return len(ts)
 
 
-def decoded(ws: torch.Tensor, generator, resolution: int, chunk: int = 4) -> Iterator[np.ndarray]:
+def decoded(ws: torch.Tensor, generator, resolution: int, chunk: int = 8) -> Iterator[np.ndarray]:
     """Frames uint8 (R, R, 3) of codes ws (T, L, D), a few in memory at a time."""
     for part in tqdm(ws.split(chunk), desc="render", unit="chunk", mininterval=1):
-        yield from to_uint8(generators.render(generator, part, resolution, chunk))
+        yield from to_uint8(generators.render(generator, part, resolution))

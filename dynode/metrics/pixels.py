@@ -26,6 +26,8 @@ def ssim(pred: torch.Tensor, true: torch.Tensor) -> torch.Tensor:
 
 
 def similarity(a, b) -> float:
+    if (a == b).all():
+        return 1.0  # most frames of an interpolation are its own observations
     return structural_similarity(
         a, b, data_range=2, channel_axis=-1, gaussian_weights=True, sigma=1.5, use_sample_covariance=False
     )
