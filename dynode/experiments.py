@@ -82,4 +82,4 @@ class Checks:
 
 
 def checks(item_name: str, profile: str) -> Checks:
-    return Checks(item(item_name), choose("profile", profile, PROFILES))
+    return Checks(item(item_name), choose("profile", profile, list(PROFILES)))
