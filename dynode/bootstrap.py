@@ -55,12 +55,19 @@ def setup() -> Path:
     if free < 8:
         raise SetupError(f"The environment takes 6 GB and {free:.1f} GB are free on {ROOT}: make room and try again.")
     print("Installing the locked packages into .venv: about 6 GB, 2 to 10 minutes by network.", flush=True)
-    venv.create(VENV, with_pip=True, clear=not python.exists())
+    if not has_pip(python):  # nothing there yet, or killed half-way
+        venv.create(VENV, with_pip=True, clear=True)
     pip = [str(python), "-m", "pip", "install", "--disable-pip-version-check", "--progress-bar", "off", "-q"]
     run([*pip, "-r", str(LOCK)], "The locked packages could not be installed")
     run([*pip, "--no-deps", "-e", str(ROOT)], "The package itself could not be installed")
     stamp.write_text(wanted)
     return python
+
+
+def has_pip(python: Path) -> bool:
+    """The environment's Python starts and finds pip."""
+    command = [str(python), "-m", "pip", "--version"]
+    return python.exists() and subprocess.run(command, capture_output=True).returncode == 0
 
 
 def run(command: list[str], failure: str) -> None:

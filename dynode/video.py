@@ -53,7 +53,8 @@ def write(path: Path | str, frames: Iterable[np.ndarray], fps: float, crf: int =
         stream = container.add_stream("libx264", rate=Fraction(fps).limit_denominator(100_000))
         stream.pix_fmt, stream.options = "yuv420p", {"crf": str(crf)}
         for image in frames:
-            stream.height, stream.width = image.shape[:2]
+            if not stream.codec_context.is_open:  # the size is known with the first frame
+                stream.height, stream.width = image.shape[:2]
             container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
         container.mux(stream.encode())
     return path
