@@ -1,7 +1,8 @@
 """The one place that knows where outputs go: figures/, reports/tables, reports/records, reports/executed."""
 
 import os
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -23,6 +24,7 @@ class Outputs:
 
     item: str
     profile: str
+    started: float = field(default_factory=time.time)
 
     def figure(self, figure, name: str, alt: str) -> Path:
         """Write figures/<name>.{png,pdf}; `alt` is the text for readers who do not see it."""
@@ -45,7 +47,11 @@ class Outputs:
                 scratch.write_text(text)
         return folder / f"{name}.{self.profile}.md"
 
-    def record(self, rows: list[records.Row], device="cpu", **provenance) -> Path:
-        """Write reports/records/<item>.<profile>.json."""
-        stamp = runtime.provenance(torch.device(device), **provenance)
+    def record(self, rows: list[records.Row], device="cpu", *, stand_ins: tuple[str, ...] = (), **provenance) -> Path:
+        """Write reports/records/<item>.<profile>.json; `stand_ins` names every part that is not the real one."""
+        seconds = round(time.time() - self.started, 1)
+        command = f"dynode run {self.item} --profile {self.profile}"
+        stamp = runtime.provenance(
+            torch.device(device), command=command, seconds=seconds, stand_ins=list(stand_ins), **provenance
+        )
         return records.write(root() / "reports" / "records", self.item, self.profile, rows, stamp)
