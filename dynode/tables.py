@@ -74,9 +74,10 @@ def table1(rows: list[Row], metrics=("mse", "ssim"), methods=("hold", "linear", 
 def ranked(group: list[Row], split: str, name: str, methods, first: int, column: int) -> dict[tuple[int, int], str]:
     """Marks of the best and the second best method of one column."""
     values = {r.method: r.value for r in group if (r.split, r.metric) == (split, name)}
-    order = sorted(values, key=values.get, reverse=METRICS[name].better == "higher")
-    ranks = zip(order, ("best", "second"), strict=False)
-    return {(first + methods.index(method), column): rank for method, rank in ranks}
+    levels = sorted({round(v, 9) for v in values.values()}, reverse=METRICS[name].better == "higher")
+    ranks = dict(zip(levels, ("best", "second"), strict=False))  # equal values share their rank
+    named = {method: ranks.get(round(value, 9)) for method, value in values.items()}
+    return {(first + methods.index(method), column): rank for method, rank in named.items() if rank}
 
 
 def paper_line(rows: list[Row], columns) -> list[str]:

@@ -1,0 +1,36 @@
+"""Tables: ranks, spreads, and the paper's own line."""
+
+from dynode.records import Row
+from dynode.tables import table1
+
+
+def rows():
+    values = {"hold": (0.0, 4e-3), "linear": (0.0, 2e-3), "dynode": (1e-6, 1e-3)}
+    found = []
+    for method, (seen, hidden) in values.items():
+        for seed in (0, 1):
+            identity = {"method": method, "sampling": "regular", "stride": 2, "seed": seed}
+            found.append(Row("mse", seen, split="observed", paper=6.752e-3, **identity))
+            found.append(Row("mse", hidden * (1 + 0.1 * seed), split="unobserved", paper=35.397e-3, **identity))
+            found.append(Row("skill", 0.5, split="unobserved", **identity))
+    return found
+
+
+def test_best_is_bold_second_underlined_equals_share_their_rank():
+    lines = table1(rows(), metrics=("mse",)).markdown().splitlines()
+    hold, linear, dynode = (
+        next(line for line in lines if f"| {name} |" in line) for name in ("hold", "linear", "dynode")
+    )
+    assert "**0.000 ± 0.000**" in hold and "**0.000 ± 0.000**" in linear and "<u>0.001 ± 0.000</u>" in dynode
+    assert "**1.050 ± 0.071**" in dynode and "<u>2.100 ± 0.141</u>" in linear and "| 4.200 ± 0.283 |" in hold
+    assert dynode.endswith("| 0.500 ± 0.000 |")
+
+
+def test_the_papers_numbers_stand_in_the_last_line():
+    assert table1(rows(), metrics=("mse",)).cells[-1] == ["(paper)", "not stated", "paper", "6.752", "35.397", ""]
+
+
+def test_latex_and_csv_hold_the_same_cells():
+    table = table1(rows(), metrics=("mse",))
+    assert r"\textbf{1.050 $\pm$ 0.071}" in table.latex() and table.latex().count("&") % (len(table.header) - 1) == 0
+    assert table.csv().count("\n") == len(table.cells) + 1
