@@ -42,10 +42,11 @@ def invert(
     video: Positional[str],
     output: Output = Path("clip.safetensors"),
     *,
-    frames: int | None = None,
-    steps: int = 40,
-    first_steps: int = 200,
-    start: str = "previous",
+    first: int = 0,
+    frames: int = 0,
+    every: int = 1,
+    face: str = "largest",
+    p: Parameters = (),
     device: str = "auto",
 ) -> None:
     """Find the face in a video, align it and project every frame into W+; writes a clip.
@@ -53,21 +54,28 @@ def invert(
     Args:
         video: A video file, or the name of a video asset such as single-face-video.
         output: The clip to write; a killed run resumes from what lies beside it.
-        frames: Only the first so many frames.
-        steps: Optimiser steps of a frame that starts from the previous code.
-        first_steps: Optimiser steps of a frame that starts from the average code.
-        start: "previous" (warm start) or "w_avg" (every frame by itself, as the paper did).
+        first: The first frame to take.
+        frames: How many frames to take, 0 for all.
+        every: Take only every so many frames.
+        face: largest, or a number counted from the left (0 first).
+        p: Change a projection setting, such as steps=80 or start=w_avg (every frame by itself, as the paper did).
         device: auto, cpu, cuda or cuda:N.
     """
     from dynode import assets, runtime
     from dynode.inversion.invert import invert as run_inversion
     from dynode.inversion.projection import ProjectionSettings
+    from dynode.settings import changed
+    from dynode.video import Stretch
 
-    settings = ProjectionSettings(start=start, steps=steps, first_steps=first_steps)
+    runtime.require_writable(output)
+    settings, stretch = changed(ProjectionSettings(), assignments(p)), Stretch(first, frames, every)
     path = assets.fetch(video) if video in assets.registry()[1] else Path(video)
-    clip = run_inversion(path, output, settings=settings, frames=frames, device=runtime.device(device))
-    mse, lpips = (sum(clip.meta[key]) / len(clip) for key in ("mse", "lpips_vgg"))
-    print(f"{output}: {len(clip)} frames, mean MSE {mse:.4f}, mean LPIPS-VGG {lpips:.3f}")
+    clip = run_inversion(path, output, settings=settings, stretch=stretch, face=face, device=runtime.device(device))
+    mean = {key: sum(clip.meta[key]) / len(clip.meta[key]) for key in ("mse", "lpips_vgg", "identity")}
+    print(
+        f"{output}: {len(clip)} frames, mean MSE {mean['mse']:.4f}, mean LPIPS-VGG {mean['lpips_vgg']:.3f}, "
+        f"mean identity cosine {mean['identity']:.3f}"
+    )
 
 
 def fit(
@@ -77,36 +85,49 @@ def fit(
     preset: str = "dynode",
     stride: int = 1,
     sampling: str = "regular",
+    hidden_end: int = 0,
     seed: int = 0,
     p: Parameters = (),
+    latent_only: bool = False,
     device: str = "auto",
 ) -> None:
     """Learn the dynamics of a clip; writes a fit.
 
     Args:
         clip: A clip file, or the name of a shipped clip such as single_face.warm.
-        output: The fit to write.
-        preset: dynode (recommended), robust or paper.
+        output: The fit to write; a killed run goes on from the checkpoint that lies beside it.
+        preset: dynode (recommended), robust, paper or demo.
         stride: Show the fit every so many frames only.
         sampling: Which frames are shown: regular or irregular.
+        hidden_end: Show the fit none of the last so many frames.
         seed: Seeds the field, the draws and the irregular sampling.
         p: Change a setting, such as training.iterations=500 or field.depth=4.
+        latent_only: Drop the losses in images (preset paper), which want a GPU.
         device: auto, cpu, cuda or cuda:N.
     """
-    from dynode import clips, runtime
+    from dynode import clips, methods, runtime
     from dynode.dynamics import neural_ode, presets
     from dynode.settings import changed
 
-    settings = changed(presets.preset(preset), assignments(p))
-    shown = clips.load(clip).sampled(sampling, stride, seed)
-    fitted = neural_ode.fit(shown, settings, seed, device=runtime.device(device), progress=True)
-    fitted.save(output)
-    log = fitted.log
-    print(
-        f"{output}: {int(shown.observed.sum())} of {len(shown)} frames observed, relative error there "
-        f"{log['observed_error']:.2e}, {log['seconds']:.1f} s, {log['nfe']} field evaluations, "
-        f"{log['parameters']} parameters"
-    )
+    runtime.require_writable(output)
+    whole = presets.preset(preset)
+    settings = changed(presets.latent_only(whole) if latent_only else whole, assignments(p))
+    shown = clips.load(clip).sampled(sampling, stride, seed, hidden_end)
+    place, checkpoint = runtime.device(device), output.with_suffix(".checkpoint")
+    if settings.losses.in_images:
+        print(
+            f"{settings.training.total} iterations with losses in images: about {settings.training.batch * 1.2:.0f} s "
+            "each on 2 CPU cores, a tenth of a second on a GPU. It can be stopped and resumed."
+        )
+    fitted = methods.fit(preset, shown, settings, seed, device=place, progress=True, checkpoint=checkpoint)
+    neural_ode.save(fitted, output)
+    print(f"{output}: {int(shown.observed.sum())} of {len(shown)} frames observed")
+    for shot in neural_ode.shots_of(fitted):
+        log = shot.log
+        print(
+            f"{shot.meta['clip']['name']}: relative error there {log['observed_error']:.2e}, {log['seconds']:.1f} s, "
+            f"{log['nfe']} field evaluations, {log['parameters']} parameters"
+        )
 
 
 def render(
@@ -126,10 +147,53 @@ def render(
         resolution: Pixels, a power of two up to the generator's own (1024).
         device: auto, cpu, cuda or cuda:N.
     """
+    from dynode import runtime
     from dynode.inversion.decode import render_fit
 
+    runtime.require_writable(output)
     frames = render_fit(fit, output, fps=fps, resolution=resolution, device_name=device)
     print(f"{output}: {frames} frames at {fps:g} fps, {resolution} px")
+
+
+def evaluate(
+    fits: Positional[tuple[Path, ...]],
+    output: Output | None = None,
+    *,
+    clip: str = "",
+    source: bool = False,
+    device: str = "auto",
+) -> None:
+    """Compare fits with their clip at observed, unobserved and extrapolated times; prints a table.
+
+    Args:
+        fits: Fits, as `dynode fit` writes them, of one clip.
+        output: Also write every number as a record (.json).
+        clip: The clip file; not needed for shipped clips.
+        source: Also compare with the footage itself, where it is one of the assets.
+        device: auto, cpu, cuda or cuda:N.
+    """
+    from dynode import comparison, runtime
+
+    table, rows = comparison.of_fits(fits, clip, with_source=source, device=runtime.device(device))
+    print(table.markdown(), end="")
+    if output is not None:
+        print(f"every number: {comparison.write(output, rows)}")
+
+
+def diagnose(clip: Positional[str], output: Output = Path("diagnosis.png")) -> None:
+    """Tell how fit a clip is for dynamics: reconstruction, code norms, jitter, step lengths, cuts, a stride.
+
+    Args:
+        clip: A clip file, or the name of a shipped clip.
+        output: The figure to write.
+    """
+    from dynode import clips, diagnosis, plots
+    from dynode.report.outputs import save_figure
+
+    found = diagnosis.diagnose(clips.load(clip))
+    print(found.text())
+    save_figure(plots.diagnosis(found), output)
+    print(f"figure: {output}")
 
 
 def list_items() -> None:
@@ -179,7 +243,16 @@ def assignments(pairs: tuple[str, ...]) -> dict:
     return values
 
 
-COMMANDS = {"fetch": fetch, "invert": invert, "fit": fit, "render": render, "list": list_items, "run": run}
+COMMANDS = {
+    "fetch": fetch,
+    "invert": invert,
+    "diagnose": diagnose,
+    "fit": fit,
+    "render": render,
+    "evaluate": evaluate,
+    "list": list_items,
+    "run": run,
+}
 DESCRIPTION = """The dynamics of a video in the latent space of a GAN, as a neural ODE.
 
 Before anything is installed: `python -m dynode setup | reproduce | test`."""

@@ -15,6 +15,8 @@ from dynode.runtime import written_whole
 from dynode.settings import nearest
 
 FORMAT = "dynode-clip-1"
+OPTIONAL = ("quads", "detected", "shots")
+SAMPLINGS = ("regular", "irregular")
 
 
 @dataclass(frozen=True)
@@ -22,7 +24,8 @@ class Clip:
     """Codes ws (T, L, D) float32 at strictly increasing times ts (T,) float64 in seconds.
 
     observed (T,) bool: the frames a method may see.  quads (T, 4, 2): where each face was cut from its frame, px.
-    detected (T,) bool: the face was really found there.  meta: generator, generator_hash, source, settings, ...
+    detected (T,) bool: the face was really found there.  shots (T,) int, not decreasing: a cut begins a new one.
+    meta: generator, generator_hash, source, settings, ...
     Raises UserError for shapes that do not fit, fewer than two frames, times that do not increase, or NaN.
     """
 
@@ -31,6 +34,7 @@ class Clip:
     observed: torch.Tensor | None = None
     quads: torch.Tensor | None = None
     detected: torch.Tensor | None = None
+    shots: torch.Tensor | None = None
     meta: dict = field(default_factory=dict)
 
     def __post_init__(self):
@@ -50,6 +54,8 @@ class Clip:
         observed = torch.ones(len(ws), dtype=torch.bool) if self.observed is None else self.observed.bool()
         if observed.sum() < 2:
             raise UserError(f"A clip wants at least 2 observed frames, got {int(observed.sum())} of {len(ws)}.")
+        if self.shots is not None and (len(self.shots) != len(ws) or (self.shots.diff() < 0).any()):
+            raise UserError("The clip's shots must be one number for each frame, never decreasing.")
         object.__setattr__(self, "ws", ws.float())
         object.__setattr__(self, "ts", ts)
         object.__setattr__(self, "observed", observed)
@@ -63,7 +69,7 @@ class Clip:
 
     def where(self, keep: torch.Tensor) -> "Clip":
         """The frames where `keep` (T,) is true."""
-        optional = {k: None if getattr(self, k) is None else getattr(self, k)[keep] for k in ("quads", "detected")}
+        optional = {k: None if getattr(self, k) is None else getattr(self, k)[keep] for k in OPTIONAL}
         return replace(self, ws=self.ws[keep], ts=self.ts[keep], observed=self.observed[keep], **optional)
 
     def observations(self) -> "Clip":
@@ -74,30 +80,38 @@ class Clip:
         """The first `frames` frames."""
         return self.where(torch.arange(len(self)) < frames)
 
-    def sampled(self, sampling: str = "regular", stride: int = 2, seed: int = 0) -> "Clip":
+    def split(self) -> list["Clip"]:
+        """One clip for each shot that holds at least two observed frames, named after its shot where there are several."""
+        if self.shots is None or (self.shots == self.shots[0]).all():
+            return [self]
+        parts = [self.shots == k for k in self.shots.unique()]
+        kept = [self.where(part) for part in parts if (self.observed & part).sum() >= 2]
+        return [replace(clip, meta=clip.meta | {"name": f"{self.name}.shot{int(clip.shots[0])}"}) for clip in kept]
+
+    def sampled(self, sampling: str = "regular", stride: int = 2, seed: int = 0, hidden_end: int = 0) -> "Clip":
         """Mark fewer frames as observed, among those that are.
 
         "regular": every `stride`-th frame and the last.  "irregular": as many frames, drawn at random with both ends.
+        Both ends of every shot stay observed; but of the clip's last `hidden_end` frames none is (to extrapolate to).
         """
-        if sampling not in ("regular", "irregular"):
-            raise UserError(f"There is no sampling {sampling!r}{nearest(sampling, ['regular', 'irregular'])}.")
+        if sampling not in SAMPLINGS:
+            raise UserError(f"There is no sampling {sampling!r}{nearest(sampling, SAMPLINGS)}.")
         if stride < 1:
             raise UserError(f"The stride must be at least 1, got {stride}: every so many frames one is observed.")
-        known = self.observed.nonzero().flatten()
-        ends = known[[0, -1]]
-        regular = self.observed & (torch.arange(len(self)) % stride == 0)
-        regular[ends] = True
-        if sampling == "regular":
-            return replace(self, observed=regular)
-        inner = known[1:-1][torch.randperm(len(known) - 2, generator=torch.Generator().manual_seed(seed))]
-        irregular = torch.zeros_like(regular)
-        irregular[inner[: int(regular.sum()) - 2]] = True
-        irregular[ends] = True
-        return replace(self, observed=irregular)
+        draws = torch.Generator().manual_seed(seed)
+        allowed = self.observed & (torch.arange(len(self)) < len(self) - hidden_end)
+        if allowed.sum() < 2:
+            raise UserError(f"Hiding the last {hidden_end} of {len(self)} frames leaves less than 2 to observe.")
+        shots = torch.zeros(len(self), dtype=torch.long) if self.shots is None else self.shots
+        observed = torch.zeros_like(allowed)
+        for shot in shots.unique():
+            known = (allowed & (shots == shot)).nonzero().flatten()
+            observed[drawn(known, sampling, stride, draws)] = True
+        return replace(self, observed=observed)
 
     def save(self, path: Path | str) -> Path:
         """Write as safetensors, atomically."""
-        optional = {k: getattr(self, k) for k in ("quads", "detected") if getattr(self, k) is not None}
+        optional = {k: getattr(self, k) for k in OPTIONAL if getattr(self, k) is not None}
         tensors = {"ws": self.ws, "ts": self.ts, "observed": self.observed, **optional}
         with written_whole(Path(path)) as scratch:
             metadata = {"format": FORMAT, "meta": json.dumps(self.meta, sort_keys=True)}
@@ -111,6 +125,17 @@ class Clip:
         """Read a clip file.  Raises UserError when it is missing or something else."""
         tensors, metadata = read_safetensors(Path(path), FORMAT, "a clip (as `dynode invert` writes it)")
         return cls(**tensors, meta=json.loads(metadata["meta"]))
+
+
+def drawn(known: torch.Tensor, sampling: str, stride: int, draws: torch.Generator) -> torch.Tensor:
+    """The indices to observe among the increasing indices `known` of one shot; both ends always."""
+    if len(known) <= 2:
+        return known
+    regular = torch.cat([known[known % stride == 0], known[[0, -1]]]).unique()
+    if sampling == "regular":
+        return regular
+    inner = known[1:-1][torch.randperm(len(known) - 2, generator=draws)]
+    return torch.cat([inner[: len(regular) - 2], known[[0, -1]]])
 
 
 def squeeze_singleton(ws: torch.Tensor) -> torch.Tensor:

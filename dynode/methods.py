@@ -1,21 +1,69 @@
-"""Every method by the name it has in records: `fit(clip, settings, seed) -> Trajectory`."""
+"""Every method by the name it has in records: `fit(name, clip, settings, seed) -> Trajectory`."""
 
-from dynode import interpolation
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from dynode import generators, interpolation, training
 from dynode.clips import Clip
-from dynode.dynamics import neural_ode
 from dynode.dynamics.presets import PRESETS
+from dynode.losses import ImageLoss, LossSettings
+from dynode.perception.identity import Identity
+from dynode.perception.lpips import LPIPS
 from dynode.settings import choose
+from dynode.trajectory import Shots
 
-INTERPOLATORS = {"hold": interpolation.fit_hold, "linear": interpolation.fit_linear}
+INTERPOLATORS = {
+    "hold": interpolation.Hold,
+    "linear": interpolation.Linear,
+    "slerp": interpolation.Slerp,
+    "cubic": interpolation.Cubic,
+    "pchip": interpolation.Pchip,
+}
 METHODS = (*INTERPOLATORS, *PRESETS)
 
 
-def fit(name: str, clip: Clip, settings=None, seed: int = 0, *, progress: bool = False):
-    """Fit the method of that name to the observed frames of a clip.
+@dataclass
+class Networks:
+    """The frozen networks that losses in images need, loaded when first asked for."""
+
+    device: object = "cpu"
+    loaded: dict = field(default_factory=dict)
+
+    def get(self, name: str, build):
+        if name not in self.loaded:
+            self.loaded[name] = build()
+        return self.loaded[name]
+
+    def image_loss(self, clip: Clip, settings: LossSettings) -> ImageLoss:
+        """The losses in images of the observed frames of a clip.  Raises UserError for codes of other weights."""
+        name = clip.meta.get("generator", "")
+        generators.require_same(name, clip.meta.get("generator_hash", ""), f"The clip {clip.name}")
+        generator = self.get(name, lambda: generators.load(name, self.device))
+        perceptual = settings.lpips and self.get(settings.lpips_net, lambda: LPIPS(settings.lpips_net).to(self.device))
+        identity = settings.identity and self.get("identity", lambda: Identity().to(self.device))
+        targets = generators.render(generator, clip.observations().ws, settings.resolution)
+        return ImageLoss(settings, targets, generator.synthesis, perceptual or None, identity or None)
+
+
+def fit(
+    name: str,
+    clip: Clip,
+    settings=None,
+    seed: int = 0,
+    *,
+    device="cpu",
+    progress: bool = False,
+    checkpoint: Path | None = None,
+):
+    """Fit the method of that name to the observed frames of a clip; a clip with cuts gets one path for each shot.
 
     settings: a DynamicsSettings to use instead of the preset (learned methods only).  Raises UserError for other names.
     """
     choose("method", name, METHODS)
     if name in INTERPOLATORS:
-        return INTERPOLATORS[name](clip, settings, seed)
-    return neural_ode.fit(clip, settings or PRESETS[name], seed, progress=progress)
+        paths = [INTERPOLATORS[name].fit(shot) for shot in clip.split()]
+        return paths[0] if len(paths) == 1 else Shots(paths)
+    settings = settings or PRESETS[name]
+    return training.fit(
+        clip, settings, seed, networks=Networks(device), device=device, progress=progress, checkpoint=checkpoint
+    )

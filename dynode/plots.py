@@ -13,10 +13,19 @@ COLOURS = {  # Okabe-Ito, the same for a method in every figure
     "dynode": "#0072B2",
     "linear": "#E69F00",
     "hold": "#999999",
+    "cubic": "#D55E00",
+    "pchip": "#56B4E9",
+    "slerp": "#F0E442",
     "robust": "#009E73",
-    "paper[latent]": "#CC79A7",
+    "paper": "#CC79A7",
+    "demo": "#000000",
 }
 FULL_WIDTH = 6.75  # inches
+
+
+def colour(method: str) -> str | None:
+    """The colour of a method; a shortened run such as demo[1000/20000] keeps its preset's."""
+    return COLOURS.get(method.split("[")[0])
 
 
 def image_rows(rows: dict[str, torch.Tensor], ts, observed=None, title: str = ""):
@@ -62,7 +71,7 @@ def error_over_time(ts, curves: dict[str, torch.Tensor], observed, ylabel: str, 
     with plt.style.context(STYLE):
         figure, axis = plt.subplots(figsize=(FULL_WIDTH, 2.2))
         for name, values in curves.items():
-            axis.plot(ts, values, color=COLOURS.get(name), label=name, marker=".")
+            axis.plot(ts, values, color=colour(name), label=name, marker=".")
         marks = np.asarray(ts)[np.asarray(observed)]
         axis.plot(marks, np.zeros_like(marks), "|", color="black", markersize=7, clip_on=False, label="observed")
         axis.set(xlabel="time (s)", ylabel=ylabel, title=title)
@@ -94,7 +103,7 @@ def pca_paths(paths: dict[str, torch.Tensor], codes: torch.Tensor, observed):
         share = (values[:2].square() / values.square().sum() * 100).tolist()
         figure, axis = plt.subplots(figsize=(FULL_WIDTH, 3.2))
         for name, path in paths.items():
-            axis.plot(*((path - centre).flatten(1) @ axes[:2].T).T, color=COLOURS.get(name), label=name)
+            axis.plot(*((path - centre).flatten(1) @ axes[:2].T).T, color=colour(name), label=name)
         points = flat @ axes[:2].T
         axis.plot(*points[~observed].T, "o", mfc="white", mec="black", mew=0.5, label="unobserved code")
         axis.plot(*points[observed].T, "o", color="black", label="observed code")
@@ -109,6 +118,31 @@ def descent(losses: list[float], title: str, xlabel: str = "step", log: bool = F
         figure, axis = plt.subplots(figsize=(3.25, 1.8))
         axis.plot(range(1, len(losses) + 1), losses, color=COLOURS["dynode"], marker="." if len(losses) < 40 else "")
         axis.set(xlabel=xlabel, ylabel="loss", title=title, yscale="log" if log else "linear")
+        return figure
+
+
+def diagnosis(found):
+    """A `Diagnosis` in four panels: reconstruction, norms, steps with cut candidates, step directions."""
+    ts = found.clip.ts
+    middle = (ts[1:] + ts[:-1]) / 2
+    with plt.style.context(STYLE):
+        figure, axes = plt.subplots(2, 2, figsize=(FULL_WIDTH, 3.6))
+        known = ts if found.clip.detected is None else ts[found.clip.detected]
+        if found.mse:
+            axes[0, 0].plot(known, found.mse, color=COLOURS["dynode"], marker=".")
+        axes[0, 0].set(ylabel="MSE to the source", ylim=(0, None))
+        axes[0, 1].plot(ts, found.norms, color=COLOURS["dynode"], marker=".")
+        axes[0, 1].set(ylabel="|w - mean|", ylim=(0, None))
+        axes[1, 0].plot(middle, found.steps, color=COLOURS["dynode"], marker=".")
+        for k in found.cuts:
+            axes[1, 0].axvline(float(middle[k - 1]), color="#D55E00", linestyle="--", linewidth=0.8)
+        axes[1, 0].set(ylabel="step length", xlabel="time (s)", ylim=(0, None))
+        steps = found.clip.ws.flatten(1).diff(dim=0)
+        cosine = torch.nn.functional.cosine_similarity(steps[:-1], steps[1:], dim=1)
+        axes[1, 1].plot(ts[1:-1], cosine, color=COLOURS["dynode"], marker=".")
+        axes[1, 1].axhline(0, color="#999999", linewidth=0.6)
+        axes[1, 1].set(ylabel="cosine of neighbouring steps", xlabel="time (s)", ylim=(-1, 1))
+        figure.suptitle(f"{found.clip.name}: jitter {100 * found.jitter:.0f} %, recommended stride {found.stride}")
         return figure
 
 

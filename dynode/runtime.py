@@ -87,6 +87,16 @@ def provenance(chosen: torch.device, **extra) -> dict:
     }
 
 
+def require_writable(path: Path) -> None:
+    """Refuse an output that cannot be written, before the work that would fill it.  Raises UserError."""
+    folder = Path(path).absolute().parent
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        raise UserError(f"{path} cannot be written: {error.strerror}.") from None
+
+
 @contextlib.contextmanager
 def written_whole(path: Path, suffix: str = ""):
     """Yield a temporary path beside `path`; on success it replaces `path`, on failure nothing is left."""

@@ -7,7 +7,13 @@ from dataclasses import dataclass
 from dynode.metrics import METRICS
 from dynode.records import Row, averaged
 
-SCALES = {"mse": (1e3, "MSE x 1e3"), "ssim": (100.0, "SSIM %"), "latent_mse": (1.0, "latent MSE")}
+SCALES = {
+    "mse": (1e3, "MSE x 1e3"),
+    "ssim": (100.0, "SSIM %"),
+    "lpips_alex": (1.0, "LPIPS-Alex"),
+    "identity": (1.0, "identity"),
+    "latent_mse": (1.0, "latent MSE"),
+}
 
 
 @dataclass(frozen=True)
@@ -69,6 +75,24 @@ def table1(rows: list[Row], metrics=("mse", "ssim"), methods=("hold", "linear", 
             cells.append([sampling, str(stride), method, *numbers, number(found.get(("unobserved", "skill")), 1, 3)])
     cells.append(paper_line(rows, columns))
     return Table(header, cells, marks)
+
+
+COMPARED = ("mse", "ssim", "lpips_alex", "identity", "latent_mse")
+
+
+def comparison_table(rows: list[Row]) -> Table:
+    """Fits and rivals down, metrics across, one line for each split and reference (`dynode evaluate`)."""
+    header = ["fit", "split", "reference", "method", *(SCALES[name][1] for name in COMPARED), "skill"]
+    cells: dict[tuple, dict[str, Row]] = {}
+    for row in rows:
+        if row.split:
+            reference = row.reference if row.space == "image" else "code"
+            cells.setdefault((row.variant, row.split, reference, row.method), {})[row.metric] = row
+    lines = [
+        [*key, *(number(found.get(name), SCALES[name][0], 3) for name in COMPARED), number(found.get("skill"), 1, 3)]
+        for key, found in cells.items()
+    ]
+    return Table(header, lines, {})
 
 
 def ranked(group: list[Row], split: str, name: str, methods, first: int, column: int) -> dict[tuple[int, int], str]:

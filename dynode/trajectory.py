@@ -1,4 +1,4 @@
-"""The `Trajectory` protocol: a path in W+ that can be asked for any time."""
+"""What every method returns: a path that gives codes at any time."""
 
 from typing import Protocol
 
@@ -6,12 +6,38 @@ import torch
 
 
 class Trajectory(Protocol):
-    """What every method's `fit(clip, settings, seed)` returns."""
+    """trajectory(ts) -> codes (T, L, D) for times ts (T,) in seconds, in any order."""
 
     span: tuple[float, float]
 
-    def __call__(self, ts: torch.Tensor) -> torch.Tensor:
-        """Codes (T, L, D) at times ts (T,) in seconds, in any order; outside `span` they are extrapolated."""
+    def __call__(self, ts) -> torch.Tensor: ...
 
-    def derivative(self, ts: torch.Tensor) -> torch.Tensor:
-        """dz/dt (T, L, D) at times ts, per second."""
+    def derivative(self, ts) -> torch.Tensor:
+        """dw/dt at times ts, per second, (T, L, D)."""
+        ...
+
+
+class Shots:
+    """One trajectory for each shot of a clip; half-way between two shots the next one takes over."""
+
+    def __init__(self, shots: list[Trajectory]):
+        self.shots = shots
+        self.span = (shots[0].span[0], shots[-1].span[1])
+        gaps = [(a.span[1] + b.span[0]) / 2 for a, b in zip(shots, shots[1:], strict=False)]
+        self.cuts = torch.tensor(gaps, dtype=torch.float64)
+
+    def __call__(self, ts):
+        return self.each(ts, lambda shot, times: shot(times))
+
+    def derivative(self, ts):
+        return self.each(ts, lambda shot, times: shot.derivative(times))
+
+    def each(self, ts, ask) -> torch.Tensor:
+        ts = torch.as_tensor(ts, dtype=torch.float64)
+        which = torch.bucketize(ts, self.cuts, right=True)
+        found = {int(k): ask(self.shots[k], ts[which == k]) for k in which.unique()}
+        codes = next(iter(found.values()))
+        result = codes.new_empty(len(ts), *codes.shape[1:])
+        for k, part in found.items():
+            result[which == k] = part
+        return result

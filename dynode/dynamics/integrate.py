@@ -20,25 +20,33 @@ class SolverError(UserError):
 
 @dataclass(frozen=True)
 class SolverSettings:
-    """rtol, atol: tolerances of the adaptive solvers.  step: step of the fixed-step ones, in the field's time."""
+    """rtol, atol: tolerances of the adaptive solvers.  step: step of the fixed-step ones, in the field's time.
+
+    max_nfe: a solve that evaluates the field more often than this is given up with a SolverError.
+    """
 
     solver: str = "dopri5"
     rtol: float = 1e-4
     atol: float = 1e-5
     step: float = 0.05
     adjoint: bool = False
+    max_nfe: int = 20_000
 
 
 class Counted(nn.Module):
-    """Counts the evaluations of a field (NFE) and notices when it stops being finite."""
+    """Counts the evaluations of a field (NFE) and stops a solve that needs more than its budget."""
 
-    def __init__(self, field):
+    def __init__(self, field, budget: int):
         super().__init__()
-        self.field = field
-        self.nfe = 0
+        self.field, self.budget, self.nfe = field, budget, 0
 
     def forward(self, t, u):
         self.nfe += 1
+        if self.nfe > self.budget:
+            raise SolverError(
+                f"The solve needed more than {self.budget} evaluations of the field: it has become too steep. "
+                "Lower training.lr, standardise the codes, use a smooth activation, or raise solver.max_nfe."
+            )
         return self.field(t, u)
 
 
@@ -60,7 +68,7 @@ def rollout(field, u0: torch.Tensor, ts: torch.Tensor, settings: SolverSettings 
     settings = settings or SolverSettings()
     adaptive = choose("solver", settings.solver, SOLVERS)
     options = None if adaptive else {"step_size": settings.step}
-    counted = Counted(field)
+    counted = Counted(field, settings.max_nfe)
     solve = torchdiffeq.odeint_adjoint if settings.adjoint else torchdiffeq.odeint
     try:
         states = solve(

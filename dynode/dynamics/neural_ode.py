@@ -1,44 +1,59 @@
-"""The neural ODE of a clip: fit f to the observed codes, then ask the solution for any time (paper Sec. 3)."""
+"""The neural ODE of a clip as a trajectory: ask the solution for any time (paper Sec. 3). `dynode.training` fits it."""
 
-import copy
 import json
-import math
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import torch
 from safetensors.torch import save_file
 from torch import nn
-from tqdm import tqdm
 
 from dynode import runtime
 from dynode.clips import Clip, frame_rate, read_safetensors
 from dynode.dynamics.fields import MLPField
 from dynode.dynamics.integrate import rollout
-from dynode.dynamics.presets import DynamicsSettings, TrainingSettings, preset
-from dynode.dynamics.spaces import SPACES, fit_space
-from dynode.errors import UserError
+from dynode.dynamics.presets import DynamicsSettings
+from dynode.dynamics.spaces import SPACES
 from dynode.settings import choose, from_json, to_json
+from dynode.trajectory import Shots
 
-FORMAT = "dynode-fit-1"
+FORMAT = "dynode-fit-2"
+CLOCKS = ("unit", "frame", "index")
 
 
 @dataclass(frozen=True)
 class Clock:
-    """The map from seconds to the field's time: (t - t0) / unit."""
+    """The map from seconds to the field's time: straight lines through (seconds, times), the end lines go on."""
 
-    t0: float
-    unit: float
+    seconds: tuple[float, ...]
+    times: tuple[float, ...]
 
     @classmethod
     def of(cls, kind: str, clip: Clip) -> "Clock":
-        seen = clip.ts[clip.observed]
-        units = {"unit": float(seen[-1] - seen[0]), "frame": 1 / frame_rate(clip.ts)}
-        return cls(float(seen[0]), choose("clock", kind, units))
+        """ "unit": observed span -> [0, 1] | "frame": (t - t0) x frame rate | "index": the number of the clip's code."""
+        choose("clock", kind, list(CLOCKS))
+        first, last = (float(t) for t in clip.ts[clip.observed][[0, -1]])
+        if kind == "unit":
+            return cls((first, last), (0.0, 1.0))
+        if kind == "frame":
+            return cls((first, last), (0.0, (last - first) * frame_rate(clip.ts)))
+        return cls(tuple(clip.ts.tolist()), tuple(float(k) for k in range(len(clip))))
+
+    def slopes(self) -> np.ndarray:
+        return np.diff(self.times) / np.diff(self.seconds)
+
+    def interval(self, ts) -> np.ndarray:
+        return np.clip(np.searchsorted(self.seconds, ts, side="right") - 1, 0, len(self.seconds) - 2)
 
     def __call__(self, ts) -> torch.Tensor:
-        return (torch.as_tensor(ts, dtype=torch.float64) - self.t0) / self.unit
+        ts = np.asarray(ts, dtype=np.float64)
+        k = self.interval(ts)
+        return torch.from_numpy(np.asarray(self.times)[k] + (ts - np.asarray(self.seconds)[k]) * self.slopes()[k])
+
+    def rate(self, ts) -> torch.Tensor:
+        """The field's time per second at times ts (T,)."""
+        return torch.from_numpy(self.slopes()[self.interval(np.asarray(ts, dtype=np.float64))])
 
 
 @dataclass
@@ -66,44 +81,69 @@ class NeuralODE:
     @torch.no_grad()
     def derivative(self, ts) -> torch.Tensor:
         taus = self.clock(ts).to(self.u0)
-        velocity = self.field(taus, self.states(taus))
-        return (self.space.decode_velocity(velocity) / self.clock.unit).float().cpu()
+        velocity = self.space.decode_velocity(self.field(taus, self.states(taus)))
+        return (velocity * self.clock.rate(ts).to(velocity)[:, None, None]).float().cpu()
 
     def states(self, taus: torch.Tensor) -> torch.Tensor:
         """States (T, R, K) at the field's times (T,), in any order: one solve forward, one backward where asked."""
-        self.nfe = 0
+        self.nfe, begin = 0, self.clock(self.span[:1]).to(self.u0)
         asked, back = torch.unique(taus.to(self.u0), return_inverse=True)
         states = self.u0.expand(len(asked), *self.u0.shape).clone()
         for sign in (1, -1):
-            side = asked * sign > 0
+            side = (asked - begin) * sign > 0
             times = asked[side] if sign > 0 else asked[side].flip(0)
             if len(times):
-                solved = rollout(self.field, self.u0, torch.cat([times.new_zeros(1), times]), self.settings.solver)
+                solved = rollout(self.field, self.u0, torch.cat([begin, times]), self.settings.solver)
                 states[side] = solved.states[1:] if sign > 0 else solved.states[1:].flip(0)
                 self.nfe += solved.nfe
         return states[back]
 
-    def save(self, path: Path | str) -> Path:
-        """Write field, space, first state and settings as safetensors, atomically."""
+    def packed(self) -> tuple[dict[str, torch.Tensor], str]:
+        """Tensors, and everything else as JSON."""
         tensors = {f"field.{k}": v for k, v in self.field.state_dict().items()}
         tensors |= {f"space.{k}": v for k, v in self.space.tensors().items()} | {"u0": self.u0}
-        rest = {"clock": [self.clock.t0, self.clock.unit], "span": self.span, "log": self.log, "meta": self.meta}
-        metadata = {"format": FORMAT, "settings": to_json(self.settings), "rest": json.dumps(rest)}
-        with runtime.written_whole(Path(path)) as scratch:
-            save_file({k: v.contiguous() for k, v in tensors.items()}, scratch, metadata)
-        return Path(path)
+        clock = [self.clock.seconds, self.clock.times]
+        rest = {"settings": to_json(self.settings), "clock": clock, "span": self.span}
+        return tensors, json.dumps(rest | {"log": self.log, "meta": self.meta})
 
     @classmethod
-    def load(cls, path: Path | str) -> "NeuralODE":
-        """Read a fit.  Raises UserError when the file is missing or something else."""
-        tensors, metadata = read_safetensors(Path(path), FORMAT, "a fit (as `dynode fit` writes it)")
-        settings, rest = from_json(DynamicsSettings, metadata["settings"]), json.loads(metadata["rest"])
-        parts = {k.removeprefix("space."): v for k, v in tensors.items() if k.startswith("space.")}
-        space = SPACES[settings.space](**parts)
-        field_ = MLPField(space.state_shape, settings.field)
-        field_.load_state_dict({k.removeprefix("field."): v for k, v in tensors.items() if k.startswith("field.")})
-        clock, span = Clock(*rest["clock"]), tuple(rest["span"])
-        return cls(settings, field_, space, clock, tensors["u0"], span, rest["log"], rest["meta"])
+    def unpacked(cls, tensors: dict[str, torch.Tensor], text: str) -> "NeuralODE":
+        rest = json.loads(text)
+        settings = from_json(DynamicsSettings, rest["settings"])
+        space = SPACES[settings.space](**part(tensors, "space."))
+        net = MLPField(space.state_shape, settings.field)
+        net.load_state_dict(part(tensors, "field."))
+        clock, span = Clock(*map(tuple, rest["clock"])), tuple(rest["span"])
+        return cls(settings, net.requires_grad_(False), space, clock, tensors["u0"], span, rest["log"], rest["meta"])
+
+
+def part(tensors: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
+    """The tensors whose names begin with `prefix`, without it."""
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+
+
+def shots_of(fit: NeuralODE | Shots) -> list[NeuralODE]:
+    """The fits of the shots of a clip: one, unless the clip has cuts."""
+    return fit.shots if isinstance(fit, Shots) else [fit]
+
+
+def save(fit: NeuralODE | Shots, path: Path | str) -> Path:
+    """Write fields, spaces, first states and settings as safetensors, atomically."""
+    tensors, metadata = {}, {"format": FORMAT}
+    for k, shot in enumerate(shots_of(fit)):
+        parts, metadata[f"shot{k}"] = shot.packed()
+        tensors |= {f"shot{k}.{name}": tensor.contiguous() for name, tensor in parts.items()}
+    with runtime.written_whole(Path(path)) as scratch:
+        save_file(tensors, scratch, metadata)
+    return Path(path)
+
+
+def load(path: Path | str) -> NeuralODE | Shots:
+    """Read a fit.  Raises UserError when the file is missing or something else."""
+    tensors, metadata = read_safetensors(Path(path), FORMAT, "a fit (as `dynode fit` writes it)")
+    names = sorted((key for key in metadata if key != "format"), key=lambda key: int(key.removeprefix("shot")))
+    shots = [NeuralODE.unpacked(part(tensors, f"{name}."), metadata[name]) for name in names]
+    return shots[0] if len(shots) == 1 else Shots(shots)
 
 
 class Stretched(nn.Module):
@@ -115,114 +155,3 @@ class Stretched(nn.Module):
 
     def forward(self, s, u):
         return self.length[:, None, None] * self.field(self.start + s * self.length, u)
-
-
-@dataclass
-class Training:
-    """One fit under way: the field, the observed states u (n, R, K) at the field's times taus (n,), the optimiser."""
-
-    field: MLPField
-    u: torch.Tensor
-    taus: torch.Tensor
-    settings: DynamicsSettings
-    draws: torch.Generator
-
-    def __post_init__(self):
-        t = self.settings.training
-        self.optimiser = torch.optim.Adam(self.field.parameters(), lr=t.lr, betas=t.betas, eps=t.eps)
-        self.best, self.best_state, self.nfe = math.inf, None, 0
-
-    def subset(self) -> torch.Tensor:
-        """Sorted indices of the frames drawn for one iteration."""
-        t, n = self.settings.training, len(self.u)
-        drawn = torch.randperm(n, generator=self.draws)[: min(t.batch, n - 1)]  # always leaves some out
-        if choose("start", t.start, ("first", "subset")) == "first":
-            drawn = torch.cat([torch.zeros(1, dtype=torch.long), drawn[drawn > 0]])
-        if len(drawn) < 2:
-            drawn = torch.tensor([0, int(torch.randint(1, n, (), generator=self.draws))])
-        return drawn.sort().values
-
-    def full_loss(self, index: torch.Tensor) -> torch.Tensor:
-        """Roll out from the first drawn frame through the others (paper Eq. 6); the start frame is not counted."""
-        solved = rollout(self.field, self.u[index[0]], self.taus[index], self.settings.solver)
-        self.nfe += solved.nfe
-        return self.reduce(solved.states[1:] - self.u[index[1:]])
-
-    def segment_loss(self, index: torch.Tensor) -> torch.Tensor:
-        """Each interval between neighbouring drawn frames from its true code, all in parallel."""
-        stretched = Stretched(self.field, self.taus[index[:-1]], self.taus[index].diff())
-        solved = rollout(stretched, self.u[index[:-1]], self.taus.new_tensor([0.0, 1.0]), self.settings.segment_solver)
-        self.nfe += solved.nfe
-        return self.reduce(solved.states[1] - self.u[index[1:]])
-
-    def reduce(self, error: torch.Tensor) -> torch.Tensor:
-        reductions = {"sum": error.square().sum, "mean": error.square().mean}
-        return choose("reduction", self.settings.training.reduction, reductions)()
-
-    def step(self, loss: torch.Tensor) -> None:
-        self.optimiser.zero_grad()
-        loss.backward()
-        if self.settings.training.grad_clip:
-            nn.utils.clip_grad_norm_(self.field.parameters(), self.settings.training.grad_clip)
-        self.optimiser.step()
-
-    def set_lr(self, progress: float) -> None:
-        t = self.settings.training
-        factors = {"constant": 1.0, "cosine": 0.5 + 0.5 * math.cos(math.pi * progress)}
-        self.optimiser.param_groups[0]["lr"] = t.lr * choose("schedule", t.schedule, factors)
-
-    def look(self) -> float:
-        """Mean squared error of the roll-out over all observed frames, over their variance; keeps the best state."""
-        with torch.no_grad():
-            solved = rollout(self.field, self.u[0], self.taus, self.settings.solver)
-            variance = self.u.var(0, unbiased=False).mean().clamp(min=1e-12)  # a clip may stand still
-            error = ((solved.states - self.u).square().mean() / variance).item()
-        if error < self.best:
-            self.best, self.best_state = error, copy.deepcopy(self.field.state_dict())
-        return error
-
-    def run(self, progress: bool) -> list[float]:
-        """Segments first, whole roll-outs after; returns the looks."""
-        t: TrainingSettings = self.settings.training
-        total, looks = t.segment_iterations + t.iterations, []
-        for it in tqdm(range(total), desc=f"fit {self.settings.label}", disable=not progress, mininterval=1):
-            self.set_lr(it / total)
-            segment = it < t.segment_iterations
-            self.step(self.segment_loss(self.subset()) if segment else self.full_loss(self.subset()))
-            if (it + 1) % t.check_every == 0 or it + 1 == total:
-                looks.append(self.look())
-                if looks[-1] <= t.tolerance:
-                    break
-        if self.best_state is None:
-            raise UserError("The fit never reached a finite loss: lower training.lr or standardise the codes.")
-        self.field.load_state_dict(self.best_state)
-        return looks
-
-
-def fit(
-    clip: Clip, settings: DynamicsSettings | None = None, seed: int = 0, *, device="cpu", progress: bool = False
-) -> NeuralODE:
-    """Learn the dynamics of the observed frames of a clip.
-
-    Raises UserError when fewer than two frames are observed, and SolverError (with a remedy) when the solve fails.
-    """
-    settings, seen, started = settings or preset("dynode"), clip.observations(), time.time()
-    runtime.seed_everything(seed)
-    space = fit_space(settings.space, seen.ws)
-    clock = Clock.of(settings.clock, clip)
-    field_ = MLPField(space.state_shape, settings.field).to(device)
-    u, taus = space.encode(seen.ws).to(device), clock(seen.ts).float().to(device)
-    training = Training(field_, u, taus, settings, torch.Generator().manual_seed(seed))
-    looks = training.run(progress)
-    log = {
-        "observed_error": training.best,
-        "looks": looks,
-        "seconds": round(time.time() - started, 2),
-        "nfe": training.nfe,
-        "parameters": sum(p.numel() for p in field_.parameters()),
-    }
-    keys = ("name", "generator", "generator_hash", "source_sha256")
-    meta = {"seed": seed, "clip": {key: clip.meta.get(key, "") for key in keys}}
-    meta["ts"], meta["observed"] = clip.ts.tolist(), clip.observed.tolist()
-    field_ = field_.cpu().requires_grad_(False)
-    return NeuralODE(settings, field_, space, clock, u[0].cpu(), (float(seen.ts[0]), float(seen.ts[-1])), log, meta)

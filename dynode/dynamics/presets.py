@@ -1,8 +1,10 @@
 """Named settings of the dynamics. `dynode` is what this package recommends; the others are frozen.
 
-paper   the text's own choices: codes as they are, raw frame index as time, Adam 0.01 constant, sum of squares.
-        Here with the latent loss only; its outputs are labelled `paper[latent]`.
-robust  the same idea made trainable: standardised codes, Fourier time, zero start, cosine schedule, clipped gradients.
+paper   the text's own choices: codes as they are, raw frame index as time, Adam 0.01 constant, sums of squares, with the
+        latent, image, LPIPS and identity losses; `latent_only` keeps the first of them.
+demo    what the authors' published example really does: an autonomous field of constant speed (normalised over the style
+        rows), latent loss only, Adam with StyleGAN's lazy-regularisation arithmetic, the code's index as time.
+robust  the paper's idea made trainable: standardised codes, Fourier time, zero start, cosine schedule, clipped gradients.
 dynode  robust in the affine subspace of the observed codes, where a fit takes seconds, with the smooth bounded tanh;
         every interval between drawn observations is solved in parallel first, whole roll-outs finish the fit.
 """
@@ -12,6 +14,7 @@ from dataclasses import dataclass
 
 from dynode.dynamics.fields import FieldSettings
 from dynode.dynamics.integrate import SolverSettings
+from dynode.losses import LossSettings
 from dynode.settings import choose
 
 
@@ -22,14 +25,16 @@ class TrainingSettings:
     iterations: int = 5000  # of whole roll-outs
     segment_iterations: int = 0  # before them: every interval from its true code (multiple shooting)
     batch: int = 5
-    start: str = "subset"  # "subset": the earliest frame drawn | "first": always the first observed frame
+    start: str = "subset"  # "subset": the earliest frame drawn | "first": always the first observed frame | "mixed"
+    count_start: bool = False  # whether the start frame, whose error is zero, counts in a mean
     lr: float = 0.01
     betas: tuple[float, float] = (0.9, 0.999)
     eps: float = 1e-8
     schedule: str = "constant"  # or "cosine"
     grad_clip: float = 0.0  # 0: none
     reduction: str = "sum"  # "sum" over frames and entries (paper) | "mean"
-    check_every: int = 50  # iterations between looks at the loss over all observed frames; the best state is kept
+    check_every: int = 50  # iterations between looks at the loss over all observed frames
+    keep: str = "best"  # the state with the lowest such loss | "last"
     tolerance: float = 0.0  # stop once that loss is below this share of the observed codes' variance
 
     @property
@@ -43,37 +48,59 @@ class DynamicsSettings:
 
     preset: str = "dynode"
     space: str = "subspace"
-    clock: str = "unit"  # the field's time: "unit" maps the observed span to [0, 1] | "frame" counts frames
+    clock: str = "unit"  # the field's time: "unit": observed span -> [0, 1] | "frame": frames | "index": code index
     field: FieldSettings = dataclasses.field(default_factory=FieldSettings)
     solver: SolverSettings = dataclasses.field(default_factory=SolverSettings)
     segment_solver: SolverSettings = SolverSettings("rk4", step=0.25)  # step: share of an interval
+    losses: LossSettings = dataclasses.field(default_factory=LossSettings)
     training: TrainingSettings = dataclasses.field(default_factory=TrainingSettings)
 
     @property
     def label(self) -> str:
         """The method's name in records; says so when the preset is run in part, shortened or changed."""
         whole = PRESETS[self.preset]
-        base = f"{self.preset}[latent]" if self.preset == "paper" else self.preset
-        if self == whole:
-            return base
-        mine, full = self.training.total, whole.training.total
-        shortened = dataclasses.replace(
-            whole,
-            training=dataclasses.replace(
-                whole.training,
-                iterations=self.training.iterations,
-                segment_iterations=self.training.segment_iterations,
-            ),
-        )
-        return f"{base}[{mine}/{full}]" if self == shortened else f"{base}[changed]"
+        told = []
+        if self.losses != whole.losses and self.losses == latent_only(whole).losses:
+            whole = latent_only(whole)
+            told.append("latent")
+        if self != whole:
+            lengths = {key: getattr(self.training, key) for key in ("iterations", "segment_iterations")}
+            shortened = dataclasses.replace(whole, training=dataclasses.replace(whole.training, **lengths))
+            told.append(f"{self.training.total}/{whole.training.total}" if self == shortened else "changed")
+        return f"{self.preset}[{','.join(told)}]" if told else self.preset
 
+
+def latent_only(settings: DynamicsSettings) -> DynamicsSettings:
+    """The same settings with the latent loss alone: what a machine without a GPU can afford."""
+    return dataclasses.replace(settings, losses=LossSettings())
+
+
+PAPER_LOSSES = LossSettings(latent=1.0, image=1.0, lpips=0.8, identity=0.1)
+
+DEMO_TRAINING = TrainingSettings(
+    iterations=20_000,
+    count_start=True,
+    lr=2e-4 * 0.8,  # StyleGAN's lazy regularisation: lr * c, betas ** c with c = 4/5
+    betas=(0.0**0.8, 0.99**0.8),
+    reduction="mean",
+    check_every=500,
+    keep="last",
+)
 
 ROBUST_TRAINING = TrainingSettings(
     iterations=5000, lr=1e-3, schedule="cosine", grad_clip=1.0, reduction="mean", start="first"
 )
 
 PRESETS = {
-    "paper": DynamicsSettings("paper", space="wplus", clock="frame", field=FieldSettings(depth=5)),
+    "paper": DynamicsSettings("paper", space="wplus", clock="frame", field=FieldSettings(depth=5), losses=PAPER_LOSSES),
+    "demo": DynamicsSettings(
+        "demo",
+        space="wplus",
+        clock="index",
+        field=FieldSettings(depth=4, time_features="none", normalise="layer"),
+        solver=SolverSettings(rtol=1e-7, atol=1e-9),
+        training=DEMO_TRAINING,
+    ),
     "robust": DynamicsSettings(
         "robust",
         space="standardised",

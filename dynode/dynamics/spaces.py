@@ -8,7 +8,15 @@ import torch
 from dynode.settings import choose
 
 
-class WPlus:
+class Space:
+    """What all spaces share."""
+
+    def to(self, device):
+        """The same space with its tensors on `device`."""
+        return type(self)(**{name: tensor.to(device) for name, tensor in self.tensors().items()})
+
+
+class WPlus(Space):
     """The paper's own state: the codes as they are, (L, D)."""
 
     def __init__(self, shape: torch.Tensor):
@@ -35,7 +43,7 @@ class WPlus:
         return du
 
 
-class Standardised:
+class Standardised(Space):
     """u = (z - mu) / sigma: mu (L, D) the mean observed code, sigma one number, the RMS of what is left."""
 
     def __init__(self, mu: torch.Tensor, sigma: torch.Tensor):
@@ -63,7 +71,7 @@ class Standardised:
         return self.sigma * du
 
 
-class Subspace:
+class Subspace(Space):
     """Coordinates (1, r) in the affine subspace that the observed codes span: no loss on them, a hundred times smaller.
 
     mu (L, D) is the mean observed code, basis (r, L*D) orthonormal (r <= observed - 1), sigma the RMS coordinate.

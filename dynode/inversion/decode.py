@@ -8,7 +8,7 @@ import torch
 from tqdm import tqdm
 
 from dynode import generators, runtime, video
-from dynode.dynamics.neural_ode import NeuralODE
+from dynode.dynamics import neural_ode
 from dynode.errors import UserError
 from dynode.images import to_uint8
 
@@ -18,8 +18,8 @@ def render_fit(path: Path, output: Path, *, fps: float, resolution: int, device_
 
     Raises UserError for a frame rate or resolution that cannot be, or a fit that belongs to other weights.
     """
-    fit = NeuralODE.load(path)
-    clip = fit.meta["clip"]
+    fit = neural_ode.load(path)
+    clip = neural_ode.shots_of(fit)[0].meta["clip"]
     if not fps > 0:
         raise UserError(f"The frame rate must be positive, got {fps:g}.")
     generators.require_same(clip["generator"], clip["generator_hash"], f"The fit {path}")

@@ -1,6 +1,10 @@
-"""Project an image into W+ by optimisation (Karras et al. 2020, appendix D; losses of Abdal et al. 2019).
+"""Project images into W+ by optimisation (Karras et al. 2020, appendix D; losses of Abdal et al. 2019, pSp's identity).
 
-minimise over ws:  lambda_mse |G(ws) - image|^2 + lambda_lpips LPIPS_vgg(G(ws), image),  both at 256 pixels.
+minimise over ws, frame by frame, at 256 pixels:
+
+    lambda_mse |G(ws) - c|^2  +  lambda_lpips LPIPS_vgg(G(ws), c)  +  lambda_id (1 - cos(R(G(ws)), R(c)))
+
+The generator's noise maps stay constant, here as everywhere, so that a code alone decides an image.
 """
 
 import math
@@ -8,7 +12,10 @@ from dataclasses import dataclass
 
 import torch
 
+from dynode.settings import choose
+
 STARTS = ("previous", "w_avg")
+PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
 @dataclass(frozen=True)
@@ -20,8 +27,16 @@ class ProjectionSettings:
     steps: int = 40  # steps of a frame that starts from the previous code
     first_lr: float = 0.05
     lr: float = 0.01
+    beta2: float = 0.999  # Adam's memory of squared gradients
     lambda_mse: float = 1.0
     lambda_lpips: float = 1.0
+    lambda_id: float = 0.0  # 0 keeps the identity cosine a measure that was not optimised
+    code_noise: float = (
+        0.0  # Karras et al. use 0.05: noise on the code, in units of w_std, gone after 75 % of the steps
+    )
+    stop_loss: float = 0.0  # stop as soon as every frame of the batch has a loss below this
+    batch: int = 1  # frames optimised together, with start "w_avg" only: 1 is best on a CPU, 8 on a GPU
+    precision: str = "float32"  # or "bfloat16": autocast, faster on a GPU and slower on most CPUs
     resolution: int = 256
 
 
@@ -33,53 +48,101 @@ def ramped(lr: float, progress: float) -> float:
 
 @dataclass(frozen=True)
 class Projection:
-    """The code ws (L, D) of one image with its final mse ([-1, 1], at the loss resolution) and LPIPS-VGG."""
+    """The code ws (L, D) of one image with its final mse ([-1, 1], at the loss resolution), LPIPS-VGG and identity
+    cosine (NaN without an identity network)."""
 
     ws: torch.Tensor
     mse: float
     lpips: float
+    identity: float
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a batch of frames is projected onto: the images and their features, computed once."""
+
+    images: torch.Tensor
+    lpips: list[torch.Tensor]
+    identity: torch.Tensor | None
 
 
 class Projector:
-    """Holds the generator, the perceptual net and the settings of one inversion."""
+    """Holds the generator, the perceptual nets and the settings of one inversion.
 
-    def __init__(self, generator, perceptual, settings: ProjectionSettings):
-        self.generator, self.perceptual, self.settings = generator, perceptual, settings
+    perceptual: an `LPIPS`.  identity: an `Identity` for faces; always measured, optimised where lambda_id > 0.
+    """
 
-    def losses(self, ws, target, target_features):
-        """(mse, lpips) of the image of ws (1, L, D) against target (1, 3, R, R)."""
-        image = self.generator.synthesis(ws, self.settings.resolution)
-        return (image - target).square().mean(), self.perceptual.distance_to(target_features, image).mean()
+    def __init__(self, generator, perceptual, settings: ProjectionSettings, identity=None):
+        choose("start", settings.start, list(STARTS))
+        choose("precision", settings.precision, PRECISIONS)
+        self.generator, self.perceptual, self.identity, self.settings = generator, perceptual, identity, settings
+        self.draws = torch.Generator().manual_seed(0)
 
-    def project(self, target, start, steps: int, lr: float, callback=None) -> Projection:
-        """Optimise one frame from `start` (L, D) towards target (3, R, R) in [-1, 1].
+    def autocast(self):
+        kind = PRECISIONS[self.settings.precision]
+        return torch.autocast(self.generator.w_avg.device.type, kind, enabled=kind != torch.float32)
 
-        callback(step, mse, lpips) is called after each step.
+    @torch.no_grad()
+    def target(self, images) -> Target:
+        """images (B, 3, R, R) in [-1, 1] with their features."""
+        images = images.to(self.generator.w_avg)
+        identity = self.identity(images) if self.identity else None
+        return Target(images, self.perceptual.features(images), identity)
+
+    def losses(self, ws, target: Target, with_identity: bool):
+        """(mse, lpips, 1 - identity cosine or 0), each (B,), of the images of ws (B, L, D)."""
+        with self.autocast():
+            images = self.generator.synthesis(ws, self.settings.resolution).float()
+            lpips = self.perceptual.distance_to(target.lpips, images)
+        identity = torch.zeros_like(lpips)
+        if with_identity and target.identity is not None:
+            identity = 1 - (self.identity(images) * target.identity).sum(1)
+        return (images - target.images).square().mean((1, 2, 3)), lpips, identity
+
+    def weighted(self, mse, lpips, identity):
+        s = self.settings
+        return s.lambda_mse * mse + s.lambda_lpips * lpips + s.lambda_id * identity
+
+    def noisy(self, ws, progress: float):
+        """ws with exploration noise that fades to nothing at 75 % of the steps."""
+        scale = self.settings.code_noise * max(0.0, 1 - progress / 0.75) ** 2
+        if not scale:
+            return ws
+        noise = torch.randn(ws.shape, generator=self.draws).to(ws)
+        return ws + scale * self.generator.w_std * noise
+
+    def project(self, images, starts, steps: int, lr: float, callback=None) -> list[Projection]:
+        """Optimise frames together from `starts` (B, L, D) towards images (B, 3, R, R) in [-1, 1].
+
+        Frames do not influence each other.  callback(step, mse, lpips) gets the batch means after each step.
         """
-        target = target[None].to(self.generator.w_avg)
-        ws = start[None].to(target).clone().requires_grad_(True)
-        optimiser = torch.optim.Adam([ws], lr=lr)
-        with torch.no_grad():
-            target_features = self.perceptual.features(target)
+        target = self.target(images)
+        ws = starts.to(target.images).clone().requires_grad_(True)
+        optimiser = torch.optim.Adam([ws], lr=lr, betas=(0.9, self.settings.beta2))
         for step in range(steps):
             optimiser.param_groups[0]["lr"] = ramped(lr, (step + 1) / (steps + 1))
-            mse, lpips = self.losses(ws, target, target_features)
-            optimiser.zero_grad()
-            (self.settings.lambda_mse * mse + self.settings.lambda_lpips * lpips).backward()
-            optimiser.step()
+            parts = self.losses(self.noisy(ws, step / steps), target, self.settings.lambda_id > 0)
+            loss = self.weighted(*parts)
             if callback is not None:
-                callback(step, mse.item(), lpips.item())
+                callback(step, parts[0].mean().item(), parts[1].mean().item())
+            if loss.max().item() < self.settings.stop_loss:
+                break
+            optimiser.zero_grad()
+            loss.sum().backward()
+            optimiser.step()
         with torch.no_grad():
-            mse, lpips = self.losses(ws, target, target_features)
-        return Projection(ws.detach()[0].cpu(), mse.item(), lpips.item())
+            mse, lpips, identity = self.losses(ws, target, with_identity=True)
+        cosine = 1 - identity if self.identity else torch.full_like(identity, torch.nan)
+        values = zip(ws.detach().cpu(), mse.tolist(), lpips.tolist(), cosine.tolist(), strict=True)
+        return [Projection(*found) for found in values]
 
-    def average(self) -> torch.Tensor:
-        """The generator's average code as (L, D)."""
-        return self.generator.w_avg[None].expand(self.generator.num_ws, -1)
+    def average(self, frames: int = 1) -> torch.Tensor:
+        """The generator's average code as (frames, L, D)."""
+        return self.generator.w_avg.expand(frames, self.generator.num_ws, -1)
 
-    def frame(self, target, previous: torch.Tensor | None, callback=None) -> Projection:
-        """Project one frame of a clip as the settings say; `previous` is the code before it, if any."""
+    def frames(self, images, previous: torch.Tensor | None, callback=None) -> list[Projection]:
+        """Project the next frames of a clip as the settings say; `previous` (L, D) is the code before them, if any."""
         s = self.settings
         if previous is None or s.start == "w_avg":
-            return self.project(target, self.average(), s.first_steps, s.first_lr, callback)
-        return self.project(target, previous, s.steps, s.lr, callback)
+            return self.project(images, self.average(len(images)), s.first_steps, s.first_lr, callback)
+        return self.project(images, previous[None], s.steps, s.lr, callback)

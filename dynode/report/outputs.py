@@ -18,6 +18,13 @@ def root() -> Path:
     return Path(os.environ.get("DYNODE_OUTPUT") or runtime.ROOT)
 
 
+def save_figure(figure, path: Path, **metadata) -> Path:
+    """Write a figure in the house's style, atomically; the suffix says the format."""
+    with runtime.written_whole(path) as scratch, plt.style.context(STYLE):
+        figure.savefig(scratch, metadata=metadata)
+    return path
+
+
 @dataclass(frozen=True)
 class Outputs:
     """Saves what one item produced under one profile, every file atomically and stamped with where it came from."""
@@ -34,10 +41,13 @@ class Outputs:
             (".png", {"Description": alt, "Source": stamp}),
             (".pdf", {"Subject": alt, "Keywords": stamp}),
         ):
-            path = root() / "figures" / f"{stem}{suffix}"
-            with runtime.written_whole(path) as scratch, plt.style.context(STYLE):
-                figure.savefig(scratch, metadata=keys)
+            save_figure(figure, root() / "figures" / f"{stem}{suffix}", **keys)
         return root() / "figures" / f"{stem}.png"
+
+    @property
+    def fits(self) -> Path:
+        """Where the item's fits lie: a killed run finds there what it had finished."""
+        return root() / "reports" / "fits" / f"{self.item}.{self.profile}"
 
     def table(self, table: Table, name: str) -> Path:
         """Write reports/tables/<name>.<profile>.{md,tex,csv}."""

@@ -1,0 +1,72 @@
+"""`dynode evaluate`: fits on disk beside the rivals that need no learning, as one table and one record."""
+
+import dataclasses
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+import torch
+from tqdm import tqdm
+
+from dynode import clips, generators, methods, runtime
+from dynode.dynamics import neural_ode
+from dynode.errors import UserError
+from dynode.evaluation import Evaluator, rows
+from dynode.inversion.source import source_frames
+from dynode.records import Row
+from dynode.tables import Table, comparison_table
+
+
+def of_fits(
+    paths: Iterable[Path], clip_name: str = "", *, with_source: bool = False, device="cpu"
+) -> tuple[Table, list[Row]]:
+    """Every fit, and hold, linear, cubic under the observations of each, against the clip's codes and images.
+
+    Raises UserError for fits of different clips, and for a clip that is not the one a fit was made from.
+    """
+    fits = {Path(path).stem: neural_ode.load(path) for path in paths}
+    if not fits:
+        raise UserError("Name at least one fit, as `dynode fit` writes it.")
+    names = {neural_ode.shots_of(fit)[0].meta["clip"]["name"].split(".shot")[0] for fit in fits.values()}
+    if len(names) > 1:
+        raise UserError(
+            f"The fits belong to different clips ({', '.join(sorted(names))}): evaluate them one clip at a time."
+        )
+    clip = clips.load(clip_name or names.pop())
+    source = source_frames(clip) if with_source else None
+    with tqdm(desc="render", unit="frame", mininterval=2) as bar:
+        evaluator = Evaluator(clip, generators.load(clip.meta["generator"], device), source=source, progress=bar)
+        found = [row for name, fit in fits.items() for row in rows_of(name, fit, clip, evaluator)]
+    return comparison_table(found), found
+
+
+def rows_of(name: str, fit, clip: clips.Clip, evaluator: Evaluator) -> Iterable[Row]:
+    """The rows of one fit and of its rivals."""
+    shown = dataclasses.replace(clip, observed=observed_by(fit, clip))
+    linear = evaluator.evaluate(shown, methods.fit("linear", shown))
+    for rival in ("hold", "cubic"):
+        result = evaluator.evaluate(shown, methods.fit(rival, shown))
+        yield from rows(result, linear, clip=clip.name, method=rival, variant=name)
+    yield from rows(linear, linear, clip=clip.name, method="linear", variant=name)
+    label = neural_ode.shots_of(fit)[0].settings.label
+    yield from rows(evaluator.evaluate(shown, fit), linear, clip=clip.name, method=label, variant=name)
+
+
+def observed_by(fit, clip: clips.Clip) -> torch.Tensor:
+    """The frames (T,) of the clip that the fit was shown."""
+    observed = torch.zeros(len(clip), dtype=torch.bool)
+    for shot in neural_ode.shots_of(fit):
+        ts = torch.tensor(shot.meta["ts"], dtype=torch.float64)
+        at = torch.searchsorted(clip.ts, ts)
+        if int(at.max()) >= len(clip) or not torch.allclose(clip.ts[at], ts):
+            raise UserError(f"The clip {clip.name} is not the one the fit was made from: its times differ.")
+        observed[at[torch.tensor(shot.meta["observed"])]] = True
+    return observed
+
+
+def write(path: Path, found: list[Row]) -> Path:
+    """All rows as JSON, atomically."""
+    record = {"provenance": runtime.provenance(torch.device("cpu")), "rows": [dataclasses.asdict(row) for row in found]}
+    with runtime.written_whole(path) as scratch:
+        scratch.write_text(json.dumps(record, indent=1) + "\n")
+    return path

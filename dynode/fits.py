@@ -1,0 +1,51 @@
+"""Fits on disk: a run that was killed finds what it had finished, and a fit is made once."""
+
+import hashlib
+import json
+from functools import cache
+from pathlib import Path
+
+from dynode import methods
+from dynode.clips import Clip
+from dynode.dynamics import neural_ode
+from dynode.dynamics.presets import PRESETS
+from dynode.settings import to_json
+from dynode.trajectory import Trajectory
+
+
+@cache
+def source_hash() -> str:
+    """One hash of this package's source: a fit made by other code is not found again."""
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.rglob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def key_of(clip: Clip, settings, seed: int) -> str:
+    """Sixteen hex digits that stand for codes, times, observations, settings, seed and source."""
+    digest = hashlib.sha256(json.dumps([to_json(settings), seed, source_hash(), clip.meta.get("name")]).encode())
+    for tensor in (clip.ws, clip.ts, clip.observed):
+        digest.update(tensor.contiguous().numpy().tobytes())
+    return digest.hexdigest()[:16]
+
+
+class FitStore:
+    """Fits learned methods into a folder, one file each; interpolations are made anew, they cost nothing."""
+
+    def __init__(self, folder: Path, device="cpu", progress: bool = False):
+        self.folder, self.device, self.progress = Path(folder), device, progress
+
+    def fit(self, name: str, clip: Clip, settings=None, seed: int = 0) -> Trajectory:
+        """The trajectory of that method, read where it is there, else fitted (from its checkpoint) and written."""
+        settings = settings or PRESETS.get(name)
+        if settings is None:
+            return methods.fit(name, clip)
+        path = self.folder / f"{clip.name}.{settings.preset}.{key_of(clip, settings, seed)}.safetensors"
+        if not path.is_file():
+            checkpoint = path.with_suffix(".checkpoint")
+            fitted = methods.fit(
+                name, clip, settings, seed, device=self.device, progress=self.progress, checkpoint=checkpoint
+            )
+            neural_ode.save(fitted, path)
+        return neural_ode.load(path)

@@ -1,0 +1,19 @@
+"""Metrics that need a network of `dynode.perception`, on images (T, 3, H, W) in [-1, 1]."""
+
+import torch
+
+from dynode.metrics import metric
+
+
+@metric("lpips_alex", unit="", better="lower", space="image", network="lpips_alex")
+@torch.no_grad()
+def lpips_alex(pred: torch.Tensor, true: torch.Tensor, network) -> torch.Tensor:
+    """LPIPS v0.1 with AlexNet (Zhang et al. 2018), (T,)."""
+    return torch.cat([network(a, b) for a, b in zip(pred.split(8), true.split(8), strict=True)]).double()
+
+
+@metric("identity", unit="cosine", better="higher", space="image", network="identity")
+@torch.no_grad()
+def identity(pred: torch.Tensor, true: torch.Tensor, network) -> torch.Tensor:
+    """Cosine of the two faces' identity vectors (MobileFaceNet, FFHQ crop), (T,)."""
+    return (network(pred) * network(true)).sum(1).double()

@@ -1,0 +1,90 @@
+"""Who is it: MobileFaceNet (Chen et al. 2018) trained with ArcFace, from the package `facesdk`; unit vectors of 128."""
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+from torchvision.models.mobilenetv2 import InvertedResidual
+from torchvision.ops import Conv2dNormActivation
+
+from dynode import assets
+from dynode.images import area_resize
+
+BOTTLENECKS = (
+    (2, 64, 5, 2),
+    (4, 128, 1, 2),
+    (2, 128, 6, 1),
+    (4, 128, 1, 2),
+    (2, 128, 2, 1),
+)  # expand, out, repeat, stride
+CROP = (slice(35, 223), slice(32, 220))  # rows and columns of a 256-pixel FFHQ crop
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+
+class SeparableConv(nn.Module):
+    """Depthwise 3x3 and pointwise 1x1, both with batch norm and ReLU."""
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.depthwise = nn.Conv2d(channels, channels, 3, padding=1, groups=channels, bias=False)
+        self.bn1 = nn.BatchNorm2d(channels)
+        self.pointwise = nn.Conv2d(channels, channels, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(channels)
+
+    def forward(self, x):
+        return self.bn2(self.pointwise(self.bn1(self.depthwise(x)).relu())).relu()
+
+
+class GlobalDepthwise(nn.Module):
+    """One learned 7x7 weight per channel in place of average pooling."""
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.depthwise = nn.Conv2d(channels, channels, 7, groups=channels, bias=False)
+        self.bn = nn.BatchNorm2d(channels)
+
+    def forward(self, x):
+        return self.bn(self.depthwise(x))
+
+
+class MobileFaceNet(nn.Module):
+    """images (B, 3, 112, 112), normalised -> embeddings (B, 128). Table 1 of Chen et al., the first layers stay names."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv1 = Conv2dNormActivation(3, 64, 3, stride=2, activation_layer=nn.ReLU6)
+        self.dw_conv = SeparableConv(64)
+        blocks, width = [], 64
+        for expand, out, repeat, stride in BOTTLENECKS:
+            for k in range(repeat):
+                blocks.append(InvertedResidual(width, out, stride if k == 0 else 1, expand))
+                width = out
+        self.features = nn.Sequential(*blocks)
+        self.conv2 = Conv2dNormActivation(width, 512, 1, activation_layer=nn.ReLU6)
+        self.gdconv = GlobalDepthwise(512)
+        self.conv3 = nn.Conv2d(512, 128, 1)
+        self.bn = nn.BatchNorm2d(128)
+
+    def forward(self, x):
+        x = self.features(self.dw_conv(self.conv1(x)))
+        return self.bn(self.conv3(self.gdconv(self.conv2(x)))).flatten(1)
+
+
+class Identity(nn.Module):
+    """FFHQ-aligned faces (B, 3, R, R) in [-1, 1] -> unit vectors (B, 128); differentiable.
+
+    The crop (rows 35:223, columns 32:220 of 256 pixels) holds for FFHQ alignment only.
+    """
+
+    def __init__(self):
+        super().__init__()
+        self.model = MobileFaceNet()
+        state = torch.load(assets.fetch("mobilefacenet-arcface"), map_location="cpu", weights_only=True)
+        self.model.load_state_dict(state)
+        self.model.eval().requires_grad_(False)
+        self.register_buffer("mean", torch.tensor(MEAN)[:, None, None])
+        self.register_buffer("std", torch.tensor(STD)[:, None, None])
+
+    def forward(self, images):
+        faces = area_resize(images, 256)[..., *CROP]
+        faces = F.interpolate(faces, size=(112, 112), mode="area")
+        return F.normalize(self.model(((faces + 1) / 2 - self.mean) / self.std), dim=1)

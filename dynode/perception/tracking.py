@@ -1,0 +1,164 @@
+"""Follow one face through a video: shots, the same face from frame to frame, gaps, alignment squares, crops."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from dynode import images, video
+from dynode.errors import UserError
+from dynode.perception import alignment
+from dynode.perception.faces import Face, FaceDetector
+
+THUMBNAIL = (18, 32)  # rows, columns
+CUT_LEVELS, CUT_RATIO = 15.0, 6.0  # a cut jumps by so many grey levels, and so many times the median jump
+
+
+@dataclass(frozen=True)
+class FaceTrack:
+    """One face through T frames: times (T,) s, quads (T, 4, 2) px, detected (T,) bool, shots (T,) int from 0."""
+
+    ts: np.ndarray
+    quads: np.ndarray
+    detected: np.ndarray
+    shots: np.ndarray
+
+    def __len__(self):
+        return len(self.ts)
+
+    @property
+    def width(self) -> float:
+        """Mean side of the alignment square in source pixels."""
+        return float(np.linalg.norm(self.quads[:, 3] - self.quads[:, 0], axis=1).mean())
+
+    def crops(self, path: Path | str, size: int = 256) -> Iterator[torch.Tensor]:
+        """The aligned crops (3, size, size) of the frames, in order, read from the video one at a time."""
+        yield from cut(video.pick(path, self.ts), self.quads, size)
+
+
+def track(
+    path: Path | str,
+    stretch: video.Stretch | None = None,
+    *,
+    face: str = "largest",
+    detector: Callable[[np.ndarray], list[Face]] | None = None,
+    progress=None,
+) -> FaceTrack:
+    """Detect, follow and align one face; only landmarks and thumbnails are kept, so a video may be long.
+
+    face: "largest", or a number counted from the left, 0 first, in the frame where the face is picked up.
+    Frames without the face between others get an interpolated quad and detected = False; those before its first and
+    after its last appearance in a shot are left out.
+    Raises UserError when the file cannot be read or no frame shows the face.
+    """
+    detector = detector or FaceDetector()
+    ts, found, thumbnails = [], [], []
+    for time, frame in (stretch or video.Stretch()).of(video.iterate(path)):
+        ts.append(time)
+        found.append(detector(frame))
+        thumbnails.append(thumbnail(frame))
+        if progress is not None:
+            progress.update()
+    if not ts:
+        raise UserError(f"{path} ends before the frames that were asked for: choose an earlier first frame.")
+    if not any(found):
+        raise UserError(
+            f"No face was found in the {len(ts)} frames of {path}: give footage of a face seen from the front."
+        )
+    pieces = [
+        align(np.array(ts)[at], follow([found[k] for k in at], face))
+        for at in shot_indices(jumps(np.stack(thumbnails)))
+    ]
+    return joined([piece for piece in pieces if piece is not None], path)
+
+
+def thumbnail(frame: np.ndarray) -> np.ndarray:
+    """A frame reduced to a few grey levels, float32 (18, 32) in [0, 255]."""
+    grey = torch.from_numpy(frame.mean(axis=2, dtype=np.float32))
+    return F.adaptive_avg_pool2d(grey[None], THUMBNAIL)[0].numpy()
+
+
+def jumps(thumbnails: np.ndarray) -> np.ndarray:
+    """Mean absolute change (T - 1,) from each thumbnail (T, 18, 32) to the next, in grey levels."""
+    return np.abs(np.diff(thumbnails, axis=0)).mean(axis=(1, 2))
+
+
+def shot_indices(jump: np.ndarray) -> list[np.ndarray]:
+    """The frames of each shot, split where the picture jumps far more than it usually does."""
+    usual = np.median(jump) if len(jump) else 0.0
+    cuts = np.flatnonzero((jump > CUT_LEVELS) & (jump > CUT_RATIO * usual)) + 1
+    return np.split(np.arange(len(jump) + 1), cuts)
+
+
+def follow(found: list[list[Face]], choice: str) -> list[Face | None]:
+    """The same face in every frame of a shot, None where it is not seen.
+
+    The nearest face counts as the same one while it moves by less than its own width, more after a gap.
+    """
+    followed: list[Face | None] = []
+    last, missing = None, 0
+    for faces in found:
+        face = pick_up(faces, choice) if last is None else nearest(faces, last, reach=0.75 + 0.25 * missing)
+        missing = 0 if face else missing + 1
+        last = face or last
+        followed.append(face)
+    return followed
+
+
+def pick_up(faces: list[Face], choice: str) -> Face | None:
+    """The face to start with: the largest, or the n-th from the left where there are that many."""
+    if choice == "largest":
+        return faces[0] if faces else None
+    if not choice.isdecimal():
+        raise UserError(f"A face is 'largest' or a number counted from the left (0 first), got {choice!r}.")
+    ordered = sorted(faces, key=lambda face: face.centre[0])
+    return ordered[int(choice)] if int(choice) < len(ordered) else None
+
+
+def nearest(faces: list[Face], last: Face, reach: float) -> Face | None:
+    """The face nearest to where it was, if it is within `reach` of its width."""
+    if not faces:
+        return None
+    distances = [np.linalg.norm(face.centre - last.centre) for face in faces]
+    k = int(np.argmin(distances))
+    return faces[k] if distances[k] < reach * last.width else None
+
+
+def align(ts: np.ndarray, faces: list[Face | None]) -> FaceTrack | None:
+    """The quads of one shot, from the face's first to its last appearance; None where it appears less than twice."""
+    seen = np.flatnonzero([face is not None for face in faces])
+    if len(seen) < 2:
+        return None
+    inside = slice(seen[0], seen[-1] + 1)
+    points = [None if face is None else face.landmarks for face in faces[inside]]
+    landmarks, detected = fill_missing(points, ts[inside])
+    quads = alignment.Squares.from_landmarks(landmarks).smoothed().quads()
+    return FaceTrack(ts[inside], quads, detected, np.zeros(len(landmarks), dtype=np.int64))
+
+
+def fill_missing(points: list[np.ndarray | None], ts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Landmarks (T, 5, 2), interpolated in time where a face was not found, and detected (T,)."""
+    detected = np.array([p is not None for p in points])
+    known = np.stack([p for p in points if p is not None]).reshape(-1, 10)
+    filled = np.stack([np.interp(ts, ts[detected], column) for column in known.T], axis=1)
+    return filled.reshape(-1, 5, 2), detected
+
+
+def joined(pieces: list[FaceTrack], path) -> FaceTrack:
+    if not pieces:
+        raise UserError(
+            f"The face in {path} was followed for 1 frame, at least 2 are wanted: dynamics need a motion to learn."
+        )
+    shots = np.concatenate([np.full(len(piece), k) for k, piece in enumerate(pieces)])
+    parts = (np.concatenate([getattr(piece, key) for piece in pieces]) for key in ("ts", "quads", "detected"))
+    return FaceTrack(*parts, shots)
+
+
+def cut(frames: Iterable[np.ndarray], quads: np.ndarray, size: int = 256) -> Iterator[torch.Tensor]:
+    """Aligned crops (3, size, size) of frames uint8 (H, W, 3): cut at 1024 pixels, reduced by area."""
+    for frame, quad in zip(frames, quads, strict=True):
+        large = alignment.crop(images.from_uint8(frame), quad, size=1024)[None]
+        yield images.area_resize(large, size)[0]
