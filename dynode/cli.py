@@ -1,5 +1,6 @@
 """The command line. Mistakes of the user end in one sentence and exit code 2, never in a traceback."""
 
+import errno
 import sys
 from pathlib import Path
 from typing import Annotated, Literal
@@ -105,7 +106,7 @@ def fit(
         latent_only: Drop the losses in images (preset paper), which want a GPU.
         device: auto, cpu, cuda or cuda:N.
     """
-    from dynode import clips, methods, runtime
+    from dynode import clips, fits, runtime
     from dynode.dynamics import neural_ode, presets
     from dynode.settings import changed
 
@@ -113,14 +114,13 @@ def fit(
     whole = presets.preset(preset)
     settings = changed(presets.latent_only(whole) if latent_only else whole, assignments(p))
     shown = clips.load(clip).sampled(sampling, stride, seed, hidden_end)
-    place, checkpoint = runtime.device(device), output.with_suffix(".checkpoint")
+    place = runtime.device(device)
     if settings.losses.in_images:
         print(
             f"{settings.training.total} iterations with losses in images: about {settings.training.batch * 1.2:.0f} s "
             "each on 2 CPU cores, a tenth of a second on a GPU. It can be stopped and resumed."
         )
-    fitted = methods.fit(preset, shown, settings, seed, device=place, progress=True, checkpoint=checkpoint)
-    neural_ode.save(fitted, output)
+    fitted = fits.fit_to_file(output, preset, shown, settings, seed, device=place, progress=True)
     print(f"{output}: {int(shown.observed.sum())} of {len(shown)} frames observed")
     for shot in neural_ode.shots_of(fitted):
         log = shot.log
@@ -174,6 +174,8 @@ def evaluate(
     """
     from dynode import comparison, runtime
 
+    if output is not None:
+        runtime.require_writable(output)
     table, rows = comparison.of_fits(fits, clip, with_source=source, device=runtime.device(device))
     print(table.markdown(), end="")
     if output is not None:
@@ -187,9 +189,10 @@ def diagnose(clip: Positional[str], output: Output = Path("diagnosis.png")) -> N
         clip: A clip file, or the name of a shipped clip.
         output: The figure to write.
     """
-    from dynode import clips, diagnosis, plots
+    from dynode import clips, diagnosis, plots, runtime
     from dynode.report.outputs import save_figure
 
+    runtime.require_writable(output)
     found = diagnosis.diagnose(clips.load(clip))
     print(found.text())
     save_figure(plots.diagnosis(found), output)
@@ -225,13 +228,15 @@ def run(
 
     if all == bool(item):
         raise UserError("Name one item, or give --all for every one: `dynode list` shows them.")
+    if all and p:
+        raise UserError("-p changes one item's notebook: name the item instead of --all.")
     executed = batch.run_all(profile) if all else [batch.run(item, profile, assignments(p))]
     for path in executed:
         print(f"executed notebook: {path}")
 
 
 def assignments(pairs: tuple[str, ...]) -> dict:
-    """("a=1", "b.c=[2, 3]") -> {"a": 1, "b.c": [2, 3]}, values read as YAML."""
+    """("a=1", "b.c=[2, 3]") -> {"a": 1, "b.c": [2, 3]}, values read as YAML.  Raises UserError for anything else."""
     import yaml
 
     values = {}
@@ -239,10 +244,15 @@ def assignments(pairs: tuple[str, ...]) -> dict:
         name, equals, value = pair.partition("=")
         if not (name and equals):
             raise UserError(f"-p wants NAME=VALUE, got {pair!r}.")
-        values[name] = yaml.safe_load(value)
+        try:
+            values[name] = yaml.safe_load(value)
+        except yaml.YAMLError:
+            raise UserError(f"-p {pair} cannot be read: a value is YAML, such as 5, 0.1, text or [1, 2].") from None
     return values
 
 
+# What a machine refuses, as opposed to what we got wrong: a full disk or quota, no permission, a failing device.
+REFUSALS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO}
 COMMANDS = {
     "fetch": fetch,
     "invert": invert,
@@ -259,11 +269,17 @@ Before anything is installed: `python -m dynode setup | reproduce | test`."""
 
 
 def main(arguments: list[str]) -> int:
-    """Run a command; 0 when done, 2 for a mistake of the user, 130 when interrupted."""
+    """Run a command; 0 when done, 2 for a mistake of the user or a refusal of the machine, 130 when interrupted."""
     try:
         tyro.extras.subcommand_cli_from_dict(COMMANDS, args=arguments, prog="dynode", description=DESCRIPTION)
     except UserError as error:
         print(f"dynode: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        if error.errno not in REFUSALS:
+            raise
+        place = f" ({error.filename})" if error.filename else ""
+        print(f"dynode: A file could not be read or written: {error.strerror}{place}.", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("dynode: interrupted; finished frames are kept and the same command goes on from there.", file=sys.stderr)

@@ -1,6 +1,7 @@
 """A clip: a video as a path in W+. Everything below inversion knows clips, nothing there knows videos."""
 
 import json
+import pickle
 from dataclasses import dataclass, field, replace
 from importlib import resources
 from pathlib import Path
@@ -10,12 +11,13 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
+from dynode import runtime
 from dynode.errors import UserError
-from dynode.runtime import written_whole
 from dynode.settings import nearest
 
 FORMAT = "dynode-clip-1"
 OPTIONAL = ("quads", "detected", "shots")
+PER_FRAME = {"observed": (), "quads": (4, 2), "detected": (), "shots": ()}  # what each frame has of them
 SAMPLINGS = ("regular", "irregular")
 
 
@@ -39,24 +41,31 @@ class Clip:
 
     def __post_init__(self):
         ws, ts = squeeze_singleton(torch.as_tensor(self.ws)), torch.as_tensor(self.ts, dtype=torch.float64)
-        if ws.dim() != 3 or ts.shape != ws.shape[:1]:
+        if ws.dim() != 3 or ts.shape != ws.shape[:1] or 0 in ws.shape[1:]:
             raise UserError(
                 f"A clip wants codes (T, L, D) and times (T,), got {tuple(ws.shape)} and {tuple(ts.shape)}: "
                 "one code of L style rows and D numbers for each time."
             )
         if len(ws) < 2:
             raise UserError(f"A clip wants at least 2 frames, got {len(ws)}: dynamics need a motion to learn.")
+        if not torch.isfinite(ts).all():
+            raise UserError("The clip's times hold NaN or infinite numbers: give the seconds of every frame.")
         if not (ts.diff() > 0).all():
             raise UserError("The clip's times must strictly increase, in seconds: sort the frames and drop repeats.")
+        ws = ws.float()
         bad = (~torch.isfinite(ws)).flatten(1).any(1).nonzero().flatten().tolist()
         if bad:
             raise UserError(f"The codes of frames {bad[:5]} hold NaN or infinite numbers: invert these frames again.")
+        for name, rest in PER_FRAME.items():
+            held = getattr(self, name)
+            if held is not None and held.shape != (len(ws), *rest):
+                raise UserError(f"The clip's {name} must be {(len(ws), *rest)}, got {tuple(held.shape)}.")
         observed = torch.ones(len(ws), dtype=torch.bool) if self.observed is None else self.observed.bool()
         if observed.sum() < 2:
             raise UserError(f"A clip wants at least 2 observed frames, got {int(observed.sum())} of {len(ws)}.")
-        if self.shots is not None and (len(self.shots) != len(ws) or (self.shots.diff() < 0).any()):
+        if self.shots is not None and (self.shots.diff() < 0).any():
             raise UserError("The clip's shots must be one number for each frame, never decreasing.")
-        object.__setattr__(self, "ws", ws.float())
+        object.__setattr__(self, "ws", ws)
         object.__setattr__(self, "ts", ts)
         object.__setattr__(self, "observed", observed)
 
@@ -86,6 +95,8 @@ class Clip:
             return [self]
         parts = [self.shots == k for k in self.shots.unique()]
         kept = [self.where(part) for part in parts if (self.observed & part).sum() >= 2]
+        if not kept:
+            raise UserError(f"No shot of {self.name} holds 2 observed frames: dynamics need a motion to learn.")
         return [replace(clip, meta=clip.meta | {"name": f"{self.name}.shot{int(clip.shots[0])}"}) for clip in kept]
 
     def sampled(self, sampling: str = "regular", stride: int = 2, seed: int = 0, hidden_end: int = 0) -> "Clip":
@@ -93,12 +104,15 @@ class Clip:
 
         "regular": every `stride`-th frame and the last.  "irregular": as many frames, drawn at random with both ends.
         Both ends of every shot stay observed; but of the clip's last `hidden_end` frames none is (to extrapolate to).
+        Raises UserError for what cannot be, and when less than two frames would be left to observe.
         """
         if sampling not in SAMPLINGS:
             raise UserError(f"There is no sampling {sampling!r}{nearest(sampling, SAMPLINGS)}.")
         if stride < 1:
             raise UserError(f"The stride must be at least 1, got {stride}: every so many frames one is observed.")
-        draws = torch.Generator().manual_seed(seed)
+        if hidden_end < 0:
+            raise UserError(f"The number of frames to hide at the end must be 0 or more, got {hidden_end}.")
+        stride, draws = min(stride, len(self)), torch.Generator().manual_seed(runtime.legal_seed(seed))
         allowed = self.observed & (torch.arange(len(self)) < len(self) - hidden_end)
         if allowed.sum() < 2:
             raise UserError(f"Hiding the last {hidden_end} of {len(self)} frames leaves less than 2 to observe.")
@@ -113,7 +127,7 @@ class Clip:
         """Write as safetensors, atomically."""
         optional = {k: getattr(self, k) for k in OPTIONAL if getattr(self, k) is not None}
         tensors = {"ws": self.ws, "ts": self.ts, "observed": self.observed, **optional}
-        with written_whole(Path(path)) as scratch:
+        with runtime.written_whole(Path(path)) as scratch:
             metadata = {"format": FORMAT, "meta": json.dumps(self.meta, sort_keys=True)}
             save_file(
                 {k: v.clone(memory_format=torch.contiguous_format) for k, v in tensors.items()}, scratch, metadata
@@ -124,7 +138,17 @@ class Clip:
     def load(cls, path: Path | str) -> "Clip":
         """Read a clip file.  Raises UserError when it is missing or something else."""
         tensors, metadata = read_safetensors(Path(path), FORMAT, "a clip (as `dynode invert` writes it)")
-        return cls(**tensors, meta=json.loads(metadata["meta"]))
+        held, legal = set(tensors), {"ws", "ts", *PER_FRAME}
+        if not {"ws", "ts"} <= held <= legal:
+            raise UserError(
+                f"{path} holds {', '.join(sorted(held)) or 'nothing'}: a clip wants ws and ts, and may hold "
+                f"{', '.join(PER_FRAME)}."
+            )
+        try:
+            meta = dict(json.loads(metadata.get("meta", "{}")))
+        except ValueError:
+            raise UserError(f"{path} has metadata that are no JSON object: write the clip with Clip.save.") from None
+        return cls(**tensors, meta=meta)
 
 
 def drawn(known: torch.Tensor, sampling: str, stride: int, draws: torch.Generator) -> torch.Tensor:
@@ -144,7 +168,9 @@ def squeeze_singleton(ws: torch.Tensor) -> torch.Tensor:
 
 
 def read_safetensors(path: Path, wanted: str, what: str) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
-    """Tensors and metadata of one of our own files, or a UserError."""
+    """Tensors and metadata of one of our own files.  Raises UserError when it is missing, broken or something else."""
+    if path.is_dir():
+        raise UserError(f"{path} is a folder: {what} was wanted.")
     if not path.is_file():
         raise UserError(f"There is no file {path}: {what} was wanted.")
     try:
@@ -152,7 +178,7 @@ def read_safetensors(path: Path, wanted: str, what: str) -> tuple[dict[str, torc
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
     except (SafetensorError, OSError):
-        raise UserError(f"{path} is not a safetensors file: {what} was wanted.") from None
+        raise UserError(f"{path} is no safetensors file, or is cut off: {what} was wanted.") from None
     if metadata.get("format") != wanted:
         raise UserError(f"{path} has format {metadata.get('format', 'unknown')!r}: {what} was wanted.")
     return tensors, metadata
@@ -175,6 +201,27 @@ def load(name_or_path: Path | str) -> Clip:
         f"There is no clip {str(name_or_path)!r}{nearest(str(name_or_path), legal)}: give a clip file or one of "
         f"{', '.join(legal) or 'no shipped clips'}."
     )
+
+
+def example_codes(path: Path | str) -> Clip:
+    """The authors' `all_latents.pth`: a tensor (T, 1, L, D); the time of a code is its number.  Weights-only loading.
+
+    Raises UserError when the file holds anything else.
+    """
+    try:
+        ws = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, pickle.UnpicklingError, EOFError) as error:
+        raise UserError(f"{path} is not a file of codes that can be read ({type(error).__name__}).") from None
+    if not isinstance(ws, torch.Tensor):
+        raise UserError(f"{path} holds a {type(ws).__name__}, a tensor of codes (T, 1, L, D) was wanted.")
+    return Clip(ws, torch.arange(len(ws), dtype=torch.float64), meta={"name": "dynode-example"})
+
+
+def every_fourth(name_or_path: Path | str, count: int = 11) -> Clip:
+    """Every fourth code of a clip, named as what it is: a stand-in for the authors' example."""
+    clip = load(name_or_path)
+    thinned = clip.where(torch.arange(len(clip)) % 4 == 0).head(count)
+    return replace(thinned, meta=clip.meta | {"name": f"stand-in[{clip.name}]"})
 
 
 def frame_rate(ts: torch.Tensor) -> float:

@@ -24,7 +24,9 @@ def of_fits(
 
     Raises UserError for fits of different clips, and for a clip that is not the one a fit was made from.
     """
-    fits = {Path(path).stem: neural_ode.load(path) for path in paths}
+    paths = [Path(path) for path in paths]
+    stems = [path.stem for path in paths]
+    fits = {path.stem if stems.count(path.stem) == 1 else str(path): neural_ode.load(path) for path in paths}
     if not fits:
         raise UserError("Name at least one fit, as `dynode fit` writes it.")
     names = {neural_ode.shots_of(fit)[0].meta["clip"]["name"].split(".shot")[0] for fit in fits.values()}
@@ -32,7 +34,12 @@ def of_fits(
         raise UserError(
             f"The fits belong to different clips ({', '.join(sorted(names))}): evaluate them one clip at a time."
         )
-    clip = clips.load(clip_name or names.pop())
+    if not clip_name and (clip_name := names.pop()) not in clips.shipped_names():
+        raise UserError(f"The fits belong to the clip {clip_name}, which is not shipped: name its file with --clip.")
+    clip = clips.load(clip_name)
+    generators.require_same(
+        clip.meta.get("generator", ""), clip.meta.get("generator_hash", ""), f"The clip {clip.name}"
+    )
     source = source_frames(clip) if with_source else None
     with tqdm(desc="render", unit="frame", mininterval=2) as bar:
         evaluator = Evaluator(clip, generators.load(clip.meta["generator"], device), source=source, progress=bar)

@@ -13,7 +13,7 @@ from dynode.clips import Clip
 from dynode.dynamics.presets import PRESETS
 from dynode.fits import FitStore
 from dynode.metrics import METRICS
-from dynode.metrics.latent import path_length, roughness, skill
+from dynode.metrics.latent import latent_mse, path_length, roughness, skill
 from dynode.perception.identity import Identity
 from dynode.perception.lpips import LPIPS
 from dynode.records import Row, select
@@ -23,37 +23,51 @@ IMAGE_METRICS = ("mse", "psnr", "ssim", "lpips_alex", "identity")
 NETWORKS = {"lpips_alex": lambda: LPIPS("alex"), "identity": Identity}
 
 
+class Reference:
+    """Images (T, 3, R, R) that a method is compared with, and the metrics of the clip's own images against them."""
+
+    def __init__(self, images: torch.Tensor, own: torch.Tensor, networks: dict):
+        self.images, self.own, self.networks, self.known = images, own, networks, {}
+
+    def compare(self, name: str, pred: torch.Tensor, frames) -> torch.Tensor:
+        """The metric of that name for predicted images of the frames (a slice or indices)."""
+        metric = METRICS[name]
+        network = [self.networks[metric.network]] if metric.network else []
+        return metric(pred, self.images[frames], *network)
+
+    def of_own(self, name: str) -> torch.Tensor:
+        """The metric (T,) of the clip's own images: what a method that is exact there gets, computed once."""
+        if name not in self.known:
+            self.known[name] = self.compare(name, self.own, slice(None))
+        return self.known[name]
+
+
 @dataclass
 class Evaluation:
-    """A trajectory's codes and images at every frame of a clip, beside the images it is compared with.
+    """A trajectory's codes and images at every frame of a clip, beside what it is compared with.
 
     references: "code", the images G(z_i) of the clip's own codes, and "source", the aligned frames, where at hand.
+    exact (T,) bool: the code is the clip's own, and so is its image.
     """
 
     clip: Clip
     trajectory: Trajectory
     codes: torch.Tensor
     images: torch.Tensor
-    references: dict[str, torch.Tensor]
-    networks: dict
+    references: dict[str, Reference]
+    exact: torch.Tensor
     known: dict = dataclasses.field(default_factory=dict)
-
-    def splits(self) -> dict[str, torch.Tensor]:
-        """Frames (T,) bool: seen, between what was seen, and beyond it; the splits without a frame are left out."""
-        first, last = (self.clip.ts[self.clip.observed][k] for k in (0, -1))
-        beyond = (self.clip.ts < first) | (self.clip.ts > last)
-        observed = self.clip.observed
-        found = {"observed": observed, "unobserved": ~observed & ~beyond, "extrapolated": beyond}
-        return {split: frames for split, frames in found.items() if frames.any()}
 
     def values(self, name: str, reference: str = "code") -> torch.Tensor:
         """One value per frame (T,) of the metric of that name."""
-        metric = METRICS[name]
-        if metric.space == "latent":
-            return metric(self.codes, self.clip.ws)
+        if METRICS[name].space == "latent":
+            return METRICS[name](self.codes, self.clip.ws)
         if (name, reference) not in self.known:
-            network = [self.networks[metric.network]] if metric.network else []
-            self.known[name, reference] = metric(self.images, self.references[reference], *network)
+            compared, new = self.references[reference], (~self.exact).nonzero().flatten()
+            values = compared.of_own(name).clone()
+            if len(new):
+                values[new] = compared.compare(name, self.images[new], new)
+            self.known[name, reference] = values
         return self.known[name, reference]
 
 
@@ -66,10 +80,10 @@ class Evaluator:
     def __init__(self, clip: Clip, generator, resolution: int = 256, source: torch.Tensor | None = None, progress=None):
         generators.require_same(clip.meta["generator"], clip.meta["generator_hash"], f"The clip {clip.name}")
         self.generator, self.resolution, self.progress = generator, resolution, progress
-        self.networks = {name: build() for name, build in NETWORKS.items()}
-        self.references = {"code": self.render(clip.ws)}
-        if source is not None:
-            self.references["source"] = source
+        self.own = self.render(clip.ws)
+        networks = {name: build() for name, build in NETWORKS.items()}
+        images = {"code": self.own} | ({} if source is None else {"source": source})
+        self.references = {name: Reference(pictures, self.own, networks) for name, pictures in images.items()}
 
     def render(self, ws: torch.Tensor) -> torch.Tensor:
         return generators.render(self.generator, ws, self.resolution, progress=self.progress)
@@ -79,38 +93,53 @@ class Evaluator:
         codes = trajectory(clip.ts)
         same = torch.stack([(clip.ws == code).flatten(1).all(1) for code in codes])
         known, source = same.any(1), same.int().argmax(1)
-        images = self.references["code"][source]
+        images = self.own[source]
         if not known.all():
             images[~known] = self.render(codes[~known])
-        return Evaluation(clip, trajectory, codes, images, self.references, self.networks)
+        exact = known & (source == torch.arange(len(clip)))
+        return Evaluation(clip, trajectory, codes, images, self.references, exact)
+
+
+def splits(clip: Clip) -> dict[str, torch.Tensor]:
+    """Frames (T,) bool: seen, between what was seen, and beyond it; the splits without a frame are left out."""
+    first, last = (clip.ts[clip.observed][k] for k in (0, -1))
+    beyond = (clip.ts < first) | (clip.ts > last)
+    found = {"observed": clip.observed, "unobserved": ~clip.observed & ~beyond, "extrapolated": beyond}
+    return {split: frames for split, frames in found.items() if frames.any()}
 
 
 def rows(result: Evaluation, linear: Evaluation, names=IMAGE_METRICS, **identity) -> Iterator[Row]:
     """Rows of one method: every metric on every split against every reference, skill against linear, and the path."""
-    for split, frames in result.splits().items():
-        for name in ("latent_mse", *names):
-            metric = METRICS[name]
-            for reference in result.references if metric.space == "image" else ["code"]:
-                value = float(result.values(name, reference)[frames].mean())
-                if math.isfinite(value):  # the PSNR of an exact frame is not
-                    named = {"split": split, "space": metric.space, "unit": metric.unit, "reference": reference}
-                    yield Row(name, value, **named, **identity)
-        if split == "observed":
-            continue
-        for name, errors in (("skill", "mse"), ("skill_latent", "latent_mse")):
-            score = skill(result.values(errors)[frames], linear.values(errors)[frames])
-            if math.isfinite(score):
-                yield Row(name, score, split=split, space=METRICS[errors].space, **identity)
-    yield from path_rows(result, **identity)
+    for (split, frames), name, reference in product(splits(result.clip).items(), names, result.references):
+        value = float(result.values(name, reference)[frames].mean())
+        if math.isfinite(value):  # the PSNR of an exact frame is not
+            named = {"split": split, "space": "image", "unit": METRICS[name].unit, "reference": reference}
+            yield Row(name, value, **named, **identity)
+    yield from skill_rows("skill", result.clip, result.values("mse"), linear.values("mse"), space="image", **identity)
+    yield from latent_rows(result.clip, result.codes, linear.codes, **identity)
 
 
-def path_rows(result: Evaluation, **identity) -> Iterator[Row]:
-    """Length and roughness of the path at the clip's times, as shares of the clip's own."""
-    own, ts = result.clip.ws, result.clip.ts
-    yield Row("path_length", path_length(result.codes) / path_length(own), space="latent", unit="ratio", **identity)
-    if len(ts) > 2:
-        share = roughness(result.codes, ts) / roughness(own, ts)
-        yield Row("roughness", share, space="latent", unit="ratio", **identity)
+def latent_rows(shown: Clip, codes: torch.Tensor, linear_codes: torch.Tensor, **identity) -> Iterator[Row]:
+    """What can be said of codes (T, L, D) without rendering them: errors, skill, length and roughness of the path.
+
+    The path's numbers are shares of the clip's own, at the clip's times.
+    """
+    identity["space"], own = "latent", shown.ws
+    errors, linear_errors = (latent_mse(each, own) for each in (codes, linear_codes))
+    for split, frames in splits(shown).items():
+        yield Row("latent_mse", float(errors[frames].mean()), split=split, unit=latent_mse.unit, **identity)
+    yield from skill_rows("skill_latent", shown, errors, linear_errors, **identity)
+    yield Row("path_length", path_length(codes) / path_length(own), unit="ratio", **identity)
+    if len(own) > 2:
+        yield Row("roughness", roughness(codes, shown.ts) / roughness(own, shown.ts), unit="ratio", **identity)
+
+
+def skill_rows(name: str, shown: Clip, errors: torch.Tensor, linear_errors: torch.Tensor, **identity) -> Iterator[Row]:
+    """Skill (T,) errors against linear's, on the splits that were not observed."""
+    for split, frames in splits(shown).items():
+        score = skill(errors[frames], linear_errors[frames])
+        if split != "observed" and math.isfinite(score):
+            yield Row(name, score, split=split, **identity)
 
 
 def with_paper_numbers(found: list[Row], paper: dict[str, dict[str, float]]) -> list[Row]:
@@ -140,11 +169,13 @@ def study(
     seeds,
     hidden_end: int = 0,
     settings=None,
+    latent_methods=(),
     category: str = "face",
 ) -> Study:
     """Every method at every sampling, stride and seed: Table 1 for one clip.
 
     settings: {method: DynamicsSettings} for learned methods that do not run as their preset says.
+    latent_methods: interpolations that are compared in latent space only.
     hidden_end: the last so many frames are observed by no method; their rows have the split "extrapolated".
     Methods without randomness run once; irregular samplings are drawn anew for each seed.
     """
@@ -155,6 +186,9 @@ def study(
         if not repeated:
             linear = evaluator.evaluate(shown, fits.fit("linear", shown))
         identity = {"category": category, "clip": clip.name, "sampling": sampling, "stride": stride, "seed": seed}
+        for method in () if repeated else latent_methods:
+            codes = fits.fit(method, shown)(clip.ts)
+            found.rows += latent_rows(shown, codes, linear.codes, method=method, **identity)
         for method in methods:
             chosen = (settings or {}).get(method) or PRESETS.get(method)
             if repeated and chosen is None:

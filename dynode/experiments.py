@@ -22,6 +22,7 @@ class Item:
 
     parameters: profile -> notebook parameters.  minutes: profile -> {"cpu", "gpu"}, as measured.
     paper: the paper's own numbers.  claims: bounds that are never edited to fit.  expected: profile -> check -> value.
+    needs: profile -> assets the user may have to supply; `dynode run --all` passes over an item without them.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Item:
     paper: dict = field(default_factory=dict)
     claims: dict = field(default_factory=dict)
     expected: dict[str, dict] = field(default_factory=dict)
+    needs: dict[str, list[str]] = field(default_factory=dict)
 
 
 @cache

@@ -5,7 +5,7 @@ import json
 from functools import cache
 from pathlib import Path
 
-from dynode import methods
+from dynode import methods, training
 from dynode.clips import Clip
 from dynode.dynamics import neural_ode
 from dynode.dynamics.presets import PRESETS
@@ -30,6 +30,20 @@ def key_of(clip: Clip, settings, seed: int) -> str:
     return digest.hexdigest()[:16]
 
 
+def fit_to_file(
+    path: Path, name: str, clip: Clip, settings=None, seed: int = 0, *, device="cpu", progress: bool = False
+) -> Trajectory:
+    """Fit a learned method and write it to `path`; killed at any moment, the same call goes on from its checkpoint.
+
+    Raises what `dynode.training.fit` raises, and UserError when `path` cannot be written: the checkpoint stays then.
+    """
+    checkpoint = path.with_suffix(".checkpoint")
+    fitted = methods.fit(name, clip, settings, seed, device=device, progress=progress, checkpoint=checkpoint)
+    neural_ode.save(fitted, path)
+    training.forget(checkpoint, len(neural_ode.shots_of(fitted)))
+    return fitted
+
+
 class FitStore:
     """Fits learned methods into a folder, one file each; interpolations are made anew, they cost nothing."""
 
@@ -43,9 +57,5 @@ class FitStore:
             return methods.fit(name, clip)
         path = self.folder / f"{clip.name}.{settings.preset}.{key_of(clip, settings, seed)}.safetensors"
         if not path.is_file():
-            checkpoint = path.with_suffix(".checkpoint")
-            fitted = methods.fit(
-                name, clip, settings, seed, device=self.device, progress=self.progress, checkpoint=checkpoint
-            )
-            neural_ode.save(fitted, path)
+            fit_to_file(path, name, clip, settings, seed, device=self.device, progress=self.progress)
         return neural_ode.load(path)

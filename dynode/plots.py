@@ -5,6 +5,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
+from matplotlib.ticker import MaxNLocator
 
 from dynode.images import to_uint8
 
@@ -29,7 +30,7 @@ def colour(method: str) -> str | None:
 
 
 def image_rows(rows: dict[str, torch.Tensor], ts, observed=None, title: str = ""):
-    """A grid of images: one row for each entry of `rows` (T, 3, H, W), a column for each time (seconds).
+    """A grid of images: one row for each entry of `rows` (T, 3, H, W), a column for each time (seconds) or title.
 
     observed (T,) bool: observed frames get a solid frame, unobserved ones a dashed one.
     """
@@ -43,7 +44,7 @@ def image_rows(rows: dict[str, torch.Tensor], ts, observed=None, title: str = ""
                 frame_border(axis, None if observed is None else bool(observed[k]))
             line[0].set_ylabel(label)
         for k, axis in enumerate(axes[0]):
-            axis.set_title(f"{float(ts[k]):.2f} s", fontsize=7, pad=3)
+            axis.set_title(ts[k] if isinstance(ts[k], str) else f"{float(ts[k]):.2f} s", fontsize=7, pad=3)
         if title:
             figure.suptitle(title, x=0.01, ha="left")
         return figure
@@ -112,12 +113,57 @@ def pca_paths(paths: dict[str, torch.Tensor], codes: torch.Tensor, observed):
         return figure
 
 
-def descent(losses: list[float], title: str, xlabel: str = "step", log: bool = False):
+def descent(losses: list[float], title: str):
     """A loss over the steps of an optimisation."""
     with plt.style.context(STYLE):
         figure, axis = plt.subplots(figsize=(3.25, 1.8))
         axis.plot(range(1, len(losses) + 1), losses, color=COLOURS["dynode"], marker="." if len(losses) < 40 else "")
-        axis.set(xlabel=xlabel, ylabel="loss", title=title, yscale="log" if log else "linear")
+        axis.set(xlabel="step", ylabel="loss", title=title)
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+        return figure
+
+
+def looks(errors: list[float], every: int):
+    """The relative error at the observed times, looked at before a fit and every so many iterations."""
+    with plt.style.context(STYLE):
+        figure, axis = plt.subplots(figsize=(3.25, 1.8))
+        iterations = np.arange(len(errors)) * every
+        axis.plot(iterations, errors, color=COLOURS["dynode"], marker="." if len(errors) < 40 else "")
+        axis.set(xlabel="iteration", ylabel="error / variance", title="at observed times", yscale="log")
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
+        return figure
+
+
+def reach(steps: torch.Tensor, speed: float):
+    """Length of each step between neighbouring codes, and how far a field of constant speed gets in that time."""
+    with plt.style.context(STYLE):
+        figure, axis = plt.subplots(figsize=(3.25, 1.9))
+        axis.bar(range(1, len(steps) + 1), steps, color=COLOURS["hold"])
+        axis.axhline(speed, color=COLOURS["demo"], linewidth=1.2)
+        axis.annotate("the demo's field", (len(steps) + 0.5, speed), va="bottom", ha="right", fontsize=7)
+        axis.set(xlabel="step between codes", ylabel="length")
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+        return figure
+
+
+def skills(rows, methods):
+    """Skill over linear at unobserved times: a row of dots for each clip, sampling and stride, images beside codes."""
+    with plt.style.context(STYLE):
+        keys = list(dict.fromkeys((r.clip, r.sampling, r.stride) for r in rows))
+        names = [f"{clip}, {sampling} {stride}" for clip, sampling, stride in keys]
+        figure, axes = plt.subplots(1, 2, figsize=(FULL_WIDTH, 0.5 + 0.24 * len(keys)), sharey=True)
+        for axis, metric, title in zip(axes, ("skill", "skill_latent"), ("in images", "in codes"), strict=True):
+            for k, method in enumerate(methods):
+                at = {(r.clip, r.sampling, r.stride): r for r in rows if (r.method, r.metric) == (method, metric)}
+                at = {key: r for key, r in at.items() if r.split == "unobserved"}
+                places = [keys.index(key) + 0.12 * (k - len(methods) / 2 + 0.5) for key in at]
+                spread = [r.std or 0 for r in at.values()]
+                values = [r.value for r in at.values()]
+                axis.errorbar(values, places, xerr=spread, fmt="o", ms=3.5, color=colour(method), label=method)
+            axis.axvline(0, color=COLOURS["linear"], linewidth=0.8)
+            axis.set(xlabel=f"skill over linear, {title}", yticks=range(len(keys)), yticklabels=names)
+        axes[0].invert_yaxis()
+        axes[1].legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=len(methods))
         return figure
 
 

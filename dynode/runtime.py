@@ -13,7 +13,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
 
+from dynode import scratch
 from dynode.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -22,7 +24,10 @@ RECORDED_VERSIONS = ("torch", "torchdiffeq", "lpips", "numpy", "scikit-image", "
 
 
 def device(name: str = "auto") -> torch.device:
-    """ "auto" is the first CUDA device where there is one, else the CPU; any other name is taken as it is."""
+    """ "auto" is the first CUDA device where there is one, else the CPU; any other name is taken as it is.
+
+    Raises UserError for a device that torch does not know or that is not here.
+    """
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
@@ -31,6 +36,10 @@ def device(name: str = "auto") -> torch.device:
         raise UserError(f"There is no device {name!r}: name cpu, cuda, cuda:1 or auto.") from None
     if chosen.type == "cuda" and not torch.cuda.is_available():
         raise UserError(f"The device {name} was asked for, but torch finds no CUDA device here: use cpu or auto.")
+    try:
+        torch.zeros(1, device=chosen).item()  # "cuda:7" may not be there, "meta" holds no numbers
+    except (RuntimeError, NotImplementedError, AssertionError):
+        raise UserError(f"The device {name} cannot be used here: use cpu or auto.") from None
     return chosen
 
 
@@ -44,6 +53,13 @@ def keep_freed_memory() -> None:
         libc = ctypes.CDLL("libc.so.6")
         libc.mallopt(M_MMAP_MAX, 0)
         libc.mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
+
+
+def legal_seed(seed: int) -> int:
+    """`seed` itself.  Raises UserError for one that generators cannot take."""
+    if not 0 <= seed < 2**63:
+        raise UserError(f"A seed must be 0 or more and below 2**63, got {seed}.")
+    return seed
 
 
 def seed_everything(seed: int) -> None:
@@ -89,6 +105,8 @@ def provenance(chosen: torch.device, **extra) -> dict:
 
 def require_writable(path: Path) -> None:
     """Refuse an output that cannot be written, before the work that would fill it.  Raises UserError."""
+    if Path(path).is_dir():
+        raise UserError(f"{path} cannot be written: it is a folder, name a file.")
     folder = Path(path).absolute().parent
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -99,19 +117,23 @@ def require_writable(path: Path) -> None:
 
 @contextlib.contextmanager
 def written_whole(path: Path, suffix: str = ""):
-    """Yield a temporary path beside `path`; on success it replaces `path`, on failure nothing is left."""
+    """Yield a temporary path to write; on success that file replaces `path`, on failure nothing is left.
+
+    It lies in a folder of its own, because libraries put temporary files of theirs beside what they write.
+    suffix: of the temporary path, where the writer goes by it.  Raises UserError when the file cannot be written.
+    """
     path = Path(path)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, scratch = tempfile.mkstemp(prefix=f".{path.name}.", suffix=suffix or path.suffix, dir=path.parent)
-    except OSError as error:
-        raise UserError(f"{path} cannot be written: {error.strerror}.") from None
-    os.close(handle)
-    try:
-        yield Path(scratch)
-        os.chmod(scratch, 0o644)
-        os.replace(scratch, path)
-    except OSError as error:
-        raise UserError(f"{path} could not be written: {error.strerror or error}.") from None
-    finally:
-        Path(scratch).unlink(missing_ok=True)
+    with contextlib.ExitStack() as stack:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            folder = stack.enter_context(scratch.folder(path.parent, path.name))
+        except OSError as error:
+            raise UserError(f"{path} cannot be written: {error.strerror}.") from None
+        part = folder / (path.stem + suffix if suffix else path.name)
+        try:
+            yield part
+            os.chmod(part, 0o644)
+            os.replace(part, path)
+        except (OSError, SafetensorError) as error:  # safetensors tells a full disk in an error of its own
+            reason = getattr(error, "strerror", None) or error
+            raise UserError(f"{path} could not be written: {reason}.") from None

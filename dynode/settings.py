@@ -1,8 +1,10 @@
 """Settings are frozen dataclasses, nested at will; this module names, changes, stores and rebuilds them."""
 
+import contextlib
 import dataclasses
 import difflib
 import json
+import math
 
 from dynode.errors import UserError
 
@@ -23,13 +25,19 @@ def choose(kind: str, name: str, legal):
 def changed(settings, changes: dict):
     """A copy with some fields changed; nested fields are dotted ("training.iterations") or nested dicts.
 
-    Raises UserError for a field that does not exist (naming the nearest) and for a value of another type.
+    Raises UserError for a field that does not exist (naming the nearest), for a value of another type, and for a
+    negative number: no setting has a meaning below 0.
     """
     for key, value in changes.items():
-        name, _, rest = key.partition(".")
+        name, _, rest = str(key).partition(".")
         current = getattr(settings, choose(f"field of {type(settings).__name__}", name, field_names(settings)))
         if dataclasses.is_dataclass(current):
-            value = changed(current, {rest: value} if rest else value)
+            inner = {rest: value} if rest else value
+            if not isinstance(inner, dict):
+                raise UserError(f"{key} has the fields {', '.join(field_names(current))}: change one of them.")
+            value = changed(current, inner)
+        elif rest:
+            raise UserError(f"{name} is one value such as {current!r}: there is no {key}.")
         else:
             value = same_type(key, value, current)
         settings = dataclasses.replace(settings, **{name: value})
@@ -42,13 +50,30 @@ def field_names(settings) -> list[str]:
 
 def same_type(key: str, value, current):
     """`value` in the type of the field's present value; ints may stand for floats, lists for tuples."""
-    if isinstance(current, float) and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if isinstance(current, tuple) and isinstance(value, list):
-        return tuple(value)
-    if type(value) is not type(current):
+    if isinstance(current, tuple) and isinstance(value, list | tuple) and len(value) == len(current):
+        return tuple(same_type(key, each, known) for each, known in zip(value, current, strict=True))
+    if isinstance(current, float):
+        value = as_float(value)
+    if type(value) is not type(current) or isinstance(current, tuple):
         raise UserError(f"{key} wants a {type(current).__name__} such as {current!r}, got {value!r}.")
+    if isinstance(value, float | int) and not 0 <= value < math.inf:
+        raise UserError(f"{key} wants a finite number of 0 or more, such as {current!r}, got {value!r}.")
     return value
+
+
+def as_float(value):
+    """An int, or a number that YAML takes for a string because it has no point ("1e-3"), as a float; others as is."""
+    if isinstance(value, str) or (isinstance(value, int) and not isinstance(value, bool)):
+        with contextlib.suppress(ValueError, OverflowError):
+            return float(value)
+    return value
+
+
+def require_positive(settings, *names: str) -> None:
+    """Raises UserError where one of these fields is 0."""
+    for name in names:
+        if not getattr(settings, name) > 0:
+            raise UserError(f"{name} must be above 0, got {getattr(settings, name)!r}.")
 
 
 def to_json(settings) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from dynode.metrics import METRICS
 from dynode.records import Row, averaged
 
+SPLITS = ("observed", "unobserved", "extrapolated")
 SCALES = {
     "mse": (1e3, "MSE x 1e3"),
     "ssim": (100.0, "SSIM %"),
@@ -34,7 +35,8 @@ class Table:
         escaped = [[cell.replace("%", r"\%").replace("±", r"$\pm$") for cell in line] for line in self.marked(wrap)]
         head = " & ".join(self.header).replace("%", r"\%").replace("_", r"\_")
         body = " \\\\\n".join(" & ".join(line) for line in escaped)
-        columns = "l" * 3 + "r" * (len(self.header) - 3)
+        columns = "l" * min(4, len(self.header) - 1)
+        columns += "r" * (len(self.header) - len(columns))
         return f"\\begin{{tabular}}{{{columns}}}\n{head} \\\\\n\\hline\n{body} \\\\\n\\end{{tabular}}\n"
 
     def csv(self) -> str:
@@ -57,24 +59,62 @@ def number(row: Row | None, scale: float, digits: int) -> str:
 
 
 def table1(rows: list[Row], metrics=("mse", "ssim"), methods=("hold", "linear", "dynode")) -> Table:
-    """Table 1 of the paper for one category: sampling and stride down, observed and unobserved across.
+    """Table 1 of the paper for one category, against the images of the clips' own codes.
 
+    Codes, sampling and stride down; observed, unobserved and (where frames were hidden at the end) extrapolated across.
     The last line is the paper's own number, as far as the rows carry one.
     """
-    rows = [row for row in averaged(rows) if row.method in methods]
-    columns = [(split, name) for split in ("observed", "unobserved") for name in metrics]
-    header = ["sampling", "stride", "method", *(f"{split} {SCALES[name][1]}" for split, name in columns), "skill"]
+    rows = [row for row in averaged(rows) if row.method in methods and row.reference == "code"]
+    splits = [split for split in SPLITS if any(row.split == split and row.metric in metrics for row in rows)]
+    columns = [(split, name) for split in splits for name in metrics]
+    header = [
+        "codes",
+        "sampling",
+        "stride",
+        "method",
+        *(f"{split} {SCALES[name][1]}" for split, name in columns),
+        "skill",
+    ]
     cells, marks = [], {}
-    for sampling, stride in sorted({(r.sampling, r.stride) for r in rows}, key=lambda key: (key[0] != "regular", key)):
-        group = [r for r in rows if (r.sampling, r.stride) == (sampling, stride)]
+    for key in conditions(rows):
+        group = [r for r in rows if (r.clip, r.sampling, r.stride) == key]
         for c, (split, name) in enumerate(columns):
-            marks |= ranked(group, split, name, methods, first=len(cells), column=c + 3)
+            marks |= ranked(group, split, name, methods, first=len(cells), column=c + 4)
         for method in methods:
             found = {(r.split, r.metric): r for r in group if r.method == method}
             numbers = [number(found.get(key), SCALES[key[1]][0], 3 if key[1] == "mse" else 2) for key in columns]
-            cells.append([sampling, str(stride), method, *numbers, number(found.get(("unobserved", "skill")), 1, 3)])
+            cells.append([*map(str, key), method, *numbers, number(found.get(("unobserved", "skill")), 1, 3)])
     cells.append(paper_line(rows, columns))
     return Table(header, cells, marks)
+
+
+def conditions(rows: list[Row]) -> list[tuple[str, str, int]]:
+    """(clip, sampling, stride) in the order of the clips, regular before irregular."""
+    clips = list(dict.fromkeys(row.clip for row in rows))
+    found = {(row.clip, row.sampling, row.stride) for row in rows}
+    return sorted(found, key=lambda key: (clips.index(key[0]), key[1] != "regular", key[2]))
+
+
+def skill_table(rows: list[Row], methods) -> Table:
+    """Skill over linear at unobserved times, in images and in codes, and the path's length and roughness."""
+    columns = (("skill", "unobserved"), ("skill_latent", "unobserved"), ("path_length", ""), ("roughness", ""))
+    header = ["codes", "sampling", "stride", "method", "skill", "skill in codes", "path length", "roughness"]
+    cells = []
+    for key in conditions(rows):
+        group = [r for r in rows if (r.clip, r.sampling, r.stride) == key]
+        for method in methods:
+            found = {(r.metric, r.split): r for r in group if r.method == method}
+            cells.append([*map(str, key), method, *(number(found.get(column), 1, 3) for column in columns)])
+    return Table(header, cells, {})
+
+
+def methods_table(rows: list[Row], metrics, split: str) -> Table:
+    """One line for each method, one column for each metric, of one split."""
+    rows = [row for row in rows if row.split == split and row.metric in metrics]
+    found = {(row.method, row.metric): row for row in rows}
+    names = list(dict.fromkeys(row.method for row in rows))
+    cells = [[name, *(number(found.get((name, metric)), 1, 3) for metric in metrics)] for name in names]
+    return Table(["method", *metrics], cells, {})
 
 
 COMPARED = ("mse", "ssim", "lpips_alex", "identity", "latent_mse")
@@ -107,4 +147,4 @@ def ranked(group: list[Row], split: str, name: str, methods, first: int, column:
 def paper_line(rows: list[Row], columns) -> list[str]:
     paper = {(r.split, r.metric): r.paper for r in rows if r.paper is not None}
     numbers = [f"{paper[key] * SCALES[key[1]][0]:.3f}" if key in paper else "" for key in columns]
-    return ["(paper)", "not stated", "paper", *numbers, ""]
+    return ["(paper)", "not stated", "", "paper", *numbers, ""]

@@ -1,8 +1,14 @@
-"""Fit the neural ODE of a clip: draws, losses, optimiser, looks, checkpoints (paper Sec. 3, Eqs. 6-8)."""
+"""Fit the neural ODE of a clip: draws, losses, optimiser, looks, checkpoints (paper Sec. 3, Eqs. 6-8).
+
+The environment variable DYNODE_CHECKPOINT_SECONDS changes how much time lies, at least, between two checkpoints
+(10 seconds); 0 writes one at every look.
+"""
 
 import copy
+import hashlib
 import json
 import math
+import os
 import time
 import warnings
 from dataclasses import dataclass
@@ -14,7 +20,7 @@ from safetensors.torch import save_file
 from torch import nn
 from tqdm import tqdm
 
-from dynode import runtime
+from dynode import runtime, scratch
 from dynode.clips import Clip, read_safetensors
 from dynode.dynamics.fields import MLPField
 from dynode.dynamics.integrate import SolverError, rollout
@@ -27,8 +33,19 @@ from dynode.settings import choose, to_json
 from dynode.trajectory import Shots
 
 CHECKPOINT_FORMAT = "dynode-checkpoint-1"
-CHECKPOINT_SECONDS = 10.0  # at least, between two checkpoints
 STEEP_NFE = 1000  # evaluations of one roll-out at which a fit is likely to go wrong
+
+
+def checkpoint_seconds() -> float:
+    """Seconds, at least, between two checkpoints.  Raises UserError where the environment holds something else."""
+    text = os.environ.get("DYNODE_CHECKPOINT_SECONDS", "10")
+    try:
+        return float(text)
+    except ValueError:
+        raise UserError(f"DYNODE_CHECKPOINT_SECONDS wants a number of seconds such as 10, got {text!r}.") from None
+
+
+CHECKPOINT_SECONDS = checkpoint_seconds()
 
 
 @dataclass
@@ -130,6 +147,8 @@ class Training:
         t: TrainingSettings = self.settings.training
         if checkpoint is not None:
             checkpoint.resume(self)
+        if not self.looks:
+            self.look()  # a fit that goes wrong at once still has a state to return
         began = time.time() - self.seconds
         bar = tqdm(
             total=t.total,
@@ -184,8 +203,8 @@ class Checkpoint:
         tensors["draws"] = training.draws.get_state()
         numbers = {k: getattr(training, k) for k in ("best", "iteration", "nfe", "seconds", "looks")}
         metadata = {"format": CHECKPOINT_FORMAT, "job": self.job, "numbers": json.dumps(numbers)}
-        with runtime.written_whole(self.path) as scratch:
-            save_file(tensors, scratch, metadata)
+        with runtime.written_whole(self.path) as target:
+            save_file(tensors, target, metadata)
         self.written = time.time()
 
     def resume(self, training: Training) -> None:
@@ -224,20 +243,29 @@ def fit(
     """Learn the dynamics of the observed frames of a clip; a clip with cuts gets one fit for each shot.
 
     networks: `dynode.methods.Networks`, wanted where settings.losses has terms in images.
-    checkpoint: a file that a killed fit goes on from; it is removed when the fit is complete.
+    checkpoint: a file that a killed fit goes on from, one for each shot; `forget` removes them, once the fit is saved.
     Raises UserError when fewer than two frames are observed, and SolverError (with a remedy) when the solve fails
     before anything was learned.
     """
     settings, shots = settings or preset("dynode"), clip.split()
-    paths = [checkpoint and checkpoint.with_suffix(f".{k}{checkpoint.suffix}") for k in range(len(shots))]
+    paths = shot_checkpoints(checkpoint, len(shots)) if checkpoint else [None] * len(shots)
     fits = [
         fit_shot(shot, settings, seed, networks=networks, device=device, progress=progress, checkpoint=path)
         for shot, path in zip(shots, paths, strict=True)
     ]
-    for path in paths:
-        if path is not None and path.is_file():
-            path.unlink()
     return fits[0] if len(fits) == 1 else Shots(fits)
+
+
+def shot_checkpoints(checkpoint: Path, shots: int) -> list[Path]:
+    """Where each shot of a clip keeps its checkpoint."""
+    return [checkpoint.with_suffix(f".{k}{checkpoint.suffix}") for k in range(shots)]
+
+
+def forget(checkpoint: Path, shots: int) -> None:
+    """Remove the checkpoints of a fit that is saved, with what killed runs left of them."""
+    for path in shot_checkpoints(checkpoint, shots):
+        path.unlink(missing_ok=True)
+        scratch.sweep(path.parent, path.name)
 
 
 def fit_shot(clip: Clip, settings: DynamicsSettings, seed: int, *, networks, device, progress, checkpoint) -> NeuralODE:
@@ -253,7 +281,8 @@ def fit_shot(clip: Clip, settings: DynamicsSettings, seed: int, *, networks, dev
             raise UserError("Losses in images want the clip's generator: fit through `dynode.methods.fit`.")
         training.images, training.decode = networks.image_loss(clip, settings.losses), space.to(device).decode
     meta = described(clip, seed)
-    saver = Checkpoint(checkpoint, to_json(settings) + json.dumps(meta)) if checkpoint else None
+    codes = hashlib.sha256(seen.ws.contiguous().numpy().tobytes()).hexdigest()
+    saver = Checkpoint(checkpoint, to_json(settings) + json.dumps(meta) + codes) if checkpoint else None
     training.run(progress, saver)
     log = {
         "observed_error": training.best,

@@ -35,7 +35,7 @@ class Shots:
     def each(self, ts, ask) -> torch.Tensor:
         ts = torch.as_tensor(ts, dtype=torch.float64)
         which = torch.bucketize(ts, self.cuts, right=True)
-        found = {int(k): ask(self.shots[k], ts[which == k]) for k in which.unique()}
+        found = {int(k): ask(self.shots[k], ts[which == k]) for k in which.unique()} or {0: ask(self.shots[0], ts)}
         codes = next(iter(found.values()))
         result = codes.new_empty(len(ts), *codes.shape[1:])
         for k, part in found.items():

@@ -42,7 +42,7 @@ def iterate(path: Path | str) -> Iterator[tuple[float, np.ndarray]]:
     if not path.is_file():
         raise UserError(f"There is no file {path}: give the path of a video.")
     try:
-        with av.open(str(path)) as container:
+        with av.open(str(path), metadata_errors="replace") as container:  # old files carry titles in Latin-1
             if not container.streams.video:
                 raise UserError(f"{path} has no video stream: give a video such as .mp4, .mov or .webm.")
             yield from timed(container, path)

@@ -27,7 +27,7 @@ def test_best_is_bold_second_underlined_equals_share_their_rank():
 
 
 def test_the_papers_numbers_stand_in_the_last_line():
-    assert table1(rows(), metrics=("mse",)).cells[-1] == ["(paper)", "not stated", "paper", "6.752", "35.397", ""]
+    assert table1(rows(), metrics=("mse",)).cells[-1] == ["(paper)", "not stated", "", "paper", "6.752", "35.397", ""]
 
 
 def test_latex_and_csv_hold_the_same_cells():

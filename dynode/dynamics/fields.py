@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from dynode.settings import choose
+from dynode.settings import choose, require_positive
 
 ACTIVATIONS = {
     "leaky_relu": lambda: nn.LeakyReLU(0.2),
@@ -33,6 +33,9 @@ class FieldSettings:
     zero_init: bool = False  # start from a field that is zero: the path begins as a constant
     normalise: str = "none"  # divide by the norm over "feature" (each row), "layer" (each channel) or "global"
     learned_speed: bool = False  # a normalised field times one learned number
+
+    def __post_init__(self):
+        require_positive(self, "depth", "hidden")
 
 
 class MLPField(nn.Module):

@@ -7,7 +7,7 @@ import torchdiffeq
 from torch import nn
 
 from dynode.errors import UserError
-from dynode.settings import choose
+from dynode.settings import choose, require_positive
 
 ADAPTIVE = ("dopri5", "dopri8", "bosh3", "fehlberg2", "adaptive_heun", "tsit5")
 FIXED_STEP = ("euler", "midpoint", "heun2", "heun3", "rk4")
@@ -31,6 +31,9 @@ class SolverSettings:
     step: float = 0.05
     adjoint: bool = False
     max_nfe: int = 20_000
+
+    def __post_init__(self):
+        require_positive(self, "step", "max_nfe")
 
 
 class Counted(nn.Module):

@@ -15,6 +15,7 @@ from dynode.dynamics.fields import MLPField
 from dynode.dynamics.integrate import rollout
 from dynode.dynamics.presets import DynamicsSettings
 from dynode.dynamics.spaces import SPACES
+from dynode.errors import UserError
 from dynode.settings import choose, from_json, to_json
 from dynode.trajectory import Shots
 
@@ -141,9 +142,12 @@ def save(fit: NeuralODE | Shots, path: Path | str) -> Path:
 def load(path: Path | str) -> NeuralODE | Shots:
     """Read a fit.  Raises UserError when the file is missing or something else."""
     tensors, metadata = read_safetensors(Path(path), FORMAT, "a fit (as `dynode fit` writes it)")
-    names = sorted((key for key in metadata if key != "format"), key=lambda key: int(key.removeprefix("shot")))
-    shots = [NeuralODE.unpacked(part(tensors, f"{name}."), metadata[name]) for name in names]
-    return shots[0] if len(shots) == 1 else Shots(shots)
+    try:
+        names = sorted((key for key in metadata if key != "format"), key=lambda key: int(key.removeprefix("shot")))
+        shots = [NeuralODE.unpacked(part(tensors, f"{name}."), metadata[name]) for name in names]
+        return shots[0] if len(shots) == 1 else Shots(shots)
+    except (LookupError, TypeError, ValueError, RuntimeError):  # tensors or metadata are missing or do not fit
+        raise UserError(f"{path} is a fit that is damaged or of another version: fit the clip again.") from None
 
 
 class Stretched(nn.Module):

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 
 from dynode.dynamics.fields import FieldSettings
 from dynode.dynamics.integrate import SolverSettings
+from dynode.errors import UserError
 from dynode.losses import LossSettings
-from dynode.settings import choose
+from dynode.settings import choose, require_positive
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,11 @@ class TrainingSettings:
     check_every: int = 50  # iterations between looks at the loss over all observed frames
     keep: str = "best"  # the state with the lowest such loss | "last"
     tolerance: float = 0.0  # stop once that loss is below this share of the observed codes' variance
+
+    def __post_init__(self):
+        require_positive(self, "batch", "check_every")
+        if max(self.betas) >= 1:
+            raise UserError(f"The betas of Adam must be below 1, got {self.betas}.")
 
     @property
     def total(self) -> int:

@@ -83,7 +83,11 @@ def render(generator: Generator, ws: torch.Tensor, resolution: int = 256, chunk:
     """Images (T, 3, R, R), clamped to [-1, 1], of codes ws (T, L, D), `chunk` frames at a time, on the CPU.
 
     chunk 0 picks what is fastest: one frame on a CPU (batches leave its cache), eight on a GPU.
+    Raises UserError for codes of another shape than the generator's.
     """
+    wanted = (generator.num_ws, generator.w_dim)
+    if ws.shape[1:] != wanted:
+        raise UserError(f"{generator.name} wants codes (T, {wanted[0]}, {wanted[1]}), got {tuple(ws.shape)}.")
     images, chunk = [], chunk or (1 if generator.w_avg.device.type == "cpu" else 8)
     for part in ws.split(chunk):
         part = part.to(generator.w_avg)

@@ -25,16 +25,18 @@ class Face:
 class FaceDetector:
     """frame uint8 (H, W, 3) RGB -> its faces, largest first.
 
-    smallest: pixels; smaller faces are not looked for.  certainty: of the network, in [0, 1].
+    smallest: pixels; faces less wide are left out.  certainty: of the network, in [0, 1].
     """
 
     def __init__(self, device="cpu", smallest: int = 20, certainty: float = 0.9):
         from facenet_pytorch import MTCNN
 
-        self.certainty = certainty
+        self.smallest, self.certainty = smallest, certainty
         self.mtcnn = MTCNN(keep_all=True, device=device, min_face_size=smallest, post_process=False)
 
     def __call__(self, frame: np.ndarray) -> list[Face]:
+        if min(frame.shape[:2]) <= self.smallest:  # MTCNN fails where its image pyramid is empty
+            return []
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             boxes, certainties, landmarks = self.mtcnn.detect(frame, landmarks=True)
@@ -45,4 +47,5 @@ class FaceDetector:
             for box, certainty, points in zip(boxes, certainties, landmarks, strict=True)
             if certainty >= self.certainty
         ]
-        return sorted(faces, key=lambda face: -face.width)
+        wide = [face for face in faces if face.width >= self.smallest]  # MTCNN's own limit lets halves of it pass
+        return sorted(wide, key=lambda face: -face.width)

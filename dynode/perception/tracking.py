@@ -47,32 +47,51 @@ def track(
     detector: Callable[[np.ndarray], list[Face]] | None = None,
     progress=None,
 ) -> FaceTrack:
-    """Detect, follow and align one face; only landmarks and thumbnails are kept, so a video may be long.
+    """Detect, follow and align one face; of each frame only its faces are kept, so a video may be long.
 
     face: "largest", or a number counted from the left, 0 first, in the frame where the face is picked up.
     Frames without the face between others get an interpolated quad and detected = False; those before its first and
     after its last appearance in a shot are left out.
     Raises UserError when the file cannot be read or no frame shows the face.
     """
-    detector = detector or FaceDetector()
-    ts, found, thumbnails = [], [], []
-    for time, frame in (stretch or video.Stretch()).of(video.iterate(path)):
+    if face != "largest" and not face.isdecimal():
+        raise UserError(f"A face is 'largest' or a number counted from the left (0 first), got {face!r}.")
+    frames = (stretch or video.Stretch()).of(video.iterate(path))
+    ts, found, jumps = looked_at(frames, detector or FaceDetector(), progress)
+    if not len(ts):
+        raise UserError(f"{path} ends before the frames that were asked for: choose an earlier first frame.")
+    require_shown(found, face, path)
+    pieces = [align(ts[at], follow([found[k] for k in at], face)) for at in shot_indices(jumps)]
+    return joined([piece for piece in pieces if piece is not None], path)
+
+
+def looked_at(frames, detector, progress) -> tuple[np.ndarray, list[list[Face]], np.ndarray]:
+    """Times (T,) and faces of all frames, and how far the picture jumps (T - 1,) from each to the next, in grey levels."""
+    ts, found, jumps, before = [], [], [], None
+    for time, frame in frames:
         ts.append(time)
         found.append(detector(frame))
-        thumbnails.append(thumbnail(frame))
+        small = thumbnail(frame)
+        if before is not None:
+            jumps.append(float(np.abs(small - before).mean()))
+        before = small
         if progress is not None:
             progress.update()
-    if not ts:
-        raise UserError(f"{path} ends before the frames that were asked for: choose an earlier first frame.")
-    if not any(found):
+    return np.array(ts), found, np.array(jumps)
+
+
+def require_shown(found: list[list[Face]], choice: str, path) -> None:
+    """Refuse a video in which no frame shows the chosen face."""
+    most = max(map(len, found))
+    if most == 0:
         raise UserError(
-            f"No face was found in the {len(ts)} frames of {path}: give footage of a face seen from the front."
+            f"No face was found in the {len(found)} frames of {path}: give footage of a face seen from the front."
         )
-    pieces = [
-        align(np.array(ts)[at], follow([found[k] for k in at], face))
-        for at in shot_indices(jumps(np.stack(thumbnails)))
-    ]
-    return joined([piece for piece in pieces if piece is not None], path)
+    if choice != "largest" and int(choice) >= most:
+        raise UserError(
+            f"There is no face {choice} in {path}: its frames show {most} at most; choose the largest, or a number up to "
+            f"{most - 1}, counted from 0 at the left."
+        )
 
 
 def thumbnail(frame: np.ndarray) -> np.ndarray:
@@ -81,16 +100,11 @@ def thumbnail(frame: np.ndarray) -> np.ndarray:
     return F.adaptive_avg_pool2d(grey[None], THUMBNAIL)[0].numpy()
 
 
-def jumps(thumbnails: np.ndarray) -> np.ndarray:
-    """Mean absolute change (T - 1,) from each thumbnail (T, 18, 32) to the next, in grey levels."""
-    return np.abs(np.diff(thumbnails, axis=0)).mean(axis=(1, 2))
-
-
-def shot_indices(jump: np.ndarray) -> list[np.ndarray]:
-    """The frames of each shot, split where the picture jumps far more than it usually does."""
-    usual = np.median(jump) if len(jump) else 0.0
-    cuts = np.flatnonzero((jump > CUT_LEVELS) & (jump > CUT_RATIO * usual)) + 1
-    return np.split(np.arange(len(jump) + 1), cuts)
+def shot_indices(jumps: np.ndarray) -> list[np.ndarray]:
+    """The frames of each shot, split where the picture jumps (T - 1,) far more than it usually does."""
+    usual = np.median(jumps) if len(jumps) else 0.0
+    cuts = np.flatnonzero((jumps > CUT_LEVELS) & (jumps > CUT_RATIO * usual)) + 1
+    return np.split(np.arange(len(jumps) + 1), cuts)
 
 
 def follow(found: list[list[Face]], choice: str) -> list[Face | None]:
@@ -112,8 +126,6 @@ def pick_up(faces: list[Face], choice: str) -> Face | None:
     """The face to start with: the largest, or the n-th from the left where there are that many."""
     if choice == "largest":
         return faces[0] if faces else None
-    if not choice.isdecimal():
-        raise UserError(f"A face is 'largest' or a number counted from the left (0 first), got {choice!r}.")
     ordered = sorted(faces, key=lambda face: face.centre[0])
     return ordered[int(choice)] if int(choice) < len(ordered) else None
 
@@ -150,7 +162,8 @@ def fill_missing(points: list[np.ndarray | None], ts: np.ndarray) -> tuple[np.nd
 def joined(pieces: list[FaceTrack], path) -> FaceTrack:
     if not pieces:
         raise UserError(
-            f"The face in {path} was followed for 1 frame, at least 2 are wanted: dynamics need a motion to learn."
+            f"The face in {path} was followed for 1 frame, at least 2 of one shot are wanted: dynamics need a motion to "
+            "learn."
         )
     shots = np.concatenate([np.full(len(piece), k) for k, piece in enumerate(pieces)])
     parts = (np.concatenate([getattr(piece, key) for piece in pieces]) for key in ("ts", "quads", "detected"))

@@ -10,6 +10,7 @@ import torch
 
 from dynode import records, runtime
 from dynode.plots import STYLE
+from dynode.settings import choose
 from dynode.tables import Table
 
 
@@ -19,7 +20,8 @@ def root() -> Path:
 
 
 def save_figure(figure, path: Path, **metadata) -> Path:
-    """Write a figure in the house's style, atomically; the suffix says the format."""
+    """Write a figure in the house's style, atomically; the suffix says the format.  Raises UserError for others."""
+    choose("format of figures", Path(path).suffix.removeprefix("."), list(figure.canvas.get_supported_filetypes()))
     with runtime.written_whole(path) as scratch, plt.style.context(STYLE):
         figure.savefig(scratch, metadata=metadata)
     return path

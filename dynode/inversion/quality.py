@@ -1,0 +1,19 @@
+"""How faithfully codes render what they were made from."""
+
+import torch
+
+from dynode.clips import Clip
+from dynode.metrics import METRICS
+
+
+def face_width(clip: Clip) -> float:
+    """Mean side of the alignment square in source pixels: what the footage really resolves."""
+    return float((clip.quads[:, 3] - clip.quads[:, 0]).norm(dim=1).mean())
+
+
+def reconstruction(images: torch.Tensor, source: torch.Tensor, perceptual, identity) -> dict[str, torch.Tensor]:
+    """MSE, LPIPS (of the net given) and identity cosine of images (T, 3, R, R) against source frames, each (T,)."""
+    with torch.no_grad():
+        lpips = torch.cat([perceptual(a[None], b[None]) for a, b in zip(images, source, strict=True)])
+    found = {"mse": METRICS["mse"](images, source), f"lpips_{perceptual.net}": lpips.double()}
+    return found | {"identity": METRICS["identity"](images, source, identity)}
