@@ -48,6 +48,7 @@ def invert(
     every: int = 1,
     face: str = "largest",
     p: Parameters = (),
+    compiled: bool = False,
     device: str = "auto",
 ) -> None:
     """Find the face in a video, align it and project every frame into W+; writes a clip.
@@ -60,6 +61,7 @@ def invert(
         every: Take only every so many frames.
         face: largest, or a number counted from the left (0 first).
         p: Change a projection setting, such as steps=80 or start=w_avg (every frame by itself, as the paper did).
+        compiled: Use torch.compile: a minute longer to start, a quarter faster on a CPU; takes a C++ compiler.
         device: auto, cpu, cuda or cuda:N.
     """
     from dynode import assets, runtime
@@ -71,7 +73,8 @@ def invert(
     runtime.require_writable(output)
     settings, stretch = changed(ProjectionSettings(), assignments(p)), Stretch(first, frames, every)
     path = assets.fetch(video) if video in assets.registry()[1] else Path(video)
-    clip = run_inversion(path, output, settings=settings, stretch=stretch, face=face, device=runtime.device(device))
+    place = runtime.device(device)
+    clip = run_inversion(path, output, settings=settings, stretch=stretch, face=face, device=place, compiled=compiled)
     mean = {key: sum(clip.meta[key]) / len(clip.meta[key]) for key in ("mse", "lpips_vgg", "identity")}
     print(
         f"{output}: {len(clip)} frames, mean MSE {mean['mse']:.4f}, mean LPIPS-VGG {mean['lpips_vgg']:.3f}, "
@@ -157,7 +160,7 @@ def render(
 
 def evaluate(
     fits: Positional[tuple[Path, ...]],
-    output: Output | None = None,
+    output: Annotated[Path | None, arg(aliases=["-o"])] = None,
     *,
     clip: str = "",
     source: bool = False,

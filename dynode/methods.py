@@ -7,8 +7,6 @@ from dynode import generators, interpolation, training
 from dynode.clips import Clip
 from dynode.dynamics.presets import PRESETS
 from dynode.losses import ImageLoss, LossSettings
-from dynode.perception.identity import Identity
-from dynode.perception.lpips import LPIPS
 from dynode.settings import choose
 from dynode.trajectory import Shots
 
@@ -36,6 +34,9 @@ class Networks:
 
     def image_loss(self, clip: Clip, settings: LossSettings) -> ImageLoss:
         """The losses in images of the observed frames of a clip.  Raises UserError for codes of other weights."""
+        from dynode.perception.identity import Identity  # torchvision takes seconds to import
+        from dynode.perception.lpips import LPIPS
+
         name = clip.meta.get("generator", "")
         generators.require_same(name, clip.meta.get("generator_hash", ""), f"The clip {clip.name}")
         generator = self.get(name, lambda: generators.load(name, self.device))

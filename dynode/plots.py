@@ -151,11 +151,11 @@ def skills(rows, methods):
     with plt.style.context(STYLE):
         keys = list(dict.fromkeys((r.clip, r.sampling, r.stride) for r in rows))
         names = [f"{clip}, {sampling} {stride}" for clip, sampling, stride in keys]
+        rows = [r for r in rows if r.split == "unobserved"]
         figure, axes = plt.subplots(1, 2, figsize=(FULL_WIDTH, 0.5 + 0.24 * len(keys)), sharey=True)
         for axis, metric, title in zip(axes, ("skill", "skill_latent"), ("in images", "in codes"), strict=True):
             for k, method in enumerate(methods):
                 at = {(r.clip, r.sampling, r.stride): r for r in rows if (r.method, r.metric) == (method, metric)}
-                at = {key: r for key, r in at.items() if r.split == "unobserved"}
                 places = [keys.index(key) + 0.12 * (k - len(methods) / 2 + 0.5) for key in at]
                 spread = [r.std or 0 for r in at.values()]
                 values = [r.value for r in at.values()]

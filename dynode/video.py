@@ -48,7 +48,8 @@ def iterate(path: Path | str) -> Iterator[tuple[float, np.ndarray]]:
             yield from timed(container, path)
     except av.error.FFmpegError as error:
         raise UserError(
-            f"{path} is not a video that can be read ({error.strerror}): give an .mp4 or similar."
+            f"{path} is not a video that can be read to its end ({error.strerror}): give an .mp4 or similar, or take "
+            "only its first frames."
         ) from None
 
 
@@ -97,12 +98,16 @@ def pick(path: Path | str, ts: np.ndarray) -> Iterator[np.ndarray]:
 
 
 def write(path: Path | str, frames: Iterable[np.ndarray], fps: float, crf: int = 16) -> Path:
-    """Write uint8 frames (H, W, 3) as H.264 at `fps` frames a second; the file appears only when it is whole."""
+    """Write uint8 frames (H, W, 3) as H.264 at `fps` frames a second; the file appears only when it is whole.
+
+    An odd height or width gets its last row or column twice: the format knows even sizes only.
+    """
     path = Path(path)
     with written_whole(path, suffix=".mp4") as scratch, av.open(str(scratch), "w", format="mp4") as container:
         stream = container.add_stream("libx264", rate=Fraction(fps).limit_denominator(100_000))
         stream.pix_fmt, stream.options = "yuv420p", {"crf": str(crf)}
         for image in frames:
+            image = np.pad(image, [(0, n % 2) for n in image.shape[:2]] + [(0, 0)], mode="edge")
             if not stream.codec_context.is_open:  # the size is known with the first frame
                 stream.height, stream.width = image.shape[:2]
             container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))

@@ -84,13 +84,24 @@ def test_reference_executions_have_the_notebooks_own_cells(name):
     assert [c.source for c in reference if c not in injected] == [c.source for c in own]
 
 
-def test_a_changed_expectation_is_noticed():
-    item = experiments.item("dynamics_face")
-    for name, entry in item.expected["smoke"].items():
-        checks = experiments.Checks(item, "smoke")
-        checks.check(name, entry["value"])
-        with pytest.raises(AssertionError, match="expected"):
-            checks.check(name, entry["value"] * 1.001)
+EXPECTATIONS = [
+    (item, profile, name) for item, entry in experiments.items().items() for profile in entry.expected
+    for name in entry.expected[profile]
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("item, profile, name", EXPECTATIONS)
+@pytest.mark.parametrize("change", [1.001, 0.999])
+def test_an_expectation_changed_by_a_thousandth_is_noticed(item, profile, name, change, capsys):
+    checks, value = experiments.checks(item, profile), experiments.item(item).expected[profile][name]["value"]
+    checks.check(name, value)
+    assert capsys.readouterr().out == f"{name}: {value:.3g} ok\n"
+    with pytest.raises(AssertionError, match="expected"):
+        checks.check(name, value * change)
+
+
+def test_every_smoke_run_checks_something():
+    assert all(item.expected.get("smoke") for item in experiments.items().values())
 
 
 def test_records_survive_their_file_and_average_over_seeds(tmp_path):

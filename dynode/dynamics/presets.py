@@ -4,9 +4,9 @@ paper   the text's own choices: codes as they are, raw frame index as time, Adam
         latent, image, LPIPS and identity losses; `latent_only` keeps the first of them.
 demo    what the authors' published example really does: an autonomous field of constant speed (normalised over the style
         rows), latent loss only, Adam with StyleGAN's lazy-regularisation arithmetic, the code's index as time.
-robust  the paper's idea made trainable: standardised codes, Fourier time, zero start, cosine schedule, clipped gradients.
-dynode  robust in the affine subspace of the observed codes, where a fit takes seconds, with the smooth bounded tanh;
+robust  the paper's idea made trainable: standardised codes, Fourier time, zero start, cosine schedule, clipped gradients;
         every interval between drawn observations is solved in parallel first, whole roll-outs finish the fit.
+dynode  robust in the affine subspace of the observed codes, where a fit takes seconds, with the smooth bounded tanh.
 """
 
 import dataclasses
@@ -94,7 +94,15 @@ DEMO_TRAINING = TrainingSettings(
 )
 
 ROBUST_TRAINING = TrainingSettings(
-    iterations=5000, lr=1e-3, schedule="cosine", grad_clip=1.0, reduction="mean", start="first"
+    iterations=1000,
+    segment_iterations=4000,
+    batch=8,
+    start="first",
+    lr=1e-3,
+    schedule="cosine",
+    grad_clip=1.0,
+    reduction="mean",
+    tolerance=5e-3,
 )
 
 PRESETS = {

@@ -12,6 +12,8 @@ from dynode.dynamics import neural_ode
 from dynode.errors import UserError
 from dynode.images import to_uint8
 
+MOST_FPS = 1000
+
 
 def render_fit(path: Path, output: Path, *, fps: float, resolution: int, device_name: str = "auto") -> int:
     """Write a fit's trajectory over its span as an .mp4; returns the number of frames.
@@ -20,8 +22,8 @@ def render_fit(path: Path, output: Path, *, fps: float, resolution: int, device_
     """
     fit = neural_ode.load(path)
     clip = neural_ode.shots_of(fit)[0].meta["clip"]
-    if not fps > 0:
-        raise UserError(f"The frame rate must be positive, got {fps:g}.")
+    if not 0 < fps <= MOST_FPS:
+        raise UserError(f"The frame rate must be above 0 and at most {MOST_FPS}, got {fps:g}.")
     generators.require_same(clip["generator"], clip["generator_hash"], f"The fit {path}")
     device = runtime.device(device_name)
     generator = generators.load(clip["generator"], device)

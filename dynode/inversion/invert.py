@@ -32,6 +32,7 @@ def invert(
     face: str = "largest",
     generator: str = "mobilestylegan-ffhq",
     device="cpu",
+    compiled: bool = False,
 ) -> clips.Clip:
     """Project the frames of a video that show the face; write and return the clip.
 
@@ -55,7 +56,7 @@ def invert(
     }
     partial, started = Partial(output, job), time.time()
     networks = generators.load(generator, device), LPIPS("vgg").to(device), settings, Identity().to(device)
-    project_all(Projector(*networks), track, video_path, partial, settings)
+    project_all(Projector(*networks, compiled=compiled), track, video_path, partial, settings)
     seconds = round(time.time() - started)
     clip = assembled(track, partial, {"name": output.stem, "source": Path(video_path).name} | job, device, seconds)
     clip.save(output)

@@ -47,5 +47,7 @@ class Partial:
         self.done += projections
 
     def remove(self) -> None:
-        """The clip is written: what led to it may go."""
+        """The clip is written: what led to it may go, the last first, so that what a kill leaves is still a beginning."""
+        for path in sorted(self.folder.glob("[0-9]*.safetensors"), reverse=True):
+            path.unlink(missing_ok=True)
         shutil.rmtree(self.folder, ignore_errors=True)
