@@ -182,7 +182,7 @@ def evaluate(
     table, rows = comparison.of_fits(fits, clip, with_source=source, device=runtime.device(device))
     print(table.markdown(), end="")
     if output is not None:
-        print(f"every number: {comparison.write(output, rows)}")
+        print(f"every number: {comparison.write(output, rows, fits)}")
 
 
 def diagnose(clip: Positional[str], output: Output = Path("diagnosis.png")) -> None:

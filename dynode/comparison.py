@@ -71,9 +71,17 @@ def observed_by(fit, clip: clips.Clip) -> torch.Tensor:
     return observed
 
 
-def write(path: Path, found: list[Row]) -> Path:
-    """All rows as JSON, atomically."""
-    record = {"provenance": runtime.provenance(torch.device("cpu")), "rows": [dataclasses.asdict(row) for row in found]}
+def write(path: Path, found: list[Row], fits: Iterable[Path], device="cpu") -> Path:
+    """All rows as JSON with what each fit says of itself (settings, seconds, evaluations), atomically."""
+    described = {
+        Path(fit).stem: [
+            {"settings": dataclasses.asdict(shot.settings), "log": shot.log, "seed": shot.meta["seed"]}
+            for shot in neural_ode.shots_of(neural_ode.load(fit))
+        ]
+        for fit in fits
+    }
+    provenance = runtime.provenance(torch.device(device), command="dynode evaluate", fits=described)
+    record = {"item": "evaluate", "provenance": provenance, "rows": [dataclasses.asdict(row) for row in found]}
     with runtime.written_whole(path) as scratch:
         scratch.write_text(json.dumps(record, indent=1) + "\n")
     return path

@@ -64,7 +64,7 @@ class Checks:
 
         A name without an expectation under this profile is printed as measured.
         """
-        entry = self.item.expected.get(self.profile, {}).get(name)
+        entry = (self.item.expected.get(self.profile) or {}).get(name)
         if entry is None:
             print(f"{name}: {value:.3g} (no expectation under {self.profile})")
             return
