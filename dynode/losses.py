@@ -58,6 +58,7 @@ class ImageLoss:
         s = self.settings
         image = self.synthesis(ws, s.resolution)
         loss = s.image * (image - target).square().mean()
+        image = image.clamp(-1, 1)  # the networks know no other images; a code gone astray renders far outside
         if s.lpips:
             loss = loss + s.lpips * self.perceptual(image, target).mean()
         if s.identity:
