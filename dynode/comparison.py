@@ -2,7 +2,7 @@
 
 import dataclasses
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import torch
@@ -11,7 +11,7 @@ from tqdm import tqdm
 from dynode import clips, generators, methods, runtime
 from dynode.dynamics import neural_ode
 from dynode.errors import UserError
-from dynode.evaluation import Evaluator, rows
+from dynode.evaluation import Evaluation, Evaluator, rows
 from dynode.inversion.source import source_frames
 from dynode.records import Row
 from dynode.tables import Table, comparison_table
@@ -43,20 +43,24 @@ def of_fits(
     source = source_frames(clip) if with_source else None
     with tqdm(desc="render", unit="frame", mininterval=2) as bar:
         evaluator = Evaluator(clip, generators.load(clip.meta["generator"], device), source=source, progress=bar)
-        found = [row for name, fit in fits.items() for row in rows_of(name, fit, clip, evaluator)]
+        found = list(rows_of(fits, clip, evaluator))
     return comparison_table(found), found
 
 
-def rows_of(name: str, fit, clip: clips.Clip, evaluator: Evaluator) -> Iterable[Row]:
-    """The rows of one fit and of its rivals."""
-    shown = dataclasses.replace(clip, observed=observed_by(fit, clip))
-    linear = evaluator.evaluate(shown, methods.fit("linear", shown))
-    for rival in ("hold", "cubic"):
-        result = evaluator.evaluate(shown, methods.fit(rival, shown))
-        yield from rows(result, linear, clip=clip.name, method=rival, variant=name)
-    yield from rows(linear, linear, clip=clip.name, method="linear", variant=name)
-    label = neural_ode.shots_of(fit)[0].settings.label
-    yield from rows(evaluator.evaluate(shown, fit), linear, clip=clip.name, method=label, variant=name)
+def rows_of(fits: dict, clip: clips.Clip, evaluator: Evaluator) -> Iterator[Row]:
+    """The rows of every fit, and of the rivals once for each choice of observed frames, named after its first fit."""
+    linear: dict[tuple, Evaluation] = {}
+    for name, fit in fits.items():
+        shown = dataclasses.replace(clip, observed=observed_by(fit, clip))
+        same = tuple(shown.observed.tolist())
+        if same not in linear:
+            linear[same] = evaluator.evaluate(shown, methods.fit("linear", shown))
+            yield from rows(linear[same], linear[same], clip=clip.name, method="linear", variant=name)
+            for rival in ("hold", "cubic"):
+                result = evaluator.evaluate(shown, methods.fit(rival, shown))
+                yield from rows(result, linear[same], clip=clip.name, method=rival, variant=name)
+        label = neural_ode.shots_of(fit)[0].settings.label
+        yield from rows(evaluator.evaluate(shown, fit), linear[same], clip=clip.name, method=label, variant=name)
 
 
 def observed_by(fit, clip: clips.Clip) -> torch.Tensor:
