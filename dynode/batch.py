@@ -1,6 +1,7 @@
 """Run items of experiments.yaml: their notebook, through papermill, in this environment's own kernel."""
 
 import os
+import sys
 from pathlib import Path
 
 from dynode import assets, experiments, runtime
@@ -21,7 +22,7 @@ def run(name: str, profile: str = "embedded", parameters: dict | None = None) ->
 
     Raises UserError for an unknown item, profile or parameter (naming the nearest), for a parameter of another type,
     for an output that cannot be written, for a mistake of the user that surfaced inside the notebook, and when the
-    notebook's process was killed.
+    notebook's process was killed.  Progress bars inside the notebook show on this process's stderr.
     """
     import papermill
     from nbclient.exceptions import DeadKernelError
@@ -38,7 +39,12 @@ def run(name: str, profile: str = "embedded", parameters: dict | None = None) ->
     runtime.require_writable(executed)
     try:
         papermill.execute_notebook(
-            str(notebook), str(executed), parameters=values, kernel_name=KERNEL, cwd=str(outputs.root())
+            str(notebook),
+            str(executed),
+            parameters=values,
+            kernel_name=KERNEL,
+            cwd=str(outputs.root()),
+            stderr_file=sys.stderr,
         )
     except PapermillExecutionError as error:
         if error.ename in {"UserError", "SolverError"}:

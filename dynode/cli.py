@@ -1,6 +1,7 @@
 """The command line. Mistakes of the user end in one sentence and exit code 2, never in a traceback."""
 
 import errno
+import shlex
 import sys
 from pathlib import Path
 from typing import Annotated, Literal
@@ -182,7 +183,8 @@ def evaluate(
     table, rows = comparison.of_fits(fits, clip, with_source=source, device=runtime.device(device))
     print(table.markdown(), end="")
     if output is not None:
-        print(f"every number: {comparison.write(output, rows, fits)}")
+        command = shlex.join(["dynode", "evaluate", *map(str, fits), *(["--source"] if source else [])])
+        print(f"every number: {comparison.write(output, rows, fits, command)}")
 
 
 def diagnose(clip: Positional[str], output: Output = Path("diagnosis.png")) -> None:

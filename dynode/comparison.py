@@ -75,16 +75,21 @@ def observed_by(fit, clip: clips.Clip) -> torch.Tensor:
     return observed
 
 
-def write(path: Path, found: list[Row], fits: Iterable[Path], device="cpu") -> Path:
-    """All rows as JSON with what each fit says of itself (settings, seconds, evaluations), atomically."""
+def write(path: Path, found: list[Row], fits: Iterable[Path], command: str, device="cpu") -> Path:
+    """All rows as JSON with what each fit says of itself (settings, frames seen, seconds, evaluations), atomically."""
     described = {
         Path(fit).stem: [
-            {"settings": dataclasses.asdict(shot.settings), "log": shot.log, "seed": shot.meta["seed"]}
+            {
+                "settings": dataclasses.asdict(shot.settings),
+                "seed": shot.meta["seed"],
+                "observed": torch.tensor(shot.meta["observed"]).nonzero().flatten().tolist(),
+                "log": shot.log,
+            }
             for shot in neural_ode.shots_of(neural_ode.load(fit))
         ]
         for fit in fits
     }
-    provenance = runtime.provenance(torch.device(device), command="dynode evaluate", fits=described)
+    provenance = runtime.provenance(torch.device(device), command=command, fits=described)
     record = {"item": "evaluate", "provenance": provenance, "rows": [dataclasses.asdict(row) for row in found]}
     with runtime.written_whole(path) as scratch:
         scratch.write_text(json.dumps(record, indent=1) + "\n")

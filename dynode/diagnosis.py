@@ -10,6 +10,7 @@ from dynode.metrics.latent import latent_mse
 
 STRIDES = (2, 3, 4, 6, 8, 12, 16)
 JAGGED = 0.5  # of a clip's steps, the share that jitter may take before smooth methods lose their ground
+RELATED = 0.25  # mean cosine of neighbouring steps below which one step tells little of the next
 EXPLAINED = 0.9  # of the codes' variance between observed frames, the share that straight lines should still explain
 CUT_RATIO = 6.0  # a step so many times the median is a cut candidate
 
@@ -32,6 +33,15 @@ class Diagnosis:
     cuts: list[int]
     stride: int
 
+    @property
+    def verdict(self) -> str:
+        """What the steps promise to methods that are smoother than straight lines."""
+        if self.jitter >= JAGGED:
+            return "jagged: straight lines are hard to beat"
+        if self.turn < RELATED:
+            return "neighbouring steps are hardly related: straight lines are hard to beat"
+        return "smooth"
+
     def text(self) -> str:
         """Sentences, one a line."""
         clip = self.clip
@@ -49,8 +59,7 @@ class Diagnosis:
         low, high = self.norms.aminmax()
         lines.append(f"codes: |w - mean| {low:.1f} to {high:.1f}")
         lines.append(f"steps: median {self.steps.median():.2f}, longest {self.steps.max():.2f}")
-        verdict = "smooth" if self.jitter < JAGGED else "jagged: expect nobody to beat straight lines"
-        lines.append(f"jitter: {100 * self.jitter:.0f} % of the squared steps, turn {self.turn:+.2f} ({verdict})")
+        lines.append(f"jitter: {100 * self.jitter:.0f} % of the squared steps, turn {self.turn:+.2f} ({self.verdict})")
         lines.append(f"cut candidates: {', '.join(f'before frame {k}' for k in self.cuts) or 'none'}")
         lines.append(f"recommended stride: {self.stride}")
         return "\n".join(lines)

@@ -67,15 +67,18 @@ def difference(a: torch.Tensor, b: torch.Tensor, gain: float = 4.0) -> torch.Ten
     return (gap.clamp(0, 2) - 1).expand(-1, 3, -1, -1)
 
 
-def error_over_time(ts, curves: dict[str, torch.Tensor], observed, ylabel: str, title: str = ""):
-    """One line per method over time in seconds; observed times are marked on the axis."""
+def error_over_time(
+    ts, curves: dict[str, torch.Tensor], observed, ylabel: str, xlabel: str = "time (s)", log: bool = False
+):
+    """One line per method over time; observed times are marked on the axis.  On a log axis a zero is not drawn."""
     with plt.style.context(STYLE):
         figure, axis = plt.subplots(figsize=(FULL_WIDTH, 2.2))
         for name, values in curves.items():
             axis.plot(ts, values, color=colour(name), label=name, marker=".")
         marks = np.asarray(ts)[np.asarray(observed)]
-        axis.plot(marks, np.zeros_like(marks), "|", color="black", markersize=7, clip_on=False, label="observed")
-        axis.set(xlabel="time (s)", ylabel=ylabel, title=title)
+        along = {"transform": axis.get_xaxis_transform(), "clip_on": False}
+        axis.plot(marks, np.zeros_like(marks), "|", color="black", markersize=7, label="observed", **along)
+        axis.set(xlabel=xlabel, ylabel=ylabel, yscale="log" if log else "linear")
         axis.legend(ncols=len(curves) + 1, loc="lower left", bbox_to_anchor=(0, 1))
         return figure
 
@@ -102,10 +105,11 @@ def pca_paths(paths: dict[str, torch.Tensor], codes: torch.Tensor, observed):
         flat = (codes - centre).flatten(1)
         _, values, axes = torch.linalg.svd(flat, full_matrices=False)
         share = (values[:2].square() / values.square().sum() * 100).tolist()
-        figure, axis = plt.subplots(figsize=(FULL_WIDTH, 3.2))
+        points = flat @ axes[:2].T
+        wide, tall = (points.amax(0) - points.amin(0)).clamp(min=1e-6).tolist()
+        figure, axis = plt.subplots(figsize=(FULL_WIDTH, 0.7 + min(max(4.9 * tall / wide, 1.4), 4.5)))
         for name, path in paths.items():
             axis.plot(*((path - centre).flatten(1) @ axes[:2].T).T, color=colour(name), label=name)
-        points = flat @ axes[:2].T
         axis.plot(*points[~observed].T, "o", mfc="white", mec="black", mew=0.5, label="unobserved code")
         axis.plot(*points[observed].T, "o", color="black", label="observed code")
         axis.set(xlabel=f"PC 1 ({share[0]:.0f} %)", ylabel=f"PC 2 ({share[1]:.0f} %)", aspect="equal")
@@ -139,8 +143,8 @@ def reach(steps: torch.Tensor, speed: float):
     with plt.style.context(STYLE):
         figure, axis = plt.subplots(figsize=(3.25, 1.9))
         axis.bar(range(1, len(steps) + 1), steps, color=COLOURS["hold"])
-        axis.axhline(speed, color=COLOURS["demo"], linewidth=1.2)
-        axis.annotate("the demo's field", (len(steps) + 0.5, speed), va="bottom", ha="right", fontsize=7)
+        axis.axhline(speed, color=COLOURS["demo"], linewidth=1.2, label="reach of the demo's field")
+        axis.legend(loc="upper left")
         axis.set(xlabel="step between codes", ylabel="length")
         axis.xaxis.set_major_locator(MaxNLocator(integer=True))
         return figure
@@ -187,7 +191,7 @@ def diagnosis(found):
         cosine = torch.nn.functional.cosine_similarity(steps[:-1], steps[1:], dim=1)
         axes[1, 1].plot(ts[1:-1], cosine, color=COLOURS["dynode"], marker=".")
         axes[1, 1].axhline(0, color="#999999", linewidth=0.6)
-        axes[1, 1].set(ylabel="cosine of neighbouring steps", xlabel="time (s)", ylim=(-1, 1))
+        axes[1, 1].set(ylabel="turn (cosine)", xlabel="time (s)", ylim=(-1, 1))
         figure.suptitle(f"{found.clip.name}: jitter {100 * found.jitter:.0f} %, recommended stride {found.stride}")
         return figure
 

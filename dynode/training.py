@@ -169,7 +169,7 @@ class Training:
                     break
                 bar.update()
                 self.seconds = time.time() - began
-                if checkpoint is not None and len(self.looks) and self.iteration % t.check_every == 0:
+                if checkpoint is not None:
                     checkpoint.save(self)
         if self.best_state is None:
             raise UserError("The fit never reached a finite loss: lower training.lr or standardise the codes.")

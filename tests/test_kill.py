@@ -34,7 +34,7 @@ class Runner:
 
     def start(self) -> subprocess.Popen:
         with open(self.folder.with_suffix(".log"), "w") as log:
-            environment = os.environ | {"DYNODE_OUTPUT": str(self.folder), "DYNODE_CHECKPOINT_SECONDS": "0"}
+            environment = os.environ | {"DYNODE_OUTPUT": str(self.folder), "DYNODE_CHECKPOINT_SECONDS": "0.1"}
             return subprocess.Popen(self.command, cwd=self.folder, env=environment, stdout=log, stderr=log)
 
     def log(self) -> str:

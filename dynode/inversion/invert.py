@@ -53,6 +53,7 @@ def invert(
         "generator": generator,
         "generator_hash": generators.hash_of(generator),
         "settings": dataclasses.asdict(settings),
+        "compiled": compiled,
     }
     partial, started = Partial(output, job), time.time()
     networks = generators.load(generator, device), LPIPS("vgg").to(device), settings, Identity().to(device)
