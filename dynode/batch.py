@@ -13,8 +13,9 @@ KERNEL = "python3"  # resolved inside this environment, see `own_kernel`
 
 
 def own_kernel() -> None:
-    """Make jupyter prefer this environment's kernel to one of the same name in the user's home."""
+    """Make jupyter prefer this environment's kernel to one of the same name in the user's home, and keep it quiet."""
     os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"
+    os.environ.setdefault("PYTHONWARNINGS", "ignore:IProgress not found")  # bars here are plain text
 
 
 def run(name: str, profile: str = "embedded", parameters: dict | None = None) -> Path:
@@ -45,6 +46,7 @@ def run(name: str, profile: str = "embedded", parameters: dict | None = None) ->
             kernel_name=KERNEL,
             cwd=str(outputs.root()),
             stderr_file=sys.stderr,
+            extra_arguments=["--log-level=ERROR"],
         )
     except PapermillExecutionError as error:
         if error.ename in {"UserError", "SolverError"}:

@@ -204,6 +204,41 @@ def diagnose(clip: Positional[str], output: Output = Path("diagnosis.png")) -> N
     print(f"figure: {output}")
 
 
+def episode(
+    world: Positional[str],
+    kind: Positional[str],
+    output: Output = Path("episode.mp4"),
+    *,
+    seed: int = 0,
+    seconds: float = 2.0,
+    fps: float = 24,
+    resolution: int = 256,
+    truth: Path | None = None,
+    device: str = "auto",
+) -> None:
+    """Draw an episode of a world, a scene whose truth is known at every instant; writes an .mp4.
+
+    Args:
+        world: scene, bird or isaac3d.
+        kind: scene: day, weather, winter. bird: flight, take_off, landing. isaac3d: robot_x, robot_y, camera, circle.
+        output: The video to write.
+        seed: Seeds what stands still and how the rest moves.
+        seconds: Length of the episode.
+        fps: Frames per second.
+        resolution: Pixels a side.
+        truth: Also write time and factors of every frame as .csv.
+        device: auto, cpu, cuda or cuda:N.
+    """
+    from dynode import runtime, worlds
+    from dynode.inversion.decode import draw_episode
+
+    for path in filter(None, (output, truth)):
+        runtime.require_writable(path)
+    drawn = worlds.world(world).episode(kind, seed, seconds)
+    frames = draw_episode(drawn, output, fps=fps, resolution=resolution, truth=truth, device_name=device)
+    print(f"{output}: {frames} frames at {fps:g} fps, {resolution} px")
+
+
 def list_items() -> None:
     """Show the items of experiments.yaml: what can be regenerated, and what it costs."""
     from dynode import experiments
@@ -264,6 +299,7 @@ COMMANDS = {
     "diagnose": diagnose,
     "fit": fit,
     "render": render,
+    "episode": episode,
     "evaluate": evaluate,
     "list": list_items,
     "run": run,
