@@ -1,0 +1,1 @@
+"""Training of generators on worlds: pictures, distillation, the adversarial game, quality."""

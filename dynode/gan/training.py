@@ -1,0 +1,196 @@
+"""Training of a StyleGAN2 on a world: from its renderer first, then against a discriminator.
+
+Distillation, as MobileStyleGAN was distilled from its teacher: a latent's normal numbers decide the factors of a
+picture; the renderer draws it; the student learns to (L1 and LPIPS).  The adversarial game then adds what an average
+of pictures lacks: non-saturating loss, lazy R1 (Karras et al. 2020, appendix B).
+"""
+
+import copy
+import json
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from safetensors.torch import save_file
+from tqdm import tqdm
+
+from dynode import runtime
+from dynode.clips import read_safetensors
+from dynode.dynamics.neural_ode import part
+from dynode.errors import UserError
+from dynode.gan.discriminator import Discriminator
+from dynode.gan.pictures import as_images
+from dynode.generators.stylegan2 import StyleGAN2, StyleGAN2Settings
+from dynode.settings import require_positive, to_json
+
+CHECKPOINT_FORMAT = "dynode-gan-checkpoint-1"
+CHECKPOINT_SECONDS = 120
+
+
+@dataclass(frozen=True)
+class GanSettings:
+    """How a generator learns a world; amounts are in pictures shown."""
+
+    generator: StyleGAN2Settings = field(default_factory=StyleGAN2Settings)
+    batch: int = 16
+    distil: int = 400_000  # pictures of the renderer, copied one by one
+    play: int = 100_000  # pictures shown to the discriminator
+    lr: float = 0.002
+    beta2: float = 0.99
+    lpips: float = 0.5  # weight beside L1 while distilling
+    r1: float = 0.0  # weight of the gradient penalty; 0: 0.0002 * resolution^2 / batch, the published rule
+    r1_every: int = 16
+    copying: float = 1.0  # weight of the distillation loss during the game
+    ema: int = 5_000  # pictures after which the average forgets half
+    seed: int = 0
+
+    def __post_init__(self):
+        require_positive(self, "batch", "lr", "r1_every", "ema")
+
+    @property
+    def penalty(self) -> float:
+        return self.r1 or 0.0002 * self.generator.resolution**2 / self.batch
+
+
+class GanTraining:
+    """A generator, its running average and its discriminator on the way; `shown` counts pictures."""
+
+    def __init__(self, settings: GanSettings, z, pictures, perceptual, device="cpu"):
+        runtime.seed_everything(settings.seed)
+        self.settings, self.device, self.perceptual = settings, torch.device(device), perceptual
+        self.z, self.pictures = z, pictures
+        self.generator = self.placed(StyleGAN2(settings.generator))
+        self.average = copy.deepcopy(self.generator).requires_grad_(False)
+        self.discriminator = self.placed(Discriminator(settings.generator))
+        adam = {"lr": settings.lr, "betas": (0.0, settings.beta2)}
+        self.g_optimiser = torch.optim.Adam(self.generator.parameters(), **adam)
+        self.d_optimiser = torch.optim.Adam(self.discriminator.parameters(), **adam)
+        self.draws = torch.Generator().manual_seed(settings.seed)
+        self.shown, self.seconds, self.losses = 0, 0.0, []
+
+    def placed(self, network):
+        return network.to(self.device, memory_format=torch.channels_last)
+
+    @property
+    def total(self) -> int:
+        return self.settings.distil + self.settings.play
+
+    def pair(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Latents (B, Z) and the pictures (B, 3, R, R) that belong to them."""
+        chosen = torch.randint(len(self.z), (self.settings.batch,), generator=self.draws)
+        return self.z[chosen].to(self.device), as_images(self.pictures[chosen].to(self.device))
+
+    def copying_loss(self, made, wanted):
+        """L1 + LPIPS of pictures against the renderer's."""
+        loss = (made - wanted).abs().mean()
+        if self.settings.lpips:
+            loss = loss + self.settings.lpips * self.perceptual(made.clamp(-1.9, 1.9), wanted).mean()
+        return loss
+
+    def distil_step(self) -> float:
+        z, wanted = self.pair()
+        loss = self.copying_loss(self.generator(z), wanted)
+        self.step(self.g_optimiser, loss)
+        return loss.item()
+
+    def play_step(self) -> float:
+        """One step of the discriminator, one of the generator."""
+        s, turn = self.settings, self.shown // self.settings.batch
+        z, real = self.pair()
+        with torch.no_grad():
+            made = self.generator(z)
+        penalised = turn % s.r1_every == 0
+        real.requires_grad_(penalised)
+        verdict = self.discriminator(real)
+        loss = F.softplus(self.discriminator(made)).mean() + F.softplus(-verdict).mean()
+        if penalised:
+            (gradient,) = torch.autograd.grad(verdict.sum(), real, create_graph=True)
+            loss = loss + s.r1_every * s.penalty / 2 * gradient.square().sum((1, 2, 3)).mean()
+        self.step(self.d_optimiser, loss)
+        z, wanted = self.pair()
+        made = self.generator(z)
+        loss = F.softplus(-self.discriminator(made)).mean()
+        if s.copying:
+            loss = loss + s.copying * self.copying_loss(made, wanted)
+        self.step(self.g_optimiser, loss)
+        return loss.item()
+
+    @staticmethod
+    def step(optimiser, loss) -> None:
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+
+    def follow(self) -> None:
+        """Move the running average; it starts as a copy and remembers longer with time."""
+        keep = 0.5 ** (self.settings.batch / min(self.settings.ema, max(self.shown, 1) * 0.05 + 1))
+        with torch.no_grad():
+            for mine, its in zip(self.average.parameters(), self.generator.parameters(), strict=True):
+                mine.lerp_(its, 1 - keep)
+
+    def run(self, checkpoint: Path | None = None, *, until: float = float("inf"), progress: bool = False) -> StyleGAN2:
+        """Train to the end, or until a moment (`time.time()`); returns the running average, measured.
+
+        Raises UserError when the loss is not finite.
+        """
+        written, began = time.time(), time.time() - self.seconds
+        bar = tqdm(
+            total=self.total, initial=self.shown, desc="train", unit="picture", disable=not progress, mininterval=5
+        )
+        with bar:
+            while self.shown < self.total and time.time() < until:
+                loss = self.distil_step() if self.shown < self.settings.distil else self.play_step()
+                if loss != loss:
+                    raise UserError("The training of the generator ended in NaN: lower lr.")
+                self.shown += self.settings.batch
+                self.seconds = time.time() - began
+                self.losses.append(loss)
+                self.follow()
+                bar.update(self.settings.batch)
+                bar.set_postfix(loss=f"{sum(self.losses[-50:]) / len(self.losses[-50:]):.4f}", refresh=False)
+                if checkpoint is not None and time.time() - written > CHECKPOINT_SECONDS:
+                    self.save(checkpoint)
+                    written = time.time()
+        if checkpoint is not None:
+            self.save(checkpoint)
+        self.average.measure()
+        return self.average
+
+    def parts(self) -> dict:
+        return {"generator": self.generator, "average": self.average, "discriminator": self.discriminator}
+
+    def save(self, path: Path) -> None:
+        tensors = {"draws": self.draws.get_state()}
+        for name, network in self.parts().items():
+            tensors |= {f"{name}.{key}": value.contiguous() for key, value in network.state_dict().items()}
+        for name, optimiser in (("g", self.g_optimiser), ("d", self.d_optimiser)):
+            for k, entry in optimiser.state_dict()["state"].items():
+                tensors |= {f"{name}_adam.{k}.{key}": value.contiguous() for key, value in entry.items()}
+        numbers = json.dumps({"shown": self.shown, "seconds": self.seconds, "losses": self.losses[-50:]})
+        metadata = {"format": CHECKPOINT_FORMAT, "job": to_json(self.settings), "numbers": numbers}
+        with runtime.written_whole(path) as scratch:
+            save_file(tensors, scratch, metadata)
+
+    def resume(self, path: Path) -> None:
+        """Go on from a checkpoint of the same settings; nothing happens where there is none."""
+        if not Path(path).is_file():
+            return
+        tensors, metadata = read_safetensors(Path(path), CHECKPOINT_FORMAT, "a checkpoint of a generator's training")
+        if metadata["job"] != to_json(self.settings):
+            raise UserError(
+                f"{path} is the checkpoint of a training with other settings: delete it, or choose another."
+            )
+        for name, network in self.parts().items():
+            network.load_state_dict(part(tensors, f"{name}."))
+        for name, optimiser in (("g", self.g_optimiser), ("d", self.d_optimiser)):
+            state: dict[int, dict] = {}
+            for key, value in part(tensors, f"{name}_adam.").items():
+                k, entry = key.split(".")
+                state.setdefault(int(k), {})[entry] = value
+            groups = optimiser.state_dict()["param_groups"]
+            optimiser.load_state_dict({"state": state, "param_groups": groups})
+        self.draws.set_state(tensors["draws"])
+        for key, value in json.loads(metadata["numbers"]).items():
+            setattr(self, key, value)

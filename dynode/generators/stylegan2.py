@@ -1,0 +1,227 @@
+"""StyleGAN2 (Karras et al. 2020): mapping, modulated convolutions, skip connections to RGB, constant noise.
+
+Row i of a code feeds convolution i; the RGB layer of block k shares row 2k + 1 with the block after it.
+"""
+
+import dataclasses
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from safetensors.torch import save_file
+from torch import nn
+
+from dynode import assets, runtime
+from dynode.clips import read_safetensors
+from dynode.errors import UserError
+from dynode.images import area_resize
+from dynode.settings import require_positive
+
+FORMAT = "dynode-stylegan2-1"
+GAIN = math.sqrt(2)
+SMALLEST = 4
+
+
+@dataclass(frozen=True)
+class StyleGAN2Settings:
+    """The shape of a generator.  Channels at a resolution: channel_base / resolution, at most channel_max."""
+
+    resolution: int = 64
+    z_dim: int = 64
+    w_dim: int = 128
+    depth: int = 4  # layers of the mapping
+    channel_base: int = 4096
+    channel_max: int = 96
+    normalise_z: bool = True  # pixel norm before the mapping; off where the length of z has a meaning
+
+    def __post_init__(self):
+        require_positive(self, "resolution", "z_dim", "w_dim", "depth", "channel_base", "channel_max")
+        if self.resolution < 8 or self.resolution & (self.resolution - 1):
+            raise UserError(f"The resolution of a StyleGAN2 is a power of two from 8 up, got {self.resolution}.")
+
+    @property
+    def resolutions(self) -> list[int]:
+        return [2**k for k in range(2, int(math.log2(self.resolution)) + 1)]
+
+    def channels(self, resolution: int) -> int:
+        return min(self.channel_base // resolution, self.channel_max)
+
+
+class EqualLinear(nn.Module):
+    """A linear layer with equalised learning rate: weights of unit variance, scaled when used; always in float32."""
+
+    def __init__(self, inputs: int, outputs: int, lr_multiplier: float = 1.0, bias: float = 0.0):
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(outputs, inputs) / lr_multiplier)
+        self.bias = nn.Parameter(torch.full((outputs,), bias / lr_multiplier))
+        self.scale, self.lr_multiplier = lr_multiplier / math.sqrt(inputs), lr_multiplier
+
+    def forward(self, x):
+        with torch.autocast(x.device.type, enabled=False):
+            return F.linear(x.float(), self.weight * self.scale, self.bias * self.lr_multiplier)
+
+
+class MappingNetwork(nn.Module):
+    """z (B, Z) -> w (B, D), with a hundredth of the learning rate."""
+
+    def __init__(self, settings: StyleGAN2Settings):
+        super().__init__()
+        s = settings
+        widths = [s.z_dim] + [s.w_dim] * s.depth
+        self.normalise = s.normalise_z
+        self.layers = nn.ModuleList(EqualLinear(a, b, 0.01) for a, b in zip(widths[:-1], widths[1:], strict=True))
+
+    def forward(self, z):
+        if self.normalise:
+            z = z * torch.rsqrt(z.square().mean(1, keepdim=True) + 1e-8)
+        for layer in self.layers:
+            z = F.leaky_relu(layer(z), 0.2) * GAIN
+        return z
+
+
+class ModulatedConv(nn.Module):
+    """A convolution whose input channels are scaled by a style, and whose output is brought back to unit variance.
+
+    Scaling activations before and after one shared convolution is the same as a weight for each sample, and faster.
+    """
+
+    def __init__(
+        self, inputs: int, outputs: int, kernel: int, w_dim: int, *, demodulate: bool = True, up: bool = False
+    ):
+        super().__init__()
+        self.style = EqualLinear(w_dim, inputs, bias=1.0)
+        self.weight = nn.Parameter(torch.randn(outputs, inputs, kernel, kernel))
+        self.scale, self.demodulate, self.up = 1 / math.sqrt(inputs * kernel**2), demodulate, up
+        if up:
+            ramp = torch.tensor([1.0, 3.0, 3.0, 1.0]) / 4
+            self.register_buffer("blur", torch.outer(ramp, ramp).expand(outputs, 1, 4, 4).clone(), persistent=False)
+
+    def forward(self, x, w):
+        style, weight = self.style(w), self.weight * self.scale
+        x = x * style[:, :, None, None].to(x.dtype)
+        if self.up:
+            x = F.conv_transpose2d(x, weight.transpose(0, 1).to(x.dtype), stride=2)
+            x = F.conv2d(x, self.blur.to(x.dtype), padding=1, groups=x.shape[1])
+        else:
+            x = F.conv2d(x, weight.to(x.dtype), padding=weight.shape[2] // 2)
+        if self.demodulate:
+            norm = torch.rsqrt(style.square() @ weight.square().sum((2, 3)).T + 1e-8)
+            x = x * norm[:, :, None, None].to(x.dtype)
+        return x
+
+
+class StyledLayer(nn.Module):
+    """Modulated convolution, constant noise with a learned strength, bias, leaky ReLU."""
+
+    def __init__(self, inputs: int, outputs: int, resolution: int, w_dim: int, up: bool = False):
+        super().__init__()
+        self.conv = ModulatedConv(inputs, outputs, 3, w_dim, up=up)
+        self.register_buffer("noise", torch.randn(1, 1, resolution, resolution))
+        self.strength = nn.Parameter(torch.zeros(()))
+        self.bias = nn.Parameter(torch.zeros(outputs))
+
+    def forward(self, x, w):
+        x = self.conv(x, w)
+        added = self.noise * self.strength + self.bias[:, None, None]
+        return F.leaky_relu(x + added.to(x.dtype), 0.2) * GAIN
+
+
+class ToRGB(nn.Module):
+    """Three colours from features, added to the image so far."""
+
+    def __init__(self, inputs: int, w_dim: int):
+        super().__init__()
+        self.conv = ModulatedConv(inputs, 3, 1, w_dim, demodulate=False)
+        self.bias = nn.Parameter(torch.zeros(3))
+
+    def forward(self, x, w, image):
+        colours = self.conv(x, w).float() + self.bias[:, None, None]
+        if image is None:
+            return colours
+        return colours + F.interpolate(image, scale_factor=2, mode="bilinear", align_corners=False)
+
+
+class StyleGAN2(nn.Module):
+    """The generator; see the protocol of `dynode.generators`.  w_avg (D,) and w_std are measured after training."""
+
+    img_channels = 3
+
+    def __init__(self, settings: StyleGAN2Settings, name: str = "stylegan2"):
+        super().__init__()
+        s = self.settings = settings
+        self.name, self.z_dim, self.w_dim, self.resolution = name, s.z_dim, s.w_dim, s.resolution
+        self.hash = ""
+        self.mapping_network = MappingNetwork(s)
+        self.constant = nn.Parameter(torch.randn(1, s.channels(SMALLEST), SMALLEST, SMALLEST))
+        self.layers = nn.ModuleList([StyledLayer(s.channels(SMALLEST), s.channels(SMALLEST), SMALLEST, s.w_dim)])
+        self.to_rgb = nn.ModuleList([ToRGB(s.channels(SMALLEST), s.w_dim)])
+        for below, at in zip(s.resolutions[:-1], s.resolutions[1:], strict=True):
+            self.layers.append(StyledLayer(s.channels(below), s.channels(at), at, s.w_dim, up=True))
+            self.layers.append(StyledLayer(s.channels(at), s.channels(at), at, s.w_dim))
+            self.to_rgb.append(ToRGB(s.channels(at), s.w_dim))
+        self.register_buffer("w_avg", torch.zeros(s.w_dim))
+        self.register_buffer("w_std", torch.ones(s.w_dim))
+
+    @property
+    def num_ws(self) -> int:
+        return 2 * len(self.settings.resolutions)
+
+    def mapping(self, z: torch.Tensor, truncation_psi: float = 1.0) -> torch.Tensor:
+        """z (B, Z) -> ws (B, L, D), every row the same; truncation pulls towards the average code."""
+        w = self.w_avg.lerp(self.mapping_network(z), truncation_psi)
+        return w[:, None].expand(-1, self.num_ws, -1)
+
+    def synthesis(self, ws: torch.Tensor, resolution: int | None = None) -> torch.Tensor:
+        """Images (B, 3, R, R) of ws (B, L, D), in about [-1, 1]; another resolution is resampled from the own one."""
+        kind = torch.get_autocast_dtype(ws.device.type) if torch.is_autocast_enabled(ws.device.type) else ws.dtype
+        x = self.constant.expand(len(ws), -1, -1, -1).to(kind, memory_format=torch.channels_last)
+        image = None
+        for k, layer in enumerate(self.layers):
+            x = layer(x, ws[:, k])
+            if k % 2 == 0:
+                image = self.to_rgb[k // 2](x, ws[:, k + 1], image)
+        return resampled(image, resolution or self.resolution)
+
+    def forward(self, z: torch.Tensor) -> torch.Tensor:
+        return self.synthesis(self.mapping(z))
+
+    @torch.no_grad()
+    def measure(self, n: int = 10_000) -> None:
+        """Set w_avg and w_std from n mapped draws (Karras et al. 2020, appendix D)."""
+        z = torch.randn(n, self.z_dim, generator=torch.Generator().manual_seed(123)).to(self.w_avg)
+        w = self.mapping_network(z)
+        self.w_avg.copy_(w.mean(0))
+        self.w_std.copy_(w.std(0))
+
+    def save(self, path: Path, card: dict) -> None:
+        """Weights as float16 safetensors, with the shape and the model card in the metadata; atomically."""
+        tensors = {key: value.half().contiguous() for key, value in self.state_dict().items()}
+        metadata = {
+            "format": FORMAT,
+            "settings": json.dumps(dataclasses.asdict(self.settings)),
+            "card": json.dumps(card),
+        }
+        with runtime.written_whole(path) as scratch:
+            save_file(tensors, scratch, metadata)
+
+
+def resampled(images: torch.Tensor, resolution: int) -> torch.Tensor:
+    """Larger by bilinear interpolation, smaller by area averaging."""
+    if resolution > images.shape[-1]:
+        return F.interpolate(images, size=(resolution, resolution), mode="bilinear", align_corners=False)
+    return area_resize(images, resolution)
+
+
+def load(path: Path, name: str) -> StyleGAN2:
+    """A saved generator in float32, frozen; its hash is that of the file.  Raises UserError for another file."""
+    tensors, metadata = read_safetensors(Path(path), FORMAT, "a StyleGAN2 (as `dynode train-gan` writes it)")
+    generator = StyleGAN2(StyleGAN2Settings(**json.loads(metadata["settings"])), name)
+    try:
+        generator.load_state_dict({key: value.float() for key, value in tensors.items()})
+    except RuntimeError:
+        raise UserError(f"{path} is damaged: its weights do not have the shape it names.") from None
+    generator.hash = assets.sha256_of(Path(path))[:12]
+    return generator.eval().requires_grad_(False)

@@ -1,0 +1,154 @@
+"""StyleGAN2 as published, its discriminator, and the training of both on a few pictures."""
+
+import dataclasses
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from dynode.errors import UserError
+from dynode.gan.discriminator import Discriminator
+from dynode.gan.pictures import as_images, pictures
+from dynode.gan.training import GanSettings, GanTraining
+from dynode.generators import stylegan2
+from dynode.generators.stylegan2 import ModulatedConv, StyleGAN2, StyleGAN2Settings
+from dynode.worlds import WORLDS, factors
+
+TINY = StyleGAN2Settings(resolution=16, z_dim=9, w_dim=12, depth=2, channel_base=128, channel_max=8, normalise_z=False)
+
+
+@pytest.fixture
+def tiny():
+    torch.manual_seed(0)
+    return StyleGAN2(TINY, "tiny").eval().requires_grad_(False)
+
+
+def test_rows_and_resolutions(tiny):
+    assert tiny.num_ws == 6 and StyleGAN2Settings(resolution=64).resolutions == [4, 8, 16, 32, 64]
+    ws = tiny.mapping(torch.randn(3, 9))
+    assert ws.shape == (3, 6, 12) and torch.equal(ws[:, 0], ws[:, 5])
+    assert tiny.synthesis(ws).shape == (3, 3, 16, 16)
+    assert tiny.synthesis(ws, 8).shape[-1] == 8 and tiny.synthesis(ws, 64).shape[-1] == 64
+
+
+def test_row_i_feeds_convolution_i_and_the_last_row_only_colours(tiny):
+    ws = tiny.mapping(torch.randn(1, 9))
+    features = []
+    hooks = [layer.register_forward_hook(lambda m, i, o: features.append(o)) for layer in tiny.layers]
+    tiny.synthesis(ws)
+    plain, features[:] = list(features), []
+    for row in range(6):
+        changed = ws.clone()
+        changed[:, row] += 1
+        tiny.synthesis(changed)
+        same = [torch.equal(a, b) for a, b in zip(plain, features, strict=True)]
+        assert same == [k < row for k in range(5)]
+        features.clear()
+    for hook in hooks:
+        hook.remove()
+
+
+def test_a_modulated_convolution_is_one_weight_for_each_sample():
+    torch.manual_seed(1)
+    conv, x, w = ModulatedConv(4, 5, 3, 7), torch.randn(2, 4, 6, 6), torch.randn(2, 7)
+    for sample, style, out in zip(x, conv.style(w), conv(x, w), strict=True):
+        weight = conv.weight * conv.scale * style[None, :, None, None]
+        weight = weight / (weight.square().sum((1, 2, 3), keepdim=True) + 1e-8).sqrt()  # Eq. 3 of Karras et al. 2020
+        assert torch.allclose(out, F.conv2d(sample[None], weight, padding=1)[0], atol=1e-5)
+
+
+def test_upsampling_keeps_a_flat_picture_flat():
+    conv = ModulatedConv(1, 1, 3, 2, demodulate=False, up=True)
+    with torch.no_grad():
+        conv.style.weight.zero_()
+        conv.weight.fill_(1.0)
+        out = conv(torch.ones(1, 1, 8, 8), torch.zeros(1, 2)) / conv.scale
+    assert out.shape[-1] == 16 and torch.allclose(out[..., 3:-3, 3:-3], torch.full((10, 10), 9.0), atol=1e-4)
+
+
+def test_truncation_noise_and_precision(tiny):
+    tiny.measure(500)
+    z = torch.randn(4, 9)
+    assert torch.allclose(tiny.mapping(z, 0.0), tiny.w_avg.expand(4, 6, -1), atol=1e-6)
+    assert torch.equal(tiny(z), tiny(z))  # constant noise
+    with torch.autocast("cpu", torch.bfloat16):
+        assert (tiny(z) - tiny(z).float()).abs().max() == 0 and tiny(z).dtype == torch.float32
+
+
+def test_saved_weights_come_back_with_their_hash(tiny, tmp_path):
+    tiny.measure(100)
+    tiny.save(tmp_path / "g.safetensors", {"world": "none"})
+    loaded = stylegan2.load(tmp_path / "g.safetensors", "tiny")
+    z = torch.randn(2, 9)
+    assert loaded.settings == TINY and len(loaded.hash) == 12
+    assert (loaded(z) - tiny(z)).abs().max() < 2e-2  # float16
+    (tmp_path / "g.safetensors").write_bytes(b"not weights")
+    with pytest.raises(UserError, match="g.safetensors"):
+        stylegan2.load(tmp_path / "g.safetensors", "tiny")
+
+
+def test_a_resolution_that_is_no_power_of_two_is_refused():
+    with pytest.raises(UserError, match="power of two"):
+        StyleGAN2Settings(resolution=48)
+
+
+def test_the_discriminator_judges_images_and_sees_their_spread():
+    torch.manual_seed(0)
+    judge, images = Discriminator(TINY), torch.randn(8, 3, 16, 16)
+    assert judge(images).shape == (8,)
+    varied = judge.spread(torch.randn(8, 4, 4, 4))
+    assert varied.shape == (8, 1, 4, 4) and judge.spread(torch.ones(8, 4, 4, 4)).max() < 1e-3 < varied.min()
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory):
+    return pictures(WORLDS["scene"], 1, 16, folder=tmp_path_factory.mktemp("pictures"))
+
+
+def test_pictures_are_drawn_once_and_belong_to_their_latents(tmp_path):
+    z, images = pictures(WORLDS["scene"], 200, 8, folder=tmp_path)
+    assert images.shape == (256, 3, 8, 8) and z.shape == (256, 9)
+    files = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.safetensors")}
+    again = pictures(WORLDS["scene"], 256, 8, folder=tmp_path)
+    assert torch.equal(again[1], images) and files == {p: p.stat().st_mtime_ns for p in tmp_path.rglob("*.safetensors")}
+    wanted = WORLDS["scene"].images(factors.from_normal(WORLDS["scene"].factors, z[:3]), 8)
+    assert (as_images(images[:3]) - wanted).abs().max() < 0.02
+
+
+SETTINGS = GanSettings(generator=TINY, batch=8, distil=160, play=80, lpips=0.0, r1_every=4)
+
+
+def test_distillation_comes_nearer_to_the_renderer(drawn):
+    training = GanTraining(dataclasses.replace(SETTINGS, distil=1600, play=0), *drawn, None)
+    training.run()
+    assert sum(training.losses[-10:]) < 0.6 * sum(training.losses[:10])
+
+
+def test_a_training_that_was_stopped_goes_on_exactly(drawn, tmp_path):
+    whole = GanTraining(SETTINGS, *drawn, None)
+    whole.run()
+    first = GanTraining(SETTINGS, *drawn, None)
+    while first.shown < 200:  # within the game
+        step = first.distil_step if first.shown < SETTINGS.distil else first.play_step
+        first.losses.append(step())
+        first.shown += SETTINGS.batch
+        first.follow()
+    first.save(tmp_path / "c.safetensors")
+    second = GanTraining(SETTINGS, *drawn, None)
+    second.resume(tmp_path / "c.safetensors")
+    second.run()
+    for a, b in zip(whole.average.parameters(), second.average.parameters(), strict=True):
+        assert torch.equal(a, b)
+    other = GanTraining(dataclasses.replace(SETTINGS, lr=0.1), *drawn, None)
+    with pytest.raises(UserError, match="other settings"):
+        other.resume(tmp_path / "c.safetensors")
+
+
+def test_the_game_moves_both_players(drawn):
+    training = GanTraining(dataclasses.replace(SETTINGS, distil=0, play=64, copying=0.0), *drawn, None)
+    before = [p.clone() for p in (*training.generator.parameters(), *training.discriminator.parameters())]
+    training.run()
+    after = (*training.generator.parameters(), *training.discriminator.parameters())
+    moved = [not torch.equal(a, b) for a, b in zip(before, after, strict=True)]
+    assert sum(moved) > 0.9 * len(moved)
+    assert training.settings.penalty == pytest.approx(0.0002 * 16**2 / 8)
