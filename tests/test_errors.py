@@ -309,3 +309,21 @@ def test_a_clip_of_two_frames_is_enough(tmp_path):
     two = Clip(torch.randn(2, 2, 4), torch.tensor([0.0, 0.1]))
     fit = training.fit(two, changed(preset("dynode"), {"training.segment_iterations": 50, "training.iterations": 5}))
     assert fit(two.ts).shape == (2, 2, 4)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "part"),
+    [
+        (("episode", "scenes", "day"), "did you mean 'scene'"),
+        (("episode", "scene", "dya"), "did you mean 'day'"),
+        (("episode", "bird", "flight", "--seconds", "0"), "at most 3600 seconds, got 0"),
+        (("episode", "bird", "flight", "--fps", "-1"), "frame rate must be above 0"),
+        (("episode", "isaac3d", "camera", "--resolution", "4"), "8 to 2048 pixels a side, got 4"),
+        (("train-gan", "brid"), "did you mean 'bird'"),
+        (("train-gan", "bird", "-p", "distl=3"), "did you mean 'distil'"),
+        (("train-gan", "bird", "-p", "generator.resolution=48"), "power of two from 8 up, got 48"),
+        (("train-gan", "bird", "--measured", "3"), "measured on at least 16, got 12288 and 3"),
+    ],
+)
+def test_a_world_that_cannot_be_drawn_or_learned(capsys, here, arguments, part):
+    assert part in told(capsys, *arguments)

@@ -1,12 +1,15 @@
 """StyleGAN2 as published, its discriminator, and the training of both on a few pictures."""
 
 import dataclasses
+import functools
 
 import pytest
 import torch
 import torch.nn.functional as F
 
+from dynode import cli
 from dynode.errors import UserError
+from dynode.gan import make
 from dynode.gan.discriminator import Discriminator
 from dynode.gan.pictures import as_images, pictures
 from dynode.gan.training import GanSettings, GanTraining
@@ -152,3 +155,20 @@ def test_the_game_moves_both_players(drawn):
     moved = [not torch.equal(a, b) for a, b in zip(before, after, strict=True)]
     assert sum(moved) > 0.9 * len(moved)
     assert training.settings.penalty == pytest.approx(0.0002 * 16**2 / 8)
+
+
+def kept_in(place, *arguments, folder, **choices):
+    return pictures(*arguments, folder=place, **choices)
+
+
+def test_a_generator_is_trained_and_measured_from_the_command_line(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(make, "pictures", functools.partial(kept_in, tmp_path))
+    arguments = ["train-gan", "scene", "-o", str(tmp_path / "g.safetensors"), "--pictures", "256", "--measured", "128"]
+    for change in ("distil=64", "play=32", "generator.resolution=16", "generator.channel_max=8", "lpips=0"):
+        arguments += ["-p", change]
+    assert cli.main([*arguments, "--device", "cpu"]) == 0
+    told = capsys.readouterr().out
+    assert "96 pictures shown" in told and "precision_of_the_world" in told
+    generator = stylegan2.load(tmp_path / "g.safetensors", "scene")
+    assert generator(torch.randn(1, generator.z_dim)).shape == (1, 3, 16, 16)
+    assert not (tmp_path / "g.checkpoint").exists()

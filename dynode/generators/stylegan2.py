@@ -33,7 +33,7 @@ class StyleGAN2Settings:
     z_dim: int = 64
     w_dim: int = 128
     depth: int = 4  # layers of the mapping
-    channel_base: int = 4096
+    channel_base: int = 2048
     channel_max: int = 96
     normalise_z: bool = True  # pixel norm before the mapping; off where the length of z has a meaning
 

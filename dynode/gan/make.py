@@ -1,0 +1,104 @@
+"""`dynode train-gan`: pictures, training, quality, and a weights file that carries its model card."""
+
+import math
+import time
+from pathlib import Path
+
+import torch
+
+from dynode import assets, runtime
+from dynode.errors import UserError
+from dynode.gan import quality
+from dynode.gan.pictures import as_images, pictures
+from dynode.gan.training import GanSettings, GanTraining
+from dynode.generators.stylegan2 import StyleGAN2
+from dynode.perception.lpips import LPIPS
+from dynode.settings import changed, to_json
+from dynode.worlds import World, factors
+
+SEEN, HELD_OUT = 0, 1  # seeds of the pictures that are learned from and of those that quality is measured on
+LEAST = 16  # pictures that quality can be measured on
+CPU_RATE = 90  # pictures a second on two cores, an order of magnitude for the estimate printed before the work starts
+DRAWN_RATE = {"scene": 30, "bird": 9, "isaac3d": 8}  # pictures of 64 pixels drawn a second, likewise
+
+
+def settings_for(world: World, changes: dict | None = None) -> GanSettings:
+    """The settings of a world's generator: one normal number for each factor, two for a circular one.
+
+    changes: dotted names, such as distil or generator.w_dim.  Raises UserError for an unknown name.
+    """
+    shape = {"generator.z_dim": factors.normal_dim(world.factors), "generator.normalise_z": False}
+    return changed(GanSettings(), shape | (changes or {}))
+
+
+def train(
+    world: World,
+    output: Path,
+    settings: GanSettings,
+    *,
+    distinct: int = 12_288,
+    measured: int = 2048,
+    minutes: float = math.inf,
+    device="cpu",
+    compiled: bool = False,
+    progress: bool = False,
+) -> dict:
+    """Train a generator on a world and write it to `output`; returns its card.
+
+    distinct: different pictures drawn; measured: how many of the world's own, and of samples, quality is measured on.
+    minutes: stop after so many; the same call goes on from `<output>.checkpoint`, as after a kill.
+    Raises UserError for too few pictures, and for a checkpoint of other settings.
+    """
+    if distinct < settings.batch or measured < LEAST:
+        raise UserError(
+            f"A generator learns from at least {settings.batch} pictures and is measured on at least {LEAST}, "
+            f"got {distinct} and {measured}."
+        )
+    folder = assets.cache_dir() / "pictures"
+    say_cost(world, settings, distinct + 2 * measured)
+    choices = {"folder": folder, "device": device, "progress": progress}
+    z, seen = pictures(world, distinct, settings.generator.resolution, seed=SEEN, **choices)
+    network = LPIPS("alex").to(device)
+    training = GanTraining(settings, z, seen, network, device, compiled=compiled)
+    checkpoint = output.with_suffix(".checkpoint")
+    training.resume(checkpoint)
+    generator = training.run(checkpoint, until=time.time() + 60 * minutes, progress=progress)
+    _, held_out = pictures(world, 2 * measured, settings.generator.resolution, seed=HELD_OUT, **choices)
+    card = {
+        "world": world.name,
+        "settings": to_json(settings),
+        "method": "distilled from the renderer" + (", then adversarial" if training.shown > settings.distil else ""),
+        "distinct_pictures": len(seen),
+        "pictures_shown": training.shown,
+        "hours": round(training.seconds / 3600, 2),
+        "quality": measure(generator, as_images(held_out), network),
+        "provenance": runtime.provenance(torch.device(device), compiled=compiled),
+    }
+    generator.save(output, card)
+    if training.shown >= training.total:
+        checkpoint.unlink(missing_ok=True)
+    return card
+
+
+def say_cost(world: World, settings: GanSettings, drawn: int) -> None:
+    shown = settings.distil + 2 * settings.play
+    print(
+        f"{drawn} pictures of {world.name} to draw (once), about {drawn / DRAWN_RATE[world.name] / 60:.0f} minutes, and "
+        f"{settings.distil + settings.play} to show, about {shown / CPU_RATE / 60:.0f} minutes on 2 CPU cores. "
+        "It can be stopped and resumed."
+    )
+
+
+@torch.no_grad()
+def samples(generator: StyleGAN2, n: int, seed: int = 0, chunk: int = 32) -> torch.Tensor:
+    """n images (n, 3, R, R) in [-1, 1] of random latents, on the CPU."""
+    z = torch.randn(n, generator.z_dim, generator=torch.Generator().manual_seed(seed)).to(generator.w_avg)
+    return torch.cat([generator(part).clamp(-1, 1).cpu() for part in z.split(chunk)])
+
+
+def measure(generator: StyleGAN2, held_out: torch.Tensor, network: LPIPS) -> dict[str, float]:
+    """Quality of samples against one half of held-out pictures of the world, beside that of the other half."""
+    half = len(held_out) // 2
+    made = quality.features(samples(generator, half), network)
+    world, other = (quality.features(part, network) for part in (held_out[:half], held_out[half : 2 * half]))
+    return {name: round(value, 4) for name, value in quality.compared(world, other, made).items()}
