@@ -7,7 +7,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from dynode import cli
+from dynode import cli, generators
 from dynode.errors import UserError
 from dynode.gan import make
 from dynode.gan.discriminator import Discriminator
@@ -172,3 +172,15 @@ def test_a_generator_is_trained_and_measured_from_the_command_line(tmp_path, mon
     generator = stylegan2.load(tmp_path / "g.safetensors", "scene")
     assert generator(torch.randn(1, generator.z_dim)).shape == (1, 3, 16, 16)
     assert not (tmp_path / "g.checkpoint").exists()
+
+
+def test_a_file_of_weights_is_a_generator_like_any_other(tiny, tmp_path):
+    path = str(tmp_path / "tiny.safetensors")
+    tiny.measure(100)
+    tiny.save(path, {})
+    generator = generators.load(path)
+    generators.require_same(path, generator.hash, "These codes")
+    images = generators.render(generator, generator.mapping(torch.randn(3, 9)), 32)
+    assert images.shape == (3, 3, 32, 32) and images.abs().max() <= 1
+    with pytest.raises(UserError, match=r"There is no file .*none.safetensors"):
+        generators.load(str(tmp_path / "none.safetensors"))

@@ -1,7 +1,11 @@
-"""Generators: the `Generator` protocol and the registry `load` draws from."""
+"""Generators: the `Generator` protocol and the registry `load` draws from.
+
+A generator has a name here, or is a file of weights that `dynode train-gan` wrote.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 import torch
@@ -53,16 +57,31 @@ SOURCES = {
 }
 
 
+def found(name: str) -> Source | Path:
+    """What the generator of that name is made of.  Raises UserError for a name or a file that is not there."""
+    if not name.endswith(".safetensors"):
+        return choose("generator", name, SOURCES)
+    if not Path(name).is_file():
+        raise UserError(f"There is no file {name}: train a generator by `dynode train-gan`, or name a known one.")
+    return Path(name)
+
+
 def hash_of(name: str) -> str:
     """Twelve hex digits that identify a generator's weights; codes, fits and records carry them."""
-    return assets.find(choose("generator", name, SOURCES).identity).sha256[:12]
+    place = found(name)
+    return (assets.sha256_of(place) if isinstance(place, Path) else assets.find(place.identity).sha256)[:12]
 
 
 def load(name: str = "mobilestylegan-ffhq", device="cpu") -> Generator:
     """The frozen generator of that name on `device`; its weights are fetched on first use."""
-    source = choose("generator", name, SOURCES)
+    place = found(name)
     runtime.keep_freed_memory()
-    generator = source.build(*(assets.fetch(asset) for asset in source.assets))
+    if isinstance(place, Path):
+        from dynode.generators import stylegan2
+
+        generator = stylegan2.load(place, name)
+    else:
+        generator = place.build(*(assets.fetch(asset) for asset in place.assets))
     generator = generator.to(device, memory_format=torch.channels_last)
     generator.hash = hash_of(name)
     return generator
