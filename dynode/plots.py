@@ -22,6 +22,7 @@ COLOURS = {  # Okabe-Ito, the same for a method in every figure
     "demo": "#000000",
 }
 FULL_WIDTH = 6.75  # inches
+ROUNDING = 1e-9  # errors below are zero but for the arithmetic
 
 
 def colour(method: str) -> str | None:
@@ -70,11 +71,12 @@ def difference(a: torch.Tensor, b: torch.Tensor, gain: float = 4.0) -> torch.Ten
 def error_over_time(
     ts, curves: dict[str, torch.Tensor], observed, ylabel: str, xlabel: str = "time (s)", log: bool = False
 ):
-    """One line per method over time; observed times are marked on the axis.  On a log axis a zero is not drawn."""
+    """One line per method over time; observed times are marked on the axis.  On a log axis rounding errors are not drawn."""
     with plt.style.context(STYLE):
         figure, axis = plt.subplots(figsize=(FULL_WIDTH, 2.2))
         for name, values in curves.items():
-            axis.plot(ts, values, color=colour(name), label=name, marker=".")
+            drawn = np.where(np.asarray(values) > ROUNDING, values, np.nan) if log else values
+            axis.plot(ts, drawn, color=colour(name), label=name, marker=".")
         marks = np.asarray(ts)[np.asarray(observed)]
         along = {"transform": axis.get_xaxis_transform(), "clip_on": False}
         axis.plot(marks, np.zeros_like(marks), "|", color="black", markersize=7, label="observed", **along)

@@ -132,6 +132,7 @@ def test_a_training_that_was_stopped_goes_on_exactly(drawn, tmp_path):
     whole.run()
     first = GanTraining(SETTINGS, *drawn, None)
     while first.shown < 200:  # within the game
+        first.ramp()
         step = first.distil_step if first.shown < SETTINGS.distil else first.play_step
         first.losses.append(step())
         first.shown += SETTINGS.batch

@@ -27,7 +27,12 @@ def settings_for(world: World, changes: dict | None = None) -> GanSettings:
 
     changes: dotted names, such as distil or generator.w_dim.  Raises UserError for an unknown name.
     """
-    shape = {"generator.z_dim": factors.normal_dim(world.factors), "generator.normalise_z": False}
+    shape = {
+        "z_dim": factors.normal_dim(world.factors),
+        "normalise_z": False,
+        "mapping_lr": 1.0,
+    }  # 0.01 learns far slower
+    shape = {f"generator.{key}": value for key, value in shape.items()}
     return changed(GanSettings(), shape | (changes or {}))
 
 

@@ -7,6 +7,7 @@ of pictures lacks: non-saturating loss, lazy R1 (Karras et al. 2020, appendix B)
 
 import copy
 import json
+import math
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -38,7 +39,9 @@ class GanSettings:
     distil: int = 400_000  # pictures of the renderer, copied one by one
     play: int = 100_000  # pictures shown to the discriminator
     lr: float = 0.002
+    beta1: float = 0.9  # of the generator's Adam while distilling; a game wants none, on either side
     beta2: float = 0.99
+    play_lr: float = 0.5  # share of lr that the generator gets in the game
     lpips: float = 0.5  # weight beside L1 while distilling
     r1: float = 0.0  # weight of the gradient penalty; 0: 0.0002 * resolution^2 / batch, the published rule
     r1_every: int = 16
@@ -70,9 +73,11 @@ class GanTraining:
         self.average = copy.deepcopy(self.generator).requires_grad_(False)
         self.discriminator = self.placed(Discriminator(settings.generator))
         self.made_of = torch.compile(self.generator, dynamic=False) if compiled else self.generator
-        adam = {"lr": settings.lr, "betas": (0.0, settings.beta2)}
-        self.g_optimiser = torch.optim.Adam(self.generator.parameters(), **adam)
-        self.d_optimiser = torch.optim.Adam(self.discriminator.parameters(), **adam)
+        betas = {"generator": settings.beta1, "discriminator": 0.0}
+        self.g_optimiser, self.d_optimiser = (
+            torch.optim.Adam(self.parts()[name].parameters(), lr=settings.lr, betas=(beta1, settings.beta2))
+            for name, beta1 in betas.items()
+        )
         self.draws = torch.Generator().manual_seed(settings.seed)
         self.shown, self.seconds, self.losses = 0, 0.0, []
 
@@ -94,6 +99,14 @@ class GanTraining:
         if self.settings.lpips:
             loss = loss + self.settings.lpips * self.perceptual(made.clamp(-1.9, 1.9), wanted).mean()
         return loss
+
+    def ramp(self) -> None:
+        """The generator's learning rate falls to a tenth over the distillation; the game starts without momentum."""
+        s, group = self.settings, self.g_optimiser.param_groups[0]
+        distilling = self.shown < s.distil
+        cosine = 0.5 + 0.5 * math.cos(math.pi * min(1.0, self.shown / max(s.distil, 1)))
+        group["lr"] = s.lr * (0.1 + 0.9 * cosine) if distilling else s.lr * s.play_lr
+        group["betas"] = (s.beta1 if distilling else 0.0, s.beta2)
 
     def distil_step(self) -> float:
         z, wanted = self.pair()
@@ -147,6 +160,7 @@ class GanTraining:
         )
         with bar:
             while self.shown < self.total and time.time() < until:
+                self.ramp()
                 loss = self.distil_step() if self.shown < self.settings.distil else self.play_step()
                 if loss != loss:
                     raise UserError("The training of the generator ended in NaN: lower lr.")

@@ -35,10 +35,11 @@ class StyleGAN2Settings:
     depth: int = 4  # layers of the mapping
     channel_base: int = 2048
     channel_max: int = 96
+    mapping_lr: float = 0.01  # share of the learning rate that the mapping gets
     normalise_z: bool = True  # pixel norm before the mapping; off where the length of z has a meaning
 
     def __post_init__(self):
-        require_positive(self, "resolution", "z_dim", "w_dim", "depth", "channel_base", "channel_max")
+        require_positive(self, "resolution", "z_dim", "w_dim", "depth", "channel_base", "channel_max", "mapping_lr")
         if self.resolution < 8 or self.resolution & (self.resolution - 1):
             raise UserError(f"The resolution of a StyleGAN2 is a power of two from 8 up, got {self.resolution}.")
 
@@ -65,14 +66,16 @@ class EqualLinear(nn.Module):
 
 
 class MappingNetwork(nn.Module):
-    """z (B, Z) -> w (B, D), with a hundredth of the learning rate."""
+    """z (B, Z) -> w (B, D)."""
 
     def __init__(self, settings: StyleGAN2Settings):
         super().__init__()
         s = settings
         widths = [s.z_dim] + [s.w_dim] * s.depth
         self.normalise = s.normalise_z
-        self.layers = nn.ModuleList(EqualLinear(a, b, 0.01) for a, b in zip(widths[:-1], widths[1:], strict=True))
+        self.layers = nn.ModuleList(
+            EqualLinear(a, b, s.mapping_lr) for a, b in zip(widths[:-1], widths[1:], strict=True)
+        )
 
     def forward(self, z):
         if self.normalise:

@@ -9,12 +9,12 @@ from dynode.worlds.shading import TAU, fractal, hashed, mix, noise, pixel_grid, 
 FACTORS = (
     Factor("hour", 0, 24, "h", moves=True, circular=True),
     Factor("clouds", 0, 1, "cover", moves=True),
-    Factor("wind", 0, 2, "drift of the clouds", moves=True),
+    Factor("wind", 0, 1, "drift of the clouds", moves=True),
     Factor("fog", 0, 1, moves=True),
     Factor("snow", 0, 1, moves=True),
     Factor("season", 0, 1, "summer to autumn", moves=True),
     Factor("mountain", 0, 1, "height"),
-    Factor("ridge", 0, 4, "shape"),
+    Factor("ridge", 0, 1, "shape"),
 )
 WATERLINE = -0.32  # in picture points, y in [-1, 1]
 FAR, MIDDLE, NEAR = 0, 1, 2
