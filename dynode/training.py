@@ -20,11 +20,12 @@ from safetensors.torch import save_file
 from torch import nn
 from tqdm import tqdm
 
-from dynode import runtime, scratch
+from dynode import checkpoints, runtime, scratch
+from dynode.checkpoints import part
 from dynode.clips import Clip, read_safetensors
 from dynode.dynamics.fields import MLPField
 from dynode.dynamics.integrate import SolverError, rollout
-from dynode.dynamics.neural_ode import Clock, NeuralODE, Stretched, part
+from dynode.dynamics.neural_ode import Clock, NeuralODE, Stretched
 from dynode.dynamics.presets import DynamicsSettings, TrainingSettings, preset
 from dynode.dynamics.spaces import fit_space
 from dynode.errors import UserError
@@ -196,8 +197,7 @@ class Checkpoint:
         """Write where the last time is long enough ago."""
         if time.time() - self.written < CHECKPOINT_SECONDS:
             return
-        state = training.optimiser.state_dict()["state"]
-        tensors = {f"adam.{i}.{k}": v.clone() for i, entry in state.items() for k, v in entry.items()}
+        tensors = {f"adam.{key}": value for key, value in checkpoints.of_optimiser(training.optimiser).items()}
         tensors |= {f"field.{k}": v for k, v in training.field.state_dict().items()}
         tensors |= {f"best.{k}": v.clone() for k, v in (training.best_state or {}).items()}
         tensors["draws"] = training.draws.get_state()
@@ -219,12 +219,7 @@ class Checkpoint:
             )
         training.field.load_state_dict(part(tensors, "field."))
         training.best_state = part(tensors, "best.") or None
-        adam: dict[int, dict] = {}
-        for name, tensor in part(tensors, "adam.").items():
-            index, key = name.split(".")
-            adam.setdefault(int(index), {})[key] = tensor
-        groups = training.optimiser.state_dict()["param_groups"]
-        training.optimiser.load_state_dict({"state": adam, "param_groups": groups})
+        checkpoints.restore(training.optimiser, part(tensors, "adam."))
         training.draws.set_state(tensors["draws"])
         for key, value in json.loads(metadata["numbers"]).items():
             setattr(training, key, value)

@@ -10,6 +10,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from dynode import runtime
+from dynode.checkpoints import part
 from dynode.clips import Clip, frame_rate, read_safetensors
 from dynode.dynamics.fields import MLPField
 from dynode.dynamics.integrate import rollout
@@ -116,11 +117,6 @@ class NeuralODE:
         net.load_state_dict(part(tensors, "field."))
         clock, span = Clock(*map(tuple, rest["clock"])), tuple(rest["span"])
         return cls(settings, net.requires_grad_(False), space, clock, tensors["u0"], span, rest["log"], rest["meta"])
-
-
-def part(tensors: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
-    """The tensors whose names begin with `prefix`, without it."""
-    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
 
 
 def shots_of(fit: NeuralODE | Shots) -> list[NeuralODE]:

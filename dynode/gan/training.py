@@ -17,9 +17,9 @@ import torch.nn.functional as F
 from safetensors.torch import save_file
 from tqdm import tqdm
 
-from dynode import runtime
+from dynode import checkpoints, runtime
+from dynode.checkpoints import part
 from dynode.clips import read_safetensors
-from dynode.dynamics.neural_ode import part
 from dynode.errors import UserError
 from dynode.gan.discriminator import Discriminator
 from dynode.gan.pictures import as_images
@@ -181,13 +181,15 @@ class GanTraining:
     def parts(self) -> dict:
         return {"generator": self.generator, "average": self.average, "discriminator": self.discriminator}
 
+    def optimisers(self) -> dict:
+        return {"generator_adam": self.g_optimiser, "discriminator_adam": self.d_optimiser}
+
     def save(self, path: Path) -> None:
         tensors = {"draws": self.draws.get_state()}
         for name, network in self.parts().items():
             tensors |= {f"{name}.{key}": value.contiguous() for key, value in network.state_dict().items()}
-        for name, optimiser in (("g", self.g_optimiser), ("d", self.d_optimiser)):
-            for k, entry in optimiser.state_dict()["state"].items():
-                tensors |= {f"{name}_adam.{k}.{key}": value.contiguous() for key, value in entry.items()}
+        for name, optimiser in self.optimisers().items():
+            tensors |= {f"{name}.{key}": value for key, value in checkpoints.of_optimiser(optimiser).items()}
         numbers = json.dumps({"shown": self.shown, "seconds": self.seconds, "losses": self.losses[-50:]})
         metadata = {"format": CHECKPOINT_FORMAT, "job": to_json(self.settings), "numbers": numbers}
         with runtime.written_whole(path) as scratch:
@@ -204,13 +206,8 @@ class GanTraining:
             )
         for name, network in self.parts().items():
             network.load_state_dict(part(tensors, f"{name}."))
-        for name, optimiser in (("g", self.g_optimiser), ("d", self.d_optimiser)):
-            state: dict[int, dict] = {}
-            for key, value in part(tensors, f"{name}_adam.").items():
-                k, entry = key.split(".")
-                state.setdefault(int(k), {})[entry] = value
-            groups = optimiser.state_dict()["param_groups"]
-            optimiser.load_state_dict({"state": state, "param_groups": groups})
+        for name, optimiser in self.optimisers().items():
+            checkpoints.restore(optimiser, part(tensors, f"{name}."))
         self.draws.set_state(tensors["draws"])
         for key, value in json.loads(metadata["numbers"]).items():
             setattr(self, key, value)
