@@ -48,6 +48,7 @@ def invert(
     frames: int = 0,
     every: int = 1,
     face: str = "largest",
+    generator: str = "mobilestylegan-ffhq",
     p: Parameters = (),
     compiled: bool = False,
     device: str = "auto",
@@ -61,26 +62,86 @@ def invert(
         frames: How many frames to take, 0 for all.
         every: Take only every so many frames.
         face: largest, or a number counted from the left (0 first).
+        generator: A shipped generator or a file of weights; other than of faces, it gets the middle of every frame.
         p: Change a projection setting, such as steps=80 or start=w_avg (every frame by itself, as the paper did).
-        compiled: Use torch.compile: a minute longer to start, a quarter faster on a CPU; takes a C++ compiler.
+        compiled: Use torch.compile: a minute longer to start, then faster; takes a C++ compiler.
         device: auto, cpu, cuda or cuda:N.
     """
-    from dynode import assets, runtime
+    from dynode import assets, generators, runtime
     from dynode.inversion.invert import invert as run_inversion
-    from dynode.inversion.projection import ProjectionSettings
+    from dynode.inversion.projection import settings_for
     from dynode.settings import changed
     from dynode.video import Stretch
 
     runtime.require_writable(output)
-    settings, stretch = changed(ProjectionSettings(), assignments(p)), Stretch(first, frames, every)
+    settings = changed(settings_for(generators.resolution_of(generator)), assignments(p))
     path = assets.fetch(video) if video in assets.registry()[1] else Path(video)
-    place = runtime.device(device)
-    clip = run_inversion(path, output, settings=settings, stretch=stretch, face=face, device=place, compiled=compiled)
-    mean = {key: sum(clip.meta[key]) / len(clip.meta[key]) for key in ("mse", "lpips_vgg", "identity")}
-    print(
-        f"{output}: {len(clip)} frames, mean MSE {mean['mse']:.4f}, mean LPIPS-VGG {mean['lpips_vgg']:.3f}, "
-        f"mean identity cosine {mean['identity']:.3f}"
+    clip = run_inversion(
+        path,
+        output,
+        settings=settings,
+        stretch=Stretch(first, frames, every),
+        face=face,
+        generator=generator,
+        device=runtime.device(device),
+        compiled=compiled,
     )
+    print(f"{output}: {told(clip)}")
+
+
+def told(clip) -> str:
+    """How many frames an inversion has, and how near they come, for the user's eyes."""
+    names = {"mse": "MSE", "lpips_vgg": "LPIPS-VGG", "lpips_alex": "LPIPS-Alex", "identity": "identity cosine"}
+    found = {name: clip.meta[key] for key, name in names.items() if key in clip.meta}
+    means = [f"mean {name} {sum(values) / len(values):.4f}" for name, values in found.items()]
+    return ", ".join([f"{len(clip)} frames", *means])
+
+
+def invert_episode(
+    world: Positional[str],
+    kind: Positional[str],
+    output: Output = Path("clip.safetensors"),
+    *,
+    seed: int = 0,
+    seconds: float = 2.0,
+    fps: float = 24,
+    generator: str = "",
+    p: Parameters = (),
+    compiled: bool = False,
+    device: str = "auto",
+) -> None:
+    """Draw an episode of a world and project every frame; writes a clip that knows its truth.
+
+    Args:
+        world: scene, bird or isaac3d.
+        kind: See `dynode episode --help`.
+        output: The clip to write; a killed run resumes from what lies beside it.
+        seed: Seeds what stands still and how the rest moves.
+        seconds: Length of the episode.
+        fps: Frames per second.
+        generator: That of the world where none is named; NAME@w or NAME@z for codes of one row.
+        p: Change a projection setting, such as steps=80.
+        compiled: Use torch.compile: a minute longer to start, then faster; takes a C++ compiler.
+        device: auto, cpu, cuda or cuda:N.
+    """
+    from dynode import generators, runtime, worlds
+    from dynode.inversion.invert import invert_episode as run_inversion
+    from dynode.inversion.projection import settings_for
+    from dynode.settings import changed
+
+    runtime.require_writable(output)
+    drawn = worlds.world(world).episode(kind, seed, seconds)
+    generator = generator or f"stylegan2-{world}"
+    clip = run_inversion(
+        drawn,
+        output,
+        fps=fps,
+        settings=changed(settings_for(generators.resolution_of(generator)), assignments(p)),
+        generator=generator,
+        device=runtime.device(device),
+        compiled=compiled,
+    )
+    print(f"{output}: {told(clip)}")
 
 
 def fit(
@@ -230,12 +291,13 @@ def episode(
         device: auto, cpu, cuda or cuda:N.
     """
     from dynode import runtime, worlds
-    from dynode.inversion.decode import draw_episode
+    from dynode.worlds.film import film
 
     for path in filter(None, (output, truth)):
         runtime.require_writable(path)
     drawn = worlds.world(world).episode(kind, seed, seconds)
-    frames = draw_episode(drawn, output, fps=fps, resolution=resolution, truth=truth, device_name=device)
+    place = runtime.device(device)
+    frames = film(drawn, output, fps=fps, resolution=resolution, truth=truth, device=place)
     print(f"{output}: {frames} frames at {fps:g} fps, {resolution} px")
 
 
@@ -243,6 +305,7 @@ def train_gan(
     world: Positional[str],
     output: Output = Path("generator.safetensors"),
     *,
+    architecture: str = "stylegan2",
     p: Parameters = (),
     pictures: int = 12_288,
     measured: int = 2048,
@@ -250,16 +313,17 @@ def train_gan(
     compiled: bool = False,
     device: str = "auto",
 ) -> None:
-    """Train a StyleGAN2 on a world; writes its weights with a model card.
+    """Train a generator on a world; writes its weights with a model card.
 
     Args:
         world: scene, bird or isaac3d.
         output: The weights to write; a killed run goes on from the checkpoint that lies beside them.
+        architecture: stylegan2, or dcgan (small, without styles).
         p: Change a setting, such as distil=200000, play=0 or generator.resolution=128.
         pictures: How many different pictures to draw and learn from; kept in the cache.
         measured: How many pictures and samples the quality is measured on.
         minutes: Stop training after so many; the same command goes on.
-        compiled: Use torch.compile: minutes longer to start, two thirds faster on a CPU; takes a C++ compiler.
+        compiled: Use torch.compile: minutes longer to start, then faster; takes a C++ compiler.
         device: auto, cpu, cuda or cuda:N.
     """
     from dynode import runtime, worlds
@@ -270,7 +334,7 @@ def train_gan(
     card = make.train(
         known,
         output,
-        make.settings_for(known, assignments(p)),
+        make.settings_for(known, assignments(p), architecture),
         distinct=pictures,
         measured=measured,
         minutes=minutes,
@@ -281,6 +345,47 @@ def train_gan(
     print(f"{output}: {card['pictures_shown']} pictures shown in {card['hours']:.2f} hours")
     for name, value in card["quality"].items():
         print(f"{name}: {value:.3f}")
+
+
+def train_encoder(
+    generator: Positional[str],
+    output: Output = Path("encoder.safetensors"),
+    *,
+    p: Parameters = (),
+    pictures: int = 12_288,
+    minutes: float = float("inf"),
+    compiled: bool = False,
+    device: str = "auto",
+) -> None:
+    """Train an encoder for the generator of a world; writes its weights with a model card.
+
+    Args:
+        generator: Such as stylegan2-scene, or a file of weights.
+        output: The weights to write; a killed run goes on from the checkpoint that lies beside them.
+        p: Change a setting, such as pictures=20000, encoder.passes=3 or encoder.gradient=false.
+        pictures: How many different pictures of the world to draw and learn from; kept in the cache.
+        minutes: Stop training after so many; the same command goes on.
+        compiled: Use torch.compile: minutes longer to start, then faster; takes a C++ compiler.
+        device: auto, cpu, cuda or cuda:N.
+    """
+    from dynode import runtime
+    from dynode.inversion.train_encoder import TrainingSettings, train
+    from dynode.settings import changed
+
+    runtime.require_writable(output)
+    card = train(
+        generator,
+        output,
+        changed(TrainingSettings(), assignments(p)),
+        distinct=pictures,
+        minutes=minutes,
+        device=runtime.device(device),
+        compiled=compiled,
+        progress=True,
+    )
+    print(f"{output}: {card['pictures_shown']} pictures shown in {card['hours']:.2f} hours")
+    for name, value in card["quality"].items():
+        print(f"{name}: {value:.4f}")
 
 
 def list_items() -> None:
@@ -341,10 +446,12 @@ COMMANDS = {
     "fetch": fetch,
     "invert": invert,
     "diagnose": diagnose,
+    "invert-episode": invert_episode,
     "fit": fit,
     "render": render,
     "episode": episode,
     "train-gan": train_gan,
+    "train-encoder": train_encoder,
     "evaluate": evaluate,
     "list": list_items,
     "run": run,

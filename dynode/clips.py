@@ -167,8 +167,18 @@ def squeeze_singleton(ws: torch.Tensor) -> torch.Tensor:
     return ws.squeeze(1) if ws.dim() == 4 and ws.shape[1] == 1 else ws
 
 
-def read_safetensors(path: Path, wanted: str, what: str) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
-    """Tensors and metadata of one of our own files.  Raises UserError when it is missing, broken or something else."""
+def read_safetensors(path: Path, wanted: str | tuple, what: str) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
+    """Tensors and metadata of one of our own files, of one or several formats.
+
+    Raises UserError when it is missing, broken or something else.
+    """
+    metadata = read_metadata(path, wanted, what)
+    with safe_open(path, framework="pt") as file:
+        return {name: file.get_tensor(name) for name in file.keys()}, metadata  # noqa: SIM118 (not a dict)
+
+
+def read_metadata(path: Path, wanted: str | tuple, what: str) -> dict[str, str]:
+    """The metadata alone; raises the same."""
     if path.is_dir():
         raise UserError(f"{path} is a folder: {what} was wanted.")
     if not path.is_file():
@@ -176,12 +186,11 @@ def read_safetensors(path: Path, wanted: str, what: str) -> tuple[dict[str, torc
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
     except (SafetensorError, OSError):
         raise UserError(f"{path} is no safetensors file, or is cut off: {what} was wanted.") from None
-    if metadata.get("format") != wanted:
+    if metadata.get("format") not in ((wanted,) if isinstance(wanted, str) else wanted):
         raise UserError(f"{path} has format {metadata.get('format', 'unknown')!r}: {what} was wanted.")
-    return tensors, metadata
+    return metadata
 
 
 def shipped_names() -> list[str]:

@@ -11,8 +11,8 @@ from tqdm import tqdm
 from dynode import clips, generators, methods, runtime
 from dynode.dynamics import neural_ode
 from dynode.errors import UserError
-from dynode.evaluation import Evaluation, Evaluator, rows
-from dynode.inversion.source import source_frames
+from dynode.evaluation import Evaluation, Evaluator, resolution_for, rows
+from dynode.inversion.source import reference_of, source_frames
 from dynode.records import Row
 from dynode.tables import Table, comparison_table
 
@@ -40,9 +40,10 @@ def of_fits(
     generators.require_same(
         clip.meta.get("generator", ""), clip.meta.get("generator_hash", ""), f"The clip {clip.name}"
     )
-    source = source_frames(clip) if with_source else None
+    generator = generators.load(clip.meta["generator"], device)
+    others = {reference_of(clip): source_frames(clip, resolution_for(generator))} if with_source else {}
     with tqdm(desc="render", unit="frame", mininterval=2) as bar:
-        evaluator = Evaluator(clip, generators.load(clip.meta["generator"], device), source=source, progress=bar)
+        evaluator = Evaluator(clip, generator, others=others, progress=bar)
         found = list(rows_of(fits, clip, evaluator))
     return comparison_table(found), found
 
@@ -55,12 +56,23 @@ def rows_of(fits: dict, clip: clips.Clip, evaluator: Evaluator) -> Iterator[Row]
         same = tuple(shown.observed.tolist())
         if same not in linear:
             linear[same] = evaluator.evaluate(shown, methods.fit("linear", shown))
-            yield from rows(linear[same], linear[same], clip=clip.name, method="linear", variant=name)
+            yield from rows(
+                linear[same], linear[same], clip=clip.name, method="linear", variant=name, category=evaluator.category
+            )
             for rival in ("hold", "cubic"):
                 result = evaluator.evaluate(shown, methods.fit(rival, shown))
-                yield from rows(result, linear[same], clip=clip.name, method=rival, variant=name)
+                yield from rows(
+                    result, linear[same], clip=clip.name, method=rival, variant=name, category=evaluator.category
+                )
         label = neural_ode.shots_of(fit)[0].settings.label
-        yield from rows(evaluator.evaluate(shown, fit), linear[same], clip=clip.name, method=label, variant=name)
+        yield from rows(
+            evaluator.evaluate(shown, fit),
+            linear[same],
+            clip=clip.name,
+            method=label,
+            variant=name,
+            category=evaluator.category,
+        )
 
 
 def observed_by(fit, clip: clips.Clip) -> torch.Tensor:

@@ -23,6 +23,16 @@ IMAGE_METRICS = ("mse", "psnr", "ssim", "lpips_alex", "identity")
 NETWORKS = {"lpips_alex": lambda: LPIPS("alex"), "identity": Identity}
 
 
+def metrics_of(category: str) -> tuple[str, ...]:
+    """The image metrics that have a meaning: identity is a matter of faces."""
+    return IMAGE_METRICS if category == "face" else tuple(name for name in IMAGE_METRICS if name != "identity")
+
+
+def resolution_for(generator) -> int:
+    """Pixels a side that images are compared at: the generator's own, at most 256."""
+    return min(256, generator.resolution)
+
+
 class Reference:
     """Images (T, 3, R, R) that a method is compared with, and the metrics of the clip's own images against them."""
 
@@ -46,7 +56,8 @@ class Reference:
 class Evaluation:
     """A trajectory's codes and images at every frame of a clip, beside what it is compared with.
 
-    references: "code", the images G(z_i) of the clip's own codes, and "source", the aligned frames, where at hand.
+    references: "code", the images G(z_i) of the clip's own codes, and where at hand "source", the aligned frames, or
+    "truth", what a world really looked like.
     exact (T,) bool: the code is the clip's own, and so is its image.
     """
 
@@ -72,17 +83,19 @@ class Evaluation:
 
 
 class Evaluator:
-    """Renders the clip's own codes once, and every method at every frame.
+    """Renders the clip's own codes once, and every method at every frame, at most at 256 pixels.
 
-    source: the aligned frames (T, 3, R, R) of the footage, where it is at hand: a second reference.
+    others: more references by name, images (T, 3, R, R): {"source": ...} of footage, {"truth": ...} of a world.
     """
 
-    def __init__(self, clip: Clip, generator, resolution: int = 256, source: torch.Tensor | None = None, progress=None):
+    def __init__(self, clip: Clip, generator, resolution: int = 0, others: dict | None = None, progress=None):
         generators.require_same(clip.meta["generator"], clip.meta["generator_hash"], f"The clip {clip.name}")
-        self.generator, self.resolution, self.progress = generator, resolution, progress
+        self.generator, self.progress = generator, progress
+        self.resolution = resolution or resolution_for(generator)
+        self.category = generators.category_of(clip.meta["generator"])
         self.own = self.render(clip.ws)
-        networks = {name: build() for name, build in NETWORKS.items()}
-        images = {"code": self.own} | ({} if source is None else {"source": source})
+        networks = {name: build() for name, build in NETWORKS.items() if name in metrics_of(self.category)}
+        images = {"code": self.own} | (others or {})
         self.references = {name: Reference(pictures, self.own, networks) for name, pictures in images.items()}
 
     def render(self, ws: torch.Tensor) -> torch.Tensor:
@@ -108,14 +121,20 @@ def splits(clip: Clip) -> dict[str, torch.Tensor]:
     return {split: frames for split, frames in found.items() if frames.any()}
 
 
-def rows(result: Evaluation, linear: Evaluation, names=IMAGE_METRICS, **identity) -> Iterator[Row]:
-    """Rows of one method: every metric on every split against every reference, skill against linear, and the path."""
+def rows(result: Evaluation, linear: Evaluation, category: str = "face", **identity) -> Iterator[Row]:
+    """Rows of one method: every metric on every split against every reference, skill against linear, and the path.
+
+    Skill is measured against the truth where it is known, else against the clip's own codes.
+    """
+    identity["category"], names = category, metrics_of(category)
     for (split, frames), name, reference in product(splits(result.clip).items(), names, result.references):
         value = float(result.values(name, reference)[frames].mean())
         if math.isfinite(value):  # the PSNR of an exact frame is not
             named = {"split": split, "space": "image", "unit": METRICS[name].unit, "reference": reference}
             yield Row(name, value, **named, **identity)
-    yield from skill_rows("skill", result.clip, result.values("mse"), linear.values("mse"), space="image", **identity)
+    judged = "truth" if "truth" in result.references else "code"
+    errors = (each.values("mse", judged) for each in (result, linear))
+    yield from skill_rows("skill", result.clip, *errors, space="image", reference=judged, **identity)
     yield from latent_rows(result.clip, result.codes, linear.codes, **identity)
 
 
@@ -145,7 +164,7 @@ def skill_rows(name: str, shown: Clip, errors: torch.Tensor, linear_errors: torc
 def with_paper_numbers(found: list[Row], paper: dict[str, dict[str, float]]) -> list[Row]:
     """The same rows with the paper's own numbers beside them: paper[metric][split], in the metric's unit."""
     return [
-        dataclasses.replace(row, paper=paper.get(row.metric, {}).get(row.split)) if row.reference == "code" else row
+        dataclasses.replace(row, paper=paper.get(row.metric, {}).get(row.split)) if row.reference != "source" else row
         for row in found
     ]
 
@@ -170,7 +189,6 @@ def study(
     hidden_end: int = 0,
     settings=None,
     latent_methods=(),
-    category: str = "face",
 ) -> Study:
     """Every method at every sampling, stride and seed: Table 1 for one clip.
 
@@ -185,7 +203,13 @@ def study(
         repeated = sampling == "regular" and seed != seeds[0]
         if not repeated:
             linear = evaluator.evaluate(shown, fits.fit("linear", shown))
-        identity = {"category": category, "clip": clip.name, "sampling": sampling, "stride": stride, "seed": seed}
+        identity = {
+            "category": evaluator.category,
+            "clip": clip.name,
+            "sampling": sampling,
+            "stride": stride,
+            "seed": seed,
+        }
         for method in () if repeated else latent_methods:
             codes = fits.fit(method, shown)(clip.ts)
             found.rows += latent_rows(shown, codes, linear.codes, method=method, **identity)

@@ -21,3 +21,10 @@ def area_resize(images: torch.Tensor, resolution: int) -> torch.Tensor:
     if images.shape[-1] == resolution:
         return images
     return F.interpolate(images, size=(resolution, resolution), mode="area")
+
+
+def resampled(images: torch.Tensor, resolution: int) -> torch.Tensor:
+    """Square images (B, 3, S, S) made larger by bilinear interpolation, smaller by area averaging."""
+    if resolution > images.shape[-1]:
+        return F.interpolate(images, size=(resolution, resolution), mode="bilinear", align_corners=False)
+    return area_resize(images, resolution)

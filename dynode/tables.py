@@ -58,13 +58,17 @@ def number(row: Row | None, scale: float, digits: int) -> str:
     return text if row.std is None else f"{text} ± {row.std * scale:.{digits}f}"
 
 
-def table1(rows: list[Row], metrics=("mse", "ssim"), methods=("hold", "linear", "dynode")) -> Table:
-    """Table 1 of the paper for one category, against the images of the clips' own codes.
+def table1(
+    rows: list[Row], metrics=("mse", "ssim"), methods=("hold", "linear", "dynode"), reference: str = "code"
+) -> Table:
+    """Table 1 of the paper for one category, against the images of the clips' own codes, or another reference.
 
     Codes, sampling and stride down; observed, unobserved and (where frames were hidden at the end) extrapolated across.
     The last line is the paper's own number, as far as the rows carry one.
     """
-    rows = [row for row in averaged(rows) if row.method in methods and row.reference == "code"]
+    rows = [
+        row for row in averaged(rows) if row.method in methods and (row.reference == reference or row.metric == "skill")
+    ]
     splits = [split for split in SPLITS if any(row.split == split and row.metric in metrics for row in rows)]
     columns = [(split, name) for split in splits for name in metrics]
     header = [

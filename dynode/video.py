@@ -12,6 +12,8 @@ import numpy as np
 from dynode.errors import UserError
 from dynode.runtime import written_whole
 
+MOST_FPS = 1000
+
 
 @dataclass(frozen=True)
 class Stretch:
@@ -113,3 +115,9 @@ def write(path: Path | str, frames: Iterable[np.ndarray], fps: float, crf: int =
             container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
         container.mux(stream.encode())
     return path
+
+
+def require_rate(fps: float) -> None:
+    """Raises UserError for a frame rate that no video has."""
+    if not 0 < fps <= MOST_FPS:
+        raise UserError(f"The frame rate must be above 0 and at most {MOST_FPS}, got {fps:g}.")

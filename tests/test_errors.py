@@ -322,7 +322,7 @@ def test_a_clip_of_two_frames_is_enough(tmp_path):
         (("train-gan", "brid"), "did you mean 'bird'"),
         (("train-gan", "bird", "-p", "distl=3"), "did you mean 'distil'"),
         (("train-gan", "bird", "-p", "generator.resolution=48"), "power of two from 8 up, got 48"),
-        (("train-gan", "bird", "--measured", "3"), "measured on at least 16, got 12288 and 3"),
+        (("train-gan", "bird", "--measured", "3"), "at least 16: got 12288 and 3"),
     ],
 )
 def test_a_world_that_cannot_be_drawn_or_learned(capsys, here, arguments, part):

@@ -26,7 +26,7 @@ def head():
 @pytest.fixture(scope="module")
 def evaluator(head, generator):
     source = torch.zeros(6, 3, 256, 256)
-    return evaluation.Evaluator(head, generator, source=source)
+    return evaluation.Evaluator(head, generator, others={"source": source})
 
 
 def test_splits_tell_between_from_beyond():

@@ -13,7 +13,8 @@ from dynode.gan import make
 from dynode.gan.discriminator import Discriminator
 from dynode.gan.pictures import as_images, pictures
 from dynode.gan.training import GanSettings, GanTraining
-from dynode.generators import stylegan2
+from dynode.generators import weights
+from dynode.generators.dcgan import DCGAN, DCGANSettings
 from dynode.generators.stylegan2 import ModulatedConv, StyleGAN2, StyleGAN2Settings
 from dynode.worlds import WORLDS, factors
 
@@ -23,7 +24,7 @@ TINY = StyleGAN2Settings(resolution=16, z_dim=9, w_dim=12, depth=2, channel_base
 @pytest.fixture
 def tiny():
     torch.manual_seed(0)
-    return StyleGAN2(TINY, "tiny").eval().requires_grad_(False)
+    return StyleGAN2(TINY).eval().requires_grad_(False)
 
 
 def test_rows_and_resolutions(tiny):
@@ -80,14 +81,14 @@ def test_truncation_noise_and_precision(tiny):
 
 def test_saved_weights_come_back_with_their_hash(tiny, tmp_path):
     tiny.measure(100)
-    tiny.save(tmp_path / "g.safetensors", {"world": "none"})
-    loaded = stylegan2.load(tmp_path / "g.safetensors", "tiny")
+    weights.save(tiny, tmp_path / "g.safetensors", {"world": "scene"})
+    loaded = weights.load(tmp_path / "g.safetensors", "tiny")
     z = torch.randn(2, 9)
     assert loaded.settings == TINY and len(loaded.hash) == 12
     assert (loaded(z) - tiny(z)).abs().max() < 2e-2  # float16
     (tmp_path / "g.safetensors").write_bytes(b"not weights")
     with pytest.raises(UserError, match="g.safetensors"):
-        stylegan2.load(tmp_path / "g.safetensors", "tiny")
+        weights.load(tmp_path / "g.safetensors", "tiny")
 
 
 def test_a_resolution_that_is_no_power_of_two_is_refused():
@@ -170,7 +171,7 @@ def test_a_generator_is_trained_and_measured_from_the_command_line(tmp_path, mon
     assert cli.main([*arguments, "--device", "cpu"]) == 0
     told = capsys.readouterr().out
     assert "96 pictures shown" in told and "precision_of_the_world" in told
-    generator = stylegan2.load(tmp_path / "g.safetensors", "scene")
+    generator = weights.load(tmp_path / "g.safetensors", "scene")
     assert generator(torch.randn(1, generator.z_dim)).shape == (1, 3, 16, 16)
     assert not (tmp_path / "g.checkpoint").exists()
 
@@ -178,10 +179,46 @@ def test_a_generator_is_trained_and_measured_from_the_command_line(tmp_path, mon
 def test_a_file_of_weights_is_a_generator_like_any_other(tiny, tmp_path):
     path = str(tmp_path / "tiny.safetensors")
     tiny.measure(100)
-    tiny.save(path, {})
+    weights.save(tiny, path, {"world": "scene"})
     generator = generators.load(path)
     generators.require_same(path, generator.hash, "These codes")
     images = generators.render(generator, generator.mapping(torch.randn(3, 9)), 32)
     assert images.shape == (3, 3, 32, 32) and images.abs().max() <= 1
     with pytest.raises(UserError, match=r"There is no file .*none.safetensors"):
         generators.load(str(tmp_path / "none.safetensors"))
+
+
+@pytest.mark.parametrize("space", ["w", "z"])
+def test_a_generator_narrowed_to_one_row_makes_the_same_images(tiny, tmp_path, space):
+    path = str(tmp_path / "tiny.safetensors")
+    tiny.measure(100)
+    weights.save(tiny, path, {"world": "scene"})
+    whole, narrow, z = generators.load(path), generators.load(f"{path}@{space}"), torch.randn(3, 9)
+    assert narrow.mapping(z).shape == (3, 1, narrow.w_dim) and narrow.hash == whole.hash
+    assert torch.allclose(narrow.synthesis(narrow.mapping(z)), whole(z), atol=1e-6)
+    assert torch.allclose(
+        narrow.synthesis(narrow.mapping(z, 0.5)).mean(), narrow.synthesis(narrow.mapping(z, 0.5), 8).mean()
+    )
+    assert generators.category_of(f"{path}@{space}") == "scene"
+    with pytest.raises(UserError, match="latent space 'v'"):
+        generators.load(f"{path}@v")
+
+
+def test_a_generator_without_styles_has_one_row(tmp_path):
+    generator = DCGAN(DCGANSettings(resolution=16, z_dim=5, channel_max=8)).eval()
+    path = str(tmp_path / "small.safetensors")
+    weights.save(generator, path, {"world": "bird"})
+    loaded, z = generators.load(path), torch.randn(2, 5)
+    assert loaded.mapping(z).shape == (2, 1, 5) and loaded.num_ws == 1
+    assert torch.allclose(loaded(z), generator(z), atol=2e-2) and loaded(z, 8).shape == (2, 3, 8, 8)
+    with pytest.raises(UserError, match="latents already"):
+        generators.load(path + "@w")
+    with pytest.raises(UserError, match="power of two"):
+        DCGANSettings(resolution=24)
+
+
+def test_half_the_resolution_is_a_picture_of_the_blocks_up_to_it(tiny):
+    z = torch.randn(2, 9)
+    assert tiny(z, 8).shape == (2, 3, 8, 8)
+    with pytest.raises(ValueError, match="no block of 12"):
+        tiny(z, 12)

@@ -15,6 +15,7 @@ from dynode.dynamics import neural_ode
 from dynode.dynamics.presets import preset
 from dynode.errors import UserError
 from dynode.inversion import invert as inversion
+from dynode.inversion import source
 from dynode.inversion.partial import Partial
 from dynode.inversion.projection import Projection, ProjectionSettings
 from dynode.perception import tracking
@@ -249,11 +250,11 @@ def test_an_inversion_goes_through_gaps_and_cuts_and_resumes_between(tmp_path):
     track = track_of([0, 0, 0, 0, 0, 1, 1, 1, 1], [1, 1, 0, 0, 1, 1, 1, 0, 1])
     interrupted, resumed = Counting(stop_after=4), Counting(first=4)
     with pytest.raises(KeyboardInterrupt):
-        inversion.project_all(interrupted, track, path, Partial(tmp_path / "c.safetensors", {}), TINY)
+        inversion.project_all(interrupted, source.of_track(track, path), Partial(tmp_path / "c.safetensors", {}), TINY)
     partial = Partial(tmp_path / "c.safetensors", {})
-    inversion.project_all(resumed, track, path, partial, TINY)
+    inversion.project_all(resumed, source.of_track(track, path), partial, TINY)
     assert interrupted.before + resumed.before == [None, 1, 2, None, 4, 5]
-    clip = inversion.assembled(track, partial, {"name": "two"}, "cpu", 0)
+    clip = inversion.assembled(source.of_track(track, path), partial, {"name": "two"}, "cpu", 0)
     assert clip.ws[:, 0, 0].tolist() == pytest.approx([1, 2, 2 + 1 / 3, 2 + 2 / 3, 3, 4, 5, 5.5, 6])
     assert torch.equal(clip.observed, clip.detected) and clip.observed.tolist() == track.detected.tolist()
     assert clip.shots.tolist() == track.shots.tolist() and len(clip.meta["mse"]) == 6

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from dynode.generators.stylegan2 import GAIN, EqualLinear, StyleGAN2Settings
+from dynode.generators.stylegan2 import GAIN, EqualLinear
 
 
 class EqualConv(nn.Module):
@@ -45,9 +45,9 @@ class Residual(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """Images (B, 3, R, R) in [-1, 1] -> how real they look (B,), unbounded."""
+    """Images (B, 3, R, R) in [-1, 1] -> how real they look (B,), unbounded; as wide as the generator of the settings."""
 
-    def __init__(self, settings: StyleGAN2Settings, group: int = 4):
+    def __init__(self, settings, group: int = 4):
         super().__init__()
         sizes = settings.resolutions[::-1]
         channels = [settings.channels(size) for size in sizes]

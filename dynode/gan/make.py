@@ -11,9 +11,11 @@ from dynode.errors import UserError
 from dynode.gan import quality
 from dynode.gan.pictures import as_images, pictures
 from dynode.gan.training import GanSettings, GanTraining
-from dynode.generators.stylegan2 import StyleGAN2
+from dynode.generators import weights
+from dynode.generators.dcgan import DCGANSettings
+from dynode.generators.stylegan2 import StyleGAN2Settings
 from dynode.perception.lpips import LPIPS
-from dynode.settings import changed, to_json
+from dynode.settings import changed, choose, to_json
 from dynode.worlds import World, factors
 
 SEEN, HELD_OUT = 0, 1  # seeds of the pictures that are learned from and of those that quality is measured on
@@ -22,18 +24,19 @@ CPU_RATE = 90  # pictures a second on two cores, an order of magnitude for the e
 DRAWN_RATE = {"scene": 30, "bird": 9, "isaac3d": 8}  # pictures of 64 pixels drawn a second, likewise
 
 
-def settings_for(world: World, changes: dict | None = None) -> GanSettings:
+ARCHITECTURES = {
+    "stylegan2": GanSettings(generator=StyleGAN2Settings(normalise_z=False, mapping_lr=1.0, octaves=4)),
+    "dcgan": GanSettings(generator=DCGANSettings(), coarse=0.0),
+}
+
+
+def settings_for(world: World, changes: dict | None = None, architecture: str = "stylegan2") -> GanSettings:
     """The settings of a world's generator: one normal number for each factor, two for a circular one.
 
     changes: dotted names, such as distil or generator.w_dim.  Raises UserError for an unknown name.
     """
-    shape = {
-        "z_dim": factors.normal_dim(world.factors),
-        "normalise_z": False,
-        "mapping_lr": 1.0,
-    }  # 0.01 learns far slower
-    shape = {f"generator.{key}": value for key, value in shape.items()}
-    return changed(GanSettings(), shape | (changes or {}))
+    whole = choose("architecture", architecture, ARCHITECTURES)
+    return changed(whole, {"generator.z_dim": factors.normal_dim(world.factors)} | (changes or {}))
 
 
 def train(
@@ -50,17 +53,17 @@ def train(
 ) -> dict:
     """Train a generator on a world and write it to `output`; returns its card.
 
-    distinct: different pictures drawn; measured: how many of the world's own, and of samples, quality is measured on.
+    distinct: different pictures drawn; measured: how many held-out pictures, and as many samples, quality is measured on.
     minutes: stop after so many; the same call goes on from `<output>.checkpoint`, as after a kill.
     Raises UserError for too few pictures, and for a checkpoint of other settings.
     """
-    if distinct < settings.batch or measured < LEAST:
+    if distinct < max(settings.batch, measured) or measured < LEAST:
         raise UserError(
-            f"A generator learns from at least {settings.batch} pictures and is measured on at least {LEAST}, "
-            f"got {distinct} and {measured}."
+            f"A generator learns from at least {settings.batch} pictures, and from as many as it is measured on, "
+            f"which is at least {LEAST}: got {distinct} and {measured}."
         )
     folder = assets.cache_dir() / "pictures"
-    say_cost(world, settings, distinct + 2 * measured)
+    say_cost(world, settings, distinct + measured)
     choices = {"folder": folder, "device": device, "progress": progress}
     z, seen = pictures(world, distinct, settings.generator.resolution, seed=SEEN, **choices)
     network = LPIPS("alex").to(device)
@@ -68,7 +71,7 @@ def train(
     checkpoint = output.with_suffix(".checkpoint")
     training.resume(checkpoint)
     generator = training.run(checkpoint, until=time.time() + 60 * minutes, progress=progress)
-    _, held_out = pictures(world, 2 * measured, settings.generator.resolution, seed=HELD_OUT, **choices)
+    _, held_out = pictures(world, measured, settings.generator.resolution, seed=HELD_OUT, **choices)
     card = {
         "world": world.name,
         "settings": to_json(settings),
@@ -76,10 +79,10 @@ def train(
         "distinct_pictures": len(seen),
         "pictures_shown": training.shown,
         "hours": round(training.seconds / 3600, 2),
-        "quality": measure(generator, as_images(held_out), network),
+        "quality": measure(generator, as_images(held_out), as_images(seen[: len(held_out)]), network),
         "provenance": runtime.provenance(torch.device(device), compiled=compiled),
     }
-    generator.save(output, card)
+    weights.save(generator, output, card)
     if training.shown >= training.total:
         checkpoint.unlink(missing_ok=True)
     return card
@@ -95,15 +98,18 @@ def say_cost(world: World, settings: GanSettings, drawn: int) -> None:
 
 
 @torch.no_grad()
-def samples(generator: StyleGAN2, n: int, seed: int = 0, chunk: int = 32) -> torch.Tensor:
+def samples(generator, n: int, seed: int = 0, chunk: int = 32) -> torch.Tensor:
     """n images (n, 3, R, R) in [-1, 1] of random latents, on the CPU."""
     z = torch.randn(n, generator.z_dim, generator=torch.Generator().manual_seed(seed)).to(generator.w_avg)
     return torch.cat([generator(part).clamp(-1, 1).cpu() for part in z.split(chunk)])
 
 
-def measure(generator: StyleGAN2, held_out: torch.Tensor, network: LPIPS) -> dict[str, float]:
-    """Quality of samples against one half of held-out pictures of the world, beside that of the other half."""
-    half = len(held_out) // 2
-    made = quality.features(samples(generator, half), network)
-    world, other = (quality.features(part, network) for part in (held_out[:half], held_out[half : 2 * half]))
-    return {name: round(value, 4) for name, value in quality.compared(world, other, made).items()}
+def measure(generator, held_out: torch.Tensor, other: torch.Tensor, network: LPIPS) -> dict[str, float]:
+    """Quality of samples against held-out pictures of the world, beside that of other pictures of the world."""
+    made = samples(generator, len(held_out))
+    return {
+        name: round(value, 4)
+        for name, value in quality.compared(
+            *(quality.features(images, network) for images in (held_out, other, made))
+        ).items()
+    }

@@ -12,7 +12,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from dynode.errors import UserError
-from dynode.generators.stylegan2 import resampled
+from dynode.images import resampled
 from dynode.perception.lpips import LPIPS
 
 RESOLUTION = 256

@@ -1,6 +1,6 @@
 """Generators: the `Generator` protocol and the registry `load` draws from.
 
-A generator has a name here, or is a file of weights that `dynode train-gan` wrote.
+A generator has a name here, or is a file of weights that `dynode train-gan` wrote; `@w` or `@z` behind it narrows W+.
 """
 
 from collections.abc import Callable
@@ -12,6 +12,8 @@ import torch
 
 from dynode import assets, runtime
 from dynode.errors import UserError
+from dynode.generators import weights
+from dynode.generators.views import OneRow
 from dynode.settings import choose
 
 
@@ -35,11 +37,13 @@ class Generator(Protocol):
 
 @dataclass(frozen=True)
 class Source:
-    """Assets that make a generator, the one whose hash identifies it, and the function that builds it."""
+    """Assets that make a generator, the one whose hash identifies it, the function that builds it, what it shows."""
 
     assets: tuple[str, ...]
     identity: str
     build: Callable
+    category: str
+    resolution: int
 
 
 def build_mobile_stylegan(*files):
@@ -53,17 +57,37 @@ SOURCES = {
         tuple(f"mobilestylegan-{network}-{kind}" for network in ("mapping", "synthesis") for kind in ("xml", "bin")),
         identity="mobilestylegan-synthesis-bin",
         build=build_mobile_stylegan,
+        category="face",
+        resolution=1024,
     ),
 }
 
 
+def shipped() -> dict[str, Path]:
+    """Weights that come with the package, by the generator's name."""
+    return {path.stem: path for path in sorted((Path(__file__).parents[1] / "weights").glob("*.safetensors"))}
+
+
 def found(name: str) -> Source | Path:
     """What the generator of that name is made of.  Raises UserError for a name or a file that is not there."""
-    if not name.endswith(".safetensors"):
-        return choose("generator", name, SOURCES)
-    if not Path(name).is_file():
-        raise UserError(f"There is no file {name}: train a generator by `dynode train-gan`, or name a known one.")
-    return Path(name)
+    name = name.partition("@")[0]
+    if name.endswith(".safetensors"):
+        if not Path(name).is_file():
+            raise UserError(f"There is no file {name}: train a generator by `dynode train-gan`, or name a known one.")
+        return Path(name)
+    return choose("generator", name, SOURCES | shipped())
+
+
+def category_of(name: str) -> str:
+    """What the generator shows: "face", or the name of the world it was trained on."""
+    place = found(name)
+    return weights.card(place)["world"] if isinstance(place, Path) else place.category
+
+
+def resolution_of(name: str) -> int:
+    """Pixels a side of the generator's images, without loading it."""
+    place = found(name)
+    return weights.shape(place)["resolution"] if isinstance(place, Path) else place.resolution
 
 
 def hash_of(name: str) -> str:
@@ -73,15 +97,18 @@ def hash_of(name: str) -> str:
 
 
 def load(name: str = "mobilestylegan-ffhq", device="cpu") -> Generator:
-    """The frozen generator of that name on `device`; its weights are fetched on first use."""
-    place = found(name)
+    """The frozen generator of that name on `device`; what does not ship is fetched on first use.
+
+    NAME@w and NAME@z take codes of one row, of W or of Z, instead of W+.
+    """
+    place, (name, at, space) = found(name), name.partition("@")
     runtime.keep_freed_memory()
     if isinstance(place, Path):
-        from dynode.generators import stylegan2
-
-        generator = stylegan2.load(place, name)
+        generator = weights.load(place, name)
     else:
         generator = place.build(*(assets.fetch(asset) for asset in place.assets))
+    if at:
+        generator = OneRow(generator, space)
     generator = generator.to(device, memory_format=torch.channels_last)
     generator.hash = hash_of(name)
     return generator

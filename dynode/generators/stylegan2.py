@@ -3,24 +3,17 @@
 Row i of a code feeds convolution i; the RGB layer of block k shares row 2k + 1 with the block after it.
 """
 
-import dataclasses
-import json
 import math
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from safetensors.torch import save_file
 from torch import nn
 
-from dynode import assets, runtime
-from dynode.clips import read_safetensors
 from dynode.errors import UserError
-from dynode.images import area_resize
+from dynode.images import resampled
 from dynode.settings import require_positive
 
-FORMAT = "dynode-stylegan2-1"
 GAIN = math.sqrt(2)
 SMALLEST = 4
 
@@ -34,9 +27,10 @@ class StyleGAN2Settings:
     w_dim: int = 128
     depth: int = 4  # layers of the mapping
     channel_base: int = 2048
-    channel_max: int = 96
+    channel_max: int = 128
     mapping_lr: float = 0.01  # share of the learning rate that the mapping gets
     normalise_z: bool = True  # pixel norm before the mapping; off where the length of z has a meaning
+    octaves: int = 0  # Fourier features of z (of its normal CDF) that the mapping sees beside z: fine dependence on it
 
     def __post_init__(self):
         require_positive(self, "resolution", "z_dim", "w_dim", "depth", "channel_base", "channel_max", "mapping_lr")
@@ -71,8 +65,8 @@ class MappingNetwork(nn.Module):
     def __init__(self, settings: StyleGAN2Settings):
         super().__init__()
         s = settings
-        widths = [s.z_dim] + [s.w_dim] * s.depth
-        self.normalise = s.normalise_z
+        widths = [s.z_dim * (1 + 2 * s.octaves)] + [s.w_dim] * s.depth
+        self.normalise, self.octaves = s.normalise_z, s.octaves
         self.layers = nn.ModuleList(
             EqualLinear(a, b, s.mapping_lr) for a, b in zip(widths[:-1], widths[1:], strict=True)
         )
@@ -80,6 +74,9 @@ class MappingNetwork(nn.Module):
     def forward(self, z):
         if self.normalise:
             z = z * torch.rsqrt(z.square().mean(1, keepdim=True) + 1e-8)
+        if self.octaves:
+            angles = torch.pi * torch.special.ndtr(z)[:, None] * 2 ** torch.arange(self.octaves).to(z)[:, None]
+            z = torch.cat([z, angles.sin().flatten(1), angles.cos().flatten(1)], 1)
         for layer in self.layers:
             z = F.leaky_relu(layer(z), 0.2) * GAIN
         return z
@@ -152,11 +149,11 @@ class StyleGAN2(nn.Module):
 
     img_channels = 3
 
-    def __init__(self, settings: StyleGAN2Settings, name: str = "stylegan2"):
+    def __init__(self, settings: StyleGAN2Settings):
         super().__init__()
         s = self.settings = settings
-        self.name, self.z_dim, self.w_dim, self.resolution = name, s.z_dim, s.w_dim, s.resolution
-        self.hash = ""
+        self.name, self.hash = "stylegan2", ""
+        self.z_dim, self.w_dim, self.resolution = s.z_dim, s.w_dim, s.resolution
         self.mapping_network = MappingNetwork(s)
         self.constant = nn.Parameter(torch.randn(1, s.channels(SMALLEST), SMALLEST, SMALLEST))
         self.layers = nn.ModuleList([StyledLayer(s.channels(SMALLEST), s.channels(SMALLEST), SMALLEST, s.w_dim)])
@@ -179,6 +176,10 @@ class StyleGAN2(nn.Module):
 
     def synthesis(self, ws: torch.Tensor, resolution: int | None = None) -> torch.Tensor:
         """Images (B, 3, R, R) of ws (B, L, D), in about [-1, 1]; another resolution is resampled from the own one."""
+        return resampled(self.grown(ws, self.resolution), resolution or self.resolution)
+
+    def grown(self, ws: torch.Tensor, resolution: int) -> torch.Tensor:
+        """The image (B, 3, R, R) that the blocks up to one resolution of the generator make."""
         kind = torch.get_autocast_dtype(ws.device.type) if torch.is_autocast_enabled(ws.device.type) else ws.dtype
         x = self.constant.expand(len(ws), -1, -1, -1).to(kind, memory_format=torch.channels_last)
         image = None
@@ -186,10 +187,13 @@ class StyleGAN2(nn.Module):
             x = layer(x, ws[:, k])
             if k % 2 == 0:
                 image = self.to_rgb[k // 2](x, ws[:, k + 1], image)
-        return resampled(image, resolution or self.resolution)
+                if image.shape[-1] == resolution:
+                    return image
+        raise ValueError(f"{self.name} has no block of {resolution} pixels")
 
-    def forward(self, z: torch.Tensor) -> torch.Tensor:
-        return self.synthesis(self.mapping(z))
+    def forward(self, z: torch.Tensor, resolution: int | None = None) -> torch.Tensor:
+        """Images of latents z (B, Z), of the blocks up to a resolution or of all."""
+        return self.grown(self.mapping(z), resolution or self.resolution)
 
     @torch.no_grad()
     def measure(self, n: int = 10_000) -> None:
@@ -198,33 +202,3 @@ class StyleGAN2(nn.Module):
         w = self.mapping_network(z)
         self.w_avg.copy_(w.mean(0))
         self.w_std.copy_(w.std(0))
-
-    def save(self, path: Path, card: dict) -> None:
-        """Weights as float16 safetensors, with the shape and the model card in the metadata; atomically."""
-        tensors = {key: value.half().contiguous() for key, value in self.state_dict().items()}
-        metadata = {
-            "format": FORMAT,
-            "settings": json.dumps(dataclasses.asdict(self.settings)),
-            "card": json.dumps(card),
-        }
-        with runtime.written_whole(path) as scratch:
-            save_file(tensors, scratch, metadata)
-
-
-def resampled(images: torch.Tensor, resolution: int) -> torch.Tensor:
-    """Larger by bilinear interpolation, smaller by area averaging."""
-    if resolution > images.shape[-1]:
-        return F.interpolate(images, size=(resolution, resolution), mode="bilinear", align_corners=False)
-    return area_resize(images, resolution)
-
-
-def load(path: Path, name: str) -> StyleGAN2:
-    """A saved generator in float32, frozen; its hash is that of the file.  Raises UserError for another file."""
-    tensors, metadata = read_safetensors(Path(path), FORMAT, "a StyleGAN2 (as `dynode train-gan` writes it)")
-    generator = StyleGAN2(StyleGAN2Settings(**json.loads(metadata["settings"])), name)
-    try:
-        generator.load_state_dict({key: value.float() for key, value in tensors.items()})
-    except RuntimeError:
-        raise UserError(f"{path} is damaged: its weights do not have the shape it names.") from None
-    generator.hash = assets.sha256_of(Path(path))[:12]
-    return generator.eval().requires_grad_(False)

@@ -1,4 +1,4 @@
-"""Invert a video: follow the face, project every frame, keep what is finished, return a clip."""
+"""Invert a video or an episode: project every frame, keep what is finished, return a clip."""
 
 import dataclasses
 import time
@@ -11,13 +11,17 @@ from tqdm import tqdm
 
 from dynode import assets, clips, generators, runtime
 from dynode.errors import UserError
+from dynode.inversion import source
 from dynode.inversion.partial import Partial
-from dynode.inversion.projection import ProjectionSettings, Projector
+from dynode.inversion.projection import ProjectionSettings, Projector, settings_for
+from dynode.inversion.source import Footage
 from dynode.perception import tracking
 from dynode.perception.faces import FaceDetector
 from dynode.perception.identity import Identity
 from dynode.perception.lpips import LPIPS
 from dynode.video import Stretch
+from dynode.worlds.episodes import Episode
+from dynode.worlds.film import frame_times
 
 CPU_SECONDS_PER_STEP = 1.2  # two cores; an order of magnitude for the estimate printed before the work starts
 SMALL_FACE = 150  # pixels; below, much of what a projection shows was not in the footage
@@ -36,30 +40,65 @@ def invert(
 ) -> clips.Clip:
     """Project the frames of a video that show the face; write and return the clip.
 
+    Of a generator of anything else than faces the middle square of every frame is projected.
     Frames where the face was not found get a code interpolated between their neighbours' and are marked: `detected`
     and `observed` are False.  A cut starts a new shot.  A run that was killed goes on where it stopped: finished
     frames lie in the folder `<output>.partial`.
     Raises UserError for an unreadable video, no face, a single frame, or a partial result of another job.
     """
-    settings, stretch, output = settings or ProjectionSettings(), stretch or Stretch(), Path(output)
-    with tqdm(desc="find faces", unit="frame", mininterval=1) as bar:
-        track = tracking.track(video_path, stretch, face=face, detector=FaceDetector(device), progress=bar)
-    warn(track, video_path)
-    job = {
-        "source_sha256": assets.sha256_of(Path(video_path)),
-        "frames": len(track),
-        "stretch": dataclasses.asdict(stretch),
-        "face": face,
+    stretch, about_faces = stretch or Stretch(), generators.category_of(generator) == "face"
+    with tqdm(desc="find faces" if about_faces else "read", unit="frame", mininterval=1) as bar:
+        if about_faces:
+            track = tracking.track(video_path, stretch, face=face, detector=FaceDetector(device), progress=bar)
+            warn(track, video_path)
+        else:
+            track = tracking.middle(video_path, stretch, progress=bar)
+    footage = source.of_track(track, video_path)
+    named = {"source": Path(video_path).name, "source_sha256": assets.sha256_of(Path(video_path))}
+    named |= {"stretch": dataclasses.asdict(stretch)} | ({"face": face} if about_faces else {})
+    told = {"face_width": round(track.width, 1)} if about_faces else {}
+    return invert_footage(footage, output, named, settings, generator, told, device=device, compiled=compiled)
+
+
+def invert_episode(
+    episode: Episode,
+    output: Path | str,
+    *,
+    fps: float = 24.0,
+    settings: ProjectionSettings | None = None,
+    generator: str = "",
+    device="cpu",
+    compiled: bool = False,
+) -> clips.Clip:
+    """Project the frames of an episode of a world, drawn at the generator's resolution; write and return the clip.
+
+    generator: that of the world where none is named.  Resumes and raises as `invert` does.
+    """
+    footage = source.of_episode(episode, frame_times(episode, fps), device)
+    told = {"world": episode.world, "kind": episode.kind, "seed": episode.seed, "seconds": episode.seconds}
+    named = {"source": f"{episode.world}/{episode.kind}", "episode": told}
+    return invert_footage(
+        footage, output, named, settings, generator or f"stylegan2-{episode.world}", device=device, compiled=compiled
+    )
+
+
+def invert_footage(footage, output, named, settings, generator, told=None, *, device="cpu", compiled=False):
+    """Project all frames of some footage; `named` says what it is and decides whether a partial result belongs to it."""
+    started, output, network = time.time(), Path(output), generators.load(generator, device)
+    settings = settings or settings_for(network.resolution)
+    job = named | {
+        "frames": len(footage),
         "generator": generator,
-        "generator_hash": generators.hash_of(generator),
+        "generator_hash": network.hash,
         "settings": dataclasses.asdict(settings),
         "compiled": compiled,
     }
-    partial, started = Partial(output, job), time.time()
-    networks = generators.load(generator, device), LPIPS("vgg").to(device), settings, Identity().to(device)
-    project_all(Projector(*networks, compiled=compiled), track, video_path, partial, settings)
-    seconds = round(time.time() - started)
-    clip = assembled(track, partial, {"name": output.stem, "source": Path(video_path).name} | job, device, seconds)
+    partial = Partial(output, job)
+    identity = Identity().to(device) if generators.category_of(generator) == "face" else None
+    projector = Projector(network, LPIPS(settings.lpips_net).to(device), settings, identity, compiled=compiled)
+    project_all(projector, footage, partial, settings)
+    meta = {"name": output.stem} | job | (told or {})
+    clip = assembled(footage, partial, meta, device, round(time.time() - started))
     clip.save(output)
     partial.remove()
     return clip
@@ -75,9 +114,9 @@ def warn(track: tracking.FaceTrack, path) -> None:
         print(f"{track.shots[-1] + 1} shots, separated by cuts: each gets its own trajectory.")
 
 
-def runs(track: tracking.FaceTrack, settings: ProjectionSettings) -> list[tuple[int, int]]:
+def runs(footage: Footage, settings: ProjectionSettings) -> list[tuple[int, int]]:
     """(frames, optimiser steps) of every batch, in order; frames without the face are not projected."""
-    shots = track.shots[track.detected]
+    shots = footage.shots[footage.detected]
     if settings.start == "w_avg":
         sizes = [min(settings.batch, len(shots) - k) for k in range(0, len(shots), settings.batch)]
         return [(size, settings.first_steps) for size in sizes]
@@ -85,24 +124,24 @@ def runs(track: tracking.FaceTrack, settings: ProjectionSettings) -> list[tuple[
     return [(1, settings.first_steps if k in opens else settings.steps) for k in range(len(shots))]
 
 
-def project_all(projector: Projector, track, video_path, partial: Partial, settings: ProjectionSettings) -> None:
+def project_all(projector: Projector, footage: Footage, partial: Partial, settings: ProjectionSettings) -> None:
     """Project the frames that `partial` does not hold yet, with a progress bar in optimiser steps."""
-    batches, done = runs(track, settings), len(partial.done)
+    batches, done = runs(footage, settings), len(partial.done)
     while done > 0:
         done -= batches.pop(0)[0]
     steps = sum(count for _, count in batches)
     if steps > 100:
         left = sum(size for size, _ in batches)
+        seconds = CPU_SECONDS_PER_STEP * (settings.resolution / 256) ** 2
         print(
-            f"{left} frames, {steps} optimiser steps: about {steps * CPU_SECONDS_PER_STEP / 60:.0f} minutes "
+            f"{left} frames, {steps} optimiser steps: about {steps * seconds / 60:.0f} minutes "
             "on 2 CPU cores, a few minutes on a GPU. It can be stopped and resumed at any frame."
         )
-    at = np.flatnonzero(track.detected)[len(partial.done) :]
-    left = dataclasses.replace(track, ts=track.ts[at], quads=track.quads[at])
-    crops = left.crops(video_path, settings.resolution)
+    left = np.flatnonzero(footage.detected)[len(partial.done) :]
+    crops = footage.images(left, settings.resolution)
     with tqdm(total=steps, desc="project", unit="step", mininterval=2) as bar:
-        for size, count in batches:
-            fresh = settings.start == "w_avg" or count == settings.first_steps and opens_shot(track, len(partial.done))
+        for size, _ in batches:
+            fresh = settings.start == "w_avg" or opens_shot(footage, len(partial.done))
             previous = None if fresh else partial.done[-1].ws
             images = torch.stack(list(islice(crops, size)))
             projections = projector.frames(images, previous, callback=lambda *_: bar.update())
@@ -110,26 +149,26 @@ def project_all(projector: Projector, track, video_path, partial: Partial, setti
             partial.append(projections)
 
 
-def opens_shot(track: tracking.FaceTrack, k: int) -> bool:
+def opens_shot(footage: Footage, k: int) -> bool:
     """Whether the k-th projected frame is the first of its shot."""
-    shots = track.shots[track.detected]
+    shots = footage.shots[footage.detected]
     return k == 0 or shots[k] != shots[k - 1]
 
 
-def assembled(track, partial: Partial, meta: dict, device, seconds: int) -> clips.Clip:
+def assembled(footage: Footage, partial: Partial, meta: dict, device, seconds: int) -> clips.Clip:
     """The clip of a finished inversion: codes of all frames, the missing ones interpolated in time."""
     codes = torch.stack([p.ws for p in partial.done])
-    detected = torch.from_numpy(track.detected)
-    ws = interpolated(codes, track.ts, track.detected)
+    detected = torch.from_numpy(footage.detected)
+    ws = interpolated(codes, footage.ts, footage.detected)
     if not torch.isfinite(codes).all():
         raise UserError("The projection ended in NaN: lower the learning rates, or use precision float32.")
-    quality = {"mse": "mse", "lpips_vgg": "lpips", "identity": "identity"}
-    meta |= {key: [getattr(p, name) for p in partial.done] for key, name in quality.items()}
-    meta["face_width"] = round(track.width, 1)
+    net = meta.get("settings", {}).get("lpips_net", "vgg")
+    quality = {"mse": "mse", f"lpips_{net}": "lpips", "identity": "identity"}
+    found = {key: [getattr(p, name) for p in partial.done] for key, name in quality.items()}
+    meta |= {key: values for key, values in found.items() if np.isfinite(values).all()}
     meta["provenance"] = runtime.provenance(torch.device(device), seconds_last_run=seconds)
-    return clips.Clip(
-        ws, track.ts, detected, torch.from_numpy(track.quads), detected, torch.from_numpy(track.shots), meta
-    )
+    quads = None if footage.quads is None else torch.from_numpy(footage.quads)
+    return clips.Clip(ws, footage.ts, detected, quads, detected, torch.from_numpy(footage.shots), meta)
 
 
 def interpolated(codes: torch.Tensor, ts: np.ndarray, detected: np.ndarray) -> torch.Tensor:

@@ -1,8 +1,8 @@
 """Project images into W+ by optimisation (Karras et al. 2020, appendix D; losses of Abdal et al. 2019, pSp's identity).
 
-minimise over ws, frame by frame, at 256 pixels:
+minimise over ws, frame by frame, at 256 pixels or the generator's own resolution:
 
-    lambda_mse |G(ws) - c|^2  +  lambda_lpips LPIPS_vgg(G(ws), c)  +  lambda_id (1 - cos(R(G(ws)), R(c)))
+    lambda_mse |G(ws) - c|^2  +  lambda_lpips LPIPS(G(ws), c)  +  lambda_id (1 - cos(R(G(ws)), R(c)))
 
 The generator's noise maps stay constant, here as everywhere, so that a code alone decides an image.
 """
@@ -13,10 +13,12 @@ from dataclasses import dataclass
 import torch
 
 from dynode.errors import UserError
+from dynode.images import resampled
+from dynode.perception.lpips import BACKBONES
 from dynode.settings import choose, require_positive
 
 STARTS = ("previous", "w_avg")
-RESOLUTIONS = (32, 64, 128, 256, 512, 1024)
+RESOLUTIONS = (16, 32, 64, 128, 256, 512, 1024)
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
@@ -40,15 +42,27 @@ class ProjectionSettings:
     batch: int = 1  # frames optimised together, with start "w_avg" only: 1 is best on a CPU, 8 on a GPU
     precision: str = "float32"  # or "bfloat16": autocast, faster on a GPU and slower on most CPUs
     resolution: int = 256
+    lpips_net: str = "vgg"  # or "alex"
+    lpips_resolution: int = 0  # small images are enlarged to this for LPIPS; 0: they are not
 
     def __post_init__(self):
         choose("start", self.start, list(STARTS))
         choose("precision", self.precision, PRECISIONS)
+        choose("LPIPS net", self.lpips_net, BACKBONES)
         if self.resolution not in RESOLUTIONS:
             raise UserError(f"The resolution must be one of {RESOLUTIONS}, got {self.resolution}.")
         require_positive(self, "first_steps", "steps", "first_lr", "lr", "batch")
         if not 0 <= self.beta2 < 1:
             raise UserError(f"beta2 must lie in [0, 1), got {self.beta2:g}.")
+
+
+SMALL = {"lpips_net": "alex", "lpips_resolution": 128, "first_steps": 300, "steps": 60}
+
+
+def settings_for(resolution: int) -> ProjectionSettings:
+    """What suits a generator of so many pixels: the defaults from 256 on; below, its own resolution and AlexNet."""
+    whole = ProjectionSettings()
+    return whole if resolution >= whole.resolution else ProjectionSettings(resolution=resolution, **SMALL)
 
 
 def ramped(lr: float, progress: float) -> float:
@@ -59,7 +73,7 @@ def ramped(lr: float, progress: float) -> float:
 
 @dataclass(frozen=True)
 class Projection:
-    """The code ws (L, D) of one image with its final mse ([-1, 1], at the loss resolution), LPIPS-VGG and identity
+    """The code ws (L, D) of one image with its final mse ([-1, 1], at the loss resolution), LPIPS and identity
     cosine (NaN without an identity network)."""
 
     ws: torch.Tensor
@@ -82,7 +96,7 @@ class Projector:
 
     perceptual: an `LPIPS`.  identity: an `Identity` for faces; always measured, optimised where lambda_id > 0.
     compiled: fuse the generator's small operations by torch.compile, which takes a C++ compiler and a minute at first
-    and then 40 % off its time on a CPU; results differ in the last digits.
+    and is faster then; results differ in the last digits.
     """
 
     def __init__(self, generator, perceptual, settings: ProjectionSettings, identity=None, *, compiled: bool = False):
@@ -94,18 +108,22 @@ class Projector:
         kind = PRECISIONS[self.settings.precision]
         return torch.autocast(self.generator.w_avg.device.type, kind, enabled=kind != torch.float32)
 
+    def enlarged(self, images):
+        """Images as LPIPS is to see them."""
+        return resampled(images, max(self.settings.lpips_resolution, images.shape[-1]))
+
     @torch.no_grad()
     def target(self, images) -> Target:
         """images (B, 3, R, R) in [-1, 1] with their features."""
         images = images.to(self.generator.w_avg)
         identity = self.identity(images) if self.identity else None
-        return Target(images, self.perceptual.features(images), identity)
+        return Target(images, self.perceptual.features(self.enlarged(images)), identity)
 
     def losses(self, ws, target: Target, with_identity: bool):
         """(mse, lpips, 1 - identity cosine or 0), each (B,), of the images of ws (B, L, D)."""
         with self.autocast():
             images = self.synthesis(ws, self.settings.resolution).float()
-            lpips = self.perceptual.distance_to(target.lpips, images)
+            lpips = self.perceptual.distance_to(target.lpips, self.enlarged(images))
         identity = torch.zeros_like(lpips)
         if with_identity and target.identity is not None:
             identity = 1 - (self.identity(images) * target.identity).sum(1)

@@ -1,14 +1,55 @@
-"""The aligned frames a clip was made from: the second reference of an evaluation."""
+"""What a clip is made from: aligned frames of a video, or an episode of a world; also its second reference later."""
 
+import dataclasses
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 
-from dynode import assets
+from dynode import assets, worlds
 from dynode.clips import Clip
 from dynode.errors import UserError
-from dynode.perception.tracking import cut
+from dynode.perception.tracking import FaceTrack, cut
 from dynode.video import pick
+from dynode.worlds.episodes import Episode
+
+
+@dataclass(frozen=True)
+class Footage:
+    """Frames to invert: times (T,) s, detected (T,) bool, shots (T,) int, quads (T, 4, 2) px where cut from a video.
+
+    images(at, size): the frames of the increasing indices `at`, (3, size, size) in [-1, 1], one at a time.
+    """
+
+    ts: np.ndarray
+    detected: np.ndarray
+    shots: np.ndarray
+    quads: np.ndarray | None
+    images: Callable[[np.ndarray, int], Iterator[torch.Tensor]]
+
+    def __len__(self):
+        return len(self.ts)
+
+
+def of_track(track: FaceTrack, path: Path | str) -> Footage:
+    """The aligned crops along a track through a video."""
+
+    def images(at, size):
+        return dataclasses.replace(track, ts=track.ts[at], quads=track.quads[at]).crops(path, size)
+
+    return Footage(track.ts, track.detected, track.shots, track.quads, images)
+
+
+def of_episode(episode: Episode, ts: np.ndarray, device="cpu") -> Footage:
+    """The pictures of an episode at times (T,) in seconds, drawn anew and exact."""
+
+    def images(at, size):
+        for part in worlds.world(episode.world).drawn(episode.factors(ts[at]), size, device=device):
+            yield from part
+
+    return Footage(ts, np.ones(len(ts), dtype=bool), np.zeros(len(ts), dtype=np.int64), None, images)
 
 
 def footage_of(clip: Clip) -> Path:
@@ -20,7 +61,20 @@ def footage_of(clip: Clip) -> Path:
     raise UserError(f"The footage of {clip.name} ({clip.meta.get('source', 'unknown')}) is none of the assets.")
 
 
+def reference_of(clip: Clip) -> str:
+    """The name of a clip's second reference: "truth" for an episode of a world, "source" for footage."""
+    return "truth" if "episode" in clip.meta else "source"
+
+
 def source_frames(clip: Clip, resolution: int = 256) -> torch.Tensor:
-    """The aligned crops (T, 3, R, R) of a clip's frames."""
-    frames = pick(footage_of(clip), clip.ts.numpy())
-    return torch.stack(list(cut(frames, clip.quads.numpy(), resolution)))
+    """The true pictures (T, 3, R, R) of a clip's frames: its episode drawn again, or the aligned crops of its footage."""
+    ts = clip.ts.numpy()
+    if reference_of(clip) == "truth":
+        return torch.stack(list(of_episode(episode_of(clip), ts).images(np.arange(len(ts)), resolution)))
+    return torch.stack(list(cut(pick(footage_of(clip), ts), clip.quads.numpy(), resolution)))
+
+
+def episode_of(clip: Clip) -> Episode:
+    """The episode that a clip of a world was made from."""
+    told = clip.meta["episode"]
+    return worlds.world(told["world"]).episode(told["kind"], told["seed"], told["seconds"])

@@ -65,6 +65,32 @@ def track(
     return joined([piece for piece in pieces if piece is not None], path)
 
 
+def middle(path: Path | str, stretch: video.Stretch | None = None, *, progress=None) -> FaceTrack:
+    """The middle square of every frame, and the shots: what a generator of anything but faces is given.
+
+    Raises UserError when the file cannot be read or holds a single frame.
+    """
+    sizes: list[tuple[int, int]] = []
+
+    def look(frame: np.ndarray) -> list[Face]:
+        sizes.append(frame.shape[:2])
+        return []
+
+    ts, _, jumps = looked_at((stretch or video.Stretch()).of(video.iterate(path)), look, progress)
+    if len(ts) < 2:
+        raise UserError(f"{path} has {len(ts)} of the frames asked for, at least 2 are wanted to learn a motion from.")
+    shots = np.concatenate([np.full(len(at), k) for k, at in enumerate(shot_indices(jumps))])
+    quads = np.stack([middle_square(*size) for size in sizes])
+    return FaceTrack(ts, quads, np.ones(len(ts), dtype=bool), shots)
+
+
+def middle_square(height: int, width: int) -> np.ndarray:
+    """The corners (4, 2) of the largest square in the middle of a frame, in the order of an alignment square."""
+    side = min(height, width)
+    left, top = (width - side) / 2 - 0.5, (height - side) / 2 - 0.5
+    return np.array([[left, top], [left, top + side], [left + side, top + side], [left + side, top]])
+
+
 def looked_at(frames, detector, progress) -> tuple[np.ndarray, list[list[Face]], np.ndarray]:
     """Times (T,) and faces of all frames, and how far the picture jumps (T - 1,) from each to the next, in grey levels."""
     ts, found, jumps, before = [], [], [], None

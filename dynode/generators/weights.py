@@ -1,0 +1,55 @@
+"""Files of generators' weights: float16 safetensors that carry the shape and the model card."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+from safetensors.torch import save_file
+from torch import nn
+
+from dynode import assets, runtime
+from dynode.clips import read_metadata, read_safetensors
+from dynode.errors import UserError
+from dynode.generators.dcgan import DCGAN, DCGANSettings
+from dynode.generators.stylegan2 import StyleGAN2, StyleGAN2Settings
+
+KINDS = {"dynode-stylegan2-1": (StyleGAN2, StyleGAN2Settings), "dynode-dcgan-1": (DCGAN, DCGANSettings)}
+WHAT = "a generator (as `dynode train-gan` writes it)"
+
+
+def built(settings) -> nn.Module:
+    """A new generator of the shape that the settings describe."""
+    network = next(network for network, shape in KINDS.values() if isinstance(settings, shape))
+    return network(settings)
+
+
+def save(generator, path: Path, card: dict) -> None:
+    """Weights as float16, with the shape and the card in the metadata; atomically."""
+    kind = next(kind for kind, (network, _) in KINDS.items() if isinstance(generator, network))
+    tensors = {key: value.half().contiguous() for key, value in generator.state_dict().items()}
+    settings = json.dumps(dataclasses.asdict(generator.settings))
+    with runtime.written_whole(path) as scratch:
+        save_file(tensors, scratch, {"format": kind, "settings": settings, "card": json.dumps(card)})
+
+
+def load(path: Path, name: str):
+    """A saved generator in float32, frozen; its hash is that of the file.  Raises UserError for another file."""
+    tensors, metadata = read_safetensors(Path(path), tuple(KINDS), WHAT)
+    network, shape = KINDS[metadata["format"]]
+    generator = network(shape(**json.loads(metadata["settings"])))
+    try:
+        generator.load_state_dict({key: value.float() for key, value in tensors.items()})
+    except RuntimeError:
+        raise UserError(f"{path} is damaged: its weights do not have the shape it names.") from None
+    generator.name, generator.hash = name, assets.sha256_of(Path(path))[:12]
+    return generator.eval().requires_grad_(False)
+
+
+def card(path: Path) -> dict:
+    """The model card of a file of weights: world, settings, pictures seen, hours, quality, provenance."""
+    return json.loads(read_metadata(Path(path), tuple(KINDS), WHAT)["card"])
+
+
+def shape(path: Path) -> dict:
+    """The settings that a file of weights was built with."""
+    return json.loads(read_metadata(Path(path), tuple(KINDS), WHAT)["settings"])

@@ -1,0 +1,162 @@
+"""An encoder that refines its own code, after ReStyle (Alaluf et al. 2021), for generators of worlds.
+
+Each pass sees the target beside the image of the code so far, starting from the average code, and adds a residual.
+A pass also knows in which direction the code would lower the squared error: the gradient, one backward pass of the
+generator, turned by a learned matrix for each row.  ReStyle has no such input; `gradient=False` leaves it out.
+"""
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from safetensors.torch import save_file
+from torch import nn
+
+from dynode import assets, generators, runtime
+from dynode.clips import read_metadata, read_safetensors
+from dynode.errors import UserError
+from dynode.settings import choose, require_positive
+
+FORMAT, WHAT = "dynode-encoder-1", "an encoder (as `dynode train-encoder` writes it)"
+SMALLEST = 4
+
+
+@dataclass(frozen=True)
+class EncoderSettings:
+    """The shape of an encoder.  Channels at a resolution: channel_base / resolution, at most channel_max."""
+
+    channel_base: int = 2048
+    channel_max: int = 128
+    hidden: int = 256  # features that decide the residual
+    gradient: bool = True
+    passes: int = 5
+
+    def __post_init__(self):
+        require_positive(self, "channel_base", "channel_max", "hidden", "passes")
+
+    def channels(self, resolution: int) -> int:
+        return min(self.channel_base // resolution, self.channel_max)
+
+
+class Block(nn.Module):
+    """Two convolutions that halve the resolution, beside a plain reduction."""
+
+    def __init__(self, inputs: int, outputs: int):
+        super().__init__()
+        self.first = nn.Conv2d(inputs, outputs, 3, stride=2, padding=1)
+        self.second = nn.Conv2d(outputs, outputs, 3, padding=1)
+        self.skip = nn.Conv2d(inputs, outputs, 1)
+        self.norm = nn.GroupNorm(8, outputs)
+
+    def forward(self, x):
+        y = self.second(F.silu(self.norm(self.first(x))))
+        return F.silu(y + self.skip(F.avg_pool2d(x, 2)))
+
+
+class Encoder(nn.Module):
+    """Images (B, 3, R, R) in [-1, 1] -> codes ws (B, L, D) of one generator, which it holds but does not own."""
+
+    def __init__(self, settings: EncoderSettings, generator):
+        super().__init__()
+        s = self.settings = settings
+        self.generator = [generator]  # in a list: not a part whose weights are saved
+        self.synthesis = generator.synthesis
+        rows, size = (generator.num_ws, generator.w_dim), generator.resolution
+        widths = [s.channels(size // 2**k) for k in range((size // SMALLEST).bit_length())]
+        self.stem = nn.Conv2d(6, widths[0], 3, padding=1)
+        self.blocks = nn.ModuleList(Block(a, b) for a, b in zip(widths[:-1], widths[1:], strict=True))
+        self.dense = nn.Linear(widths[-1] * SMALLEST**2, s.hidden)
+        self.residual = nn.Linear(s.hidden, rows[0] * rows[1])
+        nn.init.zeros_(self.residual.weight)
+        nn.init.zeros_(self.residual.bias)
+        if s.gradient:
+            self.turn = nn.Parameter(torch.eye(rows[1]).repeat(rows[0], 1, 1))
+            self.gate = nn.Linear(s.hidden, rows[0])
+            nn.init.zeros_(self.gate.weight)
+            nn.init.constant_(self.gate.bias, -0.01)
+        self.passes = s.passes
+
+    def refined(self, images, ws, made, gradient=None):
+        """The code (B, L, D) after one more pass, from the code so far, its image and the gradient there."""
+        x = F.silu(self.stem(torch.cat([images, made], 1)))
+        for block in self.blocks:
+            x = block(x)
+        features = F.silu(self.dense(x.flatten(1)))
+        change = self.residual(features).unflatten(1, ws.shape[1:])
+        if self.settings.gradient:
+            step = F.normalize(gradient.flatten(1), dim=1).view_as(ws) * gradient[0].numel() ** 0.5
+            change = change + self.gate(features)[:, :, None] * torch.einsum("bld,lde->ble", step, self.turn)
+        return ws + change * self.generator[0].w_std
+
+    def looked(self, images, ws):
+        """The image of a code and, where the encoder wants it, the gradient of the squared error there; both detached."""
+        if not self.settings.gradient:
+            with torch.no_grad():
+                return self.synthesis(ws).clamp(-1.5, 1.5), None
+        with torch.enable_grad():
+            ws = ws.detach().requires_grad_(True)
+            made = self.synthesis(ws)
+            (gradient,) = torch.autograd.grad((made - images).square().mean((1, 2, 3)).sum(), ws)
+        return made.detach().clamp(-1.5, 1.5), gradient
+
+    def start(self, n: int) -> torch.Tensor:
+        generator = self.generator[0]
+        return generator.w_avg.expand(n, generator.num_ws, -1)
+
+    @torch.no_grad()
+    def forward(self, images: torch.Tensor, passes: int = 0) -> torch.Tensor:
+        """Codes after so many passes, as many as the encoder was trained with unless told."""
+        ws = self.start(len(images))
+        for _ in range(passes or self.passes):
+            ws = self.refined(images, ws, *self.looked(images, ws))
+        return ws
+
+
+def save(encoder: Encoder, path: Path, generator_name: str, card: dict) -> None:
+    """Weights as float16 safetensors with the generator they belong to; atomically."""
+    tensors = {key: value.half().contiguous() for key, value in encoder.state_dict().items()}
+    metadata = {
+        "format": FORMAT,
+        "settings": json.dumps(dataclasses.asdict(encoder.settings)),
+        "generator": json.dumps({"name": generator_name, "hash": encoder.generator[0].hash}),
+        "card": json.dumps(card),
+    }
+    with runtime.written_whole(path) as scratch:
+        save_file(tensors, scratch, metadata)
+
+
+def load(path: Path | str, generator) -> Encoder:
+    """A saved encoder in float32, frozen, of a loaded generator.  Raises UserError for the encoder of another one."""
+    tensors, metadata = read_safetensors(Path(path), FORMAT, WHAT)
+    belongs = json.loads(metadata["generator"])
+    if belongs["hash"] != generator.hash:
+        raise UserError(
+            f"{path} encodes for weights {belongs['hash']} of {belongs['name']}, the ones loaded are {generator.hash}: "
+            "train an encoder for them by `dynode train-encoder`."
+        )
+    encoder = Encoder(EncoderSettings(**json.loads(metadata["settings"])), generator)
+    encoder.load_state_dict({key: value.float() for key, value in tensors.items()})
+    return encoder.to(generator.w_avg.device).eval().requires_grad_(False)
+
+
+def card(path: Path | str) -> dict:
+    """Where an encoder comes from: settings, pictures seen, hours, quality, provenance."""
+    return json.loads(read_metadata(Path(path), FORMAT, WHAT)["card"])
+
+
+def shipped() -> dict[str, Path]:
+    """Encoders that come with the package, by the generator's name."""
+    folder = Path(generators.__file__).parents[1] / "weights" / "encoders"
+    return {path.stem: path for path in sorted(folder.glob("*.safetensors"))}
+
+
+def of_generator(generator) -> Encoder:
+    """The shipped encoder of a loaded generator.  Raises UserError where there is none."""
+    return load(choose("shipped encoder", generator.name, shipped()), generator)
+
+
+def hash_of(path: Path | str) -> str:
+    return assets.sha256_of(Path(path))[:12]

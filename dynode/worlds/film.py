@@ -1,0 +1,37 @@
+"""An episode as a video, with its truth beside it."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+
+from dynode import runtime, video, worlds
+from dynode.images import to_uint8
+from dynode.worlds.episodes import Episode
+
+
+def film(
+    episode: Episode, output: Path, *, fps: float, resolution: int, truth: Path | None = None, device="cpu"
+) -> int:
+    """Write an episode as an .mp4, and its times and factors as .csv; returns the number of frames.
+
+    Raises UserError for a frame rate, a length or a resolution that cannot be.
+    """
+    ts = frame_times(episode, fps)
+    factors, world = episode.factors(ts), worlds.world(episode.world)
+    drawn = world.drawn(factors, resolution, device=device, progress=True)
+    video.write(output, (frame for images in drawn for frame in to_uint8(images)), fps)
+    if truth is not None:
+        with runtime.written_whole(truth) as scratch, open(scratch, "w", newline="") as file:
+            rows = csv.writer(file)
+            rows.writerow(["t", *(factor.name for factor in world.factors)])
+            rows.writerows(
+                [f"{t:.6f}", *map("{:.6g}".format, row)] for t, row in zip(ts, factors.tolist(), strict=True)
+            )
+    return len(ts)
+
+
+def frame_times(episode: Episode, fps: float) -> np.ndarray:
+    """The times (T,) in seconds of an episode's frames.  Raises UserError for a frame rate that cannot be."""
+    video.require_rate(fps)
+    return np.arange(0, episode.seconds - 1e-9, 1 / fps)
