@@ -1,0 +1,50 @@
+"""The command line. Mistakes of the user end in one sentence and exit code 2, never in a traceback."""
+
+import errno
+import sys
+
+import tyro
+
+from dynode.cli import clips, items, train, worlds
+from dynode.errors import UserError
+
+# What a machine refuses, as opposed to what we got wrong: a full disk or quota, no permission, a failing device.
+REFUSALS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO}
+COMMANDS = {
+    "fetch": items.fetch,
+    "invert": clips.invert,
+    "diagnose": clips.diagnose,
+    "invert-episode": worlds.invert_episode,
+    "fit": clips.fit,
+    "render": clips.render,
+    "episode": worlds.episode,
+    "train-gan": train.train_gan,
+    "train-encoder": train.train_encoder,
+    "train-factors": train.train_factors,
+    "train-flow": train.train_flow,
+    "evaluate": clips.evaluate,
+    "list": items.list_items,
+    "run": items.run,
+}
+DESCRIPTION = """The dynamics of a video in the latent space of a GAN, as a neural ODE.
+
+Before anything is installed: `python -m dynode setup | reproduce | test`."""
+
+
+def main(arguments: list[str]) -> int:
+    """Run a command; 0 when done, 2 for a mistake of the user or a refusal of the machine, 130 when interrupted."""
+    try:
+        tyro.extras.subcommand_cli_from_dict(COMMANDS, args=arguments, prog="dynode", description=DESCRIPTION)
+    except UserError as error:
+        print(f"dynode: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        if error.errno not in REFUSALS:
+            raise
+        place = f" ({error.filename})" if error.filename else ""
+        print(f"dynode: A file could not be read or written: {error.strerror}{place}.", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("dynode: interrupted; finished frames are kept and the same command goes on from there.", file=sys.stderr)
+        return 130
+    return 0

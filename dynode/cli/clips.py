@@ -1,0 +1,187 @@
+"""Commands that turn a video into a clip, a clip into a fit, and a fit into a video."""
+
+import shlex
+from pathlib import Path
+from typing import Annotated
+
+from tyro.conf import Positional, arg
+
+from dynode.cli.parameters import Output, Parameters, assignments
+
+
+def invert(
+    video: Positional[str],
+    output: Output = Path("clip.safetensors"),
+    *,
+    first: int = 0,
+    frames: int = 0,
+    every: int = 1,
+    face: str = "largest",
+    generator: str = "mobilestylegan-ffhq",
+    p: Parameters = (),
+    compiled: bool = False,
+    device: str = "auto",
+) -> None:
+    """Find the face in a video, align it and project every frame into W+; writes a clip.
+
+    Args:
+        video: A video file, or the name of a video asset such as single-face-video.
+        output: The clip to write; a killed run resumes from what lies beside it.
+        first: The first frame to take.
+        frames: How many frames to take, 0 for all.
+        every: Take only every so many frames.
+        face: largest, or a number counted from the left (0 first).
+        generator: A shipped generator or a file of weights; other than of faces, it gets the middle of every frame.
+        p: Change a projection setting, such as steps=80 or start=w_avg (every frame by itself, as the paper did).
+        compiled: Use torch.compile: a minute longer to start, then faster; takes a C++ compiler.
+        device: auto, cpu, cuda or cuda:N.
+    """
+    from dynode import assets, generators, runtime
+    from dynode.inversion.invert import invert as run_inversion
+    from dynode.inversion.projection import settings_for
+    from dynode.settings import changed
+    from dynode.video import Stretch
+
+    runtime.require_writable(output)
+    settings = changed(settings_for(generators.resolution_of(generator)), assignments(p))
+    path = assets.fetch(video) if video in assets.registry()[1] else Path(video)
+    clip = run_inversion(
+        path,
+        output,
+        settings=settings,
+        stretch=Stretch(first, frames, every),
+        face=face,
+        generator=generator,
+        device=runtime.device(device),
+        compiled=compiled,
+    )
+    print(f"{output}: {told(clip)}")
+
+
+def told(clip) -> str:
+    """How many frames an inversion has, and how near they come, for the user's eyes."""
+    names = {"mse": "MSE", "lpips_vgg": "LPIPS-VGG", "lpips_alex": "LPIPS-Alex", "identity": "identity cosine"}
+    found = {name: clip.meta[key] for key, name in names.items() if key in clip.meta}
+    means = [f"mean {name} {sum(values) / len(values):.4f}" for name, values in found.items()]
+    return ", ".join([f"{len(clip)} frames", *means])
+
+
+def fit(
+    clip: Positional[str],
+    output: Output = Path("fit.safetensors"),
+    *,
+    preset: str = "dynode",
+    stride: int = 1,
+    sampling: str = "regular",
+    hidden_end: int = 0,
+    seed: int = 0,
+    p: Parameters = (),
+    latent_only: bool = False,
+    device: str = "auto",
+) -> None:
+    """Learn the dynamics of a clip; writes a fit.
+
+    Args:
+        clip: A clip file, or the name of a shipped clip such as single_face.warm.
+        output: The fit to write; a killed run goes on from the checkpoint that lies beside it.
+        preset: dynode (recommended), robust, paper or demo.
+        stride: Show the fit every so many frames only.
+        sampling: Which frames are shown: regular or irregular.
+        hidden_end: Show the fit none of the last so many frames.
+        seed: Seeds the field, the draws and the irregular sampling.
+        p: Change a setting, such as training.iterations=500 or field.depth=4.
+        latent_only: Drop the losses in images (preset paper), which want a GPU.
+        device: auto, cpu, cuda or cuda:N.
+    """
+    from dynode import clips, fits, runtime
+    from dynode.dynamics import neural_ode, presets
+    from dynode.settings import changed
+
+    runtime.require_writable(output)
+    whole = presets.preset(preset)
+    settings = changed(presets.latent_only(whole) if latent_only else whole, assignments(p))
+    shown = clips.load(clip).sampled(sampling, stride, seed, hidden_end)
+    place = runtime.device(device)
+    if settings.losses.in_images:
+        print(
+            f"{settings.training.total} iterations with losses in images: about {settings.training.batch * 1.2:.0f} s "
+            "each on 2 CPU cores, a tenth of a second on a GPU. It can be stopped and resumed."
+        )
+    fitted = fits.fit_to_file(output, preset, shown, settings, seed, device=place, progress=True)
+    print(f"{output}: {int(shown.observed.sum())} of {len(shown)} frames observed")
+    for shot in neural_ode.shots_of(fitted):
+        log = shot.log
+        print(
+            f"{shot.meta['clip']['name']}: relative error there {log['observed_error']:.2e}, {log['seconds']:.1f} s, "
+            f"{log['nfe']} field evaluations, {log['parameters']} parameters"
+        )
+
+
+def render(
+    fit: Positional[Path],
+    output: Output = Path("out.mp4"),
+    *,
+    fps: float = 60,
+    resolution: int = 512,
+    device: str = "auto",
+) -> None:
+    """Decode a fitted trajectory at any frame rate; writes an .mp4.
+
+    Args:
+        fit: A fit, as `dynode fit` writes it.
+        output: The video to write.
+        fps: Frames per second of the video.
+        resolution: Pixels, a power of two up to the generator's own (1024).
+        device: auto, cpu, cuda or cuda:N.
+    """
+    from dynode import runtime
+    from dynode.inversion.decode import render_fit
+
+    runtime.require_writable(output)
+    frames = render_fit(fit, output, fps=fps, resolution=resolution, device_name=device)
+    print(f"{output}: {frames} frames at {fps:g} fps, {resolution} px")
+
+
+def evaluate(
+    fits: Positional[tuple[Path, ...]],
+    output: Annotated[Path | None, arg(aliases=["-o"])] = None,
+    *,
+    clip: str = "",
+    source: bool = False,
+    device: str = "auto",
+) -> None:
+    """Compare fits with their clip at observed, unobserved and extrapolated times; prints a table.
+
+    Args:
+        fits: Fits, as `dynode fit` writes them, of one clip.
+        output: Also write every number as a record (.json).
+        clip: The clip file; not needed for shipped clips.
+        source: Also compare with the footage itself, where it is one of the assets.
+        device: auto, cpu, cuda or cuda:N.
+    """
+    from dynode import comparison, runtime
+
+    if output is not None:
+        runtime.require_writable(output)
+    table, rows = comparison.of_fits(fits, clip, with_source=source, device=runtime.device(device))
+    print(table.markdown(), end="")
+    if output is not None:
+        command = shlex.join(["dynode", "evaluate", *map(str, fits), *(["--source"] if source else [])])
+        print(f"every number: {comparison.write(output, rows, fits, command)}")
+
+
+def diagnose(clip: Positional[str], output: Output = Path("diagnosis.png")) -> None:
+    """Tell how fit a clip is for dynamics: reconstruction, code norms, jitter, step lengths, cuts, a stride.
+
+    Args:
+        clip: A clip file, or the name of a shipped clip.
+        output: The figure to write.
+    """
+    from dynode import clips, diagnosis, plots, runtime
+    from dynode.report.outputs import save_figure
+
+    runtime.require_writable(output)
+    found = diagnosis.diagnose(clips.load(clip))
+    print(found.text())
+    save_figure(plots.diagnosis(found), output)
+    print(f"figure: {output}")

@@ -1,0 +1,91 @@
+"""Commands that draw worlds and invert their episodes."""
+
+from pathlib import Path
+
+from tyro.conf import Positional
+
+from dynode.cli.clips import told
+from dynode.cli.parameters import Output, Parameters, assignments
+
+
+def episode(
+    world: Positional[str],
+    kind: Positional[str],
+    output: Output = Path("episode.mp4"),
+    *,
+    seed: int = 0,
+    seconds: float = 2.0,
+    fps: float = 24,
+    resolution: int = 256,
+    truth: Path | None = None,
+    device: str = "auto",
+) -> None:
+    """Draw an episode of a world, a scene whose truth is known at every instant; writes an .mp4.
+
+    Args:
+        world: scene, bird or isaac3d.
+        kind: scene: day, weather, winter. bird: flight, take_off, landing. isaac3d: robot_x, robot_y, camera, circle.
+        output: The video to write.
+        seed: Seeds what stands still and how the rest moves.
+        seconds: Length of the episode.
+        fps: Frames per second.
+        resolution: Pixels a side.
+        truth: Also write time and factors of every frame as .csv.
+        device: auto, cpu, cuda or cuda:N.
+    """
+    from dynode import runtime, worlds
+    from dynode.worlds.film import film
+
+    for path in filter(None, (output, truth)):
+        runtime.require_writable(path)
+    drawn = worlds.world(world).episode(kind, seed, seconds)
+    place = runtime.device(device)
+    frames = film(drawn, output, fps=fps, resolution=resolution, truth=truth, device=place)
+    print(f"{output}: {frames} frames at {fps:g} fps, {resolution} px")
+
+
+def invert_episode(
+    world: Positional[str],
+    kind: Positional[str],
+    output: Output = Path("clip.safetensors"),
+    *,
+    seed: int = 0,
+    seconds: float = 2.0,
+    fps: float = 24,
+    generator: str = "",
+    p: Parameters = (),
+    compiled: bool = False,
+    device: str = "auto",
+) -> None:
+    """Draw an episode of a world and project every frame; writes a clip that knows its truth.
+
+    Args:
+        world: scene, bird or isaac3d.
+        kind: See `dynode episode --help`.
+        output: The clip to write; a killed run resumes from what lies beside it.
+        seed: Seeds what stands still and how the rest moves.
+        seconds: Length of the episode.
+        fps: Frames per second.
+        generator: That of the world where none is named; NAME@w or NAME@z for codes of one row.
+        p: Change a projection setting, such as steps=80.
+        compiled: Use torch.compile: a minute longer to start, then faster; takes a C++ compiler.
+        device: auto, cpu, cuda or cuda:N.
+    """
+    from dynode import generators, runtime, worlds
+    from dynode.inversion.invert import invert_episode as run_inversion
+    from dynode.inversion.projection import settings_for
+    from dynode.settings import changed
+
+    runtime.require_writable(output)
+    drawn = worlds.world(world).episode(kind, seed, seconds)
+    generator = generator or f"stylegan2-{world}"
+    clip = run_inversion(
+        drawn,
+        output,
+        fps=fps,
+        settings=changed(settings_for(generators.resolution_of(generator)), assignments(p)),
+        generator=generator,
+        device=runtime.device(device),
+        compiled=compiled,
+    )
+    print(f"{output}: {told(clip)}")

@@ -1,0 +1,1 @@
+"""Edits of one code: `edit(ws, strength) -> ws`."""

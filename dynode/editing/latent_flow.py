@@ -1,0 +1,116 @@
+"""Latent flows (Khrulkov et al. 2021, "Latent transformations via neural ODEs"): an attribute is a field in W.
+
+The field has unit speed, dw/dt = net(w) / |net(w)|, so that the time of the flow, the strength of the edit, is the
+length of the path.  Depth 0 is a constant direction (the published code's -1), depth d has d residual layers.
+"""
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from safetensors.torch import save_file
+from torch import nn
+
+from dynode import runtime
+from dynode.clips import read_metadata, read_safetensors
+from dynode.errors import UserError
+from dynode.settings import require_positive
+
+FORMAT, WHAT = "dynode-flow-1", "a latent flow (as `dynode train-flow` writes it)"
+
+
+@dataclass(frozen=True)
+class FlowSettings:
+    """Which attribute, and how the field is built and integrated."""
+
+    factor: str = ""
+    source: int = 0  # the class an edit starts from
+    target: int = -1  # the class it leads to; -1: the last
+    depth: int = 1
+    step: float = 0.25  # of the Runge-Kutta solver, the same in training and in use
+
+    def __post_init__(self):
+        require_positive(self, "step")
+
+
+class Flow(nn.Module):
+    """An editor: every row of a code (B, L, D) is carried by the same field in W (D,)."""
+
+    space = "w+"
+
+    def __init__(self, settings: FlowSettings, w_dim: int, name: str = ""):
+        super().__init__()
+        self.settings, self.name = settings, name or settings.factor
+        shape = (1, w_dim)
+        if not settings.depth:
+            self.constant = nn.Parameter(torch.randn(shape) / w_dim**0.5)
+        self.layers = nn.ModuleList(nn.Linear(w_dim, w_dim) for _ in range(settings.depth))
+        for layer in self.layers:
+            nn.init.normal_(layer.weight, std=0.1 / w_dim**0.5)
+            nn.init.normal_(layer.bias, std=0.1)
+
+    def field(self, w: torch.Tensor) -> torch.Tensor:
+        """dw/dt (..., D) at w (..., D), of unit length."""
+        if not self.settings.depth:
+            return F.normalize(self.constant, dim=-1).expand_as(w)
+        x = w
+        for k, layer in enumerate(self.layers):
+            x = x + layer(x)
+            if k < len(self.layers) - 1:
+                x = F.leaky_relu(x, 0.2)
+        return x / (x.norm(dim=-1, keepdim=True) + 1e-6)
+
+    def flowed(self, w: torch.Tensor, strength) -> torch.Tensor:
+        """w (..., D) carried by the field for a length: a number, or one for each (B,); fourth-order Runge-Kutta."""
+        length = torch.as_tensor(strength, dtype=w.dtype, device=w.device)
+        steps = max(1, int((length.abs().max() / self.settings.step).ceil()))
+        h = (length / steps).reshape(-1, *[1] * (w.dim() - 1)) if length.dim() else length / steps
+        for _ in range(steps):
+            a = self.field(w)
+            b = self.field(w + h / 2 * a)
+            c = self.field(w + h / 2 * b)
+            d = self.field(w + h * c)
+            w = w + h / 6 * (a + 2 * b + 2 * c + d)
+        return w
+
+    def edit(self, ws: torch.Tensor, strength, rows: int = 0) -> torch.Tensor:
+        """Codes (B, L, D) edited; each row flows by itself, the first `rows` of them only (0: all).
+
+        The published code moves the first 6 of 14 rows of real images, so that what the others show stays.
+        """
+        moved = self.flowed(ws, strength)
+        return moved if not rows else torch.cat([moved[:, :rows], ws[:, rows:]], 1)
+
+
+def save(flow: Flow, path: Path, generator, card: dict) -> None:
+    tensors = {key: value.contiguous() for key, value in flow.state_dict().items()}
+    metadata = {
+        "format": FORMAT,
+        "settings": json.dumps(dataclasses.asdict(flow.settings)),
+        "generator": json.dumps({"name": generator.name, "hash": generator.hash}),
+        "card": json.dumps(card),
+    }
+    with runtime.written_whole(path) as scratch:
+        save_file(tensors, scratch, metadata)
+
+
+def load(path: Path | str, generator) -> Flow:
+    """A saved flow, frozen, of a loaded generator.  Raises UserError for the flow of another one."""
+    tensors, metadata = read_safetensors(Path(path), FORMAT, WHAT)
+    belongs = json.loads(metadata["generator"])
+    if belongs["hash"] != generator.hash:
+        raise UserError(
+            f"{path} flows among codes of {belongs['name']} ({belongs['hash']}), the weights loaded are "
+            f"{generator.hash}: train it anew by `dynode train-flow`."
+        )
+    flow = Flow(FlowSettings(**json.loads(metadata["settings"])), generator.w_dim, Path(path).stem)
+    flow.load_state_dict(tensors)
+    return flow.to(generator.w_avg.device).eval().requires_grad_(False)
+
+
+def card(path: Path | str) -> dict:
+    """Where a flow comes from: settings, steps, how far it changes its own factor and the others."""
+    return json.loads(read_metadata(Path(path), FORMAT, WHAT)["card"])

@@ -1,0 +1,118 @@
+"""Networks that read factors, and latent flows."""
+
+import dataclasses
+
+import pytest
+import torch
+
+from dynode import cli, generators
+from dynode.editing import latent_flow, train_flow
+from dynode.editing.latent_flow import Flow, FlowSettings
+from dynode.editing.train_flow import FlowTraining, ReadingSettings
+from dynode.errors import UserError
+from dynode.gan.pictures import pictures
+from dynode.generators import weights
+from dynode.generators.stylegan2 import StyleGAN2, StyleGAN2Settings
+from dynode.perception import factors as reading
+from dynode.perception.factors import FactorNet, FactorSettings, bins_of, classes
+from dynode.worlds import WORLDS, factors
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory):
+    torch.manual_seed(0)
+    network = StyleGAN2(StyleGAN2Settings(resolution=16, z_dim=9, w_dim=12, depth=2, channel_base=128, channel_max=8))
+    network.measure(200)
+    place = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
+    weights.save(network, place, {"world": "scene"})
+    return str(place)
+
+
+@pytest.fixture
+def kept(monkeypatch, tmp_path_factory):
+    """Pictures go into a folder of the tests."""
+    folder = tmp_path_factory.getbasetemp() / "pictures"
+    monkeypatch.setattr(train_flow, "pictures", lambda *a, **k: pictures(*a, **(k | {"folder": folder})))
+
+
+def test_classes_share_a_range_or_sit_on_a_grid():
+    found = WORLDS["isaac3d"].factors
+    ends = torch.tensor([[f.low for f in found], [f.high for f in found]])
+    assert classes(found, ends).tolist() == [[0] * len(found), [bins_of(f) - 1 for f in found]]
+    assert [bins_of(f) for f in found] == [3, 8, 5, 4, 4, 4, 6, 4, 4]
+    every = factors.on_grid(found, torch.arange(0, 737_280, 7919))
+    assert torch.equal(factors.on_grid(found, grid_index(found, classes(found, every))), every)
+    scene = WORLDS["scene"].factors
+    assert bins_of(scene[0]) == 8 and classes(scene, WORLDS["scene"].sample(50)).amax(0).tolist() == [7, *[3] * 7]
+
+
+def grid_index(found, digits):
+    index = torch.zeros(len(digits), dtype=torch.long)
+    for k, factor in enumerate(found):
+        index = index * factor.count + digits[:, k]
+    return index
+
+
+def test_a_network_learns_to_read_factors(kept, tmp_path):
+    settings = ReadingSettings(FactorSettings("scene", 16, channels=16, hidden=32), steps=150)
+    card = train_flow.train_factors(settings, tmp_path / "f.safetensors", distinct=512)
+    assert card["accuracy"]["hour"] > 0.3 and set(card["accuracy"]) == {f.name for f in WORLDS["scene"].factors}
+    network = reading.load(tmp_path / "f.safetensors")
+    assert network(torch.zeros(2, 3, 32, 32))["fog"].shape == (2, 4)
+    with pytest.raises(UserError, match="reads the factors of 'scenes'"):
+        reading.shipped("scenes")
+
+
+@pytest.mark.parametrize("depth", [0, 1, 2])
+def test_a_flow_has_unit_speed_and_comes_back(depth):
+    torch.manual_seed(0)
+    flow, ws = Flow(FlowSettings("fog", depth=depth), 12).requires_grad_(False), torch.randn(3, 5, 12)
+    assert torch.allclose(flow.field(ws).norm(dim=-1), torch.ones(3, 5), atol=1e-4)
+    there = flow.edit(ws, 2.0)
+    assert torch.allclose(flow.edit(there, -2.0), ws, atol=1e-3)
+    assert torch.equal(flow.edit(ws, 2.0, rows=2)[:, 2:], ws[:, 2:]) and not torch.equal(there[:, 2:], ws[:, 2:])
+    each = flow.flowed(ws[:, 0], torch.tensor([0.0, 1.0, 2.0]))
+    assert torch.equal(each[0], ws[0, 0]) and torch.allclose(each[2], there[2, 0], atol=1e-5)
+
+
+def test_training_a_flow_makes_its_loss_fall(path):
+    torch.manual_seed(1)
+    generator = generators.load(path)
+    network = FactorNet(FactorSettings("scene", 16, channels=8, hidden=16)).eval().requires_grad_(False)
+    settings = FlowTraining(flow=FlowSettings("fog", target=3), batch=8, lr=0.05, keep=0.1)
+    flow, w = Flow(settings.flow, 12), generator.mapping(torch.randn(32, 9))[:, 0]
+    optimiser, length, losses = torch.optim.Adam(flow.parameters(), lr=0.05), torch.full((32,), 4.0), []
+    for _ in range(30):
+        loss = train_flow.loss_of(flow, w, length, generator, network, settings)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        losses.append(loss.item())
+    assert losses[-1] < losses[0]
+
+
+def test_a_flow_is_trained_from_the_command_line(path, kept, tmp_path, capsys):
+    arguments = ["train-factors", "scene", "-o", str(tmp_path / "f.safetensors"), "--pictures", "256"]
+    for change in ("steps=3", "network.resolution=16", "network.channels=8"):
+        arguments += ["-p", change]
+    assert cli.main(arguments) == 0 and "hour:" in capsys.readouterr().out
+    arguments = ["train-flow", path, "clouds", "-o", str(tmp_path / "clouds.safetensors"), "--device", "cpu"]
+    arguments += ["--factors", str(tmp_path / "f.safetensors"), "-p", "steps=2", "-p", "codes=128", "-p", "batch=1"]
+    network, generator = reading.load(tmp_path / "f.safetensors"), generators.load(path)
+    seen = network(generator(torch.randn(64, 9)))["clouds"].argmax(1).mode().values
+    assert cli.main([*arguments, "-p", f"flow.source={int(seen)}"]) == 0
+    assert "others_kept" in capsys.readouterr().out
+    flow = latent_flow.load(tmp_path / "clouds.safetensors", generator)
+    assert flow.settings.target == 3 and flow.name == "clouds"
+    stranger = StyleGAN2(generator.settings)
+    stranger.hash = "another"
+    with pytest.raises(UserError, match="flows among codes of"):
+        latent_flow.load(tmp_path / "clouds.safetensors", stranger)
+    assert cli.main([*arguments, "-p", "flow.target=9"]) == 2
+    assert "classes 0 to 3" in capsys.readouterr().err
+    assert cli.main([*arguments, "-p", "flow.factor=cloud"]) == 2
+    assert "did you mean 'clouds'" in capsys.readouterr().err
+
+
+def test_settings_of_a_flow_are_named():
+    assert dataclasses.asdict(FlowSettings()) == {"factor": "", "source": 0, "target": -1, "depth": 1, "step": 0.25}
