@@ -119,6 +119,42 @@ def pca_paths(paths: dict[str, torch.Tensor], codes: torch.Tensor, observed):
         return figure
 
 
+def frame_rates(rows: dict[str, tuple], observed, title: str = ""):
+    """The same stretch of time at several frame rates: label -> (times (n,), images (n, 3, H, W)), one row each.
+
+    Every frame stands at its time; frames at one of the `observed` times are framed solid, the others dashed.
+    """
+    with plt.style.context(STYLE):
+        gap = min(float(torch.as_tensor(ts).diff().min()) for ts, _ in rows.values())
+        begin = min(float(ts[0]) for ts, _ in rows.values())
+        end = max(float(ts[-1]) for ts, _ in rows.values())
+        left, cell = 0.75, (FULL_WIDTH - 0.75) / ((end - begin) / gap + 1.02)
+        tall = len(rows) * (cell + 0.06) + 0.5
+        figure = plt.figure(figsize=(FULL_WIDTH, tall))
+        figure.set_layout_engine("none")
+        for r, (label, (ts, images)) in enumerate(rows.items()):
+            bottom = tall - 0.22 - (r + 1) * (cell + 0.06)
+            figure.text(0.005, (bottom + cell / 2) / tall, label, va="center", fontsize=7)
+            for time, image in zip(torch.as_tensor(ts).tolist(), images, strict=True):
+                x = left + (time - begin) / gap * cell
+                axis = figure.add_axes((x / FULL_WIDTH, bottom / tall, 0.96 * cell / FULL_WIDTH, 0.96 * cell / tall))
+                axis.imshow(to_uint8(image), interpolation="antialiased")
+                frame_border(axis, bool(np.isclose(np.asarray(observed), time, atol=gap / 10).any()))
+                if r == len(rows) - 1:
+                    axis.set_xlabel(f"{time - begin:.2f} s", fontsize=6, labelpad=2)
+        figure.text(0.005, 1 - 0.03 / tall, title, va="top", fontsize=8)
+        return figure
+
+
+def memory(frames, megabytes):
+    """Peak memory of a process against the number of frames it made."""
+    with plt.style.context(STYLE):
+        figure, axis = plt.subplots(figsize=(3.25, 1.8))
+        axis.plot(frames, megabytes, color=COLOURS["dynode"], marker="o")
+        axis.set(xlabel="frames rendered", ylabel="peak memory (MB)", xscale="log", ylim=(0, 1.25 * max(megabytes)))
+        return figure
+
+
 def descent(losses: list[float], title: str):
     """A loss over the steps of an optimisation."""
     with plt.style.context(STYLE):

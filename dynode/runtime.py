@@ -6,6 +6,7 @@ import os
 import platform
 import random
 import subprocess
+import sys
 import tempfile
 import time
 from importlib.metadata import PackageNotFoundError, version
@@ -101,6 +102,22 @@ def provenance(chosen: torch.device, **extra) -> dict:
         "versions": {name: installed(name) for name in RECORDED_VERSIONS},
         **extra,
     }
+
+
+def peak_memory(*arguments: str) -> int:
+    """Peak resident memory in bytes of `dynode ARGUMENTS`, run in a process of its own (Linux and macOS).
+
+    Raises RuntimeError, with the last line it printed, where the command fails.
+    """
+    command = [sys.executable, "-m", "dynode", *arguments]
+    with tempfile.TemporaryFile("w+") as told:
+        process = subprocess.Popen(command, stdout=told, stderr=told)
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            told.seek(0)
+            raise RuntimeError(f"dynode {arguments[0]} failed: {told.read().strip().splitlines()[-1:]}")
+    return usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 def require_writable(path: Path) -> None:

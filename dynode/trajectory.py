@@ -1,5 +1,6 @@
 """What every method returns: a path that gives codes at any time."""
 
+from collections.abc import Iterator
 from typing import Protocol
 
 import torch
@@ -28,6 +29,13 @@ class Shots:
 
     def __call__(self, ts):
         return self.each(ts, lambda shot, times: shot(times))
+
+    def parts(self, ts, chunk: int) -> Iterator[torch.Tensor]:
+        """The codes at increasing times ts in parts of at most `chunk` frames."""
+        ts = torch.as_tensor(ts, dtype=torch.float64)
+        which = torch.bucketize(ts, self.cuts, right=True)
+        for k in which.unique():
+            yield from self.shots[int(k)].parts(ts[which == k], chunk)
 
     def derivative(self, ts):
         return self.each(ts, lambda shot, times: shot.derivative(times))

@@ -122,7 +122,7 @@ def render(
     output: Output = Path("out.mp4"),
     *,
     fps: float = 60,
-    resolution: int = 512,
+    resolution: int = 0,
     device: str = "auto",
 ) -> None:
     """Decode a fitted trajectory at any frame rate; writes an .mp4.
@@ -131,7 +131,7 @@ def render(
         fit: A fit, as `dynode fit` writes it.
         output: The video to write.
         fps: Frames per second of the video.
-        resolution: Pixels, a power of two up to the generator's own (1024).
+        resolution: Pixels, a power of two up to the generator's own; 0: that, at most 512.
         device: auto, cpu, cuda or cuda:N.
     """
     from dynode import runtime
@@ -139,7 +139,7 @@ def render(
 
     runtime.require_writable(output)
     frames = render_fit(fit, output, fps=fps, resolution=resolution, device_name=device)
-    print(f"{output}: {frames} frames at {fps:g} fps, {resolution} px")
+    print(f"{output}: {frames} frames at {fps:g} fps")
 
 
 def evaluate(

@@ -1,6 +1,7 @@
 """The neural ODE of a clip as a trajectory: ask the solution for any time (paper Sec. 3). `dynode.training` fits it."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -79,6 +80,12 @@ class NeuralODE:
     @torch.no_grad()
     def __call__(self, ts) -> torch.Tensor:
         return self.space.decode(self.states(self.clock(ts))).float().cpu()
+
+    @torch.no_grad()
+    def parts(self, ts, chunk: int) -> Iterator[torch.Tensor]:
+        """The codes at times ts in parts of `chunk` frames: one solve for all, and never all codes in memory."""
+        for states in self.states(self.clock(ts)).split(chunk):
+            yield self.space.decode(states).float().cpu()
 
     @torch.no_grad()
     def derivative(self, ts) -> torch.Tensor:

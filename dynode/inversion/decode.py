@@ -1,6 +1,6 @@
 """From a trajectory to video: evaluate it at any frame rate, synthesise, write."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +12,14 @@ from dynode.dynamics import neural_ode
 from dynode.errors import UserError
 from dynode.images import to_uint8
 
+RESOLUTION = 512  # of videos, unless the generator's images are smaller
+CHUNK = 8  # frames in memory at a time
 
-def render_fit(path: Path, output: Path, *, fps: float, resolution: int, device_name: str = "auto") -> int:
-    """Write a fit's trajectory over its span as an .mp4; returns the number of frames.
 
+def render_fit(path: Path, output: Path, *, fps: float, resolution: int = 0, device_name: str = "auto") -> int:
+    """Write a fit's trajectory over its span as an .mp4; returns the number of frames, with which its memory does not grow.
+
+     resolution 0: the generator's own, at most 512.
     Raises UserError for a frame rate or resolution that cannot be, or a fit that belongs to other weights.
     """
     fit = neural_ode.load(path)
@@ -24,15 +28,17 @@ def render_fit(path: Path, output: Path, *, fps: float, resolution: int, device_
     generators.require_same(clip["generator"], clip["generator_hash"], f"The fit {path}")
     device = runtime.device(device_name)
     generator = generators.load(clip["generator"], device)
-    legal = [2**k for k in range(5, 12) if 2**k <= generator.resolution]
+    legal = [2**k for k in range(4, 12) if 2**k <= generator.resolution]
+    resolution = resolution or min(RESOLUTION, generator.resolution)
     if resolution not in legal:
         raise UserError(f"The resolution must be one of {legal}, got {resolution}.")
     ts = np.arange(fit.span[0], fit.span[1] + 1e-9, 1 / fps)
-    video.write(output, decoded(fit(ts), generator, resolution), fps)
+    with tqdm(total=len(ts), desc="render", unit="frame", mininterval=1) as bar:
+        video.write(output, decoded(fit.parts(ts, CHUNK), generator, resolution, bar), fps)
     return len(ts)
 
 
-def decoded(ws: torch.Tensor, generator, resolution: int, chunk: int = 8) -> Iterator[np.ndarray]:
-    """Frames uint8 (R, R, 3) of codes ws (T, L, D), a few in memory at a time."""
-    for part in tqdm(ws.split(chunk), desc="render", unit="chunk", mininterval=1):
-        yield from to_uint8(generators.render(generator, part, resolution))
+def decoded(parts: Iterable[torch.Tensor], generator, resolution: int, progress=None) -> Iterator[np.ndarray]:
+    """Frames uint8 (R, R, 3) of codes that come in parts (n, L, D): no more than one part is in memory."""
+    for part in parts:
+        yield from to_uint8(generators.render(generator, part, resolution, progress=progress))
