@@ -3,15 +3,21 @@
 import pytest
 import torch
 
-from dynode import assets
+from dynode import assets, cli, generators, methods
 from dynode.clips import Clip, load
 from dynode.errors import UserError
+from dynode.evaluation import Evaluator, rows
+from dynode.generators import weights
+from dynode.generators.stylegan2 import StyleGAN2, StyleGAN2Settings
 from dynode.inversion import invert as inversion
-from dynode.inversion import partial
+from dynode.inversion import partial, source
 from dynode.inversion.projection import ProjectionSettings, Projector, ramped
+from dynode.perception import alignment, tracking
 from dynode.perception.lpips import LPIPS
 from dynode.perception.tracking import cut
 from dynode.video import Stretch, read
+from dynode.worlds import WORLDS
+from dynode.worlds.film import film
 
 TINY = ProjectionSettings(first_steps=2, steps=1)
 
@@ -54,3 +60,56 @@ def test_an_interrupted_inversion_resumes_with_equal_results(tmp_path, monkeypat
     assert torch.equal(resumed.ws, whole.ws) and torch.equal(resumed.quads, whole.quads)
     assert not (tmp_path / "cut.partial").exists()
     assert Clip.load(tmp_path / "cut.safetensors").meta["mse"] == whole.meta["mse"]
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    """A file of weights of a generator of 32 pixels, of a world."""
+    torch.manual_seed(0)
+    shape = StyleGAN2Settings(resolution=32, z_dim=9, w_dim=12, depth=2, channel_base=256, channel_max=8)
+    network, path = StyleGAN2(shape), tmp_path_factory.mktemp("weights") / "small.safetensors"
+    network.measure(200)
+    weights.save(network, path, {"world": "scene"})
+    return str(path)
+
+
+def test_an_episode_is_inverted_and_knows_its_truth(small, tmp_path, capsys):
+    path = tmp_path / "day.safetensors"
+    arguments = ["invert-episode", "scene", "day", "-o", str(path), "--seconds", "0.2", "--fps", "15", "--seed", "3"]
+    assert cli.main([*arguments, "--generator", small, "-p", "first_steps=4", "-p", "steps=2", "--device", "cpu"]) == 0
+    assert "3 frames, mean MSE" in capsys.readouterr().out
+    clip = Clip.load(path)
+    assert clip.ws.shape == (3, 8, 12) and clip.quads is None and "identity" not in clip.meta
+    assert source.reference_of(clip) == "truth" and len(clip.meta["lpips_alex"]) == 3
+    truth = source.source_frames(clip, 32)
+    world = WORLDS["scene"]
+    wanted = world.images(world.episode("day", 3, 0.2).factors(clip.ts.numpy()), 32)
+    assert torch.equal(truth, wanted)
+    evaluator = Evaluator(clip, generators.load(small), others={"truth": truth})
+    assert evaluator.category == "scene" and evaluator.resolution == 32
+    shown = clip.sampled("regular", 2)
+    linear = evaluator.evaluate(shown, methods.fit("linear", shown))
+    found = list(rows(linear, linear, category=evaluator.category, method="linear"))
+    assert {row.reference for row in found if row.metric == "mse"} == {"code", "truth"}
+    assert {row.metric for row in found if row.space == "image"} == {"mse", "psnr", "ssim", "lpips_alex", "skill"}
+    assert {row.reference for row in found if row.metric == "skill"} == {"truth"}
+
+
+def test_a_generator_of_anything_but_faces_gets_the_middle_of_a_video(small, tmp_path, capsys):
+    film(WORLDS["scene"].episode("day", 0, 0.2), tmp_path / "day.mp4", fps=15, resolution=48)
+    arguments = ["invert", str(tmp_path / "day.mp4"), "-o", str(tmp_path / "c.safetensors"), "--generator", small]
+    for space in ("", "@w", "@z"):
+        changes = ["-p", "first_steps=2", "-p", "steps=1", "--device", "cpu"]
+        assert cli.main([*arguments[:-1], small + space, *changes]) == 0
+        clip = Clip.load(tmp_path / "c.safetensors")
+        assert clip.ws.shape == (3, *{"": (8, 12), "@w": (1, 12), "@z": (1, 9)}[space])
+    capsys.readouterr()
+    assert cli.main([*arguments, "--frames", "1", "--device", "cpu"]) == 2
+    assert "at least 2" in capsys.readouterr().err
+
+
+def test_the_middle_square_covers_a_square_frame_exactly():
+    frame = torch.rand(3, 64, 64)
+    quad = tracking.middle_square(64, 64)
+    assert torch.allclose(alignment.crop(frame, quad, size=64), frame, atol=1e-5)
+    assert tracking.middle_square(40, 60).tolist() == [[9.5, -0.5], [9.5, 39.5], [49.5, 39.5], [49.5, -0.5]]
