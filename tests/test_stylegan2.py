@@ -119,7 +119,7 @@ def test_pictures_are_drawn_once_and_belong_to_their_latents(tmp_path):
     assert (as_images(images[:3]) - wanted).abs().max() < 0.02
 
 
-SETTINGS = GanSettings(generator=TINY, batch=8, distil=160, play=80, lpips=0.0, r1_every=4)
+SETTINGS = GanSettings(generator=TINY, batch=8, distil=160, refine=0, play=80, lpips=0.0, r1_every=4)
 
 
 def test_distillation_comes_nearer_to_the_renderer(drawn):
@@ -134,8 +134,7 @@ def test_a_training_that_was_stopped_goes_on_exactly(drawn, tmp_path):
     first = GanTraining(SETTINGS, *drawn, None)
     while first.shown < 200:  # within the game
         first.ramp()
-        step = first.distil_step if first.shown < SETTINGS.distil else first.play_step
-        first.losses.append(step())
+        first.losses.append(getattr(first, f"{first.phase()[0]}_step")())
         first.shown += SETTINGS.batch
         first.follow()
     first.save(tmp_path / "c.safetensors")
@@ -166,7 +165,15 @@ def kept_in(place, *arguments, folder, **choices):
 def test_a_generator_is_trained_and_measured_from_the_command_line(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(make, "pictures", functools.partial(kept_in, tmp_path))
     arguments = ["train-gan", "scene", "-o", str(tmp_path / "g.safetensors"), "--pictures", "256", "--measured", "128"]
-    for change in ("distil=64", "play=32", "generator.resolution=16", "generator.channel_max=8", "lpips=0"):
+    for change in (
+        "distil=64",
+        "refine=16",
+        "play=16",
+        "enlarged=64",
+        "generator.resolution=16",
+        "generator.channel_max=8",
+        "lpips=0",
+    ):
         arguments += ["-p", change]
     assert cli.main([*arguments, "--device", "cpu"]) == 0
     told = capsys.readouterr().out

@@ -75,7 +75,7 @@ def train(
     card = {
         "world": world.name,
         "settings": to_json(settings),
-        "method": "distilled from the renderer" + (", then adversarial" if training.shown > settings.distil else ""),
+        "method": method(training),
         "distinct_pictures": len(seen),
         "pictures_shown": training.shown,
         "hours": round(training.seconds / 3600, 2),
@@ -88,11 +88,19 @@ def train(
     return card
 
 
+def method(training: GanTraining) -> str:
+    """What was done to the generator, in words."""
+    s, told = training.settings, "distilled from the renderer"
+    if training.shown > s.distil and s.refine:
+        told += f", refined at {s.enlarged} pixels by LPIPS, texture and a linear discriminant of AlexNet's features"
+    return told + (", then adversarial" if training.shown > s.distil + s.refine else "")
+
+
 def say_cost(world: World, settings: GanSettings, drawn: int) -> None:
-    shown = settings.distil + 2 * settings.play
+    shown = settings.distil + 2 * settings.refine + 4 * settings.play
     print(
         f"{drawn} pictures of {world.name} to draw (once), about {drawn / DRAWN_RATE[world.name] / 60:.0f} minutes, and "
-        f"{settings.distil + settings.play} to show, about {shown / CPU_RATE / 60:.0f} minutes on 2 CPU cores. "
+        f"{settings.distil + settings.refine + settings.play} to show, about {shown / CPU_RATE / 60:.0f} minutes on 2 CPU cores. "
         "It can be stopped and resumed."
     )
 

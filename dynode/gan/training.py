@@ -1,8 +1,9 @@
 """Training of a generator on a world: from its renderer first, then against a discriminator.
 
 Distillation, as MobileStyleGAN was distilled from its teacher: a latent's normal numbers decide the factors of a
-picture; the renderer draws it; the student learns to (L1 and LPIPS), first at half the resolution (L1 alone).  The adversarial game then adds what an average
-of pictures lacks: non-saturating loss, lazy R1 (Karras et al. 2020, appendix B).
+picture; the renderer draws it; the student learns to (L1 and LPIPS), first at half the resolution (L1 alone).  Refining
+adds what an average of pictures lacks, texture, and takes away what gives the generator away.  The game with a
+discriminator is an option: non-saturating loss, lazy R1 (Karras et al. 2020, appendix B).
 """
 
 import copy
@@ -23,6 +24,7 @@ from dynode.checkpoints import part
 from dynode.clips import read_safetensors
 from dynode.errors import UserError
 from dynode.gan.discriminator import Discriminator
+from dynode.gan.likeness import MEASURED, Likeness
 from dynode.gan.pictures import as_images
 from dynode.generators import weights
 from dynode.generators.dcgan import DCGANSettings
@@ -42,12 +44,17 @@ class GanSettings:
     batch: int = 8
     distil: int = 200_000  # pictures of the renderer, copied one by one
     coarse: float = 0.6  # share of them copied at half the resolution, by the blocks up to it, at a third of the cost
-    play: int = 40_000  # pictures shown to the discriminator
+    refine: int = 40_000  # pictures copied once more, seen enlarged, with texture and what gives the generator away
+    play: int = 0  # pictures shown to the discriminator
     lr: float = 0.015  # StyleGAN2 plays at 0.002; copying learns several times faster at this
     beta1: float = 0.9  # of the generator's Adam while distilling; a game wants none, on either side
     beta2: float = 0.99
     play_lr: float = 0.1  # share of lr that both players get in the game
-    lpips: float = 0.5  # weight beside L1 while distilling
+    refine_lr: float = 0.002
+    lpips: float = 0.5  # weight beside L1 while copying
+    enlarged: int = 128  # pixels a side that pictures are enlarged to while refining
+    texture: float = 0.1  # weights while refining, see `dynode.gan.likeness`
+    given_away: float = 0.003
     r1: float = 0.0  # weight of the gradient penalty; 0: 0.0002 * resolution^2 / batch, the published rule
     r1_every: int = 16
     copying: float = 1.0  # weight of the distillation loss during the game
@@ -82,15 +89,38 @@ class GanTraining:
         s, adam = settings, torch.optim.Adam
         self.g_optimiser = adam(self.generator.parameters(), lr=s.lr, betas=(s.beta1, s.beta2))
         self.d_optimiser = adam(self.discriminator.parameters(), lr=s.lr * s.play_lr, betas=(0.0, s.beta2))
+        self.likeness = self.refined_by()
         self.draws = torch.Generator().manual_seed(settings.seed)
         self.shown, self.seconds, self.losses = 0, 0.0, []
 
     def placed(self, network):
         return network.to(self.device, memory_format=torch.channels_last)
 
+    def refined_by(self) -> Likeness | None:
+        """What refining measures likeness by; None where nothing is to be refined."""
+        if not self.settings.refine:
+            return None
+        if self.perceptual is None:
+            raise UserError("Refining wants LPIPS: give its network, or set refine to 0.")
+        examples = as_images(self.pictures[:MEASURED]).to(self.device)
+        return Likeness(self.perceptual, self.settings.enlarged, examples).to(self.device)
+
     @property
     def total(self) -> int:
-        return self.settings.distil + self.settings.play
+        return sum(self.lengths().values())
+
+    def lengths(self) -> dict[str, int]:
+        """The phases in their order, and how many pictures each shows."""
+        return {phase: getattr(self.settings, phase) for phase in ("distil", "refine", "play")}
+
+    def phase(self) -> tuple[str, float]:
+        """The present phase and how far it has come, in [0, 1)."""
+        left = self.shown
+        for phase, length in self.lengths().items():
+            if left < length:
+                return phase, left / length
+            left -= length
+        return "play", 1.0
 
     def pair(self) -> tuple[torch.Tensor, torch.Tensor]:
         """Latents (B, Z) and the pictures (B, 3, R, R) that belong to them."""
@@ -105,12 +135,15 @@ class GanTraining:
         return loss
 
     def ramp(self) -> None:
-        """The generator's learning rate falls to a tenth over the distillation; the game starts without momentum."""
-        s, group = self.settings, self.g_optimiser.param_groups[0]
-        distilling = self.shown < s.distil
-        cosine = 0.5 + 0.5 * math.cos(math.pi * min(1.0, self.shown / max(s.distil, 1)))
-        group["lr"] = s.lr * (0.1 + 0.9 * cosine) if distilling else s.lr * s.play_lr
-        group["betas"] = (s.beta1 if distilling else 0.0, s.beta2)
+        """Each phase's learning rate: copying falls to a tenth or less, the game is steady and has no momentum."""
+        s, group, (phase, share) = self.settings, self.g_optimiser.param_groups[0], self.phase()
+        falling = 0.5 + 0.5 * math.cos(math.pi * share)
+        rates = {
+            "distil": s.lr * (0.1 + 0.9 * falling),
+            "refine": s.refine_lr * (0.02 + 0.98 * falling),
+            "play": s.lr * s.play_lr,
+        }
+        group["lr"], group["betas"] = rates[phase], (0.0 if phase == "play" else s.beta1, s.beta2)
 
     def distil_step(self) -> float:
         s, (z, wanted) = self.settings, self.pair()
@@ -121,6 +154,14 @@ class GanTraining:
             loss = self.copying_loss(self.made_of(z), wanted)
         self.step(self.g_optimiser, loss)
         return loss.item()
+
+    def refine_step(self) -> float:
+        s, (z, wanted) = self.settings, self.pair()
+        made = self.made_of(z)
+        lpips, texture, given_away = self.likeness(made, wanted)
+        copied = (made - wanted).abs().mean() + s.lpips * lpips
+        self.step(self.g_optimiser, copied + s.texture * texture + s.given_away * given_away)
+        return copied.item()
 
     def play_step(self) -> float:
         """One step of the discriminator, one of the generator."""
@@ -169,7 +210,7 @@ class GanTraining:
         with bar:
             while self.shown < self.total and time.time() < until:
                 self.ramp()
-                loss = self.distil_step() if self.shown < self.settings.distil else self.play_step()
+                loss = getattr(self, f"{self.phase()[0]}_step")()
                 if loss != loss:
                     raise UserError("The training of the generator ended in NaN: lower lr.")
                 self.shown += self.settings.batch
@@ -194,6 +235,8 @@ class GanTraining:
 
     def save(self, path: Path) -> None:
         tensors = {"draws": self.draws.get_state()}
+        if self.likeness is not None:
+            tensors["gap"] = self.likeness.gap.clone()
         for name, network in self.parts().items():
             tensors |= {f"{name}.{key}": value.contiguous() for key, value in network.state_dict().items()}
         for name, optimiser in self.optimisers().items():
@@ -217,5 +260,7 @@ class GanTraining:
         for name, optimiser in self.optimisers().items():
             checkpoints.restore(optimiser, part(tensors, f"{name}."))
         self.draws.set_state(tensors["draws"])
+        if "gap" in tensors:
+            self.likeness.gap.copy_(tensors["gap"])
         for key, value in json.loads(metadata["numbers"]).items():
             setattr(self, key, value)
