@@ -125,7 +125,7 @@ def frame_rates(rows: dict[str, tuple], observed, title: str = ""):
     Every frame stands at its time; frames at one of the `observed` times are framed solid, the others dashed.
     """
     with plt.style.context(STYLE):
-        gap = min(float(torch.as_tensor(ts).diff().min()) for ts, _ in rows.values())
+        gap = min((float(torch.as_tensor(ts).diff().min()) for ts, _ in rows.values() if len(ts) > 1), default=1.0)
         begin = min(float(ts[0]) for ts, _ in rows.values())
         end = max(float(ts[-1]) for ts, _ in rows.values())
         left, cell = 0.75, (FULL_WIDTH - 0.75) / ((end - begin) / gap + 1.02)

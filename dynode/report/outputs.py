@@ -1,5 +1,6 @@
 """The one place that knows where outputs go: figures/, reports/tables, reports/records, reports/executed."""
 
+import io
 import os
 import time
 from dataclasses import dataclass, field
@@ -7,11 +8,15 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import torch
+from IPython import get_ipython
+from IPython.display import Image, display
 
 from dynode import records, runtime
 from dynode.plots import STYLE
 from dynode.settings import choose
 from dynode.tables import Table
+
+SCREEN_DPI = 130
 
 
 def root() -> Path:
@@ -27,6 +32,18 @@ def save_figure(figure, path: Path, **metadata) -> Path:
     return path
 
 
+def show(figure, alt: str) -> None:
+    """Put a figure into the notebook that runs, if one does, and close it.
+
+    The inline backend cannot be left to do it: a style context that ends resets it, and it falls silent.
+    """
+    if get_ipython() is not None:
+        with io.BytesIO() as picture, plt.style.context(STYLE):
+            figure.savefig(picture, format="png", dpi=SCREEN_DPI)
+            display(Image(picture.getvalue(), alt=alt))
+    plt.close(figure)
+
+
 @dataclass(frozen=True)
 class Outputs:
     """Saves what one item produced under one profile, every file atomically and stamped with where it came from."""
@@ -36,7 +53,7 @@ class Outputs:
     started: float = field(default_factory=time.time)
 
     def figure(self, figure, name: str, alt: str) -> Path:
-        """Write figures/<name>.{png,pdf}; `alt` is the text for readers who do not see it."""
+        """Write figures/<name>.{png,pdf}, show it and close it; `alt` is the text for readers who do not see it."""
         stamp = f"dynode {self.item}.{self.profile} at {runtime.commit()}"
         stem = name if self.profile == "embedded" else f"{name}.{self.profile}"
         for suffix, keys in (
@@ -44,6 +61,7 @@ class Outputs:
             (".pdf", {"Subject": alt, "Keywords": stamp}),
         ):
             save_figure(figure, root() / "figures" / f"{stem}{suffix}", **keys)
+        show(figure, alt)
         return root() / "figures" / f"{stem}.png"
 
     @property
