@@ -169,7 +169,7 @@ MISTAKES = {
     "invert single-face-video -p batch=0": "batch must be above 0",
     "invert single-face-video -p resolution=300": "resolution must be one of",
     "invert single-face-video -p beta2=1.5": "beta2 must lie in",
-    "render {here}/drawn.fit --resolution 300": r"one of \[32, .*1024\], got 300",
+    "render {here}/drawn.fit --resolution 300": r"one of \[16, .*1024\], got 300",
     # outputs
     "fit {here}/circle.safetensors -o {here}/text.mp4/fit.safetensors": "cannot be written",
     "fit {here}/circle.safetensors -o {here}/folder": "it is a folder",

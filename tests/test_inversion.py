@@ -62,6 +62,17 @@ def test_an_interrupted_inversion_resumes_with_equal_results(tmp_path, monkeypat
     assert Clip.load(tmp_path / "cut.safetensors").meta["mse"] == whole.meta["mse"]
 
 
+@pytest.mark.parametrize("candidates", [0, 40])
+def test_a_frame_without_a_predecessor_starts_from_the_nearest_candidate(small, candidates):
+    network = generators.load(small)
+    projector = Projector(network, LPIPS("alex"), ProjectionSettings(resolution=32, candidates=candidates))
+    if not candidates:
+        assert torch.equal(projector.starts(torch.zeros(2, 3, 32, 32)), projector.average(2))
+        return
+    ws, images = projector.candidates
+    assert torch.equal(projector.starts(images[[7, 31]] + 0.01), ws[[7, 31]])
+
+
 @pytest.fixture(scope="module")
 def small(tmp_path_factory):
     """A file of weights of a generator of 32 pixels, of a world."""

@@ -158,6 +158,23 @@ def test_the_game_moves_both_players(drawn):
     assert training.settings.penalty == pytest.approx(0.0002 * 16**2 / 8)
 
 
+def test_a_training_begins_with_the_weights_of_another(drawn, tmp_path):
+    first = GanTraining(SETTINGS, *drawn, None)
+    weights.save(first.generator, tmp_path / "first.safetensors", {})
+    other = dataclasses.replace(SETTINGS, seed=1)
+    random, begun = (GanTraining(other, *drawn, None, start=start) for start in (None, tmp_path / "first.safetensors"))
+    ours, theirs, fresh = (torch.cat([p.flatten() for p in t.generator.parameters()]) for t in (begun, first, random))
+    assert torch.allclose(ours, theirs, rtol=1e-3, atol=1e-3)  # files are float16
+    assert not torch.allclose(fresh, theirs, rtol=1e-1, atol=1e-1)
+    assert torch.equal(torch.cat([p.flatten() for p in begun.average.parameters()]), ours)
+    wider = dataclasses.replace(SETTINGS, generator=dataclasses.replace(TINY, channel_max=16))
+    with pytest.raises(UserError, match="the same architecture"):
+        GanTraining(wider, *drawn, None, start=tmp_path / "first.safetensors")
+    begun.save(tmp_path / "c.safetensors")
+    with pytest.raises(UserError, match="another start"):
+        random.resume(tmp_path / "c.safetensors")
+
+
 def kept_in(place, *arguments, folder, **choices):
     return pictures(*arguments, folder=place, **choices)
 

@@ -113,6 +113,15 @@ def test_noise_is_the_same_on_every_machine():
 HASHES = [0.6487393, 0.8995545, 0.4271749, 0.497106]
 
 
+def test_noise_has_no_detail_that_pixels_are_too_coarse_for():
+    x = torch.linspace(0, 8, 257)[None]
+    full = shading.fractal(x, x, 3, 5)
+    assert torch.equal(shading.fractal(x, x, 3, 5, pixels=48.0), full)
+    assert torch.equal(shading.fractal(x, x, 3, 5, pixels=0.9), torch.full_like(x, 0.5))
+    steps = [shading.fractal(x, x, 3, 5, pixels).diff().square().mean() for pixels in (2.0, 6.0, 18.0, 54.0)]
+    assert steps == sorted(steps) and steps[0] < 0.3 * steps[-1]
+
+
 def test_an_episode_becomes_a_video_with_its_truth(tmp_path):
     arguments = ["episode", "isaac3d", "robot_x", "-o", str(tmp_path / "e.mp4"), "--truth", str(tmp_path / "e.csv")]
     assert cli.main([*arguments, "--fps", "4", "--seconds", "1", "--resolution", "32", "--device", "cpu"]) == 0

@@ -15,6 +15,7 @@ def train_gan(
     p: Parameters = (),
     pictures: int = 12_288,
     measured: int = 2048,
+    start: Path | None = None,
     minutes: float = float("inf"),
     compiled: bool = False,
     device: str = "auto",
@@ -28,6 +29,7 @@ def train_gan(
         p: Change a setting, such as distil=200000, play=0 or generator.resolution=128.
         pictures: How many different pictures to draw and learn from; kept in the cache.
         measured: How many pictures and samples the quality is measured on.
+        start: Weights to begin with, a file that this command wrote; random ones where none is named.
         minutes: Stop training after so many; the same command goes on.
         compiled: Use torch.compile: minutes longer to start, then faster; takes a C++ compiler.
         device: auto, cpu, cuda or cuda:N.
@@ -47,6 +49,7 @@ def train_gan(
         device=runtime.device(device),
         compiled=compiled,
         progress=True,
+        start=start,
     )
     print(f"{output}: {card['pictures_shown']} pictures shown in {card['hours']:.2f} hours")
     for name, value in card["quality"].items():

@@ -50,12 +50,14 @@ def train(
     device="cpu",
     compiled: bool = False,
     progress: bool = False,
+    start: Path | None = None,
 ) -> dict:
     """Train a generator on a world and write it to `output`; returns its card.
 
     distinct: different pictures drawn; measured: how many held-out pictures, and as many samples, quality is measured on.
     minutes: stop after so many; the same call goes on from `<output>.checkpoint`, as after a kill.
-    Raises UserError for too few pictures, and for a checkpoint of other settings.
+    start: a file of weights to begin with instead of random ones; its card is kept in the new one.
+    Raises UserError for too few pictures, weights of another shape, and for a checkpoint of another training.
     """
     if distinct < max(settings.batch, measured) or measured < LEAST:
         raise UserError(
@@ -67,7 +69,7 @@ def train(
     choices = {"folder": folder, "device": device, "progress": progress}
     z, seen = pictures(world, distinct, settings.generator.resolution, seed=SEEN, **choices)
     network = LPIPS("alex").to(device)
-    training = GanTraining(settings, z, seen, network, device, compiled=compiled)
+    training = GanTraining(settings, z, seen, network, device, compiled=compiled, start=start)
     checkpoint = output.with_suffix(".checkpoint")
     training.resume(checkpoint)
     generator = training.run(checkpoint, until=time.time() + 60 * minutes, progress=progress)
@@ -82,6 +84,8 @@ def train(
         "quality": measure(generator, as_images(held_out), as_images(seen[: len(held_out)]), network),
         "provenance": runtime.provenance(torch.device(device), compiled=compiled),
     }
+    if start is not None:
+        card["started_from"] = {"hash": assets.sha256_of(start)[:12]} | weights.card(start)
     weights.save(generator, output, card)
     if training.shown >= training.total:
         checkpoint.unlink(missing_ok=True)

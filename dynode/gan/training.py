@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from safetensors.torch import save_file
 from tqdm import tqdm
 
-from dynode import checkpoints, runtime
+from dynode import assets, checkpoints, runtime
 from dynode.checkpoints import part
 from dynode.clips import read_safetensors
 from dynode.errors import UserError
@@ -75,13 +75,27 @@ class GanTraining:
     z (n, Z), pictures uint8 (n, 3, R, R): see `dynode.gan.pictures`.  perceptual: an `LPIPS`, or None without its loss.
     compiled: fuse small operations by torch.compile, which takes a C++ compiler and a minute; faster on a CPU, and
     results differ in the last digits.
+    start: a file of weights to begin with.
     """
 
-    def __init__(self, settings: GanSettings, z, pictures, perceptual, device="cpu", *, compiled: bool = False):
+    def __init__(
+        self,
+        settings: GanSettings,
+        z,
+        pictures,
+        perceptual,
+        device="cpu",
+        *,
+        compiled: bool = False,
+        start: Path | None = None,
+    ):
         runtime.seed_everything(settings.seed)
         self.settings, self.device, self.perceptual = settings, torch.device(device), perceptual
         self.z, self.pictures = z, pictures
         self.generator = self.placed(weights.built(settings.generator))
+        self.start = start
+        if start is not None:
+            self.begin_with(start)
         self.average = copy.deepcopy(self.generator).requires_grad_(False)
         self.discriminator = self.placed(Discriminator(settings.generator))
         fused = partial(torch.compile, dynamic=False) if compiled else lambda network: network
@@ -95,6 +109,20 @@ class GanTraining:
 
     def placed(self, network):
         return network.to(self.device, memory_format=torch.channels_last)
+
+    def begin_with(self, path: Path) -> None:
+        """Take over the weights of a file.  Raises UserError where their shape is not that of the settings."""
+        begun = weights.load(path, path.stem)
+        if begun.settings != self.settings.generator:
+            raise UserError(
+                f"{path} holds {begun.settings}, to be trained is {self.settings.generator}: "
+                "give the same architecture and the same settings of the generator."
+            )
+        self.generator.load_state_dict(begun.state_dict())
+
+    def job(self) -> str:
+        """What a checkpoint belongs to."""
+        return to_json(self.settings) + (assets.sha256_of(self.start)[:12] if self.start else "")
 
     def refined_by(self) -> Likeness | None:
         """What refining measures likeness by; None where nothing is to be refined."""
@@ -242,7 +270,7 @@ class GanTraining:
         for name, optimiser in self.optimisers().items():
             tensors |= {f"{name}.{key}": value for key, value in checkpoints.of_optimiser(optimiser).items()}
         numbers = json.dumps({"shown": self.shown, "seconds": self.seconds, "losses": self.losses[-50:]})
-        metadata = {"format": CHECKPOINT_FORMAT, "job": to_json(self.settings), "numbers": numbers}
+        metadata = {"format": CHECKPOINT_FORMAT, "job": self.job(), "numbers": numbers}
         with runtime.written_whole(path) as scratch:
             save_file(tensors, scratch, metadata)
 
@@ -251,9 +279,9 @@ class GanTraining:
         if not Path(path).is_file():
             return
         tensors, metadata = read_safetensors(Path(path), CHECKPOINT_FORMAT, "a checkpoint of a generator's training")
-        if metadata["job"] != to_json(self.settings):
+        if metadata["job"] != self.job():
             raise UserError(
-                f"{path} is the checkpoint of a training with other settings: delete it, or choose another."
+                f"{path} is the checkpoint of a training with other settings or another start: delete it, or choose another."
             )
         for name, network in self.parts().items():
             network.load_state_dict(part(tensors, f"{name}."))

@@ -9,6 +9,7 @@ The generator's noise maps stay constant, here as everywhere, so that a code alo
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 
@@ -18,6 +19,7 @@ from dynode.perception.lpips import BACKBONES
 from dynode.settings import choose, require_positive
 
 STARTS = ("previous", "w_avg")
+COMPARED = 32  # pixels a side at which candidates are compared with a frame
 RESOLUTIONS = (16, 32, 64, 128, 256, 512, 1024)
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
@@ -27,7 +29,8 @@ class ProjectionSettings:
     """How a clip is projected.  Learning rates are ramped up over the first 5 % and down over the last 25 %."""
 
     start: str = "previous"  # "previous": frame k starts from frame k-1's code; "w_avg": each frame by itself
-    first_steps: int = 200  # steps of a frame that starts from w_avg
+    candidates: int = 0  # random codes; a frame without a predecessor starts from the nearest, or w_avg where there are none
+    first_steps: int = 200  # steps of a frame without a predecessor
     steps: int = 40  # steps of a frame that starts from the previous code
     first_lr: float = 0.05
     lr: float = 0.01
@@ -54,12 +57,15 @@ class ProjectionSettings:
         require_positive(self, "first_steps", "steps", "first_lr", "lr", "batch")
         if not 0 <= self.beta2 < 1:
             raise UserError(f"beta2 must lie in [0, 1), got {self.beta2:g}.")
+        if self.candidates < 0:
+            raise UserError(f"candidates must be 0 or more, got {self.candidates}.")
 
 
 SMALL = {  # of generators below 256 pixels; chosen on a dozen frames of episodes of two worlds
     "lpips_net": "alex",
     "lpips_resolution": 128,
     "lambda_mse": 10.0,
+    "candidates": 2048,
     "first_steps": 300,
     "first_lr": 0.4,
     "steps": 60,
@@ -178,9 +184,27 @@ class Projector:
         """The generator's average code as (frames, L, D)."""
         return self.generator.w_avg.expand(frames, self.generator.num_ws, -1)
 
+    @cached_property
+    def candidates(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Random codes (N, L, D) and their small images (N, 3, 32, 32)."""
+        g = self.generator
+        z = torch.randn(self.settings.candidates, g.z_dim, generator=torch.Generator().manual_seed(0)).to(g.w_avg)
+        with torch.no_grad():
+            ws = torch.cat([g.mapping(part) for part in z.split(32)])
+            images = [resampled(g.synthesis(part, self.settings.resolution), COMPARED) for part in ws.split(32)]
+        return ws, torch.cat(images)
+
+    def starts(self, images) -> torch.Tensor:
+        """Codes (B, L, D) to start from without a predecessor: of the nearest candidate, or the average."""
+        if not self.settings.candidates:
+            return self.average(len(images))
+        ws, made = self.candidates
+        small = resampled(images.to(made), COMPARED)
+        return ws[torch.stack([(made - image).square().mean((1, 2, 3)) for image in small]).argmin(1)]
+
     def frames(self, images, previous: torch.Tensor | None, callback=None) -> list[Projection]:
         """Project the next frames of a clip as the settings say; `previous` (L, D) is the code before them, if any."""
         s = self.settings
         if previous is None or s.start == "w_avg":
-            return self.project(images, self.average(len(images)), s.first_steps, s.first_lr, callback)
+            return self.project(images, self.starts(images), s.first_steps, s.first_lr, callback)
         return self.project(images, previous[None], s.steps, s.lr, callback)

@@ -22,9 +22,13 @@ DISTANCES = {FAR: 0.34, MIDDLE: 0.16, NEAR: 0.02}  # haze on a clear day
 
 
 class Landscape:
-    """The scenes of factors (B, 8); x, y are points of the picture, (1, N) or (B, N), heights h above the waterline."""
+    """The scenes of factors (B, 8); x, y are points of the picture, (1, N) or (B, N), heights h above the waterline.
 
-    def __init__(self, factors: torch.Tensor):
+    resolution: pixels a side that the scene will be seen at; it has no detail finer than those.
+    """
+
+    def __init__(self, factors: torch.Tensor, resolution: int):
+        self.unit = resolution / 2  # pixels
         columns = (column[:, None] for column in factors.T)
         hour, self.clouds, self.wind, fog, self.snow, self.season, self.mountain, self.ridge = columns
         self.fog = fog.square()  # half the range is a light haze
@@ -71,18 +75,20 @@ class Landscape:
         moon = rgb(0.85, 0.88, 0.95, like=y) * disc[None]
         return sun + moon + rgb(0.99, 1.04, 1.1, like=y) * (self.stars(x, y) * (1 - self.day) ** 3)[None]
 
-    def stars(self, x, y, cells: int = 34):
-        """One star at most in every cell of a grid."""
+    def stars(self, x, y, cells: int = 22):
+        """One star at most in every cell of a grid, no smaller than pixels show."""
         u, v = x * cells, y * cells
         left, below = torch.floor(u), torch.floor(v)
-        du = u - left - 0.15 - 0.7 * hashed(left, below, 5)
-        dv = v - below - 0.15 - 0.7 * hashed(left, below, 6)
-        return smoothstep(0.13, 0.0, torch.hypot(du, dv)) * smoothstep(0.80, 1.0, hashed(left, below, 7))
+        du = u - left - 0.3 - 0.4 * hashed(left, below, 5)
+        dv = v - below - 0.3 - 0.4 * hashed(left, below, 6)
+        radius = min(0.3, max(0.08, 0.8 * cells / self.unit))
+        seen = (0.08 / radius) ** 0.5
+        return seen * smoothstep(radius, 0.0, torch.hypot(du, dv)) * smoothstep(0.84, 1.0, hashed(left, below, 7))
 
     def veiled(self, x, y, sky):
         """The sky behind clouds that drift with the wind."""
         near = 0.55 / (y - WATERLINE + 0.35).clamp(min=0.15)
-        density = fractal(2.0 * x * near + 1.3 * self.wind, 3.9 * near + 0.2 * self.wind, 31, 5)
+        density = fractal(2.0 * x * near + 1.3 * self.wind, 3.9 * near + 0.2 * self.wind, 31, 5, self.unit / 4)
         edge = 0.66 - 0.42 * self.clouds
         cover = smoothstep(edge, edge + 0.2, density) * smoothstep(0.0, 0.12, self.clouds)
         body = smoothstep(0.4, 1.0, density)
@@ -95,10 +101,10 @@ class Landscape:
         """Height of a ridge above the waterline."""
         flat = torch.zeros_like(x)
         if layer == FAR:
-            peaks = 1 - 1.6 * (2 * fractal(1.1 * x + self.ridge, flat, 41, 5) - 1).abs()
+            peaks = 1 - 1.6 * (2 * fractal(1.1 * x + self.ridge, flat, 41, 5, self.unit / 1.1) - 1).abs()
             return 0.10 + (0.22 + 0.62 * self.mountain) * peaks.clamp(min=0)
         if layer == MIDDLE:
-            return 0.05 + (0.165 + 0.135 * self.mountain) * fractal(1.6 * x + 1.7 * self.ridge, flat, 43, 4)
+            return 0.05 + (0.165 + 0.135 * self.mountain) * fractal(1.6 * x + 1.7 * self.ridge, flat, 43, 4, self.unit / 1.6)
         shore = smoothstep(0.15, 1.1, x.abs()) * (0.5 + fractal(2.2 * x + 0.5 * self.ridge, flat, 47, 2))
         trunk = torch.floor(16 * x)
         tall = 0.05 + 0.10 * hashed(trunk, flat, 53)
@@ -110,7 +116,7 @@ class Landscape:
             return torch.ones_like(h)
         scale, skew = (3.0, -0.5) if layer == FAR else (4.5, 0.5)
         left, right = (
-            (2 * fractal((x + shift + skew * h) * scale, 1.3 * h * scale, 67 + layer, 4) - 1).abs()
+            (2 * fractal((x + shift + skew * h) * scale, 1.3 * h * scale, 67 + layer, 4, self.unit / scale) - 1).abs()
             for shift in (-0.02, 0.02)
         )
         lean = (left - right) / 0.04 * torch.tanh(5 * (self.sun[0] - x))
@@ -136,7 +142,7 @@ class Landscape:
         h = y - WATERLINE
         haze = self.blend((0.10, 0.13, 0.22), (0.66, 0.77, 0.90), (0.95, 0.58, 0.42))
         for layer, distance in DISTANCES.items():
-            grain = fractal(9 * x + 3 * layer, 16 * h, 61 + layer, 3)
+            grain = fractal(9 * x + 3 * layer, 16 * h, 61 + layer, 3, self.unit / 16)
             lit = self.ground(h, grain, layer) * (self.relief(x, h, layer) * mix(0.75, 1.1, grain))[None] * self.light
             mist = distance + (1 - distance) * self.fog * (0.4 if layer == NEAR else 0.95)
             lit = mix(lit, haze, (mist * mix(1.0, 0.55, (h / 0.8).clamp(0, 1)))[None])
@@ -169,7 +175,7 @@ class Landscape:
 def render(factors: torch.Tensor, resolution: int, samples: int = 2) -> torch.Tensor:
     """Images (B, 3, R, R) in [-1, 1] of factors (B, 8); samples a pixel's side."""
     x, y = pixel_grid(resolution, samples, factors)
-    return to_images(Landscape(factors).picture(x, y), resolution, samples)
+    return to_images(Landscape(factors, resolution).picture(x, y), resolution, samples)
 
 
 def day(draw: Motions, seconds: float) -> dict:

@@ -43,13 +43,19 @@ def noise(x: torch.Tensor, y: torch.Tensor, seed: int = 0) -> torch.Tensor:
     return mix(low, high, v)
 
 
-def fractal(x: torch.Tensor, y: torch.Tensor, seed: int = 0, octaves: int = 4) -> torch.Tensor:
-    """Value noise summed over octaves (fractional Brownian motion), in [0, 1]."""
+def fractal(x: torch.Tensor, y: torch.Tensor, seed: int = 0, octaves: int = 4, pixels: float = math.inf) -> torch.Tensor:
+    """Value noise summed over octaves (fractional Brownian motion), in [0, 1].
+
+    pixels: how many pixels a cell of the first octave spans; octaves that pixels are too coarse for fade to their mean,
+    as a finer picture does when it is reduced.
+    """
     total, weight = torch.zeros_like(x), 0.5
     for k in range(octaves):
-        total = total + weight * noise(x * 2**k, y * 2**k, seed + 17 * k)
+        seen = min(1.0, max(0.0, (pixels / 2**k - 1) / 2))  # none of cells of a pixel, all of cells of three
+        if seen:
+            total = total + weight * seen * (noise(x * 2**k, y * 2**k, seed + 17 * k) - 0.5)
         weight /= 2
-    return total / (1 - 0.5**octaves)
+    return 0.5 + total / (1 - 0.5**octaves)
 
 
 def pixel_grid(resolution: int, samples: int, like: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
