@@ -1,5 +1,6 @@
 """Projection on a real frame, and resuming an inversion that was interrupted."""
 
+import numpy as np
 import pytest
 import torch
 
@@ -9,8 +10,10 @@ from dynode.errors import UserError
 from dynode.evaluation import Evaluator, rows
 from dynode.generators import weights
 from dynode.generators.stylegan2 import StyleGAN2, StyleGAN2Settings
+from dynode.inversion import encoder as encoders
 from dynode.inversion import invert as inversion
 from dynode.inversion import partial, source
+from dynode.inversion.encoder import Encoder, EncoderSettings
 from dynode.inversion.projection import ProjectionSettings, Projector, ramped
 from dynode.perception import alignment, tracking
 from dynode.perception.lpips import LPIPS
@@ -82,6 +85,36 @@ def small(tmp_path_factory):
     network.measure(200)
     weights.save(network, path, {"world": "scene"})
     return str(path)
+
+
+def test_an_encoder_gives_the_codes_or_where_to_start(small, tmp_path, capsys):
+    network = generators.load(small)
+    encoder = Encoder(EncoderSettings(channel_base=256, channel_max=8, hidden=8, passes=2), network).eval()
+    encoders.save(encoder, tmp_path / "e.safetensors", "small", {})
+    base = [
+        "invert-episode",
+        "scene",
+        "day",
+        "--seconds",
+        "0.2",
+        "--fps",
+        "15",
+        "--generator",
+        small,
+        "--device",
+        "cpu",
+    ]
+    base += ["-p", "start=encoder", "-p", "batch=2"]
+    encoded, further = tmp_path / "encoded.safetensors", tmp_path / "further.safetensors"
+    chosen = [*base, "--encoder", str(tmp_path / "e.safetensors")]
+    assert cli.main([*chosen, "-o", str(encoded), "-p", "first_steps=0"]) == 0
+    assert cli.main([*chosen, "-o", str(further), "-p", "first_steps=40"]) == 0
+    clip, images = Clip.load(encoded), source.of_episode(WORLDS["scene"].episode("day", 0, 0.2), np.arange(3) / 15)
+    wanted = encoders.load(tmp_path / "e.safetensors", network)(torch.stack(list(images.images([0, 1, 2], 32))))
+    assert torch.allclose(clip.ws, wanted, atol=1e-4) and "encoder_hash" in clip.meta
+    assert sum(Clip.load(further).meta["mse"]) < sum(clip.meta["mse"])
+    assert cli.main([*base, "-o", str(tmp_path / "none.safetensors")]) == 2
+    assert "dynode train-encoder" in capsys.readouterr().err
 
 
 def test_an_episode_is_inverted_and_knows_its_truth(small, tmp_path, capsys):

@@ -18,6 +18,7 @@ def invert(
     every: int = 1,
     face: str = "largest",
     generator: str = "mobilestylegan-ffhq",
+    encoder: str = "",
     p: Parameters = (),
     compiled: bool = False,
     device: str = "auto",
@@ -32,6 +33,7 @@ def invert(
         every: Take only every so many frames.
         face: largest, or a number counted from the left (0 first).
         generator: A shipped generator or a file of weights; other than of faces, it gets the middle of every frame.
+        encoder: The file of an encoder, for -p start=encoder; the shipped one of the generator where none is named.
         p: Change a projection setting, such as steps=80 or start=w_avg (every frame by itself, as the paper did).
         compiled: Use torch.compile: a minute longer to start, then faster; takes a C++ compiler.
         device: auto, cpu, cuda or cuda:N.
@@ -52,6 +54,7 @@ def invert(
         stretch=Stretch(first, frames, every),
         face=face,
         generator=generator,
+        encoder=encoder,
         device=runtime.device(device),
         compiled=compiled,
     )

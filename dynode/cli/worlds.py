@@ -53,6 +53,7 @@ def invert_episode(
     seconds: float = 2.0,
     fps: float = 24,
     generator: str = "",
+    encoder: str = "",
     p: Parameters = (),
     compiled: bool = False,
     device: str = "auto",
@@ -67,7 +68,8 @@ def invert_episode(
         seconds: Length of the episode.
         fps: Frames per second.
         generator: That of the world where none is named; NAME@w or NAME@z for codes of one row.
-        p: Change a projection setting, such as steps=80.
+        encoder: The file of an encoder, for -p start=encoder; the shipped one of the generator where none is named.
+        p: Change a projection setting, such as steps=80, or start=encoder first_steps=0: an encoder's codes as they are.
         compiled: Use torch.compile: a minute longer to start, then faster; takes a C++ compiler.
         device: auto, cpu, cuda or cuda:N.
     """
@@ -85,6 +87,7 @@ def invert_episode(
         fps=fps,
         settings=changed(settings_for(generators.resolution_of(generator)), assignments(p)),
         generator=generator,
+        encoder=encoder,
         device=runtime.device(device),
         compiled=compiled,
     )

@@ -18,7 +18,7 @@ from torch import nn
 from dynode import assets, generators, runtime
 from dynode.clips import read_metadata, read_safetensors
 from dynode.errors import UserError
-from dynode.settings import choose, require_positive
+from dynode.settings import require_positive
 
 FORMAT, WHAT = "dynode-encoder-1", "an encoder (as `dynode train-encoder` writes it)"
 SMALLEST = 4
@@ -153,9 +153,14 @@ def shipped() -> dict[str, Path]:
     return {path.stem: path for path in sorted(folder.glob("*.safetensors"))}
 
 
-def of_generator(generator) -> Encoder:
+def shipped_for(generator) -> Path:
     """The shipped encoder of a loaded generator.  Raises UserError where there is none."""
-    return load(choose("shipped encoder", generator.name, shipped()), generator)
+    if generator.name not in shipped():
+        raise UserError(
+            f"No encoder comes with the package for {generator.name}, only for {', '.join(shipped()) or 'none'}: "
+            "train one by `dynode train-encoder`, and name its file."
+        )
+    return shipped()[generator.name]
 
 
 def hash_of(path: Path | str) -> str:

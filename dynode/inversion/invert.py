@@ -11,6 +11,7 @@ from tqdm import tqdm
 
 from dynode import assets, clips, generators, runtime
 from dynode.errors import UserError
+from dynode.inversion import encoder as encoders
 from dynode.inversion import source
 from dynode.inversion.partial import Partial
 from dynode.inversion.projection import ProjectionSettings, Projector, settings_for
@@ -35,12 +36,14 @@ def invert(
     stretch: Stretch | None = None,
     face: str = "largest",
     generator: str = "mobilestylegan-ffhq",
+    encoder: Path | str = "",
     device="cpu",
     compiled: bool = False,
 ) -> clips.Clip:
     """Project the frames of a video that show the face; write and return the clip.
 
     Of a generator of anything else than faces the middle square of every frame is projected.
+    encoder: a file of one, for settings that start from it; the shipped one of the generator where none is named.
     Frames where the face was not found get a code interpolated between their neighbours' and are marked: `detected`
     and `observed` are False.  A cut starts a new shot.  A run that was killed goes on where it stopped: finished
     frames lie in the folder `<output>.partial`.
@@ -57,7 +60,8 @@ def invert(
     named = {"source": Path(video_path).name, "source_sha256": assets.sha256_of(Path(video_path))}
     named |= {"stretch": dataclasses.asdict(stretch)} | ({"face": face} if about_faces else {})
     told = {"face_width": round(track.width, 1)} if about_faces else {}
-    return invert_footage(footage, output, named, settings, generator, told, device=device, compiled=compiled)
+    choices = {"encoder": encoder, "device": device, "compiled": compiled}
+    return invert_footage(footage, output, named, settings, generator, told, **choices)
 
 
 def invert_episode(
@@ -67,22 +71,22 @@ def invert_episode(
     fps: float = 24.0,
     settings: ProjectionSettings | None = None,
     generator: str = "",
+    encoder: Path | str = "",
     device="cpu",
     compiled: bool = False,
 ) -> clips.Clip:
     """Project the frames of an episode of a world, drawn at the generator's resolution; write and return the clip.
 
-    generator: that of the world where none is named.  Resumes and raises as `invert` does.
+    generator: that of the world where none is named; encoder: as in `invert`.  Resumes and raises as `invert` does.
     """
     footage = source.of_episode(episode, frame_times(episode, fps), device)
     told = {"world": episode.world, "kind": episode.kind, "seed": episode.seed, "seconds": episode.seconds}
     named = {"source": f"{episode.world}/{episode.kind}", "episode": told}
-    return invert_footage(
-        footage, output, named, settings, generator or f"stylegan2-{episode.world}", device=device, compiled=compiled
-    )
+    choices = {"encoder": encoder, "device": device, "compiled": compiled}
+    return invert_footage(footage, output, named, settings, generator or f"stylegan2-{episode.world}", **choices)
 
 
-def invert_footage(footage, output, named, settings, generator, told=None, *, device="cpu", compiled=False):
+def invert_footage(footage, output, named, settings, generator, told=None, *, encoder="", device="cpu", compiled=False):
     """Project all frames of some footage; `named` says what it is and decides whether a partial result belongs to it."""
     started, output, network = time.time(), Path(output), generators.load(generator, device)
     settings = settings or settings_for(network.resolution)
@@ -93,9 +97,19 @@ def invert_footage(footage, output, named, settings, generator, told=None, *, de
         "settings": dataclasses.asdict(settings),
         "compiled": compiled,
     }
+    if settings.start == "encoder":
+        encoder = Path(encoder) if encoder else encoders.shipped_for(network)
+        job["encoder_hash"] = encoders.hash_of(encoder)
     partial = Partial(output, job)
     identity = Identity().to(device) if generators.category_of(generator) == "face" else None
-    projector = Projector(network, LPIPS(settings.lpips_net).to(device), settings, identity, compiled=compiled)
+    projector = Projector(
+        network,
+        LPIPS(settings.lpips_net).to(device),
+        settings,
+        identity,
+        compiled=compiled,
+        encoder=encoders.load(encoder, network) if settings.start == "encoder" else None,
+    )
     project_all(projector, footage, partial, settings)
     meta = {"name": output.stem} | job | (told or {})
     clip = assembled(footage, partial, meta, device, round(time.time() - started))
@@ -117,7 +131,7 @@ def warn(track: tracking.FaceTrack, path) -> None:
 def runs(footage: Footage, settings: ProjectionSettings) -> list[tuple[int, int]]:
     """(frames, optimiser steps) of every batch, in order; frames without the face are not projected."""
     shots = footage.shots[footage.detected]
-    if settings.start == "w_avg":
+    if settings.independent:
         sizes = [min(settings.batch, len(shots) - k) for k in range(0, len(shots), settings.batch)]
         return [(size, settings.first_steps) for size in sizes]
     opens = np.flatnonzero(np.diff(shots, prepend=-1))
@@ -141,7 +155,7 @@ def project_all(projector: Projector, footage: Footage, partial: Partial, settin
     crops = footage.images(left, settings.resolution)
     with tqdm(total=steps, desc="project", unit="step", mininterval=2) as bar:
         for size, _ in batches:
-            fresh = settings.start == "w_avg" or opens_shot(footage, len(partial.done))
+            fresh = settings.independent or opens_shot(footage, len(partial.done))
             previous = None if fresh else partial.done[-1].ws
             images = torch.stack(list(islice(crops, size)))
             projections = projector.frames(images, previous, callback=lambda *_: bar.update())

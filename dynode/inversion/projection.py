@@ -18,7 +18,7 @@ from dynode.images import resampled
 from dynode.perception.lpips import BACKBONES
 from dynode.settings import choose, require_positive
 
-STARTS = ("previous", "w_avg")
+STARTS = ("previous", "w_avg", "encoder")
 COMPARED = 32  # pixels a side at which candidates are compared with a frame
 RESOLUTIONS = (16, 32, 64, 128, 256, 512, 1024)
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
@@ -28,9 +28,13 @@ PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 class ProjectionSettings:
     """How a clip is projected.  Learning rates are ramped up over the first 5 % and down over the last 25 %."""
 
-    start: str = "previous"  # "previous": frame k starts from frame k-1's code; "w_avg": each frame by itself
-    candidates: int = 0  # random codes; a frame without a predecessor starts from the nearest, or w_avg where there are none
-    first_steps: int = 200  # steps of a frame without a predecessor
+    start: str = (
+        "previous"  # from frame k-1's code; or each frame by itself, from "w_avg" or from what an "encoder" says
+    )
+    candidates: int = (
+        0  # random codes; a frame without a predecessor starts from the nearest, or w_avg where there are none
+    )
+    first_steps: int = 200  # steps of a frame without a predecessor; 0 takes an encoder's codes as they are
     steps: int = 40  # steps of a frame that starts from the previous code
     first_lr: float = 0.05
     lr: float = 0.01
@@ -42,7 +46,7 @@ class ProjectionSettings:
         0.0  # Karras et al. use 0.05: noise on the code, in units of w_std, gone after 75 % of the steps
     )
     stop_loss: float = 0.0  # stop as soon as every frame of the batch has a loss below this
-    batch: int = 1  # frames optimised together, with start "w_avg" only: 1 is best on a CPU, 8 on a GPU
+    batch: int = 1  # frames optimised together, without predecessors only: 1 is best on a CPU, 8 on a GPU
     precision: str = "float32"  # or "bfloat16": autocast, faster on a GPU and slower on most CPUs
     resolution: int = 256
     lpips_net: str = "vgg"  # or "alex"
@@ -54,11 +58,17 @@ class ProjectionSettings:
         choose("LPIPS net", self.lpips_net, BACKBONES)
         if self.resolution not in RESOLUTIONS:
             raise UserError(f"The resolution must be one of {RESOLUTIONS}, got {self.resolution}.")
-        require_positive(self, "first_steps", "steps", "first_lr", "lr", "batch")
+        require_positive(self, *(("first_steps",) * (self.start != "encoder")), "steps", "first_lr", "lr", "batch")
         if not 0 <= self.beta2 < 1:
             raise UserError(f"beta2 must lie in [0, 1), got {self.beta2:g}.")
-        if self.candidates < 0:
-            raise UserError(f"candidates must be 0 or more, got {self.candidates}.")
+        for name in ("candidates", "first_steps"):
+            if getattr(self, name) < 0:
+                raise UserError(f"{name} must be 0 or more, got {getattr(self, name)}.")
+
+    @property
+    def independent(self) -> bool:
+        """Whether every frame is projected by itself."""
+        return self.start != "previous"
 
 
 SMALL = {  # of generators below 256 pixels; chosen on a dozen frames of episodes of two worlds
@@ -69,7 +79,7 @@ SMALL = {  # of generators below 256 pixels; chosen on a dozen frames of episode
     "first_steps": 300,
     "first_lr": 0.4,
     "steps": 60,
-    "lr": 0.2,
+    "lr": 0.05,
 }
 
 
@@ -111,10 +121,21 @@ class Projector:
     perceptual: an `LPIPS`.  identity: an `Identity` for faces; always measured, optimised where lambda_id > 0.
     compiled: fuse the generator's small operations by torch.compile, which takes a C++ compiler and a minute at first
     and is faster then; results differ in the last digits.
+    encoder: an `Encoder`, where the settings start from one.
     """
 
-    def __init__(self, generator, perceptual, settings: ProjectionSettings, identity=None, *, compiled: bool = False):
+    def __init__(
+        self,
+        generator,
+        perceptual,
+        settings: ProjectionSettings,
+        identity=None,
+        *,
+        compiled: bool = False,
+        encoder=None,
+    ):
         self.generator, self.perceptual, self.identity, self.settings = generator, perceptual, identity, settings
+        self.encoder = encoder
         self.synthesis = torch.compile(generator.synthesis) if compiled else generator.synthesis
         self.draws = torch.Generator().manual_seed(0)
 
@@ -195,7 +216,9 @@ class Projector:
         return ws, torch.cat(images)
 
     def starts(self, images) -> torch.Tensor:
-        """Codes (B, L, D) to start from without a predecessor: of the nearest candidate, or the average."""
+        """Codes (B, L, D) to start from without a predecessor: an encoder's, the nearest candidate's, or the average."""
+        if self.settings.start == "encoder":
+            return self.encoder(images.to(self.generator.w_avg))
         if not self.settings.candidates:
             return self.average(len(images))
         ws, made = self.candidates
@@ -205,6 +228,6 @@ class Projector:
     def frames(self, images, previous: torch.Tensor | None, callback=None) -> list[Projection]:
         """Project the next frames of a clip as the settings say; `previous` (L, D) is the code before them, if any."""
         s = self.settings
-        if previous is None or s.start == "w_avg":
+        if previous is None or s.independent:
             return self.project(images, self.starts(images), s.first_steps, s.first_lr, callback)
         return self.project(images, previous[None], s.steps, s.lr, callback)

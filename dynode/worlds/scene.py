@@ -104,7 +104,9 @@ class Landscape:
             peaks = 1 - 1.6 * (2 * fractal(1.1 * x + self.ridge, flat, 41, 5, self.unit / 1.1) - 1).abs()
             return 0.10 + (0.22 + 0.62 * self.mountain) * peaks.clamp(min=0)
         if layer == MIDDLE:
-            return 0.05 + (0.165 + 0.135 * self.mountain) * fractal(1.6 * x + 1.7 * self.ridge, flat, 43, 4, self.unit / 1.6)
+            return 0.05 + (0.165 + 0.135 * self.mountain) * fractal(
+                1.6 * x + 1.7 * self.ridge, flat, 43, 4, self.unit / 1.6
+            )
         shore = smoothstep(0.15, 1.1, x.abs()) * (0.5 + fractal(2.2 * x + 0.5 * self.ridge, flat, 47, 2))
         trunk = torch.floor(16 * x)
         tall = 0.05 + 0.10 * hashed(trunk, flat, 53)

@@ -43,7 +43,9 @@ def noise(x: torch.Tensor, y: torch.Tensor, seed: int = 0) -> torch.Tensor:
     return mix(low, high, v)
 
 
-def fractal(x: torch.Tensor, y: torch.Tensor, seed: int = 0, octaves: int = 4, pixels: float = math.inf) -> torch.Tensor:
+def fractal(
+    x: torch.Tensor, y: torch.Tensor, seed: int = 0, octaves: int = 4, pixels: float = math.inf
+) -> torch.Tensor:
     """Value noise summed over octaves (fractional Brownian motion), in [0, 1].
 
     pixels: how many pixels a cell of the first octave spans; octaves that pixels are too coarse for fade to their mean,
