@@ -1,7 +1,7 @@
 # Every target is also `python -m dynode TARGET`; PYTHON picks the interpreter that makes the environment.
 PYTHON ?= python3
 
-.PHONY: setup reproduce test weights lint lock reference
+.PHONY: setup reproduce test weights codes lint lock reference
 setup reproduce test:
 	$(PYTHON) -m dynode $@
 
@@ -12,6 +12,14 @@ lint: setup
 weights: setup
 	for world in scene bird isaac3d; do \
 	  .venv/bin/python -m dynode train-gan $$world -o dynode/weights/stylegan2-$$world.safetensors --compiled || exit; \
+	done
+
+# Project the worlds' episodes that ship as codes anew: three minutes each on a CPU core.
+codes: setup
+	for one in scene:day:1 scene:weather:2 scene:winter:3 bird:flight:1 bird:take_off:2 bird:landing:3 \
+	    isaac3d:robot_x:1 isaac3d:robot_y:2 isaac3d:camera:3; do \
+	  set -- $$(echo $$one | tr : ' '); \
+	  .venv/bin/python -m dynode invert-episode $$1 $$2 --seed $$3 -o dynode/codes/$$1.$$2.safetensors || exit; \
 	done
 
 # Pin the newest versions that fit pyproject.toml, for every platform (needs `pip install uv`).

@@ -1,18 +1,17 @@
 """`dynode evaluate`: fits on disk beside the rivals that need no learning, as one table and one record."""
 
 import dataclasses
-import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import torch
 from tqdm import tqdm
 
-from dynode import clips, generators, methods, runtime
+from dynode import clips, generators, methods, records, runtime
 from dynode.dynamics import neural_ode
 from dynode.errors import UserError
 from dynode.evaluation import Evaluation, Evaluator, resolution_for, rows
-from dynode.inversion.source import reference_of, source_frames
+from dynode.inversion.source import references
 from dynode.records import Row
 from dynode.tables import Table, comparison_table
 
@@ -41,7 +40,7 @@ def of_fits(
         clip.meta.get("generator", ""), clip.meta.get("generator_hash", ""), f"The clip {clip.name}"
     )
     generator = generators.load(clip.meta["generator"], device)
-    others = {reference_of(clip): source_frames(clip, resolution_for(generator))} if with_source else {}
+    others = references(clip, resolution_for(generator)) if with_source else {}
     with tqdm(desc="render", unit="frame", mininterval=2) as bar:
         evaluator = Evaluator(clip, generator, others=others, progress=bar)
         found = list(rows_of(fits, clip, evaluator))
@@ -102,7 +101,4 @@ def write(path: Path, found: list[Row], fits: Iterable[Path], command: str, devi
         for fit in fits
     }
     provenance = runtime.provenance(torch.device(device), command=command, fits=described)
-    record = {"item": "evaluate", "provenance": provenance, "rows": [dataclasses.asdict(row) for row in found]}
-    with runtime.written_whole(path) as scratch:
-        scratch.write_text(json.dumps(record, indent=1) + "\n")
-    return path
+    return records.write(path, "evaluate", "", found, provenance)

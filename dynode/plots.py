@@ -209,6 +209,35 @@ def skills(rows, methods):
         return figure
 
 
+def categories(rows, methods, splits=("unobserved", "extrapolated")):
+    """Image MSE as a multiple of linear's, on a logarithmic scale: a group of dots for each category, a panel a split.
+
+    rows: of one sampling and stride, one for each clip; a dot is a clip, a bar their mean.
+    """
+    with plt.style.context(STYLE):
+        names = list(dict.fromkeys(r.category for r in rows))
+        figure, axes = plt.subplots(1, len(splits), figsize=(FULL_WIDTH, 2.4), sharey=True, squeeze=False)
+        for axis, split in zip(axes[0], splits, strict=True):
+            chosen = [r for r in rows if (r.split, r.metric) == (split, "mse")]
+            unit = {r.clip: r.value for r in chosen if r.method == "linear"}
+            for k, method in enumerate(methods):
+                ours = [r for r in chosen if r.method == method and unit.get(r.clip)]
+                at = [names.index(r.category) + 0.16 * (k - len(methods) / 2 + 0.5) for r in ours]
+                ratios = [r.value / unit[r.clip] for r in ours]
+                axis.plot(at, ratios, "o", ms=3, alpha=0.5, color=colour(method))
+                for place in dict.fromkeys(at):
+                    own = [ratio for x, ratio in zip(at, ratios, strict=True) if x == place]
+                    label = method if place == at[0] else None
+                    axis.plot(place, sum(own) / len(own), "_", ms=9, mew=2, color=colour(method), label=label)
+            axis.axhline(1, color=COLOURS["linear"], linewidth=0.8)
+            axis.set_yscale("log", base=2)
+            axis.yaxis.set_major_formatter("{x:g}")
+            axis.set(xticks=range(len(names)), xticklabels=names, title=split)
+        axes[0, 0].set_ylabel("MSE / MSE of linear")
+        axes[0, -1].legend(loc="upper left", bbox_to_anchor=(1, 1))
+        return figure
+
+
 def diagnosis(found):
     """A `Diagnosis` in four panels: reconstruction, norms, steps with cut candidates, step directions."""
     ts = found.clip.ts

@@ -36,16 +36,15 @@ class Row:
     paper: float | None = None
 
 
-def write(folder: Path | str, item: str, profile: str, rows: list[Row], provenance: dict) -> Path:
-    """Write `<folder>/<item>.<profile>.json`, atomically.  Raises ValueError for a number that is not finite."""
+def write(path: Path | str, item: str, profile: str, rows: list[Row], provenance: dict) -> Path:
+    """Write a record file, atomically; a command stands for its item.  Raises ValueError for a number not finite."""
     for row in rows:
         if not math.isfinite(row.value):
             raise ValueError(f"a record holds only finite numbers, got {row}")
     record = {"item": item, "profile": profile, "provenance": provenance, "rows": [dataclasses.asdict(r) for r in rows]}
-    path = Path(folder) / f"{item}.{profile}.json"
-    with written_whole(path) as scratch:
+    with written_whole(Path(path)) as scratch:
         scratch.write_text(json.dumps(record, indent=1) + "\n")
-    return path
+    return Path(path)
 
 
 def read(path: Path | str) -> tuple[list[Row], dict]:
@@ -67,6 +66,11 @@ def averaged(rows: list[Row]) -> list[Row]:
     for row in rows:
         groups.setdefault(dataclasses.replace(row, value=0.0, seed=None, std=None, n=1), []).append(row.value)
     return [dataclasses.replace(key, **summary(values)) for key, values in groups.items()]
+
+
+def pooled(rows: list[Row]) -> list[Row]:
+    """Rows of a category become one: mean over clips (each the mean over its seeds), std over clips, n of them."""
+    return averaged([dataclasses.replace(row, clip="", std=None, n=1) for row in averaged(rows)])
 
 
 def summary(values: list[float]) -> dict:

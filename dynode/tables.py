@@ -5,7 +5,7 @@ import io
 from dataclasses import dataclass
 
 from dynode.metrics import METRICS
-from dynode.records import Row, averaged
+from dynode.records import Row, averaged, pooled, select
 
 SPLITS = ("observed", "unobserved", "extrapolated")
 SCALES = {
@@ -88,7 +88,39 @@ def table1(
             found = {(r.split, r.metric): r for r in group if r.method == method}
             numbers = [number(found.get(key), SCALES[key[1]][0], 3 if key[1] == "mse" else 2) for key in columns]
             cells.append([*map(str, key), method, *numbers, number(found.get(("unobserved", "skill")), 1, 3)])
-    cells.append(paper_line(rows, columns))
+    cells.append(["(paper)", "not stated", "", "paper", *paper_numbers(rows, columns), ""])
+    return Table(header, cells, marks)
+
+
+def categories_table(
+    rows: list[Row],
+    metrics=("mse", "ssim", "lpips_alex"),
+    methods=("hold", "linear", "dynode"),
+    *,
+    reference: str = "code",
+    sampling: str = "regular",
+    stride: int = 4,
+) -> Table:
+    """Table 1 of the paper: every category at one sampling and stride, mean ± std over its clips.
+
+    The last line of a category is the paper's own number, as far as the rows carry one.
+    """
+    named = {"sampling": sampling, "stride": stride}
+    rows = [row for row in pooled(select(rows, **named)) if row.metric == "skill" or row.reference == reference]
+    columns = [(split, name) for split in SPLITS for name in metrics]
+    columns = [key for key in columns if any((row.split, row.metric) == key for row in rows)]
+    header = ["category", "clips", "method", *(f"{split} {SCALES[name][1]}" for split, name in columns), "skill"]
+    cells, marks = [], {}
+    for category in dict.fromkeys(row.category for row in rows):
+        group = select(rows, category=category)
+        for c, (split, name) in enumerate(columns):
+            marks |= ranked(group, split, name, methods, first=len(cells), column=c + 3)
+        for method in methods:
+            found = {(r.split, r.metric): r for r in group if r.method == method}
+            numbers = [number(found.get(key), SCALES[key[1]][0], 3 if key[1] == "mse" else 2) for key in columns]
+            clips = str(max((row.n for row in found.values()), default=0))
+            cells.append([category, clips, method, *numbers, number(found.get(("unobserved", "skill")), 1, 3)])
+        cells.append([category, "", "paper", *paper_numbers(group, columns), ""])
     return Table(header, cells, marks)
 
 
@@ -148,7 +180,6 @@ def ranked(group: list[Row], split: str, name: str, methods, first: int, column:
     return {(first + methods.index(method), column): rank for method, rank in named.items() if rank}
 
 
-def paper_line(rows: list[Row], columns) -> list[str]:
+def paper_numbers(rows: list[Row], columns) -> list[str]:
     paper = {(r.split, r.metric): r.paper for r in rows if r.paper is not None}
-    numbers = [f"{paper[key] * SCALES[key[1]][0]:.3f}" if key in paper else "" for key in columns]
-    return ["(paper)", "not stated", "", "paper", *numbers, ""]
+    return [f"{paper[key] * SCALES[key[1]][0]:.3f}" if key in paper else "" for key in columns]

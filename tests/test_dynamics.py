@@ -117,7 +117,8 @@ def test_labels_say_when_a_preset_is_shortened_changed_or_run_in_part():
     assert changed(preset("demo"), {"training.iterations": 1000}).label == "demo[1000/20000]"
     assert changed(latent_only(preset("paper")), {"training.iterations": 9}).label == "paper[latent,9/5000]"
     assert changed(preset("robust"), {"training.iterations": 100}).label == "robust[4100/5000]"
-    assert changed(preset("robust"), {"field.depth": 1}).label == "robust[changed]"
+    assert changed(preset("robust"), {"field.depth": 1}).label == "robust[depth 1]"
+    assert changed(preset("robust"), {"field.hidden": 8}).label == "robust[changed]"
 
 
 def test_settings_survive_json_and_refuse_what_they_do_not_know():

@@ -6,13 +6,15 @@ import pytest
 import torch
 
 from dynode import cli, generators
-from dynode.editing import latent_flow, train_flow
+from dynode.clips import Clip
+from dynode.editing import flow_episode, latent_flow, train_flow
 from dynode.editing.latent_flow import Flow, FlowSettings
 from dynode.editing.train_flow import FlowTraining, ReadingSettings
 from dynode.errors import UserError
 from dynode.gan.pictures import pictures
 from dynode.generators import weights
 from dynode.generators.stylegan2 import StyleGAN2, StyleGAN2Settings
+from dynode.inversion import source
 from dynode.perception import factors as reading
 from dynode.perception.factors import FactorNet, FactorSettings, bins_of, classes
 from dynode.worlds import WORLDS, factors
@@ -116,3 +118,25 @@ def test_a_flow_is_trained_from_the_command_line(path, kept, tmp_path, capsys):
 
 def test_settings_of_a_flow_are_named():
     assert dataclasses.asdict(FlowSettings()) == {"factor": "", "source": 0, "target": -1, "depth": 1, "step": 0.25}
+
+
+def test_an_episode_is_made_by_flows_and_says_so(path, tmp_path, capsys):
+    generator = generators.load(path)
+    files = []
+    for name in ("hour", "fog"):
+        flow = Flow(FlowSettings(name), generator.w_dim)
+        files.append(str(tmp_path / f"{name}.safetensors"))
+        latent_flow.save(flow, files[-1], generator, {})
+    out = tmp_path / "made.safetensors"
+    base = ["flow-episode", path, *files, "--seconds", "0.5", "--fps", "10", "--longest", "2", "--device", "cpu"]
+    assert cli.main([*base, "-o", str(out)]) == 0 and "synthetic" in capsys.readouterr().out
+    clip = Clip.load(out)
+    assert len(clip) == 5 and clip.meta["source"] == "synthetic-flow" and set(clip.meta["flows"]) == {"hour", "fog"}
+    z = torch.randn(1, generator.z_dim, generator=torch.Generator().manual_seed(0))
+    assert torch.allclose(clip.ws[0], generator.mapping(z)[0], atol=1e-5)
+    steps = (clip.ws[1:] - clip.ws[:-1]).flatten(1).norm(dim=1)
+    assert (steps > 0).all() and source.references(clip) == {}
+    assert torch.allclose(flow_episode.lengths(0, torch.tensor([0.0, 1.0]), 2.0), torch.tensor([0.0, 2.0]))
+    assert torch.allclose(flow_episode.lengths(1, torch.tensor([0.5, 1.0]), 2.0), torch.tensor([2.0, 0.0]), atol=1e-5)
+    assert cli.main([*base[:-2], "-o", str(out), "--seconds", "0.1"]) == 2
+    assert "two frames" in capsys.readouterr().err

@@ -106,10 +106,10 @@ def test_every_smoke_run_checks_something():
 
 def test_records_survive_their_file_and_average_over_seeds(tmp_path):
     rows = [records.Row("mse", value, method="dynode", seed=seed) for seed, value in enumerate((1.0, 3.0))]
-    path = records.write(tmp_path, "item", "smoke", rows, {"seed": 0})
+    path = records.write(tmp_path / "item.smoke.json", "item", "smoke", rows, {"seed": 0})
     back, provenance = records.read(path)
     assert back == rows and provenance == {"seed": 0}
     (mean,) = records.averaged(back)
     assert (mean.value, mean.n, mean.seed) == (2.0, 2, None) and mean.std == pytest.approx(2**0.5)
     with pytest.raises(ValueError, match="finite"):
-        records.write(tmp_path, "item", "smoke", [records.Row("mse", float("nan"))], {})
+        records.write(tmp_path / "item.smoke.json", "item", "smoke", [records.Row("mse", float("nan"))], {})

@@ -124,7 +124,7 @@ def test_an_episode_is_inverted_and_knows_its_truth(small, tmp_path, capsys):
     assert "3 frames, mean MSE" in capsys.readouterr().out
     clip = Clip.load(path)
     assert clip.ws.shape == (3, 8, 12) and clip.quads is None and "identity" not in clip.meta
-    assert source.reference_of(clip) == "truth" and len(clip.meta["lpips_alex"]) == 3
+    assert list(source.references(clip, 32)) == ["truth"] and len(clip.meta["lpips_alex"]) == 3
     truth = source.source_frames(clip, 32)
     world = WORLDS["scene"]
     wanted = world.images(world.episode("day", 3, 0.2).factors(clip.ts.numpy()), 32)

@@ -173,6 +173,47 @@ def evaluate(
         print(f"every number: {comparison.write(output, rows, fits, command)}")
 
 
+def choose_depth(
+    clips: Positional[tuple[str, ...]],
+    output: Annotated[Path | None, arg(aliases=["-o"])] = None,
+    *,
+    depths: tuple[int, ...] = (1, 2, 3, 4, 5),
+    preset: str = "dynode",
+    stride: int = 4,
+    seeds: tuple[int, ...] = (0,),
+    p: Parameters = (),
+    device: str = "auto",
+) -> None:
+    """Choose DEPTH for some clips by observed frames that fits are not shown; prints a table.
+
+    Args:
+        clips: Clip files, or names of shipped clips.
+        output: Also write every number as a record (.json).
+        depths: What to choose from.
+        preset: dynode (recommended), robust, paper or demo.
+        stride: One frame in so many is observed; half of those are shown, half judge.
+        seeds: Fits of each clip and depth.
+        p: Change a setting of the preset, such as training.iterations=200.
+        device: auto, cpu, cuda or cuda:N.
+    """
+    from dynode import clips as known
+    from dynode import records, runtime, selection
+    from dynode.dynamics import presets
+    from dynode.settings import changed
+
+    if output is not None:
+        runtime.require_writable(output)
+    footage, place = [known.load(name) for name in clips], runtime.device(device)
+    settings = changed(presets.latent_only(presets.preset(preset)), assignments(p))
+    found = selection.of_depths(footage, depths, settings, stride=stride, seeds=seeds, device=place, progress=True)
+    print(selection.table(found).markdown(), end="")
+    print(f"DEPTH {selection.best(found)}")
+    if output is not None:
+        command = shlex.join(["dynode", "choose-depth", *clips, "--stride", str(stride)])
+        records.write(output, "choose-depth", "", found, runtime.provenance(place, command=command))
+        print(f"every number: {output}")
+
+
 def diagnose(clip: Positional[str], output: Output = Path("diagnosis.png")) -> None:
     """Tell how fit a clip is for dynamics: reconstruction, code norms, jitter, step lengths, cuts, a stride.
 

@@ -92,3 +92,35 @@ def invert_episode(
         compiled=compiled,
     )
     print(f"{output}: {told(clip)}")
+
+
+def flow_episode(
+    generator: Positional[str],
+    flows: Positional[tuple[Path, ...]],
+    output: Output = Path("clip.safetensors"),
+    *,
+    seed: int = 0,
+    seconds: float = 2.0,
+    fps: float = 24,
+    longest: float = 6.0,
+    device: str = "auto",
+) -> None:
+    """Make an episode by editing: a random code carried along flows; writes a clip, marked as synthetic.
+
+    Args:
+        generator: Such as stylegan2-scene, or a file of weights.
+        flows: Flows of that generator, as `dynode train-flow` writes them; the first goes there, the second and back, ...
+        output: The clip to write.
+        seed: Seeds the code.
+        seconds: Length of the episode.
+        fps: Frames per second.
+        longest: The farthest that a flow is followed, in units of W.
+        device: auto, cpu, cuda or cuda:N.
+    """
+    from dynode import runtime
+    from dynode.editing import flow_episode as making
+
+    runtime.require_writable(output)
+    choices = {"seed": seed, "seconds": seconds, "fps": fps, "longest": longest, "device": runtime.device(device)}
+    clip = making.flow_episode(generator, flows, output, **choices)
+    print(f"{output}: {len(clip)} frames by {', '.join(path.stem for path in flows)}; synthetic, the easy case")

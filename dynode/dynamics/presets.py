@@ -69,10 +69,13 @@ class DynamicsSettings:
         if self.losses != whole.losses and self.losses == latent_only(whole).losses:
             whole = latent_only(whole)
             told.append("latent")
-        if self != whole:
+        deeper = dataclasses.replace(whole, field=dataclasses.replace(whole.field, depth=self.field.depth))
+        if self not in (whole, deeper):
             lengths = {key: getattr(self.training, key) for key in ("iterations", "segment_iterations")}
             shortened = dataclasses.replace(whole, training=dataclasses.replace(whole.training, **lengths))
             told.append(f"{self.training.total}/{whole.training.total}" if self == shortened else "changed")
+        elif self != whole:
+            told.append(f"depth {self.field.depth}")
         return f"{self.preset}[{','.join(told)}]" if told else self.preset
 
 

@@ -74,7 +74,7 @@ class ProjectionSettings:
 SMALL = {  # of generators below 256 pixels; chosen on a dozen frames of episodes of two worlds
     "lpips_net": "alex",
     "lpips_resolution": 128,
-    "lambda_mse": 10.0,
+    "lambda_mse": 100.0,
     "candidates": 2048,
     "first_steps": 300,
     "first_lr": 0.4,

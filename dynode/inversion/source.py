@@ -61,15 +61,21 @@ def footage_of(clip: Clip) -> Path:
     raise UserError(f"The footage of {clip.name} ({clip.meta.get('source', 'unknown')}) is none of the assets.")
 
 
-def reference_of(clip: Clip) -> str:
-    """The name of a clip's second reference: "truth" for an episode of a world, "source" for footage."""
-    return "truth" if "episode" in clip.meta else "source"
+def references(clip: Clip, resolution: int = 256) -> dict[str, torch.Tensor]:
+    """What a clip shows, by the name it has in tables, images (T, 3, R, R): "truth", its episode drawn again; "source",
+    the aligned crops of its footage; nothing for a clip that was made in latent space.
+
+    Raises UserError for footage that is none of the assets.
+    """
+    if "flows" in clip.meta:
+        return {}
+    return {"truth" if "episode" in clip.meta else "source": source_frames(clip, resolution)}
 
 
 def source_frames(clip: Clip, resolution: int = 256) -> torch.Tensor:
-    """The true pictures (T, 3, R, R) of a clip's frames: its episode drawn again, or the aligned crops of its footage."""
+    """The true pictures (T, 3, R, R) of a clip's frames, as in `references`."""
     ts = clip.ts.numpy()
-    if reference_of(clip) == "truth":
+    if "episode" in clip.meta:
         return torch.stack(list(of_episode(episode_of(clip), ts).images(np.arange(len(ts)), resolution)))
     return torch.stack(list(cut(pick(footage_of(clip), ts), clip.quads.numpy(), resolution)))
 

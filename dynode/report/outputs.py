@@ -12,6 +12,7 @@ from IPython import get_ipython
 from IPython.display import Image, display
 
 from dynode import records, runtime
+from dynode.errors import UserError
 from dynode.plots import STYLE
 from dynode.settings import choose
 from dynode.tables import Table
@@ -22,6 +23,18 @@ SCREEN_DPI = 130
 def root() -> Path:
     """The folder that figures/ and reports/ lie in: `DYNODE_OUTPUT`, or this checkout."""
     return Path(os.environ.get("DYNODE_OUTPUT") or runtime.ROOT)
+
+
+def last_record(item: str, profile: str) -> Path:
+    """The record of an item's last run under a profile, else the one that comes with the project.
+
+    Raises UserError where there is neither.
+    """
+    comes = runtime.ROOT / "reports" / "recorded" / f"{item}.embedded.json"
+    for path in (root() / "reports" / "records" / f"{item}.{profile}.json", comes):
+        if path.is_file():
+            return path
+    raise UserError(f"There is no record of {item}: run `dynode run {item} --profile {profile}` first.")
 
 
 def save_figure(figure, path: Path, **metadata) -> Path:
@@ -84,4 +97,5 @@ class Outputs:
         stamp = runtime.provenance(
             torch.device(device), command=command, seconds=seconds, stand_ins=list(stand_ins), **provenance
         )
-        return records.write(root() / "reports" / "records", self.item, self.profile, rows, stamp)
+        path = root() / "reports" / "records" / f"{self.item}.{self.profile}.json"
+        return records.write(path, self.item, self.profile, rows, stamp)
