@@ -106,7 +106,8 @@ def categories_table(
     The last line of a category is the paper's own number, as far as the rows carry one.
     """
     named = {"sampling": sampling, "stride": stride}
-    rows = [row for row in pooled(select(rows, **named)) if row.metric == "skill" or row.reference == reference]
+    rows = [row for row in pooled(select(rows, **named)) if row.method in methods]
+    rows = [row for row in rows if row.metric == "skill" or row.reference == reference]
     columns = [(split, name) for split in SPLITS for name in metrics]
     columns = [key for key in columns if any((row.split, row.metric) == key for row in rows)]
     header = ["category", "clips", "method", *(f"{split} {SCALES[name][1]}" for split, name in columns), "skill"]

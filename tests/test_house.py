@@ -11,6 +11,8 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from dynode import experiments, records
+from dynode.errors import UserError
+from dynode.report import outputs
 from dynode.runtime import ROOT
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -102,6 +104,16 @@ def test_an_expectation_changed_by_a_thousandth_is_noticed(item, profile, name, 
 
 def test_every_smoke_run_checks_something():
     assert all(item.expected.get("smoke") for item in experiments.items().values())
+
+
+def test_the_last_record_is_the_users_own_before_the_one_that_comes_with_the_project(tmp_path, monkeypatch):
+    monkeypatch.setenv("DYNODE_OUTPUT", str(tmp_path))
+    comes = outputs.last_record("dynamics_face", "paper")
+    assert comes == ROOT / "reports" / "recorded" / "dynamics_face.embedded.json"
+    own = outputs.Outputs("dynamics_face", "paper").record([records.Row("mse", 1.0)])
+    assert outputs.last_record("dynamics_face", "paper") == own
+    with pytest.raises(UserError, match="dynode run nothing"):
+        outputs.last_record("nothing", "paper")
 
 
 def test_records_survive_their_file_and_average_over_seeds(tmp_path):

@@ -1,7 +1,7 @@
 """Tables: ranks, spreads, and the paper's own line."""
 
 from dynode.records import Row
-from dynode.tables import table1
+from dynode.tables import categories_table, table1
 
 
 def rows():
@@ -34,3 +34,29 @@ def test_latex_and_csv_hold_the_same_cells():
     table = table1(rows(), metrics=("mse",))
     assert r"\textbf{1.050 $\pm$ 0.071}" in table.latex() and table.latex().count("&") % (len(table.header) - 1) == 0
     assert table.csv().count("\n") == len(table.cells) + 1
+
+
+def categories():
+    """Two categories, the first of two clips with two seeds each, the second of one clip."""
+    named = {"sampling": "regular", "stride": 4, "split": "unobserved"}
+    values = {("face", "a"): (1e-3, 3e-3), ("face", "b"): (4e-3, 6e-3), ("bird", "c"): (7e-3,)}
+    for (category, clip), seeds in values.items():
+        for seed, value in enumerate(seeds):
+            for method, factor in (("hold", 3.0), ("linear", 1.0)):
+                own = {"category": category, "clip": clip, "method": method, "seed": seed, **named}
+                yield Row("mse", value * factor, paper=0.035, **own)
+                yield Row("mse", 9.0, reference="truth", **own)
+                yield Row("skill", 1 - factor, **own)
+
+
+def test_categories_are_means_over_clips_of_means_over_seeds():
+    table = categories_table(list(categories()), metrics=("mse",), methods=("hold", "linear"))
+    assert table.header == ["category", "clips", "method", "unobserved MSE x 1e3", "skill"]
+    assert table.cells[1] == ["face", "2", "linear", f"3.500 ± {2.1213:.3f}", "0.000 ± 0.000"]
+    assert table.cells[2] == ["face", "", "paper", "35.000", ""] and table.marks[1, 3] == "best"
+    assert [line[:4] for line in table.cells[3:5]] == [
+        ["bird", "1", "hold", "21.000"],
+        ["bird", "1", "linear", "7.000"],
+    ]
+    truth = categories_table(list(categories()), metrics=("mse",), methods=("hold",), reference="truth")
+    assert truth.cells[0][3] == "9000.000 ± 0.000"
