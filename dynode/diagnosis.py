@@ -13,11 +13,13 @@ JAGGED = 0.5  # of a clip's steps, the share that jitter may take before smooth 
 RELATED = 0.25  # mean cosine of neighbouring steps below which one step tells little of the next
 EXPLAINED = 0.9  # of the codes' variance between observed frames, the share that straight lines should still explain
 CUT_RATIO = 6.0  # a step so many times the median is a cut candidate
+NETS = {"lpips_vgg": "VGG", "lpips_alex": "Alex"}
 
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """Per frame: mse, lpips (against the source, as recorded at inversion; may be empty), norms of w - its clip's mean.
+    """Per frame: mse, lpips by its network (against the source, as recorded at inversion; may be empty), norms of w minus
+    its clip's mean.
 
     steps (T - 1,): lengths |w_{k+1} - w_k|.  turn: mean cosine of neighbouring steps, near 1 smooth, 0 jagged, -0.5
     white noise.  jitter: that noise's share of the mean squared step.  stride: recommended; 1: do not thin out.
@@ -25,7 +27,7 @@ class Diagnosis:
 
     clip: Clip
     mse: list[float]
-    lpips: list[float]
+    lpips: dict[str, list[float]]
     norms: torch.Tensor
     steps: torch.Tensor
     turn: float
@@ -50,9 +52,9 @@ class Diagnosis:
         ]
         if self.mse:
             worst = max(range(len(self.mse)), key=self.mse.__getitem__)
+            distances = "".join(f", LPIPS-{net} {mean(values):.3f}" for net, values in self.lpips.items())
             lines.append(
-                f"reconstruction: MSE {mean(self.mse):.4f} (worst {self.mse[worst]:.4f}, projected frame {worst}), "
-                f"LPIPS-VGG {mean(self.lpips):.3f}"
+                f"reconstruction: MSE {mean(self.mse):.4f} (worst {self.mse[worst]:.4f}, projected frame {worst}){distances}"
             )
         if clip.detected is not None and not clip.detected.all():
             lines.append(f"face not found: frames {(~clip.detected).nonzero().flatten().tolist()} (codes interpolated)")
@@ -78,7 +80,7 @@ def diagnose(clip: Clip) -> Diagnosis:
     return Diagnosis(
         clip,
         clip.meta.get("mse", []),
-        clip.meta.get("lpips_vgg", []),
+        {net: clip.meta[key] for key, net in NETS.items() if key in clip.meta},
         (flat - flat.mean(0)).norm(dim=1),
         lengths,
         float(turn),

@@ -19,6 +19,7 @@ from dynode.dynamics import neural_ode
 from dynode.dynamics.presets import preset
 from dynode.inversion.partial import Partial
 from dynode.inversion.projection import Projection
+from dynode.runtime import ROOT
 from dynode.settings import changed
 
 QUICK = ("-p", "training.iterations=1", "-p", "training.segment_iterations=1")
@@ -327,3 +328,9 @@ def test_a_clip_of_two_frames_is_enough(tmp_path):
 )
 def test_a_world_that_cannot_be_drawn_or_learned(capsys, here, arguments, part):
     assert part in told(capsys, *arguments)
+
+
+def test_a_reader_that_goes_away_gets_no_traceback():
+    command = f"{sys.executable} -m dynode list | true"
+    done = subprocess.run(["bash", "-c", f"set -o pipefail; {command}"], capture_output=True, text=True, cwd=ROOT)
+    assert done.stderr == "" and done.returncode in (0, 141)

@@ -108,6 +108,11 @@ def test_a_diagnosis_finds_a_jump(circle):
     assert diagnosis.diagnose(dataclasses.replace(circle, ws=ws)).cuts == [9]
 
 
+def test_a_diagnosis_names_the_network_that_measured():
+    assert ", LPIPS-Alex 0.0" in diagnosis.diagnose(clips.load("scene.day")).text()
+    assert ", LPIPS-VGG 0.1" in diagnosis.diagnose(clips.load("single_face.warm")).text()
+
+
 def test_diagnose_writes_its_figure(tmp_path, capsys):
     assert cli.main(["diagnose", "single_face.warm", "-o", str(tmp_path / "d.png")]) == 0
     assert "recommended stride" in capsys.readouterr().out

@@ -1,6 +1,7 @@
 """The command line. Mistakes of the user end in one sentence and exit code 2, never in a traceback."""
 
 import errno
+import os
 import sys
 
 import tyro
@@ -34,12 +35,15 @@ Before anything is installed: `python -m dynode setup | reproduce | test`."""
 
 
 def main(arguments: list[str]) -> int:
-    """Run a command; 0 when done, 2 for a mistake of the user or a refusal of the machine, 130 when interrupted."""
+    """Run a command; 0 when done, 2 for a mistake of the user or a refusal of the machine, 130 when interrupted, 141 when cut off."""
     try:
         tyro.extras.subcommand_cli_from_dict(COMMANDS, args=arguments, prog="dynode", description=DESCRIPTION)
     except UserError as error:
         print(f"dynode: {error}", file=sys.stderr)
         return 2
+    except BrokenPipeError:  # whoever read our output went away, as `| head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
     except OSError as error:
         if error.errno not in REFUSALS:
             raise
