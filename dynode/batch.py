@@ -32,7 +32,7 @@ def run(name: str, profile: str = "embedded", parameters: dict | None = None) ->
     item = experiments.item(name)
     choose("profile", profile, experiments.PROFILES)
     notebook = runtime.ROOT / item.notebook
-    values = item.parameters.get(profile, {}) | {"profile": profile} | (parameters or {})
+    values = item.parameters.get(profile, {}) | {"item": name, "profile": profile} | (parameters or {})
     refuse_unknown(values, papermill.inspect_notebook(str(notebook)), name)
     say_cost(item, profile)
     own_kernel()
