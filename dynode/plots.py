@@ -114,7 +114,8 @@ def pca_paths(paths: dict[str, torch.Tensor], codes: torch.Tensor, observed):
             axis.plot(*((path - centre).flatten(1) @ axes[:2].T).T, color=colour(name), label=name)
         axis.plot(*points[~observed].T, "o", mfc="white", mec="black", mew=0.5, label="unobserved code")
         axis.plot(*points[observed].T, "o", color="black", label="observed code")
-        axis.set(xlabel=f"PC 1 ({share[0]:.0f} %)", ylabel=f"PC 2 ({share[1]:.0f} %)", aspect="equal")
+        axis.set(xlabel=f"PC 1 ({share[0]:.0f} %)", ylabel=f"PC 2 ({share[1]:.0f} %)")
+        axis.set_aspect("equal", adjustable="datalim")  # a box of fixed shape would push its labels off the page
         axis.legend(loc="center left", bbox_to_anchor=(1, 0.5))
         return figure
 
