@@ -138,6 +138,14 @@ def rows(result: Evaluation, linear: Evaluation, category: str = "face", **ident
     yield from latent_rows(result.clip, result.codes, linear.codes, **identity)
 
 
+def reconstruction_rows(result: Evaluation, category: str) -> Iterator[Row]:
+    """How near the clip's own codes come to the footage or the truth: what inversion left, means over all frames."""
+    for name, reference in product(metrics_of(category), (r for r in result.references if r != "code")):
+        value = float(result.references[reference].of_own(name).mean())
+        named = {"category": category, "clip": result.clip.name, "method": "own codes", "unit": METRICS[name].unit}
+        yield Row(name, value, reference=reference, **named)
+
+
 def latent_rows(shown: Clip, codes: torch.Tensor, linear_codes: torch.Tensor, **identity) -> Iterator[Row]:
     """What can be said of codes (T, L, D) without rendering them: errors, skill, length and roughness of the path.
 

@@ -104,20 +104,26 @@ def provenance(chosen: torch.device, **extra) -> dict:
     }
 
 
+# A new process starts with the peak of the one that made it: a small one stands between, so that ours does not count.
+LAUNCHER = """
+import os, subprocess, sys
+process = subprocess.Popen(sys.argv[1:], stdout=sys.stderr)
+_, status, usage = os.wait4(process.pid, 0)
+print(usage.ru_maxrss)
+sys.exit(os.waitstatus_to_exitcode(status))
+"""
+
+
 def peak_memory(*arguments: str) -> int:
     """Peak resident memory in bytes of `dynode ARGUMENTS`, run in a process of its own (Linux and macOS).
 
     Raises RuntimeError, with the last line it printed, where the command fails.
     """
-    command = [sys.executable, "-m", "dynode", *arguments]
-    with tempfile.TemporaryFile("w+") as told:
-        process = subprocess.Popen(command, stdout=told, stderr=told)
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode:
-            told.seek(0)
-            raise RuntimeError(f"dynode {arguments[0]} failed: {told.read().strip().splitlines()[-1:]}")
-    return usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    command = [sys.executable, "-c", LAUNCHER, sys.executable, "-m", "dynode", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(f"dynode {arguments[0]} failed: {done.stderr.strip().splitlines()[-1:]}")
+    return int(done.stdout) * (1 if sys.platform == "darwin" else 1024)
 
 
 def require_writable(path: Path) -> None:

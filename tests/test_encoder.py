@@ -81,8 +81,8 @@ def test_a_saved_encoder_belongs_to_its_generator(generator, tmp_path):
     stranger.hash = "another"
     with pytest.raises(UserError, match="the ones loaded are another"):
         encoders.load(tmp_path / "e.safetensors", stranger)
-    with pytest.raises(UserError, match="shipped encoder"):
-        encoders.of_generator(stranger)
+    with pytest.raises(UserError, match="No encoder comes with the package"):
+        encoders.shipped_for(stranger)
 
 
 def test_an_encoder_is_trained_from_the_command_line(path, tmp_path, monkeypatch, capsys):
