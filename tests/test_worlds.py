@@ -39,8 +39,8 @@ def test_a_picture_does_not_depend_on_its_batch(name):
 def test_resolutions_show_the_same_scene(name):
     world = WORLDS[name]
     drawn = world.sample(3, seed=5)
-    fine = area_resize(world.images(drawn, 144, samples=1), 48)
-    coarse = world.images(drawn, 48, samples=3)
+    fine = area_resize(world.images(drawn, 96, samples=1), 24)
+    coarse = world.images(drawn, 24, samples=4)
     assert (fine - coarse).square().mean() < 2e-3 < (fine - coarse.roll(1, 0)).square().mean()
 
 

@@ -24,11 +24,11 @@ DISTANCES = {FAR: 0.34, MIDDLE: 0.16, NEAR: 0.02}  # haze on a clear day
 class Landscape:
     """The scenes of factors (B, 8); x, y are points of the picture, (1, N) or (B, N), heights h above the waterline.
 
-    resolution: pixels a side that the scene will be seen at; it has no detail finer than those.
+    side: samples a side that the scene will be seen by; two of them resolve the finest detail it has.
     """
 
-    def __init__(self, factors: torch.Tensor, resolution: int):
-        self.unit = resolution / 2  # pixels
+    def __init__(self, factors: torch.Tensor, side: int):
+        self.unit = side / 4  # pairs of samples
         columns = (column[:, None] for column in factors.T)
         hour, self.clouds, self.wind, fog, self.snow, self.season, self.mountain, self.ridge = columns
         self.fog = fog.square()  # half the range is a light haze
@@ -177,7 +177,7 @@ class Landscape:
 def render(factors: torch.Tensor, resolution: int, samples: int = 2) -> torch.Tensor:
     """Images (B, 3, R, R) in [-1, 1] of factors (B, 8); samples a pixel's side."""
     x, y = pixel_grid(resolution, samples, factors)
-    return to_images(Landscape(factors, resolution).picture(x, y), resolution, samples)
+    return to_images(Landscape(factors, resolution * samples).picture(x, y), resolution, samples)
 
 
 def day(draw: Motions, seconds: float) -> dict:
