@@ -2,6 +2,7 @@
 
 import json
 import pickle
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from importlib import resources
 from pathlib import Path
@@ -231,6 +232,17 @@ def every_fourth(name_or_path: Path | str, count: int = 11) -> Clip:
     clip = load(name_or_path)
     thinned = clip.where(torch.arange(len(clip)) % 4 == 0).head(count)
     return replace(thinned, meta=clip.meta | {"name": f"stand-in[{clip.name}]"})
+
+
+def stand_ins(footage: Iterable[Clip]) -> tuple[str, ...]:
+    """What in these clips is not real footage: the world that was rendered, or flows that moved a code."""
+    found = set()
+    for clip in footage:
+        if "episode" in clip.meta:
+            found.add(f"rendered world {clip.meta['episode']['world']}")
+        if "flows" in clip.meta:
+            found.add("path made by latent flows")
+    return tuple(sorted(found))
 
 
 def frame_rate(ts: torch.Tensor) -> float:

@@ -20,6 +20,8 @@ from dynode.records import Row, select
 from dynode.trajectory import Trajectory
 
 IMAGE_METRICS = ("mse", "psnr", "ssim", "lpips_alex", "identity")
+KEPT_FRAMES = 200  # of a longer clip, what networks saw (2.5 MB a frame) is not kept
+SAME = 1e-6  # codes closer than this share of the clip's largest number differ by rounding
 NETWORKS = {"lpips_alex": lambda: LPIPS("alex"), "identity": Identity}
 
 
@@ -33,17 +35,37 @@ def resolution_for(generator) -> int:
     return min(256, generator.resolution)
 
 
+class Looked:
+    """Images (T, 3, R, R) as metrics see them: a network looks at each once, and of a short clip it is kept."""
+
+    def __init__(self, images: torch.Tensor, networks: dict):
+        self.images, self.networks, self.kept = images, networks, {}
+
+    def by(self, name: str, frames):
+        """What the metric of that name compares, of the frames (a slice or indices)."""
+        metric = METRICS[name]
+        if metric.look is None:
+            return self.images[frames]
+        network = self.networks[metric.network]
+        if len(self.images) > KEPT_FRAMES:
+            return metric.look(self.images[frames], network)
+        if name not in self.kept:
+            self.kept[name] = metric.look(self.images, network)
+        return [layer[frames] for layer in self.kept[name]]
+
+
 class Reference:
     """Images (T, 3, R, R) that a method is compared with, and the metrics of the clip's own images against them."""
 
-    def __init__(self, images: torch.Tensor, own: torch.Tensor, networks: dict):
-        self.images, self.own, self.networks, self.known = images, own, networks, {}
+    def __init__(self, images: Looked, own: Looked):
+        self.looked, self.own, self.known = images, own, {}
+        self.images = images.images
 
-    def compare(self, name: str, pred: torch.Tensor, frames) -> torch.Tensor:
-        """The metric of that name for predicted images of the frames (a slice or indices)."""
+    def compare(self, name: str, pred: Looked, frames) -> torch.Tensor:
+        """The metric of that name for all predicted images, those of the frames (a slice or indices)."""
         metric = METRICS[name]
-        network = [self.networks[metric.network]] if metric.network else []
-        return metric(pred, self.images[frames], *network)
+        network = [pred.networks[metric.network]] if metric.network else []
+        return metric.compute(pred.by(name, slice(None)), self.looked.by(name, frames), *network)
 
     def of_own(self, name: str) -> torch.Tensor:
         """The metric (T,) of the clip's own images: what a method that is exact there gets, computed once."""
@@ -58,7 +80,7 @@ class Evaluation:
 
     references: "code", the images G(z_i) of the clip's own codes, and where at hand "source", the aligned frames, or
     "truth", what a world really looked like.
-    exact (T,) bool: the code is the clip's own, and so is its image.
+    exact (T,) bool: the code is the clip's own, but for rounding, and so is its image.
     """
 
     clip: Clip
@@ -69,15 +91,19 @@ class Evaluation:
     exact: torch.Tensor
     known: dict = dataclasses.field(default_factory=dict)
 
+    def __post_init__(self):
+        networks = next(iter(self.references.values())).own.networks
+        self.new = (~self.exact).nonzero().flatten()
+        self.looked = Looked(self.images[self.new], networks)
+
     def values(self, name: str, reference: str = "code") -> torch.Tensor:
         """One value per frame (T,) of the metric of that name."""
         if METRICS[name].space == "latent":
             return METRICS[name](self.codes, self.clip.ws)
         if (name, reference) not in self.known:
-            compared, new = self.references[reference], (~self.exact).nonzero().flatten()
-            values = compared.of_own(name).clone()
-            if len(new):
-                values[new] = compared.compare(name, self.images[new], new)
+            values = self.references[reference].of_own(name).clone()
+            if len(self.new):
+                values[self.new] = self.references[reference].compare(name, self.looked, self.new)
             self.known[name, reference] = values
         return self.known[name, reference]
 
@@ -95,8 +121,9 @@ class Evaluator:
         self.category = generators.category_of(clip.meta["generator"])
         self.own = self.render(clip.ws)
         networks = {name: build() for name, build in NETWORKS.items() if name in metrics_of(self.category)}
-        images = {"code": self.own} | (others or {})
-        self.references = {name: Reference(pictures, self.own, networks) for name, pictures in images.items()}
+        own = Looked(self.own, networks)
+        looked = {"code": own} | {name: Looked(images, networks) for name, images in (others or {}).items()}
+        self.references = {name: Reference(each, own) for name, each in looked.items()}
 
     def render(self, ws: torch.Tensor) -> torch.Tensor:
         return generators.render(self.generator, ws, self.resolution, progress=self.progress)
@@ -104,7 +131,8 @@ class Evaluator:
     def evaluate(self, clip: Clip, trajectory: Trajectory) -> Evaluation:
         """Render the trajectory at the clip's times; a code that the clip itself holds is not rendered again."""
         codes = trajectory(clip.ts)
-        same = torch.stack([(clip.ws == code).flatten(1).all(1) for code in codes])
+        close = SAME * clip.ws.abs().max()
+        same = torch.stack([((clip.ws - code).abs() <= close).flatten(1).all(1) for code in codes])
         known, source = same.any(1), same.int().argmax(1)
         images = self.own[source]
         if not known.all():

@@ -22,7 +22,17 @@ COLOURS = {  # Okabe-Ito, the same for a method in every figure
     "demo": "#000000",
 }
 FULL_WIDTH = 6.75  # inches
+NOTE_INCHES = 0.14
 ROUNDING = 1e-9  # errors below are zero but for the arithmetic
+
+
+def note(figure, text: str) -> None:
+    """A small line at the foot of a finished figure, in room made for it."""
+    share = NOTE_INCHES / figure.get_size_inches()[1]
+    figure.set_size_inches(figure.get_size_inches() * (1, 1 + share))
+    share = NOTE_INCHES / figure.get_size_inches()[1]
+    figure.get_layout_engine().set(rect=(0, share, 1, 1 - share))
+    figure.text(0.995, 0.2 * share, text, ha="right", va="bottom", fontsize=6, color="0.4")
 
 
 def colour(method: str) -> str | None:

@@ -37,14 +37,23 @@ class Row:
 
 
 def write(path: Path | str, item: str, profile: str, rows: list[Row], provenance: dict) -> Path:
-    """Write a record file, atomically; a command stands for its item.  Raises ValueError for a number not finite."""
+    """Write a record file, atomically: one line for each row, with the fields that differ from their defaults.
+
+    A command stands for its item.  Raises ValueError for a number that is not finite.
+    """
     for row in rows:
         if not math.isfinite(row.value):
             raise ValueError(f"a record holds only finite numbers, got {row}")
-    record = {"item": item, "profile": profile, "provenance": provenance, "rows": [dataclasses.asdict(r) for r in rows]}
+    head = json.dumps({"item": item, "profile": profile, "provenance": provenance}, indent=1).removesuffix("\n}")
+    body = ",\n".join(f"  {json.dumps(told(row))}" for row in rows)
     with written_whole(Path(path)) as scratch:
-        scratch.write_text(json.dumps(record, indent=1) + "\n")
+        scratch.write_text(f'{head},\n "rows": [\n{body}\n ]\n}}\n')
     return Path(path)
+
+
+def told(row: Row) -> dict:
+    """The fields of a row but for those that have their default."""
+    return {f.name: value for f in dataclasses.fields(row) if (value := getattr(row, f.name)) != f.default}
 
 
 def read(path: Path | str) -> tuple[list[Row], dict]:

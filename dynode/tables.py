@@ -19,16 +19,17 @@ SCALES = {
 
 @dataclass(frozen=True)
 class Table:
-    """A header and cells as plain strings; `marks` (row, column) -> "best" or "second"."""
+    """A header and cells as plain strings; `marks` (row, column) -> "best" or "second"; a note below, or none."""
 
     header: list[str]
     cells: list[list[str]]
     marks: dict[tuple[int, int], str]
+    note: str = ""
 
     def markdown(self) -> str:
         wrap = {"best": "**{}**", "second": "<u>{}</u>"}
         lines = [self.header, ["---"] * len(self.header), *self.marked(wrap)]
-        return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
+        return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n" + (self.note and f"\n{self.note}\n")
 
     def latex(self) -> str:
         wrap = {"best": r"\textbf{{{}}}", "second": r"\underline{{{}}}"}
@@ -37,11 +38,15 @@ class Table:
         body = " \\\\\n".join(" & ".join(line) for line in escaped)
         columns = "l" * min(4, len(self.header) - 1)
         columns += "r" * (len(self.header) - len(columns))
-        return f"\\begin{{tabular}}{{{columns}}}\n{head} \\\\\n\\hline\n{body} \\\\\n\\end{{tabular}}\n"
+        note = self.note and f"\\multicolumn{{{len(self.header)}}}{{l}}{{{self.note}}} \\\\\n"
+        return f"\\begin{{tabular}}{{{columns}}}\n{head} \\\\\n\\hline\n{body} \\\\\n{note}\\end{{tabular}}\n"
 
     def csv(self) -> str:
         text = io.StringIO()
-        csv.writer(text).writerows([self.header, *self.cells])
+        lines = [self.header, *self.cells]
+        if self.note:  # a column: a line below would be taken for data
+            lines = [[*line, "note" if line is self.header else self.note] for line in lines]
+        csv.writer(text).writerows(lines)
         return text.getvalue()
 
     def marked(self, wrap: dict[str, str]) -> list[list[str]]:

@@ -97,9 +97,17 @@ class Training:
 
     def segment_loss(self, index: torch.Tensor) -> torch.Tensor:
         """Each interval between neighbouring drawn frames from its true code, all in parallel."""
-        stretched = Stretched(self.field, self.taus[index[:-1]], self.taus[index].diff())
-        solved = rollout(stretched, self.u[index[:-1]], self.taus.new_tensor([0.0, 1.0]), self.settings.segment_solver)
-        return self.loss(solved.states[1], index[1:], solved.nfe)
+        states, ends, nfe = self.segments(index)
+        return self.loss(states, ends, nfe)
+
+    def segments(self, index: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, int]:
+        """States (m, R, K) at the end of each interval, the frames (m,) they are compared with, and evaluations."""
+        starts, ends = index[:-1], index[1:]
+        if self.settings.training.both_ways:
+            starts, ends = torch.cat([starts, ends]), torch.cat([ends, starts])
+        stretched = Stretched(self.field, self.taus[starts], self.taus[ends] - self.taus[starts])
+        solved = rollout(stretched, self.u[starts], self.taus.new_tensor([0.0, 1.0]), self.settings.segment_solver)
+        return solved.states[1], ends, solved.nfe
 
     def loss(self, states: torch.Tensor, index: torch.Tensor, nfe: int) -> torch.Tensor:
         """The weighted losses of predicted states (m, R, K) of the frames `index`."""
@@ -134,11 +142,18 @@ class Training:
         self.optimiser.param_groups[0]["lr"] = t.lr * choose("schedule", t.schedule, factors)
 
     def look(self) -> None:
-        """Mean squared error of the roll-out over all observed frames, over their variance; keeps the best state."""
+        """Mean squared error at the observed frames over their variance; keeps the best state.
+
+        Of the roll-out from the first frame on, or, for a blended path, of every interval from its true code.
+        """
+        everything = torch.arange(len(self.u))
         with torch.no_grad():
-            solved = rollout(self.field, self.u[0], self.taus, self.settings.solver)
+            if self.settings.path == "rollout":
+                states, ends = rollout(self.field, self.u[0], self.taus, self.settings.solver).states, everything
+            else:
+                states, ends, _ = self.segments(everything)
             variance = self.u.var(0, unbiased=False).mean().clamp(min=1e-12)  # a clip may stand still
-            error = ((solved.states - self.u).square().mean() / variance).item()
+            error = ((states - self.u[ends]).square().mean() / variance).item()
         self.looks.append(error)
         if error < self.best or self.settings.training.keep == "last":
             self.best, self.best_state = error, copy.deepcopy(self.field.state_dict())
@@ -268,8 +283,10 @@ def fit_shot(clip: Clip, settings: DynamicsSettings, seed: int, *, networks, dev
     runtime.seed_everything(seed)
     space = fit_space(settings.space, seen.ws)
     clock = Clock.of(settings.clock, clip)
-    net = MLPField(space.state_shape, settings.field).to(device)
+    net = MLPField(space.state_shape, settings.field, len(seen)).to(device)
     u, taus = space.encode(seen.ws).to(device), clock(seen.ts).float().to(device)
+    if net.trend is not None:
+        net.trend.fit(taus, u)
     training = Training(net, u, taus, settings, torch.Generator().manual_seed(seed))
     if settings.losses.in_images:
         if networks is None:
@@ -290,7 +307,8 @@ def fit_shot(clip: Clip, settings: DynamicsSettings, seed: int, *, networks, dev
     }
     span = (float(seen.ts[0]), float(seen.ts[-1]))
     net, space = net.cpu().requires_grad_(False), space.to("cpu")
-    return NeuralODE(settings, net, space, clock, u[0].cpu(), span, log, meta)
+    kept = slice(1) if settings.path == "rollout" else slice(None)
+    return NeuralODE(settings, net, space, clock, u[kept].cpu(), taus[kept].cpu(), span, log, meta)
 
 
 def described(clip: Clip, seed: int) -> dict:

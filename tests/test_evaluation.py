@@ -81,9 +81,9 @@ def test_evaluate_prints_a_table_and_writes_every_number(head, tmp_path, capsys)
     arguments = [tmp_path / "one.safetensors", "--clip", clip, "-o", tmp_path / "rows.json", "--device", "cpu"]
     assert cli.main(["evaluate", *map(str, arguments)]) == 0
     table = capsys.readouterr().out
-    assert "dynode[21/2010]" in table and "| extrapolated | code | cubic |" in table
+    assert "dynode[21/100]" in table and "| extrapolated | code | cubic |" in table
     rows = json.loads((tmp_path / "rows.json").read_text())["rows"]
-    assert {row["method"] for row in rows} == {"hold", "cubic", "linear", "dynode[21/2010]"}
+    assert {row["method"] for row in rows} == {"hold", "cubic", "linear", "dynode[21/100]"}
 
 
 def test_the_observations_of_a_fit_are_found_again(head):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from dynode.dynamics.trend import Trend
 from dynode.settings import choose, require_positive
 
 ACTIVATIONS = {
@@ -16,6 +17,7 @@ ACTIVATIONS = {
 }
 TIME_FEATURES = {"none": 0, "raw": 1, "fourier": None}
 LAYOUTS = ("shared", "shared+row-embedding", "joint")
+DRIFTS = ("none", "trend")
 NORMALISATIONS = {"none": None, "feature": -1, "layer": -2, "global": (-2, -1)}  # the axes of (R, K) that are normed
 
 
@@ -33,16 +35,21 @@ class FieldSettings:
     zero_init: bool = False  # start from a field that is zero: the path begins as a constant
     normalise: str = "none"  # divide by the norm over "feature" (each row), "layer" (each channel) or "global"
     learned_speed: bool = False  # a normalised field times one learned number
+    drift: str = "none"  # what the MLP adds to: nothing | "trend": a smooth process through the observed states
 
     def __post_init__(self):
         require_positive(self, "depth", "hidden")
 
 
 class MLPField(nn.Module):
-    """du/dt = MLP(u, time features), for states u (..., R, K): R rows of K numbers (paper Eq. 4, Sec. B.3)."""
+    """du/dt = MLP(u, time features), for states u (..., R, K): R rows of K numbers (paper Eq. 4, Sec. B.3).
 
-    def __init__(self, state_shape: tuple[int, int], settings: FieldSettings):
+    With settings.drift "trend" the velocity of a trend through `knots` observed states is added; `trend.fit` sets it.
+    """
+
+    def __init__(self, state_shape: tuple[int, int], settings: FieldSettings, knots: int = 0):
         super().__init__()
+        choose("drift", settings.drift, dict.fromkeys(DRIFTS))
         choose("layout", settings.layout, dict.fromkeys(LAYOUTS))
         choose("kind of time features", settings.time_features, TIME_FEATURES)
         self.axes = choose("normalisation", settings.normalise, NORMALISATIONS)
@@ -56,13 +63,15 @@ class MLPField(nn.Module):
         self.net = build_mlp(out + extra, out, settings)
         if settings.learned_speed:
             self.speed = nn.Parameter(torch.ones(()))
+        self.trend = Trend(state_shape, knots) if settings.drift == "trend" else None
 
     def forward(self, t, u):
         flat = u.flatten(-2) if self.settings.layout == "joint" else u
         parts = [flat, *self.time_parts(t, flat)]
         if self.settings.layout == "shared+row-embedding":
             parts.append(self.rows.expand(*flat.shape[:-1], -1))
-        return self.paced(self.net(torch.cat(parts, dim=-1)).reshape(u.shape))
+        velocity = self.paced(self.net(torch.cat(parts, dim=-1)).reshape(u.shape))
+        return velocity if self.trend is None else velocity + self.trend(torch.as_tensor(t).to(u))
 
     def paced(self, velocity):
         """The velocity with its norm fixed, where the settings say so (1e-6 as in Khrulkov et al. and the demo)."""

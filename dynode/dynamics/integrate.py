@@ -33,6 +33,7 @@ class SolverSettings:
     max_nfe: int = 20_000
 
     def __post_init__(self):
+        choose("solver", self.solver, SOLVERS)
         require_positive(self, "step", "max_nfe")
 
 
@@ -65,12 +66,11 @@ def rollout(field, u0: torch.Tensor, ts: torch.Tensor, settings: SolverSettings 
     """Solve du/dt = f(t, u), u(ts[0]) = u0  (paper Eq. 5).
 
     field(t, u) -> du/dt.  u0: (...) initial state.  ts: (T,) strictly monotone, T >= 2, in the field's time.
-    Returns states (T, ...) with states[0] == u0.  Raises UserError naming the legal solvers, and SolverError
-    when the step size vanishes or the state stops being finite.
+    Returns states (T, ...) with states[0] == u0.  Raises SolverError when the step size vanishes or the state stops
+    being finite.
     """
     settings = settings or SolverSettings()
-    adaptive = choose("solver", settings.solver, SOLVERS)
-    options = None if adaptive else {"step_size": settings.step}
+    options = None if SOLVERS[settings.solver] else {"step_size": settings.step}
     counted = Counted(field, settings.max_nfe)
     solve = torchdiffeq.odeint_adjoint if settings.adjoint else torchdiffeq.odeint
     try:

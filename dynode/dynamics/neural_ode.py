@@ -21,7 +21,8 @@ from dynode.errors import UserError
 from dynode.settings import choose, from_json, to_json
 from dynode.trajectory import Shots
 
-FORMAT = "dynode-fit-2"
+FORMAT = "dynode-fit-3"
+AT_ONCE = 4096  # times that are solved in parallel
 CLOCKS = ("unit", "frame", "index")
 
 
@@ -61,17 +62,23 @@ class Clock:
 
 @dataclass
 class NeuralODE:
-    """A fitted trajectory: z(t) solves dz/dt = f(z, t) from the first observed code.
+    """A fitted trajectory: z(t) solves dz/dt = f(z, t).
+
+    With settings.path "rollout" it starts from the first observed code (paper Eq. 5).  With "blended" it is solved
+    forward from the observation before each time and backward from the one after, and the two are blended in
+    proportion to time: observed codes are met exactly, and a field of zero would give straight lines.
 
     Calling it with times (T,) in seconds, any order, gives codes (T, L, D).  `nfe` counts the evaluations of the last
     call; `log` holds the training losses, seconds and evaluations; `meta` names clip, generator and seed.
+    seen (m, R, K): the states it starts from, at the field's times `taus` (m,).
     """
 
     settings: DynamicsSettings
     field: MLPField
     space: object
     clock: Clock
-    u0: torch.Tensor
+    seen: torch.Tensor
+    taus: torch.Tensor
     span: tuple[float, float]
     log: dict = field(default_factory=dict)
     meta: dict = field(default_factory=dict)
@@ -89,28 +96,64 @@ class NeuralODE:
 
     @torch.no_grad()
     def derivative(self, ts) -> torch.Tensor:
-        taus = self.clock(ts).to(self.u0)
-        velocity = self.space.decode_velocity(self.field(taus, self.states(taus)))
-        return (velocity * self.clock.rate(ts).to(velocity)[:, None, None]).float().cpu()
+        taus = self.clock(ts).to(self.seen)
+        if self.settings.path == "rollout":
+            velocity = self.field(taus, self.rolled(taus))
+        else:
+            k, share = self.interval(taus)
+            ahead, back = self.arrivals(taus, k)
+            inside = ((share > 0) & (share < 1))[:, None, None]
+            closing = (back - ahead) / (self.taus[k + 1] - self.taus[k])[:, None, None]
+            velocity = torch.lerp(self.field(taus, ahead), self.field(taus, back), share[:, None, None])
+            velocity = velocity + inside * closing
+        return (self.space.decode_velocity(velocity) * self.clock.rate(ts).to(velocity)[:, None, None]).float().cpu()
 
     def states(self, taus: torch.Tensor) -> torch.Tensor:
-        """States (T, R, K) at the field's times (T,), in any order: one solve forward, one backward where asked."""
-        self.nfe, begin = 0, self.clock(self.span[:1]).to(self.u0)
-        asked, back = torch.unique(taus.to(self.u0), return_inverse=True)
-        states = self.u0.expand(len(asked), *self.u0.shape).clone()
+        """States (T, R, K) at the field's times (T,), in any order."""
+        self.nfe, taus = 0, taus.to(self.seen)
+        return self.rolled(taus) if self.settings.path == "rollout" else self.blended(taus)
+
+    def rolled(self, taus: torch.Tensor) -> torch.Tensor:
+        """From the first state on: one solve forward, one backward where asked."""
+        asked, back = torch.unique(taus, return_inverse=True)
+        states = self.seen[0].expand(len(asked), *self.seen.shape[1:]).clone()
         for sign in (1, -1):
-            side = (asked - begin) * sign > 0
+            side = (asked - self.taus[0]) * sign > 0
             times = asked[side] if sign > 0 else asked[side].flip(0)
             if len(times):
-                solved = rollout(self.field, self.u0, torch.cat([begin, times]), self.settings.solver)
+                solved = rollout(self.field, self.seen[0], torch.cat([self.taus[:1], times]), self.settings.solver)
                 states[side] = solved.states[1:] if sign > 0 else solved.states[1:].flip(0)
                 self.nfe += solved.nfe
         return states[back]
 
+    def blended(self, taus: torch.Tensor) -> torch.Tensor:
+        """Every time is a solve of its own, from both of its neighbours; all of them in parallel."""
+        parts = []
+        for times in taus.split(AT_ONCE):
+            k, share = self.interval(times)
+            parts.append(torch.lerp(*self.arrivals(times, k), share[:, None, None]))
+        return torch.cat(parts)
+
+    def interval(self, taus: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """The observation at or before each time, at most the last but one, and the share (T,) of the next: 0 to 1."""
+        k = (torch.searchsorted(self.taus, taus, right=True) - 1).clamp(0, len(self.taus) - 2)
+        return k, ((taus - self.taus[k]) / (self.taus[k + 1] - self.taus[k])).clamp(0, 1)
+
+    def arrivals(self, taus: torch.Tensor, k: torch.Tensor) -> list[torch.Tensor]:
+        """States (T, R, K) at times taus: from observation k, and from observation k + 1."""
+        found = []
+        for start in (k, k + 1):
+            stretched = Stretched(self.field, self.taus[start], taus - self.taus[start])
+            solved = rollout(stretched, self.seen[start], taus.new_tensor([0.0, 1.0]), self.settings.segment_solver)
+            self.nfe += solved.nfe
+            found.append(solved.states[1])
+        return found
+
     def packed(self) -> tuple[dict[str, torch.Tensor], str]:
         """Tensors, and everything else as JSON."""
         tensors = {f"field.{k}": v for k, v in self.field.state_dict().items()}
-        tensors |= {f"space.{k}": v for k, v in self.space.tensors().items()} | {"u0": self.u0}
+        tensors |= {f"space.{k}": v for k, v in self.space.tensors().items()}
+        tensors |= {"seen": self.seen, "taus": self.taus}
         clock = [self.clock.seconds, self.clock.times]
         rest = {"settings": to_json(self.settings), "clock": clock, "span": self.span}
         return tensors, json.dumps(rest | {"log": self.log, "meta": self.meta})
@@ -120,10 +163,10 @@ class NeuralODE:
         rest = json.loads(text)
         settings = from_json(DynamicsSettings, rest["settings"])
         space = SPACES[settings.space](**part(tensors, "space."))
-        net = MLPField(space.state_shape, settings.field)
+        net = MLPField(space.state_shape, settings.field, len(tensors["taus"]))
         net.load_state_dict(part(tensors, "field."))
-        clock, span = Clock(*map(tuple, rest["clock"])), tuple(rest["span"])
-        return cls(settings, net.requires_grad_(False), space, clock, tensors["u0"], span, rest["log"], rest["meta"])
+        clock, span, seen = Clock(*map(tuple, rest["clock"])), tuple(rest["span"]), (tensors["seen"], tensors["taus"])
+        return cls(settings, net.requires_grad_(False), space, clock, *seen, span, rest["log"], rest["meta"])
 
 
 def shots_of(fit: NeuralODE | Shots) -> list[NeuralODE]:

@@ -6,7 +6,9 @@ demo    what the authors' published example really does: an autonomous field of 
         rows), latent loss only, Adam with StyleGAN's lazy-regularisation arithmetic, the code's index as time.
 robust  the paper's idea made trainable: standardised codes, Fourier time, zero start, cosine schedule, clipped gradients;
         every interval between drawn observations is solved in parallel first, whole roll-outs finish the fit.
-dynode  robust in the affine subspace of the observed codes, where a fit takes seconds, with the smooth bounded tanh.
+subspace  robust in the affine subspace of the observed codes, where a fit takes seconds, with the smooth bounded tanh.
+dynode  an MLP that adds to a smooth trend through the observations, in the same subspace; the path is solved from the
+        observation before and the one after, so that it meets both.  A fit takes a moment.
 """
 
 import dataclasses
@@ -26,6 +28,7 @@ class TrainingSettings:
     iterations: int = 5000  # of whole roll-outs
     segment_iterations: int = 0  # before them: every interval from its true code (multiple shooting)
     batch: int = 5
+    both_ways: bool = False  # intervals are solved backward in time too
     start: str = "subset"  # "subset": the earliest frame drawn | "first": always the first observed frame | "mixed"
     count_start: bool = False  # whether the start frame, whose error is zero, counts in a mean
     lr: float = 0.01
@@ -55,11 +58,15 @@ class DynamicsSettings:
     preset: str = "dynode"
     space: str = "subspace"
     clock: str = "unit"  # the field's time: "unit": observed span -> [0, 1] | "frame": frames | "index": code index
+    path: str = "rollout"  # from the first code on | "blended": from the observations before and after each time
     field: FieldSettings = dataclasses.field(default_factory=FieldSettings)
     solver: SolverSettings = dataclasses.field(default_factory=SolverSettings)
-    segment_solver: SolverSettings = SolverSettings("rk4", step=0.25)  # step: share of an interval
+    segment_solver: SolverSettings = SolverSettings("rk4", step=0.25)  # of single intervals; step: share of one
     losses: LossSettings = dataclasses.field(default_factory=LossSettings)
     training: TrainingSettings = dataclasses.field(default_factory=TrainingSettings)
+
+    def __post_init__(self):
+        choose("path", self.path, ["rollout", "blended"])
 
     @property
     def label(self) -> str:
@@ -126,8 +133,8 @@ PRESETS = {
         ),
         training=ROBUST_TRAINING,
     ),
-    "dynode": DynamicsSettings(
-        "dynode",
+    "subspace": DynamicsSettings(
+        "subspace",
         space="subspace",
         field=FieldSettings(
             depth=2, hidden=128, activation="tanh", time_features="fourier", layout="joint", zero_init=True
@@ -143,6 +150,34 @@ PRESETS = {
             reduction="mean",
             check_every=100,
             tolerance=1e-4,
+        ),
+    ),
+    "dynode": DynamicsSettings(
+        "dynode",
+        space="subspace",
+        path="blended",
+        field=FieldSettings(
+            depth=2,
+            hidden=128,
+            activation="tanh",
+            time_features="fourier",
+            frequencies=10,
+            layout="joint",
+            zero_init=True,
+            drift="trend",
+        ),
+        training=TrainingSettings(
+            iterations=0,
+            segment_iterations=100,  # few: what is left over is mostly jitter of the inversion
+            batch=8,
+            start="first",
+            both_ways=True,
+            lr=3e-3,
+            schedule="cosine",
+            grad_clip=1.0,
+            reduction="mean",
+            check_every=10,
+            keep="last",
         ),
     ),
 }

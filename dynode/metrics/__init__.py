@@ -14,6 +14,7 @@ class Metric:
     """A metric with what a table needs to know: its unit, which way is better, the space it lives in.
 
     network: the part of `dynode.perception` that it is computed with, handed to it as the third argument; "" for none.
+    look: images, network -> what the network sees in them, a list of tensors (T, ...); `compute` compares two of these.
     """
 
     name: str
@@ -22,16 +23,19 @@ class Metric:
     space: str
     compute: Callable
     network: str = ""
+    look: Callable | None = None
 
-    def __call__(self, *args):
-        return self.compute(*args)
+    def __call__(self, pred, true, *network):
+        if self.look is not None:
+            pred, true = self.look(pred, *network), self.look(true, *network)
+        return self.compute(pred, true, *network)
 
 
-def metric(name: str, *, unit: str, better: str, space: str, network: str = ""):
+def metric(name: str, *, unit: str, better: str, space: str, network: str = "", look: Callable | None = None):
     """Register a function as the metric of that name."""
 
     def register(function):
-        METRICS[name] = Metric(name, unit, better, space, function, network)
+        METRICS[name] = Metric(name, unit, better, space, function, network, look)
         return METRICS[name]
 
     return register

@@ -8,17 +8,28 @@ from dynode.metrics import metric
 LPIPS_RESOLUTION = 256
 
 
-@metric("lpips_alex", unit="", better="lower", space="image", network="lpips_alex")
 @torch.no_grad()
-def lpips_alex(pred: torch.Tensor, true: torch.Tensor, network) -> torch.Tensor:
-    """LPIPS v0.1 with AlexNet (Zhang et al. 2018), (T,); images below 256 pixels are enlarged to it."""
-    size = max(LPIPS_RESOLUTION, pred.shape[-1])
-    parts = zip(pred.split(8), true.split(8), strict=True)
-    return torch.cat([network(resampled(a, size), resampled(b, size)) for a, b in parts]).double()
+def lpips_features(images: torch.Tensor, network) -> list[torch.Tensor]:
+    """The five layers (T, ...) that LPIPS compares; images below 256 pixels are enlarged to it."""
+    size = max(LPIPS_RESOLUTION, images.shape[-1])
+    parts = [network.features(resampled(part, size)) for part in images.split(8)]
+    return [torch.cat(layer) for layer in zip(*parts, strict=True)]
 
 
-@metric("identity", unit="cosine", better="higher", space="image", network="identity")
 @torch.no_grad()
-def identity(pred: torch.Tensor, true: torch.Tensor, network) -> torch.Tensor:
+def identity_vectors(images: torch.Tensor, network) -> list[torch.Tensor]:
+    """Unit vectors (T, 128)."""
+    return [network(images)]
+
+
+@metric("lpips_alex", unit="", better="lower", space="image", network="lpips_alex", look=lpips_features)
+@torch.no_grad()
+def lpips_alex(pred: list[torch.Tensor], true: list[torch.Tensor], network) -> torch.Tensor:
+    """LPIPS v0.1 with AlexNet (Zhang et al. 2018), (T,)."""
+    return network.between(pred, true).double()
+
+
+@metric("identity", unit="cosine", better="higher", space="image", network="identity", look=identity_vectors)
+def identity(pred: list[torch.Tensor], true: list[torch.Tensor], network) -> torch.Tensor:
     """Cosine of the two faces' identity vectors (MobileFaceNet, FFHQ crop), (T,)."""
-    return (network(pred) * network(true)).sum(1).double()
+    return (pred[0] * true[0]).sum(1).double()

@@ -38,7 +38,11 @@ class LPIPS(nn.Module):
 
     def distance_to(self, target: list[torch.Tensor], images) -> torch.Tensor:
         """Distance (B,) of images to a target given by its `features`."""
-        layers = zip(self.features(images), target, self.model.lins, strict=True)
+        return self.between(self.features(images), target)
+
+    def between(self, one: list[torch.Tensor], other: list[torch.Tensor]) -> torch.Tensor:
+        """Distance (B,) of images given by their `features`."""
+        layers = zip(one, other, self.model.lins, strict=True)
         return sum(head.model((a - b).square()).mean((1, 2, 3)) for a, b, head in layers)
 
 

@@ -3,7 +3,7 @@
 import io
 import os
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -11,7 +11,7 @@ import torch
 from IPython import get_ipython
 from IPython.display import Image, display
 
-from dynode import records, runtime
+from dynode import plots, records, runtime
 from dynode.errors import UserError
 from dynode.plots import STYLE
 from dynode.settings import choose
@@ -63,11 +63,14 @@ class Outputs:
 
     item: str
     profile: str
+    stand_ins: tuple[str, ...] = ()  # every part that is not the real one: figures, tables and records name them
     started: float = field(default_factory=time.time)
 
     def figure(self, figure, name: str, alt: str) -> Path:
         """Write figures/<name>.{png,pdf}, show it and close it; `alt` is the text for readers who do not see it."""
         stamp = f"dynode {self.item}.{self.profile} at {runtime.commit()}"
+        if self.stand_ins:
+            plots.note(figure, self.note)
         stem = name if self.profile == "embedded" else f"{name}.{self.profile}"
         for suffix, keys in (
             (".png", {"Description": alt, "Source": stamp}),
@@ -78,24 +81,28 @@ class Outputs:
         return root() / "figures" / f"{stem}.png"
 
     @property
+    def note(self) -> str:
+        return f"stand-ins: {', '.join(self.stand_ins)}" if self.stand_ins else ""
+
+    @property
     def fits(self) -> Path:
         """Where the item's fits lie: a killed run finds there what it had finished."""
         return root() / "reports" / "fits" / f"{self.item}.{self.profile}"
 
     def table(self, table: Table, name: str) -> Path:
         """Write reports/tables/<name>.<profile>.{md,tex,csv}."""
-        folder = root() / "reports" / "tables"
+        folder, table = root() / "reports" / "tables", replace(table, note=self.note)
         for suffix, text in (("md", table.markdown()), ("tex", table.latex()), ("csv", table.csv())):
             with runtime.written_whole(folder / f"{name}.{self.profile}.{suffix}") as scratch:
                 scratch.write_text(text)
         return folder / f"{name}.{self.profile}.md"
 
-    def record(self, rows: list[records.Row], device="cpu", *, stand_ins: tuple[str, ...] = (), **provenance) -> Path:
-        """Write reports/records/<item>.<profile>.json; `stand_ins` names every part that is not the real one."""
+    def record(self, rows: list[records.Row], device="cpu", **provenance) -> Path:
+        """Write reports/records/<item>.<profile>.json, with what else is to be told of where the rows come from."""
         seconds = round(time.time() - self.started, 1)
         command = f"dynode run {self.item} --profile {self.profile}"
         stamp = runtime.provenance(
-            torch.device(device), command=command, seconds=seconds, stand_ins=list(stand_ins), **provenance
+            torch.device(device), command=command, seconds=seconds, stand_ins=list(self.stand_ins), **provenance
         )
         path = root() / "reports" / "records" / f"{self.item}.{self.profile}.json"
         return records.write(path, self.item, self.profile, rows, stamp)
