@@ -17,3 +17,10 @@ def reconstruction(images: torch.Tensor, source: torch.Tensor, perceptual, ident
         lpips = torch.cat([perceptual(a[None], b[None]) for a, b in zip(images, source, strict=True)])
     found = {"mse": METRICS["mse"](images, source), f"lpips_{perceptual.net}": lpips.double()}
     return found | {"identity": METRICS["identity"](images, source, identity)}
+
+
+def against(clip: Clip, other: Clip) -> dict[str, float]:
+    """What an inversion costs beside another one of the same frames: ratios of mean squared error and of seconds."""
+    mse = [sum(each.meta["mse"]) / len(each) for each in (clip, other)]
+    seconds = [each.meta["provenance"]["seconds_last_run"] for each in (clip, other)]
+    return {"mse": mse[0] / mse[1], "seconds": seconds[0] / seconds[1]}
