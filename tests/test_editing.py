@@ -110,6 +110,8 @@ def test_a_flow_is_trained_from_the_command_line(path, kept, tmp_path, capsys):
     stranger.hash = "another"
     with pytest.raises(UserError, match="flows among codes of"):
         latent_flow.load(tmp_path / "clouds.safetensors", stranger)
+    with pytest.raises(UserError, match="There is no flow 'scene.fogg'"):
+        latent_flow.load("scene.fogg", generator)
     assert cli.main([*arguments, "-p", "flow.target=9"]) == 2
     assert "classes 0 to 3" in capsys.readouterr().err
     assert cli.main([*arguments, "-p", "flow.factor=cloud"]) == 2

@@ -96,7 +96,7 @@ def invert_episode(
 
 def flow_episode(
     generator: Positional[str],
-    flows: Positional[tuple[Path, ...]],
+    flows: Positional[tuple[str, ...]],
     output: Output = Path("clip.safetensors"),
     *,
     seed: int = 0,
@@ -109,7 +109,7 @@ def flow_episode(
 
     Args:
         generator: Such as stylegan2-scene, or a file of weights.
-        flows: Flows of that generator, as `dynode train-flow` writes them; the first goes there, the second and back, ...
+        flows: Flows of that generator, files as `dynode train-flow` writes them or shipped ones such as scene.fog; the first goes there, the second and back, ...
         output: The clip to write.
         seed: Seeds the code.
         seconds: Length of the episode.
@@ -123,4 +123,4 @@ def flow_episode(
     runtime.require_writable(output)
     choices = {"seed": seed, "seconds": seconds, "fps": fps, "longest": longest, "device": runtime.device(device)}
     clip = making.flow_episode(generator, flows, output, **choices)
-    print(f"{output}: {len(clip)} frames by {', '.join(path.stem for path in flows)}; synthetic, the easy case")
+    print(f"{output}: {len(clip)} frames by {', '.join(clip.meta['flows'])}; synthetic, the easy case")

@@ -14,10 +14,10 @@ import torch.nn.functional as F
 from safetensors.torch import save_file
 from torch import nn
 
-from dynode import runtime
+from dynode import generators, runtime
 from dynode.clips import read_metadata, read_safetensors
 from dynode.errors import UserError
-from dynode.settings import require_positive
+from dynode.settings import choose, require_positive
 
 FORMAT, WHAT = "dynode-flow-1", "a latent flow (as `dynode train-flow` writes it)"
 
@@ -97,8 +97,21 @@ def save(flow: Flow, path: Path, generator, card: dict) -> None:
         save_file(tensors, scratch, metadata)
 
 
-def load(path: Path | str, generator) -> Flow:
-    """A saved flow, frozen, of a loaded generator.  Raises UserError for the flow of another one."""
+def shipped() -> dict[str, Path]:
+    """Flows that come with the package, by name, such as "scene.fog"."""
+    folder = Path(generators.__file__).parents[1] / "weights" / "flows"
+    return {path.stem: path for path in sorted(folder.glob("*.safetensors"))}
+
+
+def found(name_or_path: Path | str) -> Path:
+    """The file of a flow, given by path or by the name of a shipped one.  Raises UserError for an unknown name."""
+    is_file = Path(name_or_path).suffix == ".safetensors"
+    return Path(name_or_path) if is_file else choose("flow", str(name_or_path), shipped())
+
+
+def load(name_or_path: Path | str, generator) -> Flow:
+    """A saved flow, frozen, of a loaded generator.  Raises UserError for an unknown one and for that of another."""
+    path = found(name_or_path)
     tensors, metadata = read_safetensors(Path(path), FORMAT, WHAT)
     belongs = json.loads(metadata["generator"])
     if belongs["hash"] != generator.hash:

@@ -63,11 +63,14 @@ def inverse_haar(x):
 
     Channels come as C low-pass maps, then for each of the C outputs its three detail maps.
     """
-    channels = x.shape[1] // 4
+    channels, x = x.shape[1] // 4, x * 0.5
     low = x[:, :channels]
     a, b, c = x[:, channels:].unflatten(1, (channels, 3)).unbind(2)
-    corners = torch.stack([low + a + b + c, low + a - b - c, low - a + b - c, low - a - b + c], dim=2)
-    return F.pixel_shuffle(corners.flatten(1, 2) * 0.5, 2)
+    same, other, tilt, cross = low + a, low - a, b + c, b - c
+    corners = [[same + tilt, same - tilt], [other + cross, other - cross]]
+    # channels go last, where the convolutions want them: pixel_shuffle would copy everything twice more
+    rows = [torch.stack([corner.movedim(1, -1) for corner in row], dim=3) for row in corners]
+    return torch.stack(rows, dim=2).flatten(3, 4).flatten(1, 2).movedim(-1, 1)
 
 
 class Block(nn.Module):
