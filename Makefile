@@ -1,5 +1,6 @@
 # Every target is also `python -m dynode TARGET`; PYTHON picks the interpreter that makes the environment.
 PYTHON ?= python3
+DYNODE = .venv/bin/python -m dynode
 
 .PHONY: setup reproduce test weights codes lint lock reference
 setup reproduce test:
@@ -8,19 +9,45 @@ setup reproduce test:
 lint: setup
 	.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/lint-imports
 
-# Draw the worlds' pictures and train their generators anew: hours on a CPU, resumed where it was stopped.
+# Train everything that ships of the worlds anew: hours on a CPU, each resumed where it was stopped.
 weights: setup
 	for world in scene bird isaac3d; do \
-	  .venv/bin/python -m dynode train-gan $$world -o dynode/weights/stylegan2-$$world.safetensors --compiled || exit; \
+	  $(DYNODE) train-gan $$world -o dynode/weights/stylegan2-$$world.safetensors --compiled || exit; \
+	done
+	for world in scene isaac3d; do \
+	  $(DYNODE) train-encoder stylegan2-$$world -o dynode/weights/encoders/stylegan2-$$world.safetensors \
+	    --compiled -p pictures=14000 -p lr=2e-3 && \
+	  $(DYNODE) train-factors $$world -o dynode/weights/factors/$$world.safetensors \
+	    -p network.channels=24 -p network.hidden=64 || exit; \
+	done
+	$(DYNODE) train-gan isaac3d --architecture dcgan -o dynode/weights/dcgan-isaac3d.safetensors \
+	  -p distil=40000 -p refine=0 -p generator.channel_max=64
+	for one in scene:fog:0:3 scene:hour:4:7 isaac3d:wall_color:0:3; do \
+	  set -- $$(echo $$one | tr : ' '); \
+	  $(DYNODE) train-flow stylegan2-$$1 $$2 -o dynode/weights/flows/$$1.$$2.safetensors \
+	    -p flow.source=$$3 -p flow.target=$$4 -p steps=700 -p batch=8 -p halve=350 || exit; \
 	done
 
-# Project the worlds' episodes that ship as codes anew: three minutes each on a CPU core.
+# Make the worlds' codes that ship anew: three minutes for each of the projected ones on a CPU core.
 codes: setup
 	for one in scene:day:1 scene:weather:2 scene:winter:3 bird:flight:1 bird:take_off:2 bird:landing:3 \
 	    isaac3d:robot_x:1 isaac3d:robot_y:2 isaac3d:camera:3; do \
 	  set -- $$(echo $$one | tr : ' '); \
-	  .venv/bin/python -m dynode invert-episode $$1 $$2 --seed $$3 -o dynode/codes/$$1.$$2.safetensors || exit; \
+	  $(DYNODE) invert-episode $$1 $$2 --seed $$3 -o dynode/codes/$$1.$$2.safetensors || exit; \
 	done
+	for one in scene:day isaac3d:robot_x; do \
+	  set -- $$(echo $$one | tr : ' '); \
+	  $(DYNODE) invert-episode $$1 $$2 --seed 1 -o dynode/codes/$$1.$$2.encoder.safetensors \
+	    -p start=encoder -p first_steps=0 || exit; \
+	done
+	for space in w z; do \
+	  $(DYNODE) invert-episode isaac3d robot_x --seed 1 -o dynode/codes/isaac3d.robot_x.$$space.safetensors \
+	    --generator stylegan2-isaac3d@$$space || exit; \
+	done
+	$(DYNODE) invert-episode isaac3d robot_x --seed 1 --generator dcgan-isaac3d \
+	  -o dynode/codes/isaac3d.robot_x.dcgan.safetensors
+	$(DYNODE) flow-episode stylegan2-scene scene.fog scene.hour --seed 21 --longest 9 \
+	  -o dynode/codes/scene.flow.safetensors
 
 # Pin the newest versions that fit pyproject.toml, for every platform (needs `pip install uv`).
 lock:

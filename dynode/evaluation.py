@@ -260,6 +260,14 @@ def study(
     return found
 
 
+def hold_over_linear(found: list[Row]) -> dict[int, float]:
+    """By stride: how much more holding the last observed frame errs than straight lines do, at regular times; MSE of
+    unobserved frames against the codes' own images.  Near 1 there was hardly a motion to predict."""
+    judged = select(found, metric="mse", split="unobserved", sampling="regular", reference="code")
+    hold, linear = ({row.stride: row.value for row in select(judged, method=name)} for name in ("hold", "linear"))
+    return {stride: value / linear[stride] for stride, value in hold.items()}
+
+
 def verdict(found: list[Row], paper: dict[str, dict[str, float]]) -> str:
     """ "too easy: hold passes" where holding the last observed frame meets the paper's unobserved MSE, else "counts"."""
     hold = select(found, method="hold", split="unobserved", metric="mse", reference="code")

@@ -1,6 +1,10 @@
-"""Execute every item under the smoke profile and keep the notebooks in tests/reference/, without paths or times."""
+"""Execute items under the smoke profile and keep the notebooks in tests/reference/, without paths or times.
+
+All items, or those named as arguments.
+"""
 
 import os
+import sys
 import tempfile
 from pathlib import Path
 
@@ -33,7 +37,7 @@ def main() -> None:
     REFERENCE.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
         os.environ["DYNODE_OUTPUT"] = scratch
-        for name in experiments.items():
+        for name in sys.argv[1:] or experiments.items():
             notebook = nbformat.read(batch.run(name, "smoke"), as_version=4)
             clean(notebook)
             nbformat.write(notebook, REFERENCE / f"{name}.smoke.ipynb")

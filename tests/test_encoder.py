@@ -6,12 +6,13 @@ import pytest
 import torch
 
 from dynode import cli, generators
+from dynode.clips import Clip
 from dynode.errors import UserError
 from dynode.gan.pictures import pictures
 from dynode.generators import weights
 from dynode.generators.stylegan2 import StyleGAN2, StyleGAN2Settings
 from dynode.inversion import encoder as encoders
-from dynode.inversion import train_encoder
+from dynode.inversion import quality, train_encoder
 from dynode.inversion.encoder import Encoder, EncoderSettings
 from dynode.inversion.train_encoder import EncoderTraining, TrainingSettings
 from dynode.worlds import WORLDS
@@ -100,3 +101,11 @@ def test_an_encoder_is_trained_from_the_command_line(path, tmp_path, monkeypatch
 def test_faces_have_no_encoder_to_train(tmp_path, capsys):
     assert cli.main(["train-encoder", "mobilestylegan-ffhq", "-o", str(tmp_path / "e.safetensors")]) == 2
     assert "shows no world" in capsys.readouterr().err
+
+
+def test_an_inversion_is_told_in_units_of_another():
+    def clip(mse, seconds):
+        meta = {"mse": [mse] * 3, "provenance": {"seconds_last_run": seconds}}
+        return Clip(torch.zeros(3, 2, 4), torch.arange(3), meta=meta)
+
+    assert quality.against(clip(3e-3, 10), clip(2e-3, 100)) == {"mse": pytest.approx(1.5), "seconds": 0.1}

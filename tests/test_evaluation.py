@@ -12,7 +12,7 @@ from dynode.dynamics import neural_ode
 from dynode.dynamics.presets import preset
 from dynode.errors import UserError
 from dynode.metrics.latent import path_length, roughness
-from dynode.records import select
+from dynode.records import Row, select
 from dynode.settings import changed
 
 QUICK = {"training.segment_iterations": 20, "training.iterations": 1}
@@ -71,6 +71,15 @@ def test_path_length_and_roughness_of_known_paths():
     assert path_length(straight) == pytest.approx(0.6 * 6**0.5)
     assert roughness(straight, ts) == pytest.approx(0, abs=1e-20)
     assert roughness(straight.square(), ts) == pytest.approx(4)  # the second derivative of t^2, squared
+
+
+def test_the_error_of_holding_is_told_in_units_of_straight_lines():
+    same = {"split": "unobserved", "sampling": "regular"}
+    rows = [
+        Row("mse", value, method=name, stride=k, **same)
+        for name, k, value in (("hold", 4, 6.0), ("linear", 4, 2.0), ("hold", 8, 6.0), ("linear", 8, 6.0))
+    ]
+    assert evaluation.hold_over_linear(rows) == {4: 3.0, 8: 1.0}
 
 
 def test_evaluate_prints_a_table_and_writes_every_number(head, tmp_path, capsys):

@@ -1,7 +1,9 @@
 """Tables: ranks, spreads, and the paper's own line."""
 
-from dynode.records import Row
-from dynode.tables import categories_table, table1
+from dynode import plots
+from dynode.records import Row, read
+from dynode.report.outputs import Outputs
+from dynode.tables import Table, categories_table, table1
 
 
 def rows():
@@ -60,3 +62,21 @@ def test_categories_are_means_over_clips_of_means_over_seeds():
     ]
     truth = categories_table(list(categories()), metrics=("mse",), methods=("hold",), reference="truth")
     assert truth.cells[0][3] == "9000.000 ± 0.000"
+
+
+def test_a_note_stands_below_a_table_and_in_every_line_of_a_csv():
+    table = Table(["method", "MSE"], [["ours", "1"], ["linear", "2"]], {}, note="stand-ins: a world")
+    assert table.markdown().endswith("| linear | 2 |\n\nstand-ins: a world\n")
+    assert "\\multicolumn{2}{l}{stand-ins: a world}" in table.latex()
+    assert [line.split(",")[-1] for line in table.csv().splitlines()] == ["note", *["stand-ins: a world"] * 2]
+
+
+def test_figures_tables_and_records_name_their_stand_ins(tmp_path, monkeypatch):
+    monkeypatch.setenv("DYNODE_OUTPUT", str(tmp_path))
+    out, figure = Outputs("worlds", "smoke", ("rendered world scene",)), plots.memory([10, 100], [700.0, 710.0])
+    out.figure(figure, "one", "nothing")
+    assert [text.get_text() for text in figure.texts] == ["stand-ins: rendered world scene"]
+    assert "rendered world scene" in out.table(Table(["a"], [["1"]], {}), "two").read_text()
+    found, provenance = read(out.record([Row("mse", 1.0, clip="scene.day", n=2)]))
+    assert provenance["stand_ins"] == ["rendered world scene"]
+    assert found == [Row("mse", 1.0, clip="scene.day", n=2)]
