@@ -5,6 +5,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import MaxNLocator
 
 from dynode.images import to_uint8
@@ -31,7 +32,14 @@ def note(figure, text: str) -> None:
     share = NOTE_INCHES / figure.get_size_inches()[1]
     figure.set_size_inches(figure.get_size_inches() * (1, 1 + share))
     share = NOTE_INCHES / figure.get_size_inches()[1]
-    figure.get_layout_engine().set(rect=(0, share, 1, 1 - share))
+    if isinstance(figure.get_layout_engine(), ConstrainedLayoutEngine):
+        figure.get_layout_engine().set(rect=(0, share, 1, 1 - share))
+    else:  # the axes were placed by hand: move up what there is
+        for axes in figure.axes:
+            box = axes.get_position()
+            axes.set_position((box.x0, share + box.y0 * (1 - share), box.width, box.height * (1 - share)))
+        for told in figure.texts:
+            told.set_y(share + told.get_position()[1] * (1 - share))
     figure.text(0.995, 0.2 * share, text, ha="right", va="bottom", fontsize=6, color="0.4")
 
 

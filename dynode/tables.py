@@ -117,7 +117,7 @@ def categories_table(
     columns = [key for key in columns if any((row.split, row.metric) == key for row in rows)]
     header = ["category", "clips", "method", *(f"{split} {SCALES[name][1]}" for split, name in columns), "skill"]
     cells, marks = [], {}
-    for category in dict.fromkeys(row.category for row in rows):
+    for category in dict.fromkeys(row.category for row in rows if row.metric != "skill"):
         group = select(rows, category=category)
         for c, (split, name) in enumerate(columns):
             marks |= ranked(group, split, name, methods, first=len(cells), column=c + 3)
