@@ -230,7 +230,7 @@ def flight(draw: Motions, seconds: float) -> dict:
 
 
 def moored(draw: Motions, seconds: float, before: float, after: float) -> dict:
-    """Between the branch (1) and the air (0): wings, height and attitude change together."""
+    """Between the branch (1) and the air (0): wings, height and attitude change together, over a few slow beats."""
     when, lasting = draw.draws.uniform(0.4, 0.6) * seconds, 0.6 * seconds
     low, high = draw.factor("height").at(0.0), draw.factor("height").at(draw.draws.uniform(0.6, 1.0))
     steep, flat = draw.factor("pitch").at(1.0), draw.factor("pitch").at(0.25)
@@ -238,7 +238,7 @@ def moored(draw: Motions, seconds: float, before: float, after: float) -> dict:
         "fold": draw.change(before, after, when, lasting),
         "height": draw.change(*((low, high) if before > after else (high, low)), when, lasting),
         "pitch": draw.change(*((steep, flat) if before > after else (flat, steep)), when, lasting),
-        "wing": draw.cycle(4 / seconds, varying=0.2, lasting=seconds),
+        "wing": draw.cycle(2.5 / seconds, varying=0.2, lasting=seconds),
         "head": draw.wander("head", seconds),
     }
 
