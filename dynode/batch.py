@@ -1,8 +1,12 @@
 """Run items of experiments.yaml: their notebook, through papermill, in this environment's own kernel."""
 
 import os
+import subprocess
 import sys
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from pathlib import Path
+
+from tqdm import tqdm
 
 from dynode import assets, experiments, runtime
 from dynode.errors import UserError
@@ -36,7 +40,7 @@ def run(name: str, profile: str = "embedded", parameters: dict | None = None) ->
     refuse_unknown(values, papermill.inspect_notebook(str(notebook)), name)
     say_cost(item, profile)
     own_kernel()
-    executed = outputs.root() / "reports" / "executed" / f"{name}.{profile}.ipynb"
+    executed = executed_copy(name, profile)
     runtime.require_writable(executed)
     try:
         papermill.execute_notebook(
@@ -60,6 +64,11 @@ def run(name: str, profile: str = "embedded", parameters: dict | None = None) ->
     return executed
 
 
+def executed_copy(name: str, profile: str) -> Path:
+    """Where the executed notebook of an item lies."""
+    return outputs.root() / "reports" / "executed" / f"{name}.{profile}.ipynb"
+
+
 def refuse_unknown(values: dict, legal: dict, item: str) -> None:
     """Raises UserError for a parameter that the notebook does not declare, or of another type than declared there."""
     for key, value in values.items():
@@ -78,15 +87,67 @@ def say_cost(item: experiments.Item, profile: str) -> None:
     print(f"{item.name} ({profile}): {item.title}. About {told}.")
 
 
-def run_all(profile: str) -> list[Path]:
-    """Every item in the order of experiments.yaml; an item whose needs cannot be met is passed over, and said so."""
-    executed = []
-    for item in experiments.items().values():
-        try:
-            for name in item.needs.get(profile, []):
-                assets.fetch(name)
-        except UserError as error:
-            print(f"{item.name} ({profile}) passed over: {error}")
-            continue
-        executed.append(run(item.name, profile))
-    return executed
+def cores() -> int:
+    """How many CPU cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def run_several(names: list[str], profile: str = "embedded", jobs: int = 1) -> list[Path]:
+    """Execute several items, `jobs` at a time, each in a process of its own with its share of the cores.
+
+    Longer ones begin first; one that reads the records of others (`after` in experiments.yaml) waits for them.  An item
+    whose needs cannot be met is passed over, and said so.  One that fails stops none but those that wait for it.
+    Raises UserError for an unknown item or profile, and at the end with the last words of every item that failed.
+    """
+    choose("profile", profile, experiments.PROFILES)
+    waiting = [item for item in map(experiments.item, names) if can_run(item, profile)]
+    waiting.sort(key=lambda item: -experiments.minutes_of(item, profile))
+    jobs = max(1, min(jobs, len(waiting)))
+    minutes = sum(experiments.minutes_of(item, profile) for item in waiting)
+    print(f"{len(waiting)} items ({profile}), {jobs} at a time: about {minutes / jobs:.0f} minutes.", flush=True)
+    running, done, failed = {}, [], {}
+    with ThreadPoolExecutor(jobs) as pool, tqdm(total=len(waiting), desc="items", unit="item") as bar:
+        while waiting or running:
+            unfinished = {item.name for item in (*waiting, *running.values())} | set(failed)
+            for item in [item for item in waiting if not unfinished & set(item.after)][: jobs - len(running)]:
+                waiting.remove(item)
+                running[pool.submit(in_process, item.name, profile, max(1, cores() // jobs))] = item
+            if not running:  # the rest waits for what failed
+                failed |= dict.fromkeys(
+                    (item.name for item in waiting), "not begun, it reads the record of one that failed"
+                )
+                break
+            bar.set_postfix_str(", ".join(item.name for item in running.values()))
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                item = running.pop(future)
+                bar.update()
+                code, said = future.result()
+                if code:
+                    failed[item.name] = said
+                else:
+                    done.append(executed_copy(item.name, profile))
+    if failed:
+        told = "; ".join(f"{name}: {said.removeprefix('dynode: ')}" for name, said in failed.items())
+        raise UserError(f"{len(failed)} of {len(names)} items failed, the others are done. {told}")
+    return done
+
+
+def can_run(item: experiments.Item, profile: str) -> bool:
+    """Whether what the user may have to supply is there; says so where it is not."""
+    try:
+        for name in item.needs.get(profile, []):
+            assets.fetch(name)
+    except UserError as error:
+        print(f"{item.name} ({profile}) passed over: {error}")
+        return False
+    return True
+
+
+def in_process(name: str, profile: str, threads: int) -> tuple[int, str]:
+    """Run one item in a process of its own on so many threads; its exit code and the last line it said."""
+    command = [sys.executable, "-m", "dynode", "run", name, "--profile", profile]
+    done = subprocess.run(
+        command, env=os.environ | {"OMP_NUM_THREADS": str(threads)}, capture_output=True, text=True, errors="replace"
+    )
+    lines = done.stderr.replace("\r", "\n").strip().splitlines()
+    return done.returncode, lines[-1] if lines else f"ended with code {done.returncode}"

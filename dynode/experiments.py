@@ -23,6 +23,7 @@ class Item:
     parameters: profile -> notebook parameters.  minutes: profile -> {"cpu", "gpu"}, as measured.
     paper: the paper's own numbers.  claims: bounds that are never edited to fit.  expected: profile -> check -> value.
     needs: profile -> assets the user may have to supply; `dynode run --all` passes over an item without them.
+    after: items whose records this one reads.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Item:
     claims: dict = field(default_factory=dict)
     expected: dict[str, dict] = field(default_factory=dict)
     needs: dict[str, list[str]] = field(default_factory=dict)
+    after: list[str] = field(default_factory=list)
 
 
 @cache
@@ -50,6 +52,11 @@ def items() -> dict[str, Item]:
 def item(name: str) -> Item:
     """The item of that name, or a UserError naming the nearest."""
     return choose("item", name, items())
+
+
+def minutes_of(item: Item, profile: str) -> float:
+    """What an item was measured to take, on the slowest hardware named; 0 where it was not."""
+    return max(item.minutes.get(profile, {}).values(), default=0.0)
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,16 @@ def test_a_clip_survives_its_file(tmp_path, circle):
     assert torch.equal(back.observed, shown.observed) and back.meta == shown.meta
 
 
+def test_codes_of_half_precision_take_half_the_space(tmp_path, circle):
+    halved = circle.halved()
+    small, large = halved.save(tmp_path / "small.safetensors"), circle.save(tmp_path / "large.safetensors")
+    assert torch.equal(Clip.load(small).ws, halved.ws) and Clip.load(small).ws.dtype == torch.float32
+    assert (halved.ws - circle.ws).abs().max() <= 2**-11 * circle.ws.abs().max()
+    assert large.stat().st_size - small.stat().st_size == 2 * circle.ws.numel()
+    with pytest.raises(UserError, match="infinite"):
+        Clip(1e5 * torch.ones(2, 1, 1), torch.arange(2)).halved()
+
+
 def test_the_authors_singleton_axis_is_squeezed():
     assert Clip(torch.zeros(4, 1, 18, 512), torch.arange(4)).ws.shape == (4, 18, 512)
 

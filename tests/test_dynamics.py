@@ -110,6 +110,13 @@ def test_the_trend_moves_as_a_smooth_path_does(circle):
     assert torch.allclose(trend(taus[1:-1]), numeric, atol=0.1 * float(numeric.abs().max()))
 
 
+def test_the_trend_goes_on_as_it_was_where_observations_end(circle):
+    taus = torch.linspace(0, 1, len(circle))
+    trend = Trend(circle.ws.shape[1:], len(circle)).fit(taus, circle.ws)
+    beyond = trend(torch.tensor([-0.5, 0.0, 1.0, 1.5]))
+    assert torch.equal(beyond[0], beyond[1]) and torch.equal(beyond[3], beyond[2]) and beyond.abs().max() > 0
+
+
 def test_the_trend_of_noise_is_calm():
     u = torch.randn(12, 1, 6, generator=torch.Generator().manual_seed(0))
     trend = Trend((1, 6), 12).fit(torch.linspace(0, 1, 12), u)

@@ -39,6 +39,14 @@ def test_batches_agree_with_single_images_and_rows_matter(generator):
         assert moved[0] > moved[1] > 0
 
 
+@pytest.mark.parametrize("resolution", [None, 256, 4])
+def test_bands_without_gradients_are_the_image_with_them(generator, resolution):
+    ws = generator.mapping(torch.randn(1, 512, generator=torch.Generator().manual_seed(8)), 0.7).detach()
+    whole = generator.synthesis(ws.requires_grad_(True), resolution).detach()
+    with torch.no_grad():
+        assert torch.allclose(generator.synthesis(ws, resolution), whole, atol=2e-5)
+
+
 def test_gradients_reach_every_row(generator):
     ws = generator.w_avg.expand(1, generator.num_ws, -1).clone().requires_grad_(True)
     generator.synthesis(ws, 64).square().mean().backward()

@@ -44,26 +44,34 @@ def list_items() -> None:
 
 
 def run(
-    item: Positional[str] = "",
+    items: Positional[tuple[str, ...]] = (),
     *,
     profile: str = "embedded",
     p: Parameters = (),
     all: bool = False,
+    jobs: int = 0,
 ) -> None:
-    """Regenerate an item of experiments.yaml: runs its notebook and writes figures, tables and a record.
+    """Regenerate items of experiments.yaml: runs their notebooks and writes figures, tables and records.
 
     Args:
-        item: The item, see `dynode list`.
+        items: One item or several, see `dynode list`.
         profile: smoke, embedded (default) or paper.
-        p: Change a notebook parameter, such as seeds=[0,1,2].
+        p: Change a notebook parameter of a single item, such as seeds=[0,1,2].
         all: Run every item.
+        jobs: How many of several items run at a time; 0 is one on a GPU, else one for each CPU core, four at most.
     """
-    from dynode import batch
+    from dynode import batch, experiments, runtime
 
-    if all == bool(item):
-        raise UserError("Name one item, or give --all for every one: `dynode list` shows them.")
-    if all and p:
-        raise UserError("-p changes one item's notebook: name the item instead of --all.")
-    executed = batch.run_all(profile) if all else [batch.run(item, profile, assignments(p))]
+    if all == bool(items):
+        raise UserError("Name items, or give --all for every one: `dynode list` shows them.")
+    if p and (all or len(items) > 1):
+        raise UserError("-p changes one item's notebook: name that item alone.")
+    if jobs < 0:
+        raise UserError(f"--jobs must be 0 or more, got {jobs}: so many items run at a time.")
+    if not all and len(items) == 1:
+        executed = [batch.run(items[0], profile, assignments(p))]
+    else:
+        several = min(4, batch.cores()) if runtime.device().type == "cpu" else 1
+        executed = batch.run_several(list(items or experiments.items()), profile, jobs or several)
     for path in executed:
         print(f"executed notebook: {path}")

@@ -16,7 +16,8 @@ class Trend(nn.Module):
     """Velocity of the mean of a Gaussian process (Matern 3/2 and white noise) through states u (n, R, K) at times (n,).
 
     Length scale and noise are those of the highest marginal likelihood (Rasmussen and Williams 2006, Eq. 5.8), one for
-    all coordinates: where states jump about, the noise is large and the trend is calm.
+    all coordinates: where states jump about, the noise is large and the trend is calm.  Beyond the observations the
+    velocity stays what it was at the nearest: the process itself would turn back to its mean there.
     """
 
     def __init__(self, state_shape: tuple[int, int], knots: int):
@@ -41,5 +42,6 @@ class Trend(nn.Module):
 
     def forward(self, t):
         """du/dt (..., R, K) at times t (...): the derivative of k(d) = (1 + s|d|) exp(-s|d|), s = sqrt(3) / length."""
+        t = t.clamp(self.knots[0], self.knots[-1])
         distance, rate = t[..., None] - self.knots, 3**0.5 / self.length
         return torch.einsum("...n,nrk->...rk", -(rate**2) * distance * (-rate * distance.abs()).exp(), self.weights)

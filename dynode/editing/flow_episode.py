@@ -56,6 +56,6 @@ def flow_episode(
     named = {path.stem: assets.sha256_of(path)[:12] for path in flows}
     meta = {"name": Path(output).stem, "generator": generator_name, "generator_hash": generator.hash, "source": SOURCE}
     meta |= {"flows": named, "seed": seed, "seconds": seconds, "longest": longest}
-    clip = Clip(ws.cpu(), ts, meta=meta | {"provenance": runtime.provenance(torch.device(device))})
+    clip = Clip(ws.cpu(), ts, meta=meta | {"provenance": runtime.provenance(torch.device(device))}).halved()
     clip.save(output)
     return clip

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import nn
 
 LEAK = 0.2
+BAND = 64  # rows of the largest feature maps that are worked on at a time: they stay in a CPU's cache
 
 
 class MappingNetwork(nn.Module):
@@ -51,11 +52,21 @@ class StyledConv(nn.Module):
         self.conv = nn.Conv2d(in_channels, out_channels, kernel, padding=kernel // 2)
         self.register_buffer("noise", torch.zeros(1, 1, resolution, resolution))
 
-    def forward(self, x, w):
-        x = x * self.modulation(w)
-        if self.depthwise is not None:
-            x = self.depthwise(x)
-        return F.leaky_relu_(self.conv(x).add_(self.noise), LEAK)  # in place: memory traffic is the cost on a CPU
+    def forward(self, x, w, rows: slice = slice(None)):
+        """rows: which of the noise map's rows these are, where x is not all of them."""
+        factors = self.modulation(w)
+        if self.depthwise is None:
+            x = self.conv(x * factors)
+        elif len(x) > 1 or torch.is_grad_enabled():
+            x = self.conv(self.depthwise(x * factors))
+        else:
+            x = self.of_one(x, factors)
+        return F.leaky_relu_(x.add_(self.noise[:, :, rows]), LEAK)  # in place: memory traffic is the cost on a CPU
+
+    def of_one(self, x, factors):
+        """The separable convolution of one image, faster: the first kernel takes the factors, the second is a matrix."""
+        x = F.conv2d(x, self.depthwise.weight * factors.movedim(1, 0), padding=1, groups=x.shape[1])
+        return F.linear(x.movedim(1, -1), self.conv.weight[:, :, 0, 0], self.conv.bias).movedim(-1, 1)
 
 
 def inverse_haar(x):
@@ -82,9 +93,21 @@ class Block(nn.Module):
         self.conv1 = StyledConv(in_channels // 4, out_channels, resolution)
         self.conv2 = StyledConv(out_channels, out_channels, resolution)
 
-    def forward(self, x, ws):
+    def forward(self, x, ws, rows: slice = slice(None)):
         x = inverse_haar(x * self.up(ws[:, 0]))
-        return self.conv2(self.conv1(x, ws[:, 1]), ws[:, 2])
+        return self.conv2(self.conv1(x, ws[:, 1], rows), ws[:, 2], rows)
+
+    def in_bands(self, x, ws, band: int, finish):
+        """`finish` of the block's output, worked out `band` rows at a time: all of the output is never held.
+
+        Each band takes one input row more on either side; what that row does not reach is exact.
+        """
+        height, step, finished = x.shape[2], band // 2, []
+        for top in range(0, height, step):
+            low, high = max(0, top - 1), min(height, top + step + 1)
+            part = self(x[:, :, low:high], ws, slice(2 * low, 2 * high))
+            finished.append(finish(part[:, :, 2 * (top - low) : 2 * (top - low + step)]))
+        return torch.cat(finished, 2)
 
 
 class ToImage(nn.Module):
@@ -142,12 +165,21 @@ class MobileStyleGAN(nn.Module):
         if ws.dim() == 2:
             ws = ws[:, None].expand(-1, self.num_ws, -1)
         x = self.conv1(self.const.expand(len(ws), -1, -1, -1), ws[:, 0])
-        for k, block in enumerate(self.blocks):
+        for k, block in enumerate(self.blocks[:-1]):
             x = block(x, ws[:, 1 + 3 * k : 4 + 3 * k])
-        if resolution in (None, self.resolution):
-            return inverse_haar(self.to_img(x, ws[:, 22]))
-        pooled = F.avg_pool2d(x, self.resolution // 2 // resolution)  # the 1x1 layer commutes with pooling
-        return self.to_img.low_pass(pooled, ws[:, 22]) * 0.5
+        size, final = resolution or self.resolution, ws[:, 22]
+        pooled = self.resolution // 2 // size  # rows of features that make a row of the image; 0 for the full size
+
+        def image(features):
+            if not pooled:
+                return inverse_haar(self.to_img(features, final))
+            return (
+                self.to_img.low_pass(F.avg_pool2d(features, pooled), final) * 0.5
+            )  # the 1x1 layer commutes with pooling
+
+        cached = x.device.type == "cpu" and not torch.is_grad_enabled()
+        band = max(BAND, pooled) if cached else self.resolution // 2
+        return self.blocks[-1].in_bands(x, ws[:, 19:22], band, image)
 
     def forward(self, z, truncation_psi: float = 1.0):
         return self.synthesis(self.mapping(z, truncation_psi))

@@ -112,7 +112,7 @@ def invert_footage(footage, output, named, settings, generator, told=None, *, en
     )
     project_all(projector, footage, partial, settings)
     meta = {"name": output.stem} | job | (told or {})
-    clip = assembled(footage, partial, meta, device, round(time.time() - started))
+    clip = assembled(footage, partial, meta, device, round(time.time() - started)).halved()
     clip.save(output)
     partial.remove()
     return clip

@@ -1,0 +1,70 @@
+"""Several items at a time: order, waiting, and what happens to the others when one fails."""
+
+import threading
+
+import pytest
+
+from dynode import batch, experiments
+from dynode.errors import UserError
+
+
+@pytest.fixture
+def began(monkeypatch):
+    """The names of items in the order in which they began; those in `began.failing` fail, two can be under way."""
+
+    class Began(list):
+        failing, together, most = (), 0, 0
+
+    found, lock = Began(), threading.Lock()
+    pair = threading.Barrier(2)
+
+    def in_process(name, profile, threads):
+        with lock:
+            found.append(name)
+            found.together += 1
+            found.most = max(found.most, found.together)
+        if name in ("worlds", "interpolation"):
+            pair.wait(timeout=20)  # nobody passes alone
+        with lock:
+            found.together -= 1
+        return (2, "dynode: no face.") if name in found.failing else (0, "")
+
+    monkeypatch.setattr(batch, "in_process", in_process)
+    return found
+
+
+CATEGORIES = ["dynamics_face", "dynamics_scene", "dynamics_bird", "dynamics_isaac3d"]
+
+
+def test_an_item_waits_for_the_records_it_reads(began):
+    executed = batch.run_several(["table1", *CATEGORIES], "embedded", jobs=3)
+    assert began[-1] == "table1" and sorted(began[:-1]) == sorted(CATEGORIES)
+    assert [path.name for path in executed][-1] == "table1.embedded.ipynb"
+
+
+def test_the_longest_item_begins_first(began):
+    batch.run_several(CATEGORIES, "embedded", jobs=1)
+    minutes = [experiments.minutes_of(experiments.item(name), "embedded") for name in began]
+    assert minutes == sorted(minutes, reverse=True) and began.most == 1
+
+
+def test_two_items_run_at_a_time(began):
+    batch.run_several(["worlds", "interpolation"], "embedded", jobs=2)
+    assert began.most == 2
+
+
+def test_what_fails_stops_only_what_waits_for_it(began):
+    began.failing = ("dynamics_bird",)
+    with pytest.raises(UserError, match="2 of 5 items failed.*dynamics_bird: no face.*table1: not begun"):
+        batch.run_several(["table1", *CATEGORIES], "embedded", jobs=2)
+    assert sorted(began) == sorted(CATEGORIES)
+
+
+def test_an_item_alone_does_not_wait_for_what_was_not_asked_for(began):
+    batch.run_several(["table1"], "embedded", jobs=2)
+    assert began == ["table1"]
+
+
+def test_a_process_tells_its_code_and_last_words():
+    code, said = batch.in_process("nothing", "smoke", 1)
+    assert code == 2 and said.startswith("dynode: There is no item 'nothing'")
