@@ -8,7 +8,7 @@ import torch
 from tqdm import tqdm
 
 from dynode import clips, generators, methods, records, runtime
-from dynode.dynamics import neural_ode
+from dynode.dynamics import stored
 from dynode.errors import UserError
 from dynode.evaluation import Evaluation, Evaluator, resolution_for, rows
 from dynode.inversion.source import references
@@ -25,10 +25,10 @@ def of_fits(
     """
     paths = [Path(path) for path in paths]
     stems = [path.stem for path in paths]
-    fits = {path.stem if stems.count(path.stem) == 1 else str(path): neural_ode.load(path) for path in paths}
+    fits = {path.stem if stems.count(path.stem) == 1 else str(path): stored.load(path) for path in paths}
     if not fits:
         raise UserError("Name at least one fit, as `dynode fit` writes it.")
-    names = {neural_ode.shots_of(fit)[0].meta["clip"]["name"].split(".shot")[0] for fit in fits.values()}
+    names = {stored.shots_of(fit)[0].meta["clip"]["name"].split(".shot")[0] for fit in fits.values()}
     if len(names) > 1:
         raise UserError(
             f"The fits belong to different clips ({', '.join(sorted(names))}): evaluate them one clip at a time."
@@ -63,7 +63,7 @@ def rows_of(fits: dict, clip: clips.Clip, evaluator: Evaluator) -> Iterator[Row]
                 yield from rows(
                     result, linear[same], clip=clip.name, method=rival, variant=name, category=evaluator.category
                 )
-        label = neural_ode.shots_of(fit)[0].settings.label
+        label = stored.shots_of(fit)[0].settings.label
         yield from rows(
             evaluator.evaluate(shown, fit),
             linear[same],
@@ -77,7 +77,7 @@ def rows_of(fits: dict, clip: clips.Clip, evaluator: Evaluator) -> Iterator[Row]
 def observed_by(fit, clip: clips.Clip) -> torch.Tensor:
     """The frames (T,) of the clip that the fit was shown."""
     observed = torch.zeros(len(clip), dtype=torch.bool)
-    for shot in neural_ode.shots_of(fit):
+    for shot in stored.shots_of(fit):
         ts = torch.tensor(shot.meta["ts"], dtype=torch.float64)
         at = torch.searchsorted(clip.ts, ts)
         if int(at.max()) >= len(clip) or not torch.allclose(clip.ts[at], ts):
@@ -96,7 +96,7 @@ def write(path: Path, found: list[Row], fits: Iterable[Path], command: str, devi
                 "observed": torch.tensor(shot.meta["observed"]).nonzero().flatten().tolist(),
                 "log": shot.log,
             }
-            for shot in neural_ode.shots_of(neural_ode.load(fit))
+            for shot in stored.shots_of(stored.load(fit))
         ]
         for fit in fits
     }

@@ -9,8 +9,9 @@ from itertools import product
 import torch
 
 from dynode import generators
+from dynode import methods as by_name
 from dynode.clips import Clip
-from dynode.dynamics.presets import PRESETS
+from dynode.dynamics import stored
 from dynode.fits import FitStore
 from dynode.metrics import METRICS
 from dynode.metrics.latent import latent_mse, path_length, roughness, skill
@@ -189,6 +190,12 @@ def latent_rows(shown: Clip, codes: torch.Tensor, linear_codes: torch.Tensor, **
         yield Row("roughness", roughness(codes, shown.ts) / roughness(own, shown.ts), unit="ratio", **identity)
 
 
+def cost_rows(fit, **identity) -> Iterator[Row]:
+    """What a learned path cost: seconds of fitting (on this machine) and trained parameters, over all shots."""
+    for metric, key, unit in (("seconds", "seconds", "s"), ("parameters", "parameters", "")):
+        yield Row(metric, float(sum(shot.log[key] for shot in stored.shots_of(fit))), space="", unit=unit, **identity)
+
+
 def skill_rows(name: str, shown: Clip, errors: torch.Tensor, linear_errors: torch.Tensor, **identity) -> Iterator[Row]:
     """Skill (T,) errors against linear's, on the splits that were not observed."""
     for split, frames in splits(shown).items():
@@ -250,12 +257,15 @@ def study(
             codes = fits.fit(method, shown)(clip.ts)
             found.rows += latent_rows(shown, codes, linear.codes, method=method, **identity)
         for method in methods:
-            chosen = (settings or {}).get(method) or PRESETS.get(method)
+            chosen = (settings or {}).get(method) or by_name.LEARNED.get(method)
             if repeated and chosen is None:
                 continue
             same = method == "linear"
             result = linear if same else evaluator.evaluate(shown, fits.fit(method, shown, chosen, seed))
-            found.rows += rows(result, linear, method=chosen.label if chosen else method, **identity)
+            label = chosen.label if chosen else method
+            found.rows += rows(result, linear, method=label, **identity)
+            if chosen:
+                found.rows += cost_rows(result.trajectory, method=label, **identity)
             found.first.setdefault((method, sampling, stride), result)
     return found
 

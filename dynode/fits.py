@@ -7,8 +7,7 @@ from pathlib import Path
 
 from dynode import methods, training
 from dynode.clips import Clip
-from dynode.dynamics import neural_ode
-from dynode.dynamics.presets import PRESETS
+from dynode.dynamics import stored
 from dynode.settings import to_json
 from dynode.trajectory import Trajectory
 
@@ -39,8 +38,8 @@ def fit_to_file(
     """
     checkpoint = path.with_suffix(".checkpoint")
     fitted = methods.fit(name, clip, settings, seed, device=device, progress=progress, checkpoint=checkpoint)
-    neural_ode.save(fitted, path)
-    training.forget(checkpoint, len(neural_ode.shots_of(fitted)))
+    stored.save(fitted, path)
+    training.forget(checkpoint, len(stored.shots_of(fitted)))
     return fitted
 
 
@@ -52,10 +51,10 @@ class FitStore:
 
     def fit(self, name: str, clip: Clip, settings=None, seed: int = 0) -> Trajectory:
         """The trajectory of that method, read where it is there, else fitted (from its checkpoint) and written."""
-        settings = settings or PRESETS.get(name)
+        settings = settings or methods.LEARNED.get(name)
         if settings is None:
             return methods.fit(name, clip)
         path = self.folder / f"{clip.name}.{settings.preset}.{key_of(clip, settings, seed)}.safetensors"
         if not path.is_file():
             fit_to_file(path, name, clip, settings, seed, device=self.device, progress=self.progress)
-        return neural_ode.load(path)
+        return stored.load(path)

@@ -3,8 +3,9 @@
 Outside the observed span every path but `Hold` and `Slerp` goes on in a straight line, with its slope at the end.
 """
 
+import numpy as np
 import torch
-from scipy.interpolate import CubicSpline, PchipInterpolator
+from scipy.interpolate import CubicHermiteSpline, CubicSpline, PchipInterpolator
 
 from dynode.clips import Clip
 
@@ -114,3 +115,13 @@ class Pchip(Spline):
     @staticmethod
     def make(ts, ws):
         return PchipInterpolator(ts, ws)
+
+
+class CatmullRom(Spline):
+    """Cubic Hermite pieces whose slope at each observation is that from its predecessor to its successor (1974)."""
+
+    @staticmethod
+    def make(ts, ws):
+        inner = (ws[2:] - ws[:-2]) / (ts[2:] - ts[:-2])[:, None, None]
+        first, last = ((ws[k + 1] - ws[k]) / (ts[k + 1] - ts[k]) for k in (0, len(ts) - 2))
+        return CubicHermiteSpline(ts, ws, np.concatenate([first[None], inner, last[None]]))

@@ -3,9 +3,9 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from dynode import generators, interpolation, training
+from dynode import gaussian_process, generators, interpolation, training
 from dynode.clips import Clip
-from dynode.dynamics.presets import PRESETS
+from dynode.dynamics import presets, relatives
 from dynode.losses import ImageLoss, LossSettings
 from dynode.settings import choose
 from dynode.trajectory import Shots
@@ -16,8 +16,26 @@ INTERPOLATORS = {
     "slerp": interpolation.Slerp,
     "cubic": interpolation.Cubic,
     "pchip": interpolation.Pchip,
+    "catmull_rom": interpolation.CatmullRom,
+    "gp": gaussian_process.GaussianProcess,
+    "gp_periodic": gaussian_process.PeriodicProcess,
 }
-METHODS = (*INTERPOLATORS, *PRESETS)
+LEARNED = presets.PRESETS | relatives.RELATIVES
+METHODS = (*INTERPOLATORS, *LEARNED)
+
+
+def learned(name: str, latent_only: bool = False):
+    """The settings of a learned method: a preset of the neural ODE or one of its relatives.
+
+    latent_only: without losses in images, which relatives never have.  Raises UserError for other names.
+    """
+    settings = choose("preset", name, LEARNED)
+    return presets.latent_only(settings) if latent_only and in_images(settings) else settings
+
+
+def in_images(settings) -> bool:
+    """Whether a fit under these settings looks at images."""
+    return isinstance(settings, presets.DynamicsSettings) and settings.losses.in_images
 
 
 @dataclass
@@ -58,13 +76,15 @@ def fit(
 ):
     """Fit the method of that name to the observed frames of a clip; a clip with cuts gets one path for each shot.
 
-    settings: a DynamicsSettings to use instead of the preset (learned methods only).  Raises UserError for other names.
+    settings: to use instead of the method's own, DynamicsSettings or RelativeSettings.  Raises UserError for other names.
     """
     choose("method", name, METHODS)
     if name in INTERPOLATORS:
         paths = [INTERPOLATORS[name].fit(shot) for shot in clip.split()]
         return paths[0] if len(paths) == 1 else Shots(paths)
-    settings = settings or PRESETS[name]
+    settings = settings or LEARNED[name]
+    if isinstance(settings, relatives.RelativeSettings):
+        return relatives.fit(clip, settings, seed, progress=progress)
     return training.fit(
         clip, settings, seed, networks=Networks(device), device=device, progress=progress, checkpoint=checkpoint
     )

@@ -257,6 +257,31 @@ def categories(rows, methods, splits=("unobserved", "extrapolated")):
         return figure
 
 
+def rivals(rows, methods, metric: str = "skill", limits=(-1.0, 0.6)):
+    """Skill of every method, a panel for each category: a faint dot a clip and sampling, a bar their mean.
+
+    What lies beyond the limits is drawn as a triangle at the edge.
+    """
+    with plt.style.context(STYLE):
+        rows = [r for r in rows if (r.metric, r.split) == (metric, "unobserved") and r.method in methods]
+        names = list(dict.fromkeys(r.category for r in rows))
+        size = (FULL_WIDTH, 0.6 + 0.19 * len(methods))
+        figure, axes = plt.subplots(1, len(names), figsize=size, sharey=True, squeeze=False)
+        for axis, name in zip(axes[0], names, strict=True):
+            for place, method in enumerate(methods):
+                values = np.array([r.value for r in rows if (r.category, r.method) == (name, method)])
+                if not len(values):
+                    continue
+                drawn, shade = values.clip(*limits), colour(method) or "0.45"
+                for mark, chosen in (("o", drawn == values), ("<", values < limits[0]), (">", values > limits[1])):
+                    axis.plot(drawn[chosen], np.full(chosen.sum(), place), mark, ms=3, alpha=0.45, color=shade)
+                axis.plot(values.mean().clip(*limits), place, "|", ms=10, mew=2, color=shade)
+            axis.axvline(0, color=COLOURS["linear"], linewidth=0.8)
+            axis.set(title=name, xlim=(limits[0] - 0.05, limits[1] + 0.05), xlabel="skill over linear")
+        axes[0, 0].set(yticks=range(len(methods)), yticklabels=methods, ylim=(len(methods) - 0.5, -0.5))
+        return figure
+
+
 def diagnosis(found):
     """A `Diagnosis` in four panels: reconstruction, norms, steps with cut candidates, step directions."""
     ts = found.clip.ts

@@ -150,6 +150,32 @@ def skill_table(rows: list[Row], methods) -> Table:
     return Table(header, cells, {})
 
 
+def rivals_table(rows: list[Row], methods, metric: str = "skill", digits: int = 2) -> Table:
+    """One line for each method: its cost, and a metric at unobserved times, mean ± std over the clips of a category.
+
+    Clips count once, as the mean over their seeds; samplings stand apart.
+    """
+    across = pooled([row for row in rows if (row.metric, row.split) == (metric, "unobserved")])
+    order = list(dict.fromkeys(row.category for row in across))
+    columns = {(row.category, row.sampling) for row in across}
+    columns = sorted(columns, key=lambda key: (order.index(key[0]), key[1] != "regular"))
+    found = {(row.method, row.category, row.sampling): row for row in across}
+    cells, marks = [], {}
+    for method in methods:
+        cost = [select(rows, method=method, metric=name) for name in ("parameters", "seconds")]
+        told = [
+            f"{sum(r.value for r in each) / len(each):.{d}f}" if each else ""
+            for each, d in zip(cost, (0, 1), strict=True)
+        ]
+        cells.append([method, *told, *(number(found.get((method, *key)), 1, digits) for key in columns)])
+    for c, (category, sampling) in enumerate(columns):
+        group = [
+            row for row in across if (row.category, row.sampling) == (category, sampling) and row.method in methods
+        ]
+        marks |= ranked(group, "unobserved", metric, list(methods), first=0, column=c + 3)
+    return Table(["method", "parameters", "seconds a fit", *(f"{c}, {s}" for c, s in columns)], cells, marks)
+
+
 def methods_table(rows: list[Row], metrics, split: str) -> Table:
     """One line for each method, one column for each metric, of one split."""
     rows = [row for row in rows if row.split == split and row.metric in metrics]
@@ -180,7 +206,8 @@ def comparison_table(rows: list[Row]) -> Table:
 def ranked(group: list[Row], split: str, name: str, methods, first: int, column: int) -> dict[tuple[int, int], str]:
     """Marks of the best and the second best method of one column."""
     values = {r.method: r.value for r in group if (r.split, r.metric) == (split, name)}
-    levels = sorted({round(v, 9) for v in values.values()}, reverse=METRICS[name].better == "higher")
+    higher = name not in METRICS or METRICS[name].better == "higher"  # skill is no metric of frames
+    levels = sorted({round(v, 9) for v in values.values()}, reverse=higher)
     ranks = dict(zip(levels, ("best", "second"), strict=False))  # equal values share their rank
     named = {method: ranks.get(round(value, 9)) for method, value in values.items()}
     return {(first + methods.index(method), column): rank for method, rank in named.items() if rank}

@@ -28,6 +28,7 @@ from dynode.dynamics.integrate import SolverError, rollout
 from dynode.dynamics.neural_ode import Clock, NeuralODE, Stretched
 from dynode.dynamics.presets import DynamicsSettings, TrainingSettings, preset
 from dynode.dynamics.spaces import fit_space
+from dynode.dynamics.stored import described
 from dynode.errors import UserError
 from dynode.losses import ImageLoss
 from dynode.settings import choose, to_json
@@ -309,14 +310,3 @@ def fit_shot(clip: Clip, settings: DynamicsSettings, seed: int, *, networks, dev
     net, space = net.cpu().requires_grad_(False), space.to("cpu")
     kept = slice(1) if settings.path == "rollout" else slice(None)
     return NeuralODE(settings, net, space, clock, u[kept].cpu(), taus[kept].cpu(), span, log, meta)
-
-
-def described(clip: Clip, seed: int) -> dict:
-    """What a fit says of where it comes from."""
-    keys = ("name", "generator", "generator_hash", "source_sha256")
-    return {
-        "seed": seed,
-        "clip": {key: clip.meta.get(key, "") for key in keys},
-        "ts": clip.ts.tolist(),
-        "observed": clip.observed.tolist(),
-    }

@@ -18,6 +18,12 @@ class Trajectory(Protocol):
         ...
 
 
+def numeric_derivative(path: Trajectory, ts) -> torch.Tensor:
+    """dw/dt of a path that knows no derivative of its own: central differences over a thousandth of its span."""
+    ts, half = torch.as_tensor(ts, dtype=torch.float64), 5e-4 * (path.span[1] - path.span[0])
+    return (path(ts + half) - path(ts - half)) / (2 * half)
+
+
 class Shots:
     """One trajectory for each shot of a clip; half-way between two shots the next one takes over."""
 

@@ -5,7 +5,7 @@ import torch
 from conftest import circle_codes
 
 from dynode import methods, training
-from dynode.dynamics import neural_ode
+from dynode.dynamics import stored
 from dynode.dynamics.fields import LAYOUTS, TIME_FEATURES, FieldSettings, MLPField
 from dynode.dynamics.presets import PRESETS, latent_only, preset
 from dynode.dynamics.spaces import SPACES, fit_space
@@ -144,7 +144,7 @@ def test_every_preset_learns_and_survives_its_file(name, circle, tmp_path):
     fit = training.fit(circle.sampled("irregular", 3), settings)
     falls = fit.log["looks"][-1] < fit.log["looks"][0] or fit.log["observed_error"] < 1
     assert falls or name == "demo"  # whose constant speed cannot follow a slow circle
-    back = neural_ode.load(neural_ode.save(fit, tmp_path / "fit.safetensors"))
+    back = stored.load(stored.save(fit, tmp_path / "fit.safetensors"))
     assert torch.equal(back(circle.ts), fit(circle.ts))
     assert back.settings == settings and back.meta == fit.meta
 

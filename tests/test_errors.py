@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 
 from dynode import assets, batch, cli, clips, generators, methods, training, video
 from dynode.clips import Clip
-from dynode.dynamics import neural_ode
+from dynode.dynamics import stored
 from dynode.dynamics.presets import preset
 from dynode.inversion.partial import Partial
 from dynode.inversion.projection import Projection
@@ -62,7 +62,7 @@ def here(tmp_path_factory):
     for name, told in {"circle": {}, "other": {}, "drawn": {"generator_hash": generators.hash_of(GENERATOR)}}.items():
         clip = a_clip(name, **told)
         clip.save(here / f"{name}.safetensors")
-        neural_ode.save(training.fit(clip, quick), here / f"{name}.fit")
+        stored.save(training.fit(clip, quick), here / f"{name}.fit")
     whole = (here / "circle.safetensors").read_bytes()
     (here / "cut.safetensors").write_bytes(whole[: len(whole) // 2])
     whole = (here / "circle.fit").read_bytes()
@@ -264,7 +264,7 @@ def test_a_full_disk_is_told_and_the_checkpoint_stays(failure, capsys, here, tmp
         raise failure
 
     with monkeypatch.context() as patched:
-        patched.setattr(neural_ode, "save_file", full)
+        patched.setattr(stored, "save_file", full)
         assert "could not be written: " in told(capsys, *fit, *QUICK)
         assert [path.name for path in tmp_path.iterdir()] == ["fit.0.checkpoint"]
     assert cli.main([str(a) for a in (*fit, *QUICK)]) == 0

@@ -8,7 +8,7 @@ import torch
 
 from dynode import cli, clips, comparison, diagnosis, evaluation, methods
 from dynode.clips import Clip
-from dynode.dynamics import neural_ode
+from dynode.dynamics import stored
 from dynode.dynamics.presets import preset
 from dynode.errors import UserError
 from dynode.metrics.latent import path_length, roughness
@@ -86,7 +86,7 @@ def test_evaluate_prints_a_table_and_writes_every_number(head, tmp_path, capsys)
     clip = head.save(tmp_path / "head.safetensors")
     shown = head.sampled("regular", 2, hidden_end=1)
     fit = methods.fit("dynode", shown, changed(preset("dynode"), QUICK))
-    neural_ode.save(fit, tmp_path / "one.safetensors")
+    stored.save(fit, tmp_path / "one.safetensors")
     arguments = [tmp_path / "one.safetensors", "--clip", clip, "-o", tmp_path / "rows.json", "--device", "cpu"]
     assert cli.main(["evaluate", *map(str, arguments)]) == 0
     table = capsys.readouterr().out

@@ -19,7 +19,7 @@ from conftest import circle_codes
 
 from dynode import cli
 from dynode.clips import Clip, read_safetensors
-from dynode.dynamics import neural_ode
+from dynode.dynamics import stored
 from dynode.inversion import partial
 
 PATIENCE = 240  # seconds for one sign of progress; only a hung process takes so long
@@ -116,7 +116,7 @@ def test_a_fit_killed_four_times_ends_as_if_it_had_not_been(whole, killed, tmp_p
         reached = now
     runner.finish()
     assert equal_tensors(whole / "fit.safetensors", killed / "fit.safetensors")
-    for one, other in zip(*(neural_ode.load(f / "fit.safetensors").shots for f in (whole, killed)), strict=True):
+    for one, other in zip(*(stored.load(f / "fit.safetensors").shots for f in (whole, killed)), strict=True):
         assert one.log | {"seconds": 0} == other.log | {"seconds": 0} and one.meta == other.meta
     assert files(whole) == files(killed) == {"fit.safetensors"}
 

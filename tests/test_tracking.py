@@ -11,7 +11,7 @@ from conftest import circle_codes
 
 from dynode import assets, methods, video
 from dynode.clips import Clip
-from dynode.dynamics import neural_ode
+from dynode.dynamics import stored
 from dynode.dynamics.presets import preset
 from dynode.errors import UserError
 from dynode.inversion import invert as inversion
@@ -334,7 +334,7 @@ def test_learned_dynamics_of_several_shots_survive_their_file(two_shots, tmp_pat
     dense = torch.linspace(-0.1, 1.8, 39, dtype=torch.float64)
     codes, alone = fit(dense), methods.fit("dynode", two_shots.split()[1], settings=QUICK)
     assert torch.equal(codes[dense > 0.95], alone(dense[dense > 0.95]))
-    back = neural_ode.load(neural_ode.save(fit, tmp_path / "fit.safetensors"))
+    back = stored.load(stored.save(fit, tmp_path / "fit.safetensors"))
     assert torch.equal(back(dense), codes) and torch.equal(back.derivative(dense), fit.derivative(dense))
     assert back.span == fit.span and torch.equal(back.cuts, fit.cuts)
     assert fit([]).shape == (0, 3, 8)

@@ -87,32 +87,31 @@ def fit(
     Args:
         clip: A clip file, or the name of a shipped clip such as single_face.warm.
         output: The fit to write; a killed run goes on from the checkpoint that lies beside it.
-        preset: dynode (recommended), robust, paper or demo.
+        preset: dynode (recommended), subspace, robust, paper or demo; or a relative: gru, ode_rnn, latent_ode, cde, sde.
         stride: Show the fit every so many frames only.
         sampling: Which frames are shown: regular or irregular.
         hidden_end: Show the fit none of the last so many frames.
         seed: Seeds the field, the draws and the irregular sampling.
-        p: Change a setting, such as training.iterations=500 or field.depth=4.
+        p: Change a setting, such as training.iterations=500 or field.depth=4; hidden=64 of a relative.
         latent_only: Drop the losses in images (preset paper), which want a GPU.
         device: auto, cpu, cuda or cuda:N.
     """
-    from dynode import clips, fits, runtime
-    from dynode.dynamics import neural_ode, presets
+    from dynode import clips, fits, methods, runtime
+    from dynode.dynamics import stored
     from dynode.settings import changed
 
     runtime.require_writable(output)
-    whole = presets.preset(preset)
-    settings = changed(presets.latent_only(whole) if latent_only else whole, assignments(p))
+    settings = changed(methods.learned(preset, latent_only), assignments(p))
     shown = clips.load(clip).sampled(sampling, stride, seed, hidden_end)
     place = runtime.device(device)
-    if settings.losses.in_images:
+    if methods.in_images(settings):
         print(
             f"{settings.training.total} iterations with losses in images: about {settings.training.batch * 1.2:.0f} s "
             "each on 2 CPU cores, a tenth of a second on a GPU. It can be stopped and resumed."
         )
     fitted = fits.fit_to_file(output, preset, shown, settings, seed, device=place, progress=True)
     print(f"{output}: {int(shown.observed.sum())} of {len(shown)} frames observed")
-    for shot in neural_ode.shots_of(fitted):
+    for shot in stored.shots_of(fitted):
         log = shot.log
         print(
             f"{shot.meta['clip']['name']}: relative error there {log['observed_error']:.2e}, {log['seconds']:.1f} s, "

@@ -3,25 +3,19 @@
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
 from torch import nn
 
-from dynode import runtime
 from dynode.checkpoints import part
-from dynode.clips import Clip, frame_rate, read_safetensors
+from dynode.clips import Clip, frame_rate
 from dynode.dynamics.fields import MLPField
 from dynode.dynamics.integrate import rollout
 from dynode.dynamics.presets import DynamicsSettings
 from dynode.dynamics.spaces import SPACES
-from dynode.errors import UserError
 from dynode.settings import choose, from_json, to_json
-from dynode.trajectory import Shots
 
-FORMAT = "dynode-fit-3"
 AT_ONCE = 4096  # times that are solved in parallel
 CLOCKS = ("unit", "frame", "index")
 
@@ -155,45 +149,17 @@ class NeuralODE:
         tensors |= {f"space.{k}": v for k, v in self.space.tensors().items()}
         tensors |= {"seen": self.seen, "taus": self.taus}
         clock = [self.clock.seconds, self.clock.times]
-        rest = {"settings": to_json(self.settings), "clock": clock, "span": self.span}
+        rest = {"kind": "neural_ode", "settings": to_json(self.settings), "clock": clock, "span": self.span}
         return tensors, json.dumps(rest | {"log": self.log, "meta": self.meta})
 
     @classmethod
-    def unpacked(cls, tensors: dict[str, torch.Tensor], text: str) -> "NeuralODE":
-        rest = json.loads(text)
+    def unpacked(cls, tensors: dict[str, torch.Tensor], rest: dict) -> "NeuralODE":
         settings = from_json(DynamicsSettings, rest["settings"])
         space = SPACES[settings.space](**part(tensors, "space."))
         net = MLPField(space.state_shape, settings.field, len(tensors["taus"]))
         net.load_state_dict(part(tensors, "field."))
         clock, span, seen = Clock(*map(tuple, rest["clock"])), tuple(rest["span"]), (tensors["seen"], tensors["taus"])
         return cls(settings, net.requires_grad_(False), space, clock, *seen, span, rest["log"], rest["meta"])
-
-
-def shots_of(fit: NeuralODE | Shots) -> list[NeuralODE]:
-    """The fits of the shots of a clip: one, unless the clip has cuts."""
-    return fit.shots if isinstance(fit, Shots) else [fit]
-
-
-def save(fit: NeuralODE | Shots, path: Path | str) -> Path:
-    """Write fields, spaces, first states and settings as safetensors, atomically."""
-    tensors, metadata = {}, {"format": FORMAT}
-    for k, shot in enumerate(shots_of(fit)):
-        parts, metadata[f"shot{k}"] = shot.packed()
-        tensors |= {f"shot{k}.{name}": tensor.contiguous() for name, tensor in parts.items()}
-    with runtime.written_whole(Path(path)) as scratch:
-        save_file(tensors, scratch, metadata)
-    return Path(path)
-
-
-def load(path: Path | str) -> NeuralODE | Shots:
-    """Read a fit.  Raises UserError when the file is missing or something else."""
-    tensors, metadata = read_safetensors(Path(path), FORMAT, "a fit (as `dynode fit` writes it)")
-    try:
-        names = sorted((key for key in metadata if key != "format"), key=lambda key: int(key.removeprefix("shot")))
-        shots = [NeuralODE.unpacked(part(tensors, f"{name}."), metadata[name]) for name in names]
-        return shots[0] if len(shots) == 1 else Shots(shots)
-    except (LookupError, TypeError, ValueError, RuntimeError):  # tensors or metadata are missing or do not fit
-        raise UserError(f"{path} is a fit that is damaged or of another version: fit the clip again.") from None
 
 
 class Stretched(nn.Module):

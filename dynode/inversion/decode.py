@@ -8,7 +8,7 @@ import torch
 from tqdm import tqdm
 
 from dynode import generators, runtime, video
-from dynode.dynamics import neural_ode
+from dynode.dynamics import stored
 from dynode.errors import UserError
 from dynode.images import to_uint8
 
@@ -22,8 +22,8 @@ def render_fit(path: Path, output: Path, *, fps: float, resolution: int = 0, dev
      resolution 0: the generator's own, at most 512.
     Raises UserError for a frame rate or resolution that cannot be, or a fit that belongs to other weights.
     """
-    fit = neural_ode.load(path)
-    clip = neural_ode.shots_of(fit)[0].meta["clip"]
+    fit = stored.load(path)
+    clip = stored.shots_of(fit)[0].meta["clip"]
     video.require_rate(fps)
     generators.require_same(clip["generator"], clip["generator_hash"], f"The fit {path}")
     device = runtime.device(device_name)

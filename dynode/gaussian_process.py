@@ -1,0 +1,90 @@
+"""Gaussian processes through the observed codes: smooth ones, and one that is told to look for a period."""
+
+import warnings
+
+import numpy as np
+import torch
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.gaussian_process import GaussianProcessRegressor
+from sklearn.gaussian_process.kernels import RBF, ConstantKernel, ExpSineSquared, WhiteKernel
+
+from dynode.clips import Clip
+from dynode.trajectory import numeric_derivative
+
+NOISE = WhiteKernel(1e-2, (1e-6, 1.0))  # variance, as a share of the codes'
+LENGTHS = (0.5, 30.0)  # of the smooth kernel, in mean intervals between observations
+PERIODS = (1.5, 12.0)  # in mean intervals
+STARTS = 6  # periods that the search begins with
+
+
+class GaussianProcess:
+    """The mean of a process with a smooth kernel and white noise (Rasmussen and Williams 2006, Eqs. 2.25 and 2.26).
+
+    One kernel for all coordinates; its length scale and noise are those of the highest marginal likelihood (Eq. 5.8).
+    Far beyond the observations the mean goes back to the mean code.  `std` gives the band.
+    """
+
+    def __init__(self, ts: torch.Tensor, ws: torch.Tensor):
+        self.span, self.shape = (float(ts[0]), float(ts[-1])), ws.shape[1:]
+        self.interval = (self.span[1] - self.span[0]) / (len(ts) - 1)
+        codes = ws.double().flatten(1).numpy()
+        self.mean = codes.mean(0)
+        self.scale = max(float(np.sqrt(((codes - self.mean) ** 2).mean())), 1e-8)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # a bound that is reached is an answer
+            found = [
+                GaussianProcessRegressor(kernel).fit(self.times(ts), (codes - self.mean) / self.scale)
+                for kernel in self.kernels()
+            ]
+        self.process = max(found, key=lambda process: process.log_marginal_likelihood_value_)
+
+    @classmethod
+    def fit(cls, clip: Clip, settings=None, seed: int = 0):
+        """Through the observed codes of a clip; there is nothing to set and nothing random."""
+        seen = clip.observations()
+        return cls(seen.ts, seen.ws)
+
+    def kernels(self) -> list:
+        """Where the search for the highest likelihood begins."""
+        return [ConstantKernel(1.0) * RBF(2.0, LENGTHS) + NOISE]
+
+    def times(self, ts) -> np.ndarray:
+        """Seconds -> mean intervals, (T, 1)."""
+        return (np.asarray(ts, dtype=np.float64)[:, None] - self.span[0]) / self.interval
+
+    def __call__(self, ts) -> torch.Tensor:
+        codes = self.mean + self.scale * self.process.predict(self.times(ts))
+        return torch.from_numpy(codes).float().unflatten(1, self.shape)
+
+    def std(self, ts) -> torch.Tensor:
+        """Standard deviation (T,) of a code's numbers, without the noise of an observation."""
+        _, spread = self.process.predict(self.times(ts), return_std=True)
+        spread = spread.reshape(len(spread), -1)[:, 0]
+        return torch.from_numpy(self.scale * np.sqrt(np.maximum(spread**2 - self.noise, 0.0)))
+
+    @property
+    def noise(self) -> float:
+        """Variance of an observation's noise, as a share of the codes'."""
+        return float(self.process.kernel_.k2.noise_level)
+
+    def derivative(self, ts) -> torch.Tensor:
+        return numeric_derivative(self, ts)
+
+
+class PeriodicProcess(GaussianProcess):
+    """The informed rival: motion that comes back after some time, the period found by the marginal likelihood.
+
+    The kernel is locally periodic (RBF times ExpSineSquared), searched from several periods.
+    """
+
+    def kernels(self) -> list:
+        periods = np.geomspace(*PERIODS, STARTS + 2)[1:-1]
+        return [
+            ConstantKernel(1.0) * RBF(20.0, (2.0, 200.0)) * ExpSineSquared(1.0, period, (0.3, 10.0), PERIODS) + NOISE
+            for period in periods
+        ]
+
+    @property
+    def period(self) -> float:
+        """Seconds."""
+        return float(self.process.kernel_.k1.k2.periodicity) * self.interval
