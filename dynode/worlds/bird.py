@@ -221,7 +221,7 @@ def flight(draw: Motions, seconds: float) -> dict:
     """Wing beats whose tempo and strength change, down to a glide and up again."""
     draw.fix("fold", 0.0)
     return {
-        "wing": draw.cycle(3.2 / seconds, varying=0.35, lasting=seconds),
+        "wing": draw.cycle(2 / seconds, varying=0.35, lasting=seconds),
         "beat": draw.wander("beat", 0.9 * seconds, (0.15, 1.0)),
         "head": draw.wander("head", seconds),
         "height": draw.wander("height", seconds),
@@ -238,7 +238,7 @@ def moored(draw: Motions, seconds: float, before: float, after: float) -> dict:
         "fold": draw.change(before, after, when, lasting),
         "height": draw.change(*((low, high) if before > after else (high, low)), when, lasting),
         "pitch": draw.change(*((steep, flat) if before > after else (flat, steep)), when, lasting),
-        "wing": draw.cycle(2.2 / seconds, varying=0.2, lasting=seconds),
+        "wing": draw.cycle(1.6 / seconds, varying=0.2, lasting=seconds),
         "head": draw.wander("head", seconds),
     }
 
