@@ -14,9 +14,11 @@ weights: setup
 	for world in scene bird isaac3d; do \
 	  $(DYNODE) train-gan $$world -o dynode/weights/stylegan2-$$world.safetensors --compiled || exit; \
 	done
-	for world in scene isaac3d; do \
+	for world in scene bird isaac3d; do \
 	  $(DYNODE) train-encoder stylegan2-$$world -o dynode/weights/encoders/stylegan2-$$world.safetensors \
-	    --compiled -p pictures=14000 -p lr=2e-3 && \
+	    --compiled -p pictures=14000 -p lr=2e-3 || exit; \
+	done
+	for world in scene isaac3d; do \
 	  $(DYNODE) train-factors $$world -o dynode/weights/factors/$$world.safetensors \
 	    -p network.channels=24 -p network.hidden=64 || exit; \
 	done
@@ -30,12 +32,15 @@ weights: setup
 
 # Make the worlds' codes that ship anew: three minutes for each of the projected ones on a CPU core.
 codes: setup
-	for one in scene:day:1 scene:weather:2 scene:winter:3 bird:flight:1 bird:take_off:2 bird:landing:3 \
-	    isaac3d:robot_x:1 isaac3d:robot_y:2 isaac3d:camera:3; do \
+	for one in bird:flight:1 bird:take_off:2 bird:landing:3; do \
+	  set -- $$(echo $$one | tr : ' '); \
+	  $(DYNODE) invert-episode $$1 $$2 --seed $$3 -p steps=120 -o dynode/codes/$$1.$$2.safetensors || exit; \
+	done
+	for one in scene:day:1 scene:weather:2 scene:winter:3 isaac3d:robot_x:1 isaac3d:robot_y:2 isaac3d:camera:3; do \
 	  set -- $$(echo $$one | tr : ' '); \
 	  $(DYNODE) invert-episode $$1 $$2 --seed $$3 -o dynode/codes/$$1.$$2.safetensors || exit; \
 	done
-	for one in scene:day isaac3d:robot_x; do \
+	for one in scene:day bird:flight isaac3d:robot_x; do \
 	  set -- $$(echo $$one | tr : ' '); \
 	  $(DYNODE) invert-episode $$1 $$2 --seed 1 -o dynode/codes/$$1.$$2.encoder.safetensors \
 	    -p start=encoder -p first_steps=0 || exit; \

@@ -240,8 +240,11 @@ def study(
     hidden_end: the last so many frames are observed by no method; their rows have the split "extrapolated".
     Methods without randomness run once; irregular samplings are drawn anew for each seed.
     """
-    found = Study()
-    for sampling, stride, seed in product(samplings, strides, seeds):
+    found, chosen = Study(), {name: (settings or {}).get(name) or by_name.LEARNED.get(name) for name in methods}
+    conditions = list(product(samplings, strides, seeds))
+    for one in chosen.values():
+        fits.fit_together(one, [(clip.sampled(*condition, hidden_end), condition[2]) for condition in conditions])
+    for sampling, stride, seed in conditions:
         shown = clip.sampled(sampling, stride, seed, hidden_end)
         repeated = sampling == "regular" and seed != seeds[0]
         if not repeated:
@@ -257,14 +260,13 @@ def study(
             codes = fits.fit(method, shown)(clip.ts)
             found.rows += latent_rows(shown, codes, linear.codes, method=method, **identity)
         for method in methods:
-            chosen = (settings or {}).get(method) or by_name.LEARNED.get(method)
-            if repeated and chosen is None:
+            if repeated and chosen[method] is None:
                 continue
             same = method == "linear"
-            result = linear if same else evaluator.evaluate(shown, fits.fit(method, shown, chosen, seed))
-            label = chosen.label if chosen else method
+            result = linear if same else evaluator.evaluate(shown, fits.fit(method, shown, chosen[method], seed))
+            label = chosen[method].label if chosen[method] else method
             found.rows += rows(result, linear, method=label, **identity)
-            if chosen:
+            if chosen[method]:
                 found.rows += cost_rows(result.trajectory, method=label, **identity)
             found.first.setdefault((method, sampling, stride), result)
     return found

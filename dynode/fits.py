@@ -5,9 +5,10 @@ import json
 from functools import cache
 from pathlib import Path
 
-from dynode import methods, training
+from dynode import methods, together, training
 from dynode.clips import Clip
 from dynode.dynamics import stored
+from dynode.dynamics.presets import DynamicsSettings
 from dynode.settings import to_json
 from dynode.trajectory import Trajectory
 
@@ -49,12 +50,27 @@ class FitStore:
     def __init__(self, folder: Path, device="cpu", progress: bool = False):
         self.folder, self.device, self.progress = Path(folder), device, progress
 
+    def path(self, clip: Clip, settings, seed: int) -> Path:
+        return self.folder / f"{clip.name}.{settings.preset}.{key_of(clip, settings, seed)}.safetensors"
+
+    def fit_together(self, settings, shown: list[tuple[Clip, int]]) -> None:
+        """Fit all clips with their seeds that are not there yet as one problem, where the settings allow that."""
+        if not (isinstance(settings, DynamicsSettings) and together.can(settings)):
+            return
+        paths = {self.path(clip, settings, seed): (clip, seed) for clip, seed in shown}
+        missing = {path: one for path, one in paths.items() if not path.is_file()}
+        fitted = (
+            together.fit(*zip(*missing.values(), strict=True), settings=settings, device=self.device) if missing else []
+        )
+        for path, fit in zip(missing, fitted, strict=True):
+            stored.save(fit, path)
+
     def fit(self, name: str, clip: Clip, settings=None, seed: int = 0) -> Trajectory:
         """The trajectory of that method, read where it is there, else fitted (from its checkpoint) and written."""
         settings = settings or methods.LEARNED.get(name)
         if settings is None:
             return methods.fit(name, clip)
-        path = self.folder / f"{clip.name}.{settings.preset}.{key_of(clip, settings, seed)}.safetensors"
+        path = self.path(clip, settings, seed)
         if not path.is_file():
             fit_to_file(path, name, clip, settings, seed, device=self.device, progress=self.progress)
         return stored.load(path)

@@ -280,33 +280,55 @@ def forget(checkpoint: Path, shots: int) -> None:
 
 
 def fit_shot(clip: Clip, settings: DynamicsSettings, seed: int, *, networks, device, progress, checkpoint) -> NeuralODE:
-    seen = clip.observations()
-    runtime.seed_everything(seed)
-    space = fit_space(settings.space, seen.ws)
-    clock = Clock.of(settings.clock, clip)
-    net = MLPField(space.state_shape, settings.field, len(seen)).to(device)
-    u, taus = space.encode(seen.ws).to(device), clock(seen.ts).float().to(device)
-    if net.trend is not None:
-        net.trend.fit(taus, u)
-    training = Training(net, u, taus, settings, torch.Generator().manual_seed(seed))
+    begun = Begun.of(clip, settings, seed, device)
+    training, seen = begun.training, clip.observations()
     if settings.losses.in_images:
         if networks is None:
             raise UserError("Losses in images want the clip's generator: fit through `dynode.methods.fit`.")
-        training.images, training.decode = networks.image_loss(clip, settings.losses), space.to(device).decode
-    meta = described(clip, seed)
+        training.images, training.decode = networks.image_loss(clip, settings.losses), begun.space.to(device).decode
     codes = hashlib.sha256(seen.ws.contiguous().numpy().tobytes()).hexdigest()
-    saver = Checkpoint(checkpoint, to_json(settings) + json.dumps(meta) + codes) if checkpoint else None
+    saver = Checkpoint(checkpoint, to_json(settings) + json.dumps(begun.meta) + codes) if checkpoint else None
     training.run(progress, saver)
-    log = {
-        "observed_error": training.best,
-        "looks": training.looks,
-        "iterations": training.iteration,
-        "seconds": round(training.seconds, 2),
-        "nfe": training.nfe,
-        "parameters": sum(p.numel() for p in net.parameters()),
-        "stopped": training.stopped,
-    }
-    span = (float(seen.ts[0]), float(seen.ts[-1]))
-    net, space = net.cpu().requires_grad_(False), space.to("cpu")
-    kept = slice(1) if settings.path == "rollout" else slice(None)
-    return NeuralODE(settings, net, space, clock, u[kept].cpu(), taus[kept].cpu(), span, log, meta)
+    return begun.finished()
+
+
+@dataclass
+class Begun:
+    """A fit of one shot before its first iteration, with what its trajectory needs besides the field."""
+
+    training: Training
+    space: object
+    clock: Clock
+    span: tuple[float, float]
+    meta: dict
+
+    @classmethod
+    def of(cls, clip: Clip, settings: DynamicsSettings, seed: int, device="cpu") -> "Begun":
+        """The seed decides the field's first weights and all draws."""
+        seen = clip.observations()
+        runtime.seed_everything(seed)
+        space = fit_space(settings.space, seen.ws)
+        clock = Clock.of(settings.clock, clip)
+        net = MLPField(space.state_shape, settings.field, len(seen)).to(device)
+        u, taus = space.encode(seen.ws).to(device), clock(seen.ts).float().to(device)
+        if net.trend is not None:
+            net.trend.fit(taus, u)
+        training = Training(net, u, taus, settings, torch.Generator().manual_seed(seed))
+        return cls(training, space, clock, (float(seen.ts[0]), float(seen.ts[-1])), described(clip, seed))
+
+    def finished(self) -> NeuralODE:
+        """The trajectory of what the training has learned."""
+        training = self.training
+        log = {
+            "observed_error": training.best,
+            "looks": training.looks,
+            "iterations": training.iteration,
+            "seconds": round(training.seconds, 2),
+            "nfe": training.nfe,
+            "parameters": sum(p.numel() for p in training.field.parameters()),
+            "stopped": training.stopped,
+        }
+        net, space = training.field.cpu().requires_grad_(False), self.space.to("cpu")
+        kept = slice(1) if training.settings.path == "rollout" else slice(None)
+        u, taus = training.u[kept].cpu(), training.taus[kept].cpu()
+        return NeuralODE(training.settings, net, space, self.clock, u, taus, self.span, log, self.meta)

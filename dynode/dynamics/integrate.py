@@ -36,6 +36,10 @@ class SolverSettings:
         choose("solver", self.solver, SOLVERS)
         require_positive(self, "step", "max_nfe")
 
+    @property
+    def fixed_step(self) -> bool:
+        return not SOLVERS[self.solver]
+
 
 class Counted(nn.Module):
     """Counts the evaluations of a field (NFE) and stops a solve that needs more than its budget."""
