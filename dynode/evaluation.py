@@ -37,22 +37,40 @@ def resolution_for(generator) -> int:
 
 
 class Looked:
-    """Images (T, 3, R, R) as metrics see them: a network looks at each once, and of a short clip it is kept."""
+    """Images (T, 3, R, R) as metrics see them: a network looks at each once, and of a short clip it is kept.
 
-    def __init__(self, images: torch.Tensor, networks: dict):
+    lender, source (T,): where source is 0 or more, the image is that one of the lender's, who need not look again.
+    """
+
+    def __init__(self, images: torch.Tensor, networks: dict, lender: "Looked | None" = None, source=None):
         self.images, self.networks, self.kept = images, networks, {}
+        self.lender, self.source = lender, source
 
     def by(self, name: str, frames):
         """What the metric of that name compares, of the frames (a slice or indices)."""
         metric = METRICS[name]
         if metric.look is None:
             return self.images[frames]
-        network = self.networks[metric.network]
         if len(self.images) > KEPT_FRAMES:
-            return metric.look(self.images[frames], network)
+            return metric.look(self.images[frames], self.networks[metric.network])
         if name not in self.kept:
-            self.kept[name] = metric.look(self.images, network)
+            self.kept[name] = self.look(metric)
         return [layer[frames] for layer in self.kept[name]]
+
+    def look(self, metric) -> list[torch.Tensor]:
+        """What the metric's network sees in all images."""
+        network = self.networks[metric.network]
+        lent = torch.zeros(len(self.images), dtype=torch.bool) if self.lender is None else self.source >= 0
+        if not lent.any():
+            return metric.look(self.images, network)
+        known = self.lender.by(metric.name, self.source[lent])
+        fresh = [] if lent.all() else metric.look(self.images[~lent], network)
+        layers = [layer.new_empty(len(lent), *layer.shape[1:]) for layer in known]
+        for k, layer in enumerate(layers):
+            layer[lent] = known[k]
+            if fresh:
+                layer[~lent] = fresh[k]
+        return layers
 
 
 class Reference:
@@ -81,7 +99,7 @@ class Evaluation:
 
     references: "code", the images G(z_i) of the clip's own codes, and where at hand "source", the aligned frames, or
     "truth", what a world really looked like.
-    exact (T,) bool: the code is the clip's own, but for rounding, and so is its image.
+    source (T,): the clip's own frame whose code this is, but for rounding, and so its image; -1 for a code of its own.
     """
 
     clip: Clip
@@ -89,13 +107,17 @@ class Evaluation:
     codes: torch.Tensor
     images: torch.Tensor
     references: dict[str, Reference]
-    exact: torch.Tensor
+    source: torch.Tensor
     known: dict = dataclasses.field(default_factory=dict)
 
     def __post_init__(self):
-        networks = next(iter(self.references.values())).own.networks
-        self.new = (~self.exact).nonzero().flatten()
-        self.looked = Looked(self.images[self.new], networks)
+        own = next(iter(self.references.values())).own
+        self.new = (self.source != torch.arange(len(self.clip))).nonzero().flatten()
+        self.looked = Looked(self.images[self.new], own.networks, own, self.source[self.new])
+
+    def forget(self) -> None:
+        """Let go of what networks saw in the images: 2.5 MB a frame; what was measured stays."""
+        self.looked.kept.clear()
 
     def values(self, name: str, reference: str = "code") -> torch.Tensor:
         """One value per frame (T,) of the metric of that name."""
@@ -134,12 +156,13 @@ class Evaluator:
         codes = trajectory(clip.ts)
         close = SAME * clip.ws.abs().max()
         same = torch.stack([((clip.ws - code).abs() <= close).flatten(1).all(1) for code in codes])
-        known, source = same.any(1), same.int().argmax(1)
+        itself = torch.arange(len(clip))  # where two frames share a code it is the frame's own
+        source = torch.where(same[itself, itself], itself, same.int().argmax(1))
+        source = torch.where(same.any(1), source, -1)
         images = self.own[source]
-        if not known.all():
-            images[~known] = self.render(codes[~known])
-        exact = known & (source == torch.arange(len(clip)))
-        return Evaluation(clip, trajectory, codes, images, self.references, exact)
+        if (source < 0).any():
+            images[source < 0] = self.render(codes[source < 0])
+        return Evaluation(clip, trajectory, codes, images, self.references, source)
 
 
 def splits(clip: Clip) -> dict[str, torch.Tensor]:
@@ -266,6 +289,7 @@ def study(
             result = linear if same else evaluator.evaluate(shown, fits.fit(method, shown, chosen[method], seed))
             label = chosen[method].label if chosen[method] else method
             found.rows += rows(result, linear, method=label, **identity)
+            result.forget()
             if chosen[method]:
                 found.rows += cost_rows(result.trajectory, method=label, **identity)
             found.first.setdefault((method, sampling, stride), result)

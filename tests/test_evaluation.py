@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from itertools import product
 
 import pytest
 import torch
@@ -57,12 +58,19 @@ def test_rows_of_linear_and_hold(head, evaluator):
 
 def test_exact_frames_get_the_values_that_were_computed_once(head, evaluator):
     shown = head.sampled("regular", 2)
-    hold = evaluator.evaluate(shown, methods.fit("hold", shown))
-    assert torch.equal(hold.exact, shown.observed)
-    fresh = dataclasses.replace(hold, exact=torch.zeros(6, dtype=torch.bool), known={})
-    for name in ("mse", "ssim", "lpips_alex", "identity"):
-        for reference in ("code", "source"):
-            assert torch.allclose(hold.values(name, reference), fresh.values(name, reference), atol=1e-5)
+    hold, linear = (evaluator.evaluate(shown, methods.fit(name, shown)) for name in ("hold", "linear"))
+    itself = torch.arange(6)
+    assert torch.equal(hold.source == itself, shown.observed) and (hold.source >= 0).all()
+    assert torch.equal(linear.source >= 0, shown.observed)
+    mixed = dataclasses.replace(linear, source=torch.where(itself == 3, 2, linear.source), known={})
+    mixed.images[3] = evaluator.own[2]  # one held, the others rendered
+    mixed.__post_init__()
+    for result in (hold, mixed):
+        fresh = dataclasses.replace(result, source=torch.full((6,), -1), known={})
+        for name, reference in product(("mse", "ssim", "lpips_alex", "identity"), ("code", "source")):
+            assert torch.allclose(result.values(name, reference), fresh.values(name, reference), atol=1e-5)
+    result.forget()
+    assert not result.looked.kept and torch.isfinite(result.values("lpips_alex")).all()
 
 
 def test_path_length_and_roughness_of_known_paths():
