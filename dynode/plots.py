@@ -282,6 +282,26 @@ def rivals(rows, methods, metric: str = "skill", limits=(-1.0, 0.6)):
         return figure
 
 
+def bench(found):
+    """Seconds of ours, of the other way and of the floor on a logarithmic scale, a line for each comparison."""
+    with plt.style.context(STYLE):
+        figure, axis = plt.subplots(figsize=(FULL_WIDTH, 0.7 + 0.42 * len(found)))
+        for place, one in enumerate(found):
+            axis.plot([one.ours, one.other], [place, place], color="0.8", linewidth=1, zorder=0)
+            axis.text(one.other * 1.12, place, f"{one.other_name}, {one.ratio:.1f} x", va="center", fontsize=7)
+        places = range(len(found))
+        axis.plot([one.other for one in found], places, "o", color=COLOURS["hold"], label="the other way")
+        axis.plot([one.ours for one in found], places, "o", color=COLOURS["dynode"], label="ours")
+        floors = [(one.floor, place) for place, one in enumerate(found) if one.floor is not None]
+        axis.plot(*zip(*floors, strict=True) if floors else ([], []), "|", ms=10, color="black", label="floor")
+        axis.set(xscale="log", xlabel="seconds", yticks=places, yticklabels=[one.name for one in found])
+        axis.set_ylim(len(found) - 0.5, -0.5)
+        low, high = axis.get_xlim()
+        axis.set_xlim(low, high * (high / low) ** 0.45)  # room for the names of the other ways
+        axis.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=3)
+        return figure
+
+
 def diagnosis(found):
     """A `Diagnosis` in four panels: reconstruction, norms, steps with cut candidates, step directions."""
     ts = found.clip.ts

@@ -4,14 +4,13 @@ A small network on a few states costs mostly the calls; stacking the networks of
 call do for all of them.
 """
 
-import copy
 import time
 from collections.abc import Sequence
 
 import torch
-from torch.func import functional_call, stack_module_state, vmap
 
 from dynode.clips import Clip
+from dynode.dynamics.fields import StackedFields, can_stack
 from dynode.dynamics.integrate import rollout
 from dynode.dynamics.neural_ode import NeuralODE
 from dynode.dynamics.presets import DynamicsSettings
@@ -23,7 +22,7 @@ def can(settings: DynamicsSettings) -> bool:
     """Whether fits under these settings can share their steps: intervals only, no images, no early end, a fixed step."""
     training = settings.training
     alone = training.iterations or training.tolerance or settings.losses.in_images or training.keep != "last"
-    return not alone and settings.path == "blended" and settings.segment_solver.fixed_step
+    return not alone and settings.path == "blended" and settings.segment_solver.fixed_step and can_stack(settings.field)
 
 
 def fit(
@@ -57,11 +56,9 @@ class Together:
     def __init__(self, trainings: list, settings: DynamicsSettings):
         self.trainings, self.settings = trainings, settings
         self.u, self.taus = (torch.stack([getattr(t, name) for t in trainings]) for name in ("u", "taus"))
-        self.weights, self.buffers = stack_module_state([t.field for t in trainings])
-        skeleton = copy.deepcopy(trainings[0].field).to("meta")
-        self.fields = vmap(lambda weights, buffers, t, u: functional_call(skeleton, (weights, buffers), (t, u)))
+        self.fields = StackedFields([t.field for t in trainings])
         t = settings.training
-        self.optimiser = torch.optim.Adam(self.weights.values(), lr=t.lr, betas=t.betas, eps=t.eps)
+        self.optimiser = torch.optim.Adam(self.fields.parameters(), lr=t.lr, betas=t.betas, eps=t.eps)
         self.rows = torch.arange(len(trainings))[:, None]
 
     def run(self) -> None:
@@ -76,8 +73,8 @@ class Together:
                 training.iteration += 1
             if training.iteration % t.check_every == 0 or training.iteration == t.total:
                 self.look()
-        for k, training in enumerate(self.trainings):
-            training.field.load_state_dict({name: held[k] for name, held in self.weights.items()}, strict=False)
+        self.fields.unstack([training.field for training in self.trainings])
+        for training in self.trainings:
             training.seconds = (time.time() - began) / len(self.trainings)
 
     def step(self, drawn: list[torch.Tensor]) -> None:
@@ -108,7 +105,7 @@ class Together:
         length = self.taus[self.rows, ends] - first
 
         def stretched(s, u):
-            return length[..., None, None] * self.fields(self.weights, self.buffers, first + s * length, u)
+            return length[..., None, None] * self.fields(first + s * length, u)
 
         span = self.taus.new_tensor([0.0, 1.0])
         solved = rollout(stretched, self.u[self.rows, starts], span, self.settings.segment_solver)
@@ -118,7 +115,7 @@ class Together:
         """To the norm `most` in each fit by itself; 0: as they are."""
         if not most:
             return
-        gradients = [weight.grad.flatten(1) for weight in self.weights.values()]
+        gradients = [weight.grad.flatten(1) for weight in self.fields.parameters()]
         norms = sum(each.square().sum(1) for each in gradients).sqrt()
         for each in gradients:
             each.mul_((most / (norms + 1e-6)).clamp(max=1.0)[:, None])

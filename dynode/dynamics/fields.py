@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from dynode.dynamics.trend import Trend
+from dynode.dynamics.trend import Trend, slope
 from dynode.settings import choose, require_positive
 
 ACTIVATIONS = {
@@ -87,6 +87,48 @@ class MLPField(nn.Module):
         while features.dim() < flat.dim():
             features = features.unsqueeze(-2)
         return [features.expand(*flat.shape[:-1], -1)]
+
+
+class StackedFields(nn.Module):
+    """B fields of equal settings and shape as one, their layers as batched products: du/dt (B, m, R, K).
+
+    Of the layout "joint" without normalisation; `can_stack` tells.  times (B, m), states (B, m, R, K).
+    """
+
+    def __init__(self, fields: list[MLPField]):
+        super().__init__()
+        self.settings, self.activation = fields[0].settings, fields[0].net[1]
+        layers = [[layer for layer in field.net if isinstance(layer, nn.Linear)] for field in fields]
+        stacked = list(zip(*layers, strict=True))
+        self.weights = nn.ParameterList(torch.stack([one.weight.T for one in each]).detach() for each in stacked)
+        self.biases = nn.ParameterList(torch.stack([one.bias for one in each])[:, None].detach() for each in stacked)
+        self.trends = [field.trend for field in fields]
+        if self.trends[0] is not None:
+            self.knots, self.pulls, self.lengths = (
+                torch.stack([getattr(trend, name) for trend in self.trends]) for name in ("knots", "weights", "length")
+            )
+
+    def forward(self, t, u):
+        x = torch.cat([u.flatten(-2), time_features(t, self.settings)], -1)
+        for k, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
+            x = torch.baddbmm(bias, self.activation(x) if k else x, weight)
+        if self.trends[0] is not None:
+            distance = t.clamp(self.knots[:, :1], self.knots[:, -1:])[..., None] - self.knots[:, None]
+            x = x + torch.bmm(slope(distance, self.lengths[:, None, None]), self.pulls.flatten(2))
+        return x.view_as(u)
+
+    @torch.no_grad()
+    def unstack(self, fields: list[MLPField]) -> None:
+        """Give each field its weights back."""
+        for k, field in enumerate(fields):
+            layers = [layer for layer in field.net if isinstance(layer, nn.Linear)]
+            for layer, weight, bias in zip(layers, self.weights, self.biases, strict=True):
+                layer.weight.copy_(weight[k].T)
+                layer.bias.copy_(bias[k, 0])
+
+
+def can_stack(settings: FieldSettings) -> bool:
+    return settings.layout == "joint" and settings.normalise == "none" and not settings.learned_speed
 
 
 def time_width(settings: FieldSettings) -> int:

@@ -42,6 +42,11 @@ class Trend(nn.Module):
 
     def forward(self, t):
         """du/dt (..., R, K) at times t (...): the derivative of k(d) = (1 + s|d|) exp(-s|d|), s = sqrt(3) / length."""
-        t = t.clamp(self.knots[0], self.knots[-1])
-        distance, rate = t[..., None] - self.knots, 3**0.5 / self.length
-        return torch.einsum("...n,nrk->...rk", -(rate**2) * distance * (-rate * distance.abs()).exp(), self.weights)
+        distance = t.clamp(self.knots[0], self.knots[-1])[..., None] - self.knots
+        return torch.einsum("...n,nrk->...rk", slope(distance, self.length), self.weights)
+
+
+def slope(distance: torch.Tensor, length: torch.Tensor) -> torch.Tensor:
+    """The kernel's derivative by the time that is asked for, at signed distances from the observations."""
+    rate = 3**0.5 / length
+    return -(rate**2) * distance * (-rate * distance.abs()).exp()

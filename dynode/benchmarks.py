@@ -1,0 +1,223 @@
+"""How fast this package works beside the plain way, and beside what the machine could do: side by side, in one run.
+
+Each comparison times both ways in turn, several times, and takes medians. Its floor is the arithmetic of the work,
+counted, over the measured rate of matrix products of the same shapes: what a perfect program would take here.
+"""
+
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import torch
+import torchdiffeq
+
+from dynode import clips, generators, together, training
+from dynode.dynamics.presets import preset
+from dynode.generators.mobile_stylegan import MobileStyleGAN, inverse_haar
+from dynode.records import Row
+
+FITS = 64
+TIMES = 1000
+CLIP = "scene.day"
+FACES = "single_face.warm"
+STRIDE = 4
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Seconds of ours and of the other way, medians over `repeats`; the floor's, where the work was counted.
+
+    difference: the largest absolute difference between the two results, in the unit named in `of`.
+    """
+
+    name: str
+    ours: float
+    other: float
+    other_name: str
+    difference: float
+    of: str
+    floor: float | None = None
+    repeats: int = 1
+
+    @property
+    def ratio(self) -> float:
+        return self.other / self.ours
+
+    def rows(self) -> Iterator[Row]:
+        """Every number as a record has it."""
+        named = {"category": "", "space": "", "variant": self.name, "n": self.repeats}
+        yield Row("seconds", self.ours, method="ours", unit="s", **named)
+        yield Row("seconds", self.other, method=self.other_name, unit="s", **named)
+        if self.floor is not None:
+            yield Row("seconds", self.floor, method="floor", unit="s", **named)
+        yield Row("ratio", self.ratio, method="ours", **named)
+        yield Row("difference", self.difference, method="ours", unit=self.of, **named)
+
+
+def in_turn(ours: Callable, other: Callable, repeats: int) -> tuple[float, float, object, object]:
+    """Median seconds of both, called in turn, and what they gave at last; the first call of each does not count."""
+    first, second, results = [], [], [ours(), other()]
+    for _ in range(repeats):
+        for k, (call, seconds) in enumerate(((ours, first), (other, second))):
+            began = time.perf_counter()
+            results[k] = call()
+            seconds.append(time.perf_counter() - began)
+    return statistics.median(first), statistics.median(second), *results
+
+
+def seconds_of_products(shapes: list[tuple[int, int, int, int]], repeats: int = 5) -> float:
+    """Seconds that matrix products (batch, m, k, n) take here, each at its best of several, times how often each occurs."""
+    total = 0.0
+    for shape in dict.fromkeys(shapes):
+        batch, m, k, n = shape
+        a, b = torch.randn(batch, m, k), torch.randn(batch, k, n)
+        best = min(timed(lambda a=a, b=b: torch.bmm(a, b)) for _ in range(repeats))
+        total += best * shapes.count(shape)
+    return total
+
+
+def timed(call: Callable) -> float:
+    began = time.perf_counter()
+    call()
+    return time.perf_counter() - began
+
+
+def fits_together(repeats: int) -> Comparison:
+    """As many fits of the default preset as one problem, beside one after another (which is timed on an eighth of them)."""
+    settings, share = preset("dynode"), FITS // 8
+    shown = [clips.load(CLIP).sampled("irregular", STRIDE, seed, 2) for seed in range(FITS)]
+    ts = shown[0].ts
+
+    def at_once():
+        return together.fit(shown, range(FITS), settings)
+
+    def one_by_one():
+        return [training.fit(clip, settings, seed) for seed, clip in enumerate(shown[:share])]
+
+    ours, other, many, few = in_turn(at_once, one_by_one, repeats)
+    difference = max(float((a(ts) - b(ts)).abs().max()) for a, b in zip(many, few, strict=False))
+    name = f"fit {FITS} clips"
+    floor = seconds_of_products(products_of_fits(many[0], FITS))
+    return Comparison(name, ours, 8 * other, "one after another", difference, "w", floor, repeats)
+
+
+def products_of_fits(fit, count: int) -> list[tuple[int, int, int, int]]:
+    """The matrix products of so many fits like this one: each layer, forward and twice backward, at every evaluation."""
+    settings = fit.settings.training
+    rows = min(settings.batch, len(fit.taus) - 1) * 2  # intervals in both directions, with the first frame
+    layers = [tuple(weight.shape) for name, weight in fit.field.named_parameters() if weight.dim() == 2]
+    evaluations = settings.total * round(4 / fit.settings.segment_solver.step)  # four stages a step of rk4
+    each = [
+        shape
+        for out, into in layers
+        for shape in ((count, rows, into, out), (count, rows, out, into), (count, out, rows, into))
+    ]
+    return each * evaluations
+
+
+def unseen_times(repeats: int) -> Comparison:
+    """One learned path at many times it was not asked for before, beside torchdiffeq with its default tolerances."""
+    fit = training.fit(clips.load(CLIP).sampled("regular", STRIDE, 0, 2), preset("dynode"))
+    ts = torch.linspace(*fit.span, TIMES + 2, dtype=torch.float64)[1:-1]
+    taus = fit.clock(ts).to(fit.seen)
+
+    @torch.no_grad()
+    def plain():
+        found = [from_both_sides(fit, taus, k) for k in range(len(fit.taus) - 1)]
+        return fit.space.decode(torch.cat(found)).float()
+
+    ours, other, own, theirs = in_turn(lambda: fit(ts), plain, repeats)
+    difference = float((own - theirs).abs().max())
+    return Comparison(f"{TIMES} unseen times", ours, other, "torchdiffeq, defaults", difference, "w", None, repeats)
+
+
+def from_both_sides(fit, taus: torch.Tensor, k: int) -> torch.Tensor:
+    """States at the times between observations k and k + 1, by one solve from each of them."""
+    inside = taus[(taus >= fit.taus[k]) & (taus < fit.taus[k + 1])]
+    ahead = torchdiffeq.odeint(fit.field, fit.seen[k], torch.cat([fit.taus[k : k + 1] - 1e-6, inside]))[1:]
+    down = torch.cat([fit.taus[k + 1 : k + 2], inside.flip(0)])
+    back = torchdiffeq.odeint(fit.field, fit.seen[k + 1], down)[1:].flip(0)
+    share = (inside - fit.taus[k]) / (fit.taus[k + 1] - fit.taus[k])
+    return torch.lerp(ahead, back, share[:, None, None])
+
+
+def faces(resolution: int, repeats: int) -> Comparison:
+    """A picture of the face generator, beside the same network layer by layer."""
+    generator, ws = generators.load("mobilestylegan-ffhq"), clips.load(FACES).ws[:1]
+
+    def ours():
+        return generators.render(generator, ws, resolution)
+
+    def plain():
+        return layer_by_layer(generator, ws, resolution).clamp(-1, 1)
+
+    seconds = in_turn(ours, plain, repeats)
+    difference = float((seconds[2] - seconds[3]).abs().max())
+    floor = seconds_of_products(products_of_faces(generator))
+    return Comparison(f"face, {resolution} px", *seconds[:2], "layer by layer", difference, "[-1,1]", floor, repeats)
+
+
+@torch.no_grad()
+def layer_by_layer(generator: MobileStyleGAN, ws: torch.Tensor, resolution: int) -> torch.Tensor:
+    """The whole picture, as the network is written down, then reduced."""
+    x = styled(generator.conv1, generator.const, ws[:, 0])
+    for k, block in enumerate(generator.blocks):
+        up, first, second = ws[:, 1 + 3 * k], ws[:, 2 + 3 * k], ws[:, 3 + 3 * k]
+        x = styled(block.conv2, styled(block.conv1, inverse_haar(x * block.up(up)), first), second)
+    return torch.nn.functional.interpolate(
+        inverse_haar(generator.to_img(x, ws[:, 22])), size=(resolution, resolution), mode="area"
+    )
+
+
+def styled(layer, x, w):
+    x = x * layer.modulation(w)
+    x = layer.conv(x if layer.depthwise is None else layer.depthwise(x))
+    return torch.nn.functional.leaky_relu(x + layer.noise, 0.2)
+
+
+def products_of_faces(generator: MobileStyleGAN) -> list[tuple[int, int, int, int]]:
+    """The pointwise convolutions of one picture as matrix products."""
+    found = []
+    for k, block in enumerate(generator.blocks):
+        pixels = (8 * 2**k) ** 2
+        for layer in (block.conv1, block.conv2):
+            out, into = layer.conv.weight.shape[:2]
+            found.append((1, pixels, into, out))
+    return found
+
+
+def openvino_faces(repeats: int) -> Comparison:
+    """A picture at full size, beside OpenVINO in full precision, which the weights were published for."""
+    from openvino import Core
+
+    from dynode import assets
+
+    generator, ws = generators.load("mobilestylegan-ffhq"), clips.load(FACES).ws[:1]
+    source = generators.SOURCES["mobilestylegan-ffhq"]
+    files = {name.suffix: name for name in (assets.fetch(asset) for asset in source.assets[2:])}
+    core = Core()
+    compiled = core.compile_model(
+        core.read_model(files[".xml"], files[".bin"]),
+        "CPU",
+        {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": torch.get_num_threads()},
+    )
+    style = ws[:, 0].contiguous()  # its graph takes one style for all rows
+    repeated = style[:, None].expand_as(ws)
+
+    def theirs():
+        return torch.from_numpy(next(iter(compiled(style.numpy()).values())).copy()).clamp(-1, 1)
+
+    seconds = in_turn(lambda: generators.render(generator, repeated, 1024), theirs, repeats)
+    difference = float((seconds[2] - seconds[3]).abs().max())
+    floor = seconds_of_products(products_of_faces(generator))
+    return Comparison("face, 1024 px, OpenVINO", *seconds[:2], "OpenVINO f32", difference, "[-1,1]", floor, repeats)
+
+
+COMPARISONS = {
+    "fits": fits_together,
+    "times": unseen_times,
+    "face256": lambda repeats: faces(256, repeats),
+    "face1024": lambda repeats: faces(1024, repeats),
+    "openvino": openvino_faces,
+}
