@@ -18,12 +18,14 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 from torch import nn
+from torch.func import functional_call
 from tqdm import tqdm
 
 from dynode import checkpoints, runtime, scratch
 from dynode.checkpoints import part
 from dynode.clips import Clip, read_safetensors
 from dynode.dynamics.fields import MLPField
+from dynode.dynamics.gauss_newton import least_norm
 from dynode.dynamics.integrate import SolverError, rollout
 from dynode.dynamics.neural_ode import Clock, NeuralODE, Stretched
 from dynode.dynamics.presets import DynamicsSettings, TrainingSettings, preset
@@ -35,6 +37,7 @@ from dynode.settings import choose, to_json
 from dynode.trajectory import Shots
 
 CHECKPOINT_FORMAT = "dynode-checkpoint-1"
+MOST_RESIDUALS = 4000  # that Gauss-Newton steps are made for: their matrix has so many rows, a column a weight
 STEEP_NFE = 1000  # evaluations of one roll-out at which a fit is likely to go wrong
 
 
@@ -167,6 +170,9 @@ class Training:
         if not self.looks:
             self.look()  # a fit that goes wrong at once still has a state to return
         began = time.time() - self.seconds
+        if t.newton_steps and not self.iteration:
+            self.newton()
+            self.seconds = time.time() - began
         bar = tqdm(
             total=t.total,
             initial=self.iteration,
@@ -191,6 +197,36 @@ class Training:
         if self.best_state is None:
             raise UserError("The fit never reached a finite loss: lower training.lr or standardise the codes.")
         self.field.load_state_dict(self.best_state)
+
+    def newton(self) -> None:
+        """Gauss-Newton steps on all intervals at once, in double precision; a look tells what came of it."""
+        t, u, taus = self.settings.training, self.u.double(), self.taus.double()
+        if u[1:].numel() > MOST_RESIDUALS:
+            raise UserError(
+                f"Gauss-Newton steps want at most {MOST_RESIDUALS} numbers to meet, these are {u[1:].numel()}: "
+                "use the space `subspace`, or show fewer frames."
+            )
+        field = copy.deepcopy(self.field).double().requires_grad_(False)
+        shapes = {name: weight.shape for name, weight in field.named_parameters()}
+        span, calls = taus.new_tensor([0.0, 1.0]), []
+
+        def residuals(weights):
+            held = weights.split([shape.numel() for shape in shapes.values()])
+            named = {name: w.view(shape) for (name, shape), w in zip(shapes.items(), held, strict=True)}
+
+            def moved(taus, u):
+                return functional_call(field, named, (taus, u))
+
+            solved = rollout(Stretched(moved, taus[:-1], taus.diff()), u[:-1], span, self.settings.segment_solver)
+            calls.append(solved.nfe)
+            return (solved.states[1] - u[1:]).flatten()
+
+        start = torch.cat([weight.flatten() for weight in field.parameters()])
+        variance = u.var(0, unbiased=False).sum() * len(u)
+        weights, _ = least_norm(residuals, start, t.newton_steps, t.newton_error * float(variance))
+        nn.utils.vector_to_parameters(weights.to(self.u), self.field.parameters())
+        self.nfe += sum(calls)
+        self.look()
 
     def advance(self) -> None:
         """One iteration, and a look where one is due."""

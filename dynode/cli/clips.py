@@ -87,7 +87,7 @@ def fit(
     Args:
         clip: A clip file, or the name of a shipped clip such as single_face.warm.
         output: The fit to write; a killed run goes on from the checkpoint that lies beside it.
-        preset: dynode (recommended), subspace, robust, paper or demo; or a relative: gru, ode_rnn, latent_ode, cde, sde.
+        preset: dynode (recommended), exact, subspace, robust, paper or demo; or a relative: gru, ode_rnn, latent_ode, cde, sde.
         stride: Show the fit every so many frames only.
         sampling: Which frames are shown: regular or irregular.
         hidden_end: Show the fit none of the last so many frames.

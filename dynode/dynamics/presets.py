@@ -7,6 +7,8 @@ demo    what the authors' published example really does: an autonomous field of 
 robust  the paper's idea made trainable: standardised codes, Fourier time, zero start, cosine schedule, clipped gradients;
         every interval between drawn observations is solved in parallel first, whole roll-outs finish the fit.
 subspace  robust in the affine subspace of the observed codes, where a fit takes seconds, with the smooth bounded tanh.
+exact   an MLP alone, in the same subspace, made to meet every observation by one roll-out from the first: a few
+        Gauss-Newton steps on all intervals, from a field of zero.
 dynode  an MLP that adds to a smooth trend through the observations, in the same subspace; the path is solved from the
         observation before and the one after, so that it meets both.  A fit takes a moment.
 """
@@ -27,6 +29,8 @@ class TrainingSettings:
 
     iterations: int = 5000  # of whole roll-outs
     segment_iterations: int = 0  # before them: every interval from its true code (multiple shooting)
+    newton_steps: int = 0  # before all: at most so many Gauss-Newton steps on all intervals at once
+    newton_error: float = 1e-13  # where these end: a share of the observed codes' variance
     batch: int = 5
     both_ways: bool = False  # intervals are solved backward in time too
     start: str = "subset"  # "subset": the earliest frame drawn | "first": always the first observed frame | "mixed"
@@ -151,6 +155,16 @@ PRESETS = {
             check_every=100,
             tolerance=1e-4,
         ),
+    ),
+    "exact": DynamicsSettings(
+        "exact",
+        space="subspace",
+        field=FieldSettings(
+            depth=2, hidden=64, activation="tanh", time_features="fourier", layout="joint", zero_init=True
+        ),
+        solver=SolverSettings(rtol=1e-6, atol=1e-7),
+        segment_solver=SolverSettings("rk4", step=0.1),
+        training=TrainingSettings(iterations=0, newton_steps=30, start="first", reduction="mean"),
     ),
     "dynode": DynamicsSettings(
         "dynode",
