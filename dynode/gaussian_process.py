@@ -53,8 +53,14 @@ class GaussianProcess:
         return (np.asarray(ts, dtype=np.float64)[:, None] - self.span[0]) / self.interval
 
     def __call__(self, ts) -> torch.Tensor:
-        codes = self.mean + self.scale * self.process.predict(self.times(ts))
-        return torch.from_numpy(codes).float().unflatten(1, self.shape)
+        return self.exactly(ts).float()
+
+    def exactly(self, ts) -> torch.Tensor:
+        """Codes (T, L, D) in double precision."""
+        if not len(ts):
+            return torch.zeros(0, *self.shape, dtype=torch.float64)
+        codes = self.process.predict(self.times(ts)).reshape(len(ts), -1)  # of one number it makes a vector
+        return torch.from_numpy(self.mean + self.scale * codes).unflatten(1, self.shape)
 
     def std(self, ts) -> torch.Tensor:
         """Standard deviation (T,) of a code's numbers, without the noise of an observation."""
@@ -68,7 +74,7 @@ class GaussianProcess:
         return float(self.process.kernel_.k2.noise_level)
 
     def derivative(self, ts) -> torch.Tensor:
-        return numeric_derivative(self, ts)
+        return numeric_derivative(self.exactly, self.span, ts).float()
 
 
 class PeriodicProcess(GaussianProcess):

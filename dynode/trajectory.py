@@ -1,6 +1,6 @@
 """What every method returns: a path that gives codes at any time."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 import torch
@@ -18,9 +18,9 @@ class Trajectory(Protocol):
         ...
 
 
-def numeric_derivative(path: Trajectory, ts) -> torch.Tensor:
+def numeric_derivative(path: Callable, span: tuple[float, float], ts) -> torch.Tensor:
     """dw/dt of a path that knows no derivative of its own: central differences over a thousandth of its span."""
-    ts, half = torch.as_tensor(ts, dtype=torch.float64), 5e-4 * (path.span[1] - path.span[0])
+    ts, half = torch.as_tensor(ts, dtype=torch.float64), 5e-4 * (span[1] - span[0])
     return (path(ts + half) - path(ts - half)) / (2 * half)
 
 

@@ -135,7 +135,7 @@ def test_an_episode_is_made_by_flows_and_says_so(path, tmp_path, capsys):
     clip = Clip.load(out)
     assert len(clip) == 5 and clip.meta["source"] == "synthetic-flow" and set(clip.meta["flows"]) == {"hour", "fog"}
     z = torch.randn(1, generator.z_dim, generator=torch.Generator().manual_seed(0))
-    assert torch.allclose(clip.ws[0], generator.mapping(z)[0], atol=1e-5)
+    assert torch.allclose(clip.ws[0], generator.mapping(z)[0], rtol=1e-3, atol=1e-5)  # half precision
     steps = (clip.ws[1:] - clip.ws[:-1]).flatten(1).norm(dim=1)
     assert (steps > 0).all() and source.references(clip) == {}
     assert torch.allclose(flow_episode.lengths(0, torch.tensor([0.0, 1.0]), 2.0), torch.tensor([0.0, 2.0]))

@@ -44,7 +44,7 @@ def test_bands_without_gradients_are_the_image_with_them(generator, resolution):
     ws = generator.mapping(torch.randn(1, 512, generator=torch.Generator().manual_seed(8)), 0.7).detach()
     whole = generator.synthesis(ws.requires_grad_(True), resolution).detach()
     with torch.no_grad():
-        assert torch.allclose(generator.synthesis(ws, resolution), whole, atol=2e-5)
+        assert torch.allclose(generator.synthesis(ws, resolution), whole, atol=5e-5)
 
 
 def test_gradients_reach_every_row(generator):

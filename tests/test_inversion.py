@@ -111,7 +111,7 @@ def test_an_encoder_gives_the_codes_or_where_to_start(small, tmp_path, capsys):
     assert cli.main([*chosen, "-o", str(further), "-p", "first_steps=40"]) == 0
     clip, images = Clip.load(encoded), source.of_episode(WORLDS["scene"].episode("day", 0, 0.2), np.arange(3) / 15)
     wanted = encoders.load(tmp_path / "e.safetensors", network)(torch.stack(list(images.images([0, 1, 2], 32))))
-    assert torch.allclose(clip.ws, wanted, atol=1e-4) and "encoder_hash" in clip.meta
+    assert torch.allclose(clip.ws, wanted, rtol=1e-3, atol=1e-4) and "encoder_hash" in clip.meta
     assert sum(Clip.load(further).meta["mse"]) < sum(clip.meta["mse"])
     assert cli.main([*base, "-o", str(tmp_path / "none.safetensors")]) == 2
     assert "dynode train-encoder" in capsys.readouterr().err

@@ -16,6 +16,7 @@ from dynode.errors import UserError
 
 few = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 LEARN_NOTHING = tuple(methods.INTERPOLATORS)
+EXACT = tuple(name for name in LEARN_NOTHING if not name.startswith("gp"))  # a process takes some of it for noise
 SMOOTH = ("linear", "slerp", "cubic", "pchip")
 STRAIGHT = ("linear", "cubic", "pchip")
 
@@ -200,7 +201,7 @@ def shots_with_a_motion(clip: Clip) -> list[Clip]:
         assume(False)
 
 
-@given(clip=clips(), name=st.sampled_from(LEARN_NOTHING))
+@given(clip=clips(), name=st.sampled_from(EXACT))
 @settings(few, max_examples=100)
 def test_interpolations_pass_through_what_they_saw(clip, name):
     for shot in shots_with_a_motion(clip):
@@ -263,7 +264,8 @@ def test_paths_stay_finite_through_equal_opposite_and_vanishing_rows(ts, factors
     path = methods.fit(name, Clip(ws, ts[: len(ws)]))
     asked = torch.linspace(float(ts[0]) - 1, float(ts[-1]) + 1, 60, dtype=torch.float64)
     assert torch.isfinite(path(asked)).all() and torch.isfinite(path.derivative(asked)).all()
-    torch.testing.assert_close(path(ts[: len(ws)]), ws, atol=1e-4, rtol=1e-4)
+    if name in EXACT:
+        torch.testing.assert_close(path(ts[: len(ws)]), ws, atol=1e-4, rtol=1e-4)
 
 
 @given(clip=clips(shots=False), kind=st.sampled_from(CLOCKS))

@@ -36,7 +36,7 @@ def test_a_relative_answers_any_times_in_any_order_and_always_the_same(name, wav
     assert torch.equal(codes[0], codes[4]) and torch.equal(path(ts), codes)
     alone = torch.cat([path([t]) for t in ts])
     assert torch.allclose(alone, codes, atol=0.2 if name == "sde" else 1e-3)  # the mean of other draws
-    assert path.derivative([0.5]).shape == (1, 1, 6)
+    assert path.derivative([0.5]).shape == (1, 1, 6) and path([]).shape == (0, 1, 6)
 
 
 @pytest.mark.parametrize("name", NAMES)

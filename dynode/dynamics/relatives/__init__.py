@@ -80,6 +80,8 @@ class RelativePath:
 
     @torch.no_grad()
     def __call__(self, ts) -> torch.Tensor:
+        if not len(ts):
+            return self.space.decode(self.seen[:0, None]).float()
         asked, back = torch.unique(self.clock(ts).float(), return_inverse=True)
         with self.same_draws():
             states = completed(self.model, self.settings, self.taus, self.seen, asked)
@@ -110,7 +112,7 @@ class RelativePath:
             yield self(times)
 
     def derivative(self, ts) -> torch.Tensor:
-        return numeric_derivative(self, ts)
+        return numeric_derivative(self, self.span, ts)
 
     def packed(self) -> tuple[dict[str, torch.Tensor], str]:
         """Tensors, and everything else as JSON."""
