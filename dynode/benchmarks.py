@@ -99,7 +99,7 @@ def fits_together(repeats: int) -> Comparison:
     difference = max(float((a(ts) - b(ts)).abs().max()) for a, b in zip(many, few, strict=False))
     name = f"fit {FITS} clips"
     floor = seconds_of_products(products_of_fits(many[0], FITS))
-    return Comparison(name, ours, 8 * other, "one after another", difference, "w", floor, repeats)
+    return Comparison(name, ours, 8 * other, f"one after another ({share} timed)", difference, "w", floor, repeats)
 
 
 def products_of_fits(fit, count: int) -> list[tuple[int, int, int, int]]:

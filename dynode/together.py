@@ -75,7 +75,7 @@ class Together:
                 self.look()
         self.fields.unstack([training.field for training in self.trainings])
         for training in self.trainings:
-            training.seconds = (time.time() - began) / len(self.trainings)
+            training.seconds += (time.time() - began) / len(self.trainings)
 
     def step(self, drawn: list[torch.Tensor]) -> None:
         """One iteration over the frames drawn for each fit.

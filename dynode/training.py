@@ -341,7 +341,7 @@ class Begun:
     @classmethod
     def of(cls, clip: Clip, settings: DynamicsSettings, seed: int, device="cpu") -> "Begun":
         """The seed decides the field's first weights and all draws."""
-        seen = clip.observations()
+        seen, began = clip.observations(), time.time()
         runtime.seed_everything(seed)
         space = fit_space(settings.space, seen.ws)
         clock = Clock.of(settings.clock, clip)
@@ -350,6 +350,7 @@ class Begun:
         if net.trend is not None:
             net.trend.fit(taus, u)
         training = Training(net, u, taus, settings, torch.Generator().manual_seed(seed))
+        training.seconds = time.time() - began  # space and trend are part of the fit
         return cls(training, space, clock, (float(seen.ts[0]), float(seen.ts[-1])), described(clip, seed))
 
     def finished(self) -> NeuralODE:

@@ -113,10 +113,9 @@ def fit(
     print(f"{output}: {int(shown.observed.sum())} of {len(shown)} frames observed")
     for shot in stored.shots_of(fitted):
         log = shot.log
-        print(
-            f"{shot.meta['clip']['name']}: relative error there {log['observed_error']:.2e}, {log['seconds']:.1f} s, "
-            f"{log['nfe']} field evaluations, {log['parameters']} parameters"
-        )
+        told = [f"relative error there {log['observed_error']:.2e}", f"{log['seconds']:.1f} s"]
+        told += [f"{log['nfe']} field evaluations"] if "nfe" in log else []  # relatives do not count theirs
+        print(f"{shot.meta['clip']['name']}: {', '.join(told)}, {log['parameters']} parameters")
 
 
 def render(

@@ -179,7 +179,6 @@ def fit_shot(clip: Clip, settings: RelativeSettings, seed: int, progress: bool) 
         ),
         "iterations": settings.iterations,
         "seconds": round(time.time() - started, 2),
-        "nfe": 0,
         "parameters": sum(p.numel() for p in model.parameters()),
     }
     span = (float(seen.ts[0]), float(seen.ts[-1]))
