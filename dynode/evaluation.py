@@ -21,7 +21,7 @@ from dynode.records import Row, select
 from dynode.trajectory import Trajectory
 
 IMAGE_METRICS = ("mse", "psnr", "ssim", "lpips_alex", "identity")
-KEPT_FRAMES = 200  # of a longer clip, what networks saw (2.5 MB a frame) is not kept
+KEPT_FRAMES = 200  # of a longer clip, what metrics saw (4 MB a frame) is not kept
 SAME = 1e-6  # codes closer than this share of the clip's largest number differ by rounding
 NETWORKS = {"lpips_alex": lambda: LPIPS("alex"), "identity": Identity}
 
@@ -37,7 +37,7 @@ def resolution_for(generator) -> int:
 
 
 class Looked:
-    """Images (T, 3, R, R) as metrics see them: a network looks at each once, and of a short clip it is kept.
+    """Images (T, 3, R, R) as metrics see them: each is looked at once, and of a short clip that is kept.
 
     lender, source (T,): where source is 0 or more, the image is that one of the lender's, who need not look again.
     """
@@ -46,25 +46,29 @@ class Looked:
         self.images, self.networks, self.kept = images, networks, {}
         self.lender, self.source = lender, source
 
+    def network(self, metric) -> list:
+        """The network that the metric is computed with, if it needs one."""
+        return [self.networks[metric.network]] if metric.network else []
+
     def by(self, name: str, frames):
         """What the metric of that name compares, of the frames (a slice or indices)."""
         metric = METRICS[name]
         if metric.look is None:
             return self.images[frames]
         if len(self.images) > KEPT_FRAMES:
-            return metric.look(self.images[frames], self.networks[metric.network])
+            return metric.look(self.images[frames], *self.network(metric))
         if name not in self.kept:
             self.kept[name] = self.look(metric)
         return [layer[frames] for layer in self.kept[name]]
 
     def look(self, metric) -> list[torch.Tensor]:
-        """What the metric's network sees in all images."""
-        network = self.networks[metric.network]
+        """What the metric sees in all images."""
+        network = self.network(metric)
         lent = torch.zeros(len(self.images), dtype=torch.bool) if self.lender is None else self.source >= 0
         if not lent.any():
-            return metric.look(self.images, network)
+            return metric.look(self.images, *network)
         known = self.lender.by(metric.name, self.source[lent])
-        fresh = [] if lent.all() else metric.look(self.images[~lent], network)
+        fresh = [] if lent.all() else metric.look(self.images[~lent], *network)
         layers = [layer.new_empty(len(lent), *layer.shape[1:]) for layer in known]
         for k, layer in enumerate(layers):
             layer[lent] = known[k]
@@ -83,8 +87,7 @@ class Reference:
     def compare(self, name: str, pred: Looked, frames) -> torch.Tensor:
         """The metric of that name for all predicted images, those of the frames (a slice or indices)."""
         metric = METRICS[name]
-        network = [pred.networks[metric.network]] if metric.network else []
-        return metric.compute(pred.by(name, slice(None)), self.looked.by(name, frames), *network)
+        return metric.compute(pred.by(name, slice(None)), self.looked.by(name, frames), *pred.network(metric))
 
     def of_own(self, name: str) -> torch.Tensor:
         """The metric (T,) of the clip's own images: what a method that is exact there gets, computed once."""
@@ -116,7 +119,7 @@ class Evaluation:
         self.looked = Looked(self.images[self.new], own.networks, own, self.source[self.new])
 
     def forget(self) -> None:
-        """Let go of what networks saw in the images: 2.5 MB a frame; what was measured stays."""
+        """Let go of what metrics saw in the images: 4 MB a frame; what was measured stays."""
         self.looked.kept.clear()
 
     def values(self, name: str, reference: str = "code") -> torch.Tensor:

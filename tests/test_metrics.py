@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+from skimage.metrics import structural_similarity
 
 from dynode.metrics import METRICS
 from dynode.metrics.latent import latent_mse, skill
@@ -27,6 +28,16 @@ def test_ssim_by_its_own_formula_on_constants_and_one_on_equals():
     c1 = (0.01 * 2) ** 2
     assert METRICS["ssim"](a, b).item() == pytest.approx((2 * 0.05 + c1) / (0.25 + 0.01 + c1), rel=1e-4)
     assert METRICS["ssim"](picture(), picture()).item() == pytest.approx(1)
+
+
+@pytest.mark.parametrize("size", [16, 64])
+def test_ssim_agrees_with_scikit_images(size):
+    a = picture(size=size)
+    b = a + 0.1 * torch.randn(a.shape, generator=torch.Generator().manual_seed(1))
+    window = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
+    theirs = structural_similarity(a[0].numpy(), b[0].numpy(), data_range=2, channel_axis=0, **window)
+    assert 0.3 < theirs < 0.99
+    assert METRICS["ssim"](a, b).item() == pytest.approx(theirs, abs=1e-6)
 
 
 def test_latent_mse_and_skill():

@@ -74,14 +74,19 @@ def inverse_haar(x):
 
     Channels come as C low-pass maps, then for each of the C outputs its three detail maps.
     """
-    channels, x = x.shape[1] // 4, x * 0.5
-    low = x[:, :channels]
-    a, b, c = x[:, channels:].unflatten(1, (channels, 3)).unbind(2)
+    channels, x = x.shape[1] // 4, (x * 0.5).movedim(1, -1)  # channels go last, where the convolutions want them
+    low = x[..., :channels]
+    a, b, c = x[..., channels:].unflatten(-1, (channels, 3)).unbind(-1)
     same, other, tilt, cross = low + a, low - a, b + c, b - c
-    corners = [[same + tilt, same - tilt], [other + cross, other - cross]]
-    # channels go last, where the convolutions want them: pixel_shuffle would copy everything twice more
-    rows = [torch.stack([corner.movedim(1, -1) for corner in row], dim=3) for row in corners]
-    return torch.stack(rows, dim=2).flatten(3, 4).flatten(1, 2).movedim(-1, 1)
+    if torch.is_grad_enabled():
+        rows = [torch.cat([same + tilt, same - tilt], -1), torch.cat([other + cross, other - cross], -1)]
+        pixels = torch.stack(rows, 2)
+    else:  # the same, written in place: a copy less of the largest tensors
+        pixels = x.new_empty(*x.shape[:2], 2, x.shape[2], 2 * channels)
+        for row, (mean, step) in enumerate([(same, tilt), (other, cross)]):
+            torch.add(mean, step, out=pixels[:, :, row, :, :channels])
+            torch.sub(mean, step, out=pixels[:, :, row, :, channels:])
+    return pixels.reshape(len(x), 2 * x.shape[1], 2 * x.shape[2], channels).movedim(-1, 1)
 
 
 class Block(nn.Module):

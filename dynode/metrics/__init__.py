@@ -14,7 +14,7 @@ class Metric:
     """A metric with what a table needs to know: its unit, which way is better, the space it lives in.
 
     network: the part of `dynode.perception` that it is computed with, handed to it as the third argument; "" for none.
-    look: images, network -> what the network sees in them, a list of tensors (T, ...); `compute` compares two of these.
+    look: images, network if any -> what is seen in each, a list of tensors (T, ...); `compute` compares two of these.
     """
 
     name: str

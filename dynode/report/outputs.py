@@ -13,7 +13,7 @@ from IPython.display import Image, display
 
 from dynode import plots, records, runtime
 from dynode.errors import UserError
-from dynode.plots import STYLE
+from dynode.plots.style import STYLE
 from dynode.settings import choose
 from dynode.tables import Table
 

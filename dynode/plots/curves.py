@@ -1,0 +1,82 @@
+"""Numbers over time, frames or iterations."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+from matplotlib.ticker import MaxNLocator
+
+from dynode.plots.style import COLOURS, FULL_WIDTH, ROUNDING, STYLE, colour
+
+
+def error_over_time(
+    ts, curves: dict[str, torch.Tensor], observed, ylabel: str, xlabel: str = "time (s)", log: bool = False
+):
+    """One line per method over time; observed times are marked on the axis.  On a log axis rounding errors are not drawn."""
+    with plt.style.context(STYLE):
+        figure, axis = plt.subplots(figsize=(FULL_WIDTH, 2.2))
+        for name, values in curves.items():
+            drawn = np.where(np.asarray(values) > ROUNDING, values, np.nan) if log else values
+            axis.plot(ts, drawn, color=colour(name), label=name, marker=".")
+        marks = np.asarray(ts)[np.asarray(observed)]
+        along = {"transform": axis.get_xaxis_transform(), "clip_on": False}
+        axis.plot(marks, np.zeros_like(marks), "|", color="black", markersize=7, label="observed", **along)
+        axis.set(xlabel=xlabel, ylabel=ylabel, yscale="log" if log else "linear")
+        axis.legend(ncols=len(curves) + 1, loc="lower left", bbox_to_anchor=(0, 1))
+        return figure
+
+
+def frame_quality(ts, mse, lpips, bounds: tuple[float, float]):
+    """Reconstruction quality of every frame: MSE and LPIPS over time, each with its bound."""
+    with plt.style.context(STYLE):
+        figure, axes = plt.subplots(1, 2, figsize=(FULL_WIDTH, 1.9))
+        labels = ("MSE  ([-1, 1], 256 px)", "LPIPS-VGG")
+        for axis, values, bound, label in zip(axes, (mse, lpips), bounds, labels, strict=True):
+            axis.plot(ts, values, color=COLOURS["dynode"], marker=".")
+            axis.axhline(bound, color="#D55E00", linestyle="--", linewidth=0.8)
+            axis.annotate(
+                "bound on the mean", (float(ts[-1]), bound), va="bottom", ha="right", fontsize=7, color="#D55E00"
+            )
+            axis.set(xlabel="time (s)", ylabel=label, ylim=(0, None))
+        return figure
+
+
+def memory(frames, megabytes):
+    """Peak memory of a process against the number of frames it made."""
+    with plt.style.context(STYLE):
+        figure, axis = plt.subplots(figsize=(3.25, 1.8))
+        axis.plot(frames, megabytes, color=COLOURS["dynode"], marker="o")
+        axis.set(xlabel="frames rendered", ylabel="peak memory (MB)", xscale="log", ylim=(0, 1.25 * max(megabytes)))
+        return figure
+
+
+def descent(losses: list[float], title: str):
+    """A loss over the steps of an optimisation."""
+    with plt.style.context(STYLE):
+        figure, axis = plt.subplots(figsize=(3.25, 1.8))
+        axis.plot(range(1, len(losses) + 1), losses, color=COLOURS["dynode"], marker="." if len(losses) < 40 else "")
+        axis.set(xlabel="step", ylabel="loss", title=title)
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+        return figure
+
+
+def looks(errors: list[float], every: int):
+    """The relative error at the observed times, looked at before a fit and every so many iterations."""
+    with plt.style.context(STYLE):
+        figure, axis = plt.subplots(figsize=(3.25, 1.8))
+        iterations = np.arange(len(errors)) * every
+        axis.plot(iterations, errors, color=COLOURS["dynode"], marker="." if len(errors) < 40 else "")
+        axis.set(xlabel="iteration", ylabel="error / variance", title="at observed times", yscale="log")
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
+        return figure
+
+
+def reach(steps: torch.Tensor, speed: float):
+    """Length of each step between neighbouring codes, and how far a field of constant speed gets in that time."""
+    with plt.style.context(STYLE):
+        figure, axis = plt.subplots(figsize=(3.25, 1.9))
+        axis.bar(range(1, len(steps) + 1), steps, color=COLOURS["hold"])
+        axis.axhline(speed, color=COLOURS["demo"], linewidth=1.2, label="reach of the demo's field")
+        axis.legend(loc="upper left")
+        axis.set(xlabel="step between codes", ylabel="length")
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+        return figure
