@@ -24,7 +24,7 @@ def episode(
 
     Args:
         world: scene, bird or isaac3d.
-        kind: scene: day, weather, winter. bird: flight, take_off, landing. isaac3d: robot_x, robot_y, camera, circle.
+        kind: scene: day, weather, winter. bird: flight, beats, take_off, landing. isaac3d: robot_x, robot_y, camera, circle.
         output: The video to write.
         seed: Seeds what stands still and how the rest moves.
         seconds: Length of the episode.

@@ -229,6 +229,13 @@ def flight(draw: Motions, seconds: float) -> dict:
     }
 
 
+def beats(draw: Motions, seconds: float) -> dict:
+    """Steady wing beats, three a second, hardly faster and slower; nothing else moves."""
+    draw.fix("fold", 0.0)
+    draw.fix("beat", draw.factor("beat").at(0.85))
+    return {"wing": draw.cycle(3.0, varying=0.03, lasting=seconds)}
+
+
 def moored(draw: Motions, seconds: float, before: float, after: float) -> dict:
     """Between the branch (1) and the air (0): wings, height and attitude change together, over a few slow beats."""
     when, lasting = draw.draws.uniform(0.4, 0.6) * seconds, 0.6 * seconds
@@ -251,4 +258,4 @@ def landing(draw: Motions, seconds: float) -> dict:
     return moored(draw, seconds, 0.0, 1.0)
 
 
-KINDS = {"flight": flight, "take_off": take_off, "landing": landing}
+KINDS = {"flight": flight, "beats": beats, "take_off": take_off, "landing": landing}
