@@ -45,6 +45,8 @@ codes: setup
 	  $(DYNODE) invert-episode $$1 $$2 --seed 1 -o dynode/codes/$$1.$$2.encoder.safetensors \
 	    -p start=encoder -p first_steps=0 || exit; \
 	done
+	$(DYNODE) invert-episode bird beats --seed 4 --seconds 3 -o dynode/codes/bird.beats.safetensors \
+	  -p start=encoder -p first_steps=40 -p first_lr=0.01
 	for space in w z; do \
 	  $(DYNODE) invert-episode isaac3d robot_x --seed 1 -o dynode/codes/isaac3d.robot_x.$$space.safetensors \
 	    --generator stylegan2-isaac3d@$$space || exit; \

@@ -12,10 +12,9 @@ from dynode.dynamics.presets import DynamicsSettings
 from dynode.settings import to_json
 from dynode.trajectory import Trajectory
 
-
 # rooms of the layers above this one: no fit depends on them (the import contract in pyproject.toml holds it)
-ABOVE = {"cli", "report", "plots", "inversion", "batch.py", "bootstrap.py", "comparison.py", "selection.py"}
-ABOVE |= {"benchmarks.py", "tables.py", "evaluation.py", "diagnosis.py"}
+ABOVE = {"cli", "report", "plots", "inversion", "between", "batch.py", "bootstrap.py", "comparison.py", "selection.py"}
+ABOVE |= {"benchmarks.py", "ablations", "tables.py", "evaluation.py", "diagnosis.py", "pixel_study.py"}
 
 
 @cache

@@ -29,12 +29,14 @@ class GaussianProcess:
         self.interval = (self.span[1] - self.span[0]) / (len(ts) - 1)
         codes = ws.double().flatten(1).numpy()
         self.mean = codes.mean(0)
-        self.scale = max(float(np.sqrt(((codes - self.mean) ** 2).mean())), 1e-8)
+        turned, lengths, self.axes = np.linalg.svd(codes - self.mean, full_matrices=False)
+        states = turned * lengths  # the likelihood's maximum is the same there, at a share of the numbers
+        self.scale = max(float(np.sqrt((states**2).mean())), 1e-8)
+        self.spread = self.scale * len(self.axes) ** 0.5 / codes.shape[1] ** 0.5  # the same of a code's own numbers
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # a bound that is reached is an answer
             found = [
-                GaussianProcessRegressor(kernel).fit(self.times(ts), (codes - self.mean) / self.scale)
-                for kernel in self.kernels()
+                GaussianProcessRegressor(kernel).fit(self.times(ts), states / self.scale) for kernel in self.kernels()
             ]
         self.process = max(found, key=lambda process: process.log_marginal_likelihood_value_)
 
@@ -59,14 +61,14 @@ class GaussianProcess:
         """Codes (T, L, D) in double precision."""
         if not len(ts):
             return torch.zeros(0, *self.shape, dtype=torch.float64)
-        codes = self.process.predict(self.times(ts)).reshape(len(ts), -1)  # of one number it makes a vector
-        return torch.from_numpy(self.mean + self.scale * codes).unflatten(1, self.shape)
+        states = self.process.predict(self.times(ts)).reshape(len(ts), -1)  # of one number it makes a vector
+        return torch.from_numpy(self.mean + self.scale * states @ self.axes).unflatten(1, self.shape)
 
     def std(self, ts) -> torch.Tensor:
         """Standard deviation (T,) of a code's numbers, without the noise of an observation."""
         _, spread = self.process.predict(self.times(ts), return_std=True)
         spread = spread.reshape(len(spread), -1)[:, 0]
-        return torch.from_numpy(self.scale * np.sqrt(np.maximum(spread**2 - self.noise, 0.0)))
+        return torch.from_numpy(self.spread * np.sqrt(np.maximum(spread**2 - self.noise, 0.0)))
 
     @property
     def noise(self) -> float:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from dynode import gaussian_process, generators, interpolation, training
 from dynode.clips import Clip
-from dynode.dynamics import presets, relatives
+from dynode.dynamics import presets, prior, relatives
 from dynode.losses import ImageLoss, LossSettings
 from dynode.settings import choose
 from dynode.trajectory import Shots
@@ -20,12 +20,12 @@ INTERPOLATORS = {
     "gp": gaussian_process.GaussianProcess,
     "gp_periodic": gaussian_process.PeriodicProcess,
 }
-LEARNED = presets.PRESETS | relatives.RELATIVES
+LEARNED = presets.PRESETS | relatives.RELATIVES | {"prior": prior.PRIOR}
 METHODS = (*INTERPOLATORS, *LEARNED)
 
 
 def learned(name: str, latent_only: bool = False):
-    """The settings of a learned method: a preset of the neural ODE or one of its relatives.
+    """The settings of a learned method: a preset of the neural ODE, one of its relatives, or the motion prior.
 
     latent_only: without losses in images, which relatives never have.  Raises UserError for other names.
     """
@@ -76,7 +76,7 @@ def fit(
 ):
     """Fit the method of that name to the observed frames of a clip; a clip with cuts gets one path for each shot.
 
-    settings: to use instead of the method's own, DynamicsSettings or RelativeSettings.  Raises UserError for other names.
+    settings: to use instead of the method's own.  Raises UserError for other names.
     """
     choose("method", name, METHODS)
     if name in INTERPOLATORS:
@@ -85,6 +85,8 @@ def fit(
     settings = settings or LEARNED[name]
     if isinstance(settings, relatives.RelativeSettings):
         return relatives.fit(clip, settings, seed, progress=progress)
+    if isinstance(settings, prior.PriorSettings):
+        return prior.fit(clip, settings, seed)
     return training.fit(
         clip, settings, seed, networks=Networks(device), device=device, progress=progress, checkpoint=checkpoint
     )

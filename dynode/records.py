@@ -9,6 +9,8 @@ from pathlib import Path
 from dynode.errors import UserError
 from dynode.runtime import written_whole
 
+DIGITS = 8  # of a number in a file: more than the arithmetic of single precision has
+
 
 @dataclass(frozen=True)
 class Row:
@@ -52,8 +54,9 @@ def write(path: Path | str, item: str, profile: str, rows: list[Row], provenance
 
 
 def told(row: Row) -> dict:
-    """The fields of a row but for those that have their default."""
-    return {f.name: value for f in dataclasses.fields(row) if (value := getattr(row, f.name)) != f.default}
+    """The fields of a row but for those that have their default; numbers with DIGITS digits."""
+    fields = {f.name: value for f in dataclasses.fields(row) if (value := getattr(row, f.name)) != f.default}
+    return {key: float(f"{value:.{DIGITS}g}") if isinstance(value, float) else value for key, value in fields.items()}
 
 
 def read(path: Path | str) -> tuple[list[Row], dict]:

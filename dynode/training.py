@@ -78,7 +78,7 @@ class Training:
 
     def __post_init__(self):
         t = self.settings.training
-        self.optimiser = torch.optim.Adam(self.field.parameters(), lr=t.lr, betas=t.betas, eps=t.eps)
+        self.optimiser = torch.optim.Adam(self.field.parameters(), lr=t.lr, betas=t.betas, eps=t.eps, fused=True)
         choose("kept state", t.keep, ["best", "last"])
         choose("start", t.start, ["first", "subset", "mixed"])
         choose("reduction", t.reduction, ["sum", "mean"])
@@ -342,6 +342,8 @@ class Begun:
     def of(cls, clip: Clip, settings: DynamicsSettings, seed: int, device="cpu") -> "Begun":
         """The seed decides the field's first weights and all draws."""
         seen, began = clip.observations(), time.time()
+        if settings.meets == "trend" and (settings.path, settings.field.drift) != ("blended", "trend"):
+            raise UserError("Only a blended path with a trend can meet its trend: path=blended field.drift=trend.")
         runtime.seed_everything(seed)
         space = fit_space(settings.space, seen.ws)
         clock = Clock.of(settings.clock, clip)
@@ -366,6 +368,10 @@ class Begun:
             "stopped": training.stopped,
         }
         net, space = training.field.cpu().requires_grad_(False), self.space.to("cpu")
+        if net.trend is not None and net.trend.recurs:
+            log["period"] = float(net.trend.period / self.clock.rate(self.span[:1])[0])  # seconds
         kept = slice(1) if training.settings.path == "rollout" else slice(None)
         u, taus = training.u[kept].cpu(), training.taus[kept].cpu()
+        if training.settings.meets == "trend":
+            u = net.trend.calmed(u)
         return NeuralODE(training.settings, net, space, self.clock, u, taus, self.span, log, self.meta)

@@ -24,6 +24,12 @@ def numeric_derivative(path: Callable, span: tuple[float, float], ts) -> torch.T
     return (path(ts + half) - path(ts - half)) / (2 * half)
 
 
+def in_parts(path: Callable, ts, chunk: int) -> Iterator[torch.Tensor]:
+    """The codes of a path at times ts in parts of `chunk` frames, each asked for by itself."""
+    for times in torch.as_tensor(ts, dtype=torch.float64).split(chunk):
+        yield path(times)
+
+
 class Shots:
     """One trajectory for each shot of a clip; half-way between two shots the next one takes over."""
 
@@ -37,11 +43,11 @@ class Shots:
         return self.each(ts, lambda shot, times: shot(times))
 
     def parts(self, ts, chunk: int) -> Iterator[torch.Tensor]:
-        """The codes at increasing times ts in parts of at most `chunk` frames."""
+        """The codes at times ts, in their order, in parts of at most `chunk` frames."""
         ts = torch.as_tensor(ts, dtype=torch.float64)
-        which = torch.bucketize(ts, self.cuts, right=True)
-        for k in which.unique():
-            yield from self.shots[int(k)].parts(ts[which == k], chunk)
+        which, runs = torch.bucketize(ts, self.cuts, right=True).unique_consecutive(return_counts=True)
+        for k, times in zip(which, ts.split(runs.tolist()), strict=True):
+            yield from self.shots[int(k)].parts(times, chunk)
 
     def derivative(self, ts):
         return self.each(ts, lambda shot, times: shot.derivative(times))

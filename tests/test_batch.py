@@ -33,7 +33,7 @@ def began(monkeypatch):
     return found
 
 
-CATEGORIES = ["dynamics_face", "dynamics_scene", "dynamics_bird", "dynamics_isaac3d"]
+CATEGORIES = ["dynamics_face", "dynamics_heads", "dynamics_scene", "dynamics_bird", "dynamics_isaac3d"]
 
 
 def test_an_item_waits_for_the_records_it_reads(began):
@@ -55,7 +55,7 @@ def test_two_items_run_at_a_time(began):
 
 def test_what_fails_stops_only_what_waits_for_it(began):
     began.failing = ("dynamics_bird",)
-    with pytest.raises(UserError, match="2 of 5 items failed.*dynamics_bird: no face.*table1: not begun"):
+    with pytest.raises(UserError, match="2 of 6 items failed.*dynamics_bird: no face.*table1: not begun"):
         batch.run_several(["table1", *CATEGORIES], "embedded", jobs=2)
     assert sorted(began) == sorted(CATEGORIES)
 

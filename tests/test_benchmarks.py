@@ -35,7 +35,7 @@ def test_a_path_from_both_sides_is_the_blended_path(circle):
     fit = training.fit(circle.sampled("regular", 3), changed(preset("dynode"), {"training.segment_iterations": 20}))
     taus = fit.taus[0] + (fit.taus[1] - fit.taus[0]) * torch.tensor([0.2, 0.6])
     with torch.no_grad():
-        assert torch.allclose(benchmarks.from_both_sides(fit, taus, 0), fit.blended(taus), atol=1e-3)
+        assert torch.allclose(benchmarks.from_both_sides(fit, taus, 0, {}), fit.blended(taus), atol=1e-3)
 
 
 def test_the_command_prints_ratios_and_writes_a_record_and_a_chart(tmp_path, monkeypatch, capsys):

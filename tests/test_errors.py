@@ -95,7 +95,7 @@ MISTAKES = {
     "fit {here}/text.safetensors": "no safetensors file",
     "fit {here}/text.mp4": "no safetensors file",
     "fit {here}/cut.safetensors": "cut off",
-    "fit {here}/circle.fit": "has format 'dynode-fit-4': a clip .* was wanted",
+    "fit {here}/circle.fit": "has format 'dynode-fit-5': a clip .* was wanted",
     "fit {here}/foreign.bin": "has format 'unknown': a clip",
     "fit {here}/nan.safetensors": r"frames \[0, 1, 2, 3\] hold NaN",
     "fit {here}/flat.safetensors": r"wants codes \(T, L, D\) and times \(T,\), got \(4, 512\)",

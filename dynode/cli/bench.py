@@ -12,10 +12,10 @@ from dynode.errors import UserError
 def bench(names: Positional[tuple[str, ...]] = (), output: Output = Path("bench.json"), *, repeats: int = 3) -> None:
     """Compare our ways with the plain ones side by side; prints a table, writes a record and a chart beside it.
 
-    Two minutes on a CPU core. The seconds are this machine's at this moment; the ratios are what carries over.
+    Three minutes on a CPU core. The seconds are this machine's at this moment; the ratios are what carries over.
 
     Args:
-        names: What to compare: fits, times, face256, face1024, openvino (if openvino is installed); all where none is named.
+        names: What to compare: fits, times, times_equal, paper, paper_equal, face256, face1024, openvino (if openvino is installed); all where none is named.
         output: The record to write; the chart gets its name and .png.
         repeats: How often both ways are timed in turn; medians are told.
     """

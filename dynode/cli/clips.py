@@ -87,7 +87,7 @@ def fit(
     Args:
         clip: A clip file, or the name of a shipped clip such as single_face.warm.
         output: The fit to write; a killed run goes on from the checkpoint that lies beside it.
-        preset: dynode (recommended), exact, subspace, robust, paper or demo; or a relative: gru, ode_rnn, latent_ode, cde, sde.
+        preset: dynode (recommended), calm, exact, subspace, robust, paper or demo; a relative: gru, ode_rnn, latent_ode, cde, sde; or prior, learned from other clips.
         stride: Show the fit every so many frames only.
         sampling: Which frames are shown: regular or irregular.
         hidden_end: Show the fit none of the last so many frames.
@@ -124,22 +124,29 @@ def render(
     *,
     fps: float = 60,
     resolution: int = 0,
+    speed: float = 1.0,
+    reverse: bool = False,
+    loop: str = "",
     device: str = "auto",
 ) -> None:
-    """Decode a fitted trajectory at any frame rate; writes an .mp4.
+    """Decode a fitted trajectory at any frame rate, speed and direction; writes an .mp4.
 
     Args:
         fit: A fit, as `dynode fit` writes it.
         output: The video to write.
         fps: Frames per second of the video.
         resolution: Pixels, a power of two up to the generator's own; 0: that, at most 512.
+        speed: How many times faster than it was, 0.001 to 1000.
+        reverse: Show it from its end to its beginning.
+        loop: Make a video that can be repeated without a seam: blend its end into its beginning, or swing there and back.
         device: auto, cpu, cuda or cuda:N.
     """
     from dynode import runtime
     from dynode.inversion.decode import render_fit
 
     runtime.require_writable(output)
-    frames = render_fit(fit, output, fps=fps, resolution=resolution, device_name=device)
+    shown = {"speed": speed, "backward": reverse, "loop": loop}
+    frames = render_fit(fit, output, fps=fps, resolution=resolution, device_name=device, **shown)
     print(f"{output}: {frames} frames at {fps:g} fps")
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from dynode.dynamics.trend import Trend, slope
+from dynode.dynamics.trend import SCALES, Trend, slope
 from dynode.settings import choose, require_positive
 
 ACTIVATIONS = {
@@ -36,6 +36,8 @@ class FieldSettings:
     normalise: str = "none"  # divide by the norm over "feature" (each row), "layer" (each channel) or "global"
     learned_speed: bool = False  # a normalised field times one learned number
     drift: str = "none"  # what the MLP adds to: nothing | "trend": a smooth process through the observed states
+    trend_noise: bool = True  # a trend may take part of what it sees for noise, as its likelihood says
+    recurring: bool = False  # a trend may come back after a period, where that is far likelier
 
     def __post_init__(self):
         require_positive(self, "depth", "hidden")
@@ -61,23 +63,17 @@ class MLPField(nn.Module):
             self.rows = nn.Parameter(0.1 * torch.randn(rows, settings.row_embedding))
             extra += settings.row_embedding
         self.net = build_mlp(out + extra, out, settings)
-        if settings.learned_speed:
-            self.speed = nn.Parameter(torch.ones(()))
-        self.trend = Trend(state_shape, knots) if settings.drift == "trend" else None
+        self.speed = nn.Parameter(torch.ones(())) if settings.learned_speed else None
+        trend = Trend(state_shape, knots, settings.trend_noise, settings.recurring)
+        self.trend = trend if settings.drift == "trend" else None
 
     def forward(self, t, u):
         flat = u.flatten(-2) if self.settings.layout == "joint" else u
         parts = [flat, *self.time_parts(t, flat)]
         if self.settings.layout == "shared+row-embedding":
             parts.append(self.rows.expand(*flat.shape[:-1], -1))
-        velocity = self.paced(self.net(torch.cat(parts, dim=-1)).reshape(u.shape))
+        velocity = paced(self.net(torch.cat(parts, dim=-1)).reshape(u.shape), self.axes, self.speed)
         return velocity if self.trend is None else velocity + self.trend(torch.as_tensor(t).to(u))
-
-    def paced(self, velocity):
-        """The velocity with its norm fixed, where the settings say so (1e-6 as in Khrulkov et al. and the demo)."""
-        if self.axes is not None:
-            velocity = velocity / (torch.linalg.vector_norm(velocity, dim=self.axes, keepdim=True) + 1e-6)
-        return velocity * self.speed if self.settings.learned_speed else velocity
 
     def time_parts(self, t, flat) -> list[torch.Tensor]:
         """Time features broadcast to the state; t is a scalar, or one time for each leading entry of the state."""
@@ -92,30 +88,31 @@ class MLPField(nn.Module):
 class StackedFields(nn.Module):
     """B fields of equal settings and shape as one, their layers as batched products: du/dt (B, m, R, K).
 
-    Of the layout "joint" without normalisation; `can_stack` tells.  times (B, m), states (B, m, R, K).
+    Of the layout "joint"; `can_stack` tells.  times (B, m), states (B, m, R, K).
     """
 
     def __init__(self, fields: list[MLPField]):
         super().__init__()
-        self.settings, self.activation = fields[0].settings, fields[0].net[1]
+        self.settings, self.activation, self.axes = fields[0].settings, fields[0].net[1], fields[0].axes
         layers = [[layer for layer in field.net if isinstance(layer, nn.Linear)] for field in fields]
         stacked = list(zip(*layers, strict=True))
         self.weights = nn.ParameterList(torch.stack([one.weight.T for one in each]).detach() for each in stacked)
         self.biases = nn.ParameterList(torch.stack([one.bias for one in each])[:, None].detach() for each in stacked)
+        speeds = [field.speed.detach().view(1, 1, 1) for field in fields if field.speed is not None]
+        self.speeds = nn.Parameter(torch.stack(speeds)) if speeds else None
         self.trends = [field.trend for field in fields]
         if self.trends[0] is not None:
-            self.knots, self.pulls, self.lengths = (
-                torch.stack([getattr(trend, name) for trend in self.trends]) for name in ("knots", "weights", "length")
-            )
+            parts = ("weights", "knots", "heights", *SCALES)
+            self.pulls, *self.kernels = (torch.stack([getattr(trend, name) for trend in self.trends]) for name in parts)
 
     def forward(self, t, u):
         x = torch.cat([u.flatten(-2), time_features(t, self.settings)], -1)
         for k, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
             x = torch.baddbmm(bias, self.activation(x) if k else x, weight)
-        if self.trends[0] is not None:
-            distance = t.clamp(self.knots[:, :1], self.knots[:, -1:])[..., None] - self.knots[:, None]
-            x = x + torch.bmm(slope(distance, self.lengths[:, None, None]), self.pulls.flatten(2))
-        return x.view_as(u)
+        velocity = paced(x.view_as(u), self.axes, self.speeds)
+        if self.trends[0] is None:
+            return velocity
+        return velocity + torch.bmm(slope(t, *self.kernels), self.pulls.flatten(2)).view_as(u)
 
     @torch.no_grad()
     def unstack(self, fields: list[MLPField]) -> None:
@@ -125,10 +122,19 @@ class StackedFields(nn.Module):
             for layer, weight, bias in zip(layers, self.weights, self.biases, strict=True):
                 layer.weight.copy_(weight[k].T)
                 layer.bias.copy_(bias[k, 0])
+            if self.speeds is not None:
+                field.speed.copy_(self.speeds[k].squeeze())
 
 
 def can_stack(settings: FieldSettings) -> bool:
-    return settings.layout == "joint" and settings.normalise == "none" and not settings.learned_speed
+    return settings.layout == "joint"
+
+
+def paced(velocity: torch.Tensor, axes, speed: torch.Tensor | None) -> torch.Tensor:
+    """Velocities with their norm over `axes` fixed, where there are any (1e-6 as in Khrulkov et al. and the demo)."""
+    if axes is not None:
+        velocity = velocity / (torch.linalg.vector_norm(velocity, dim=axes, keepdim=True) + 1e-6)
+    return velocity if speed is None else velocity * speed
 
 
 def time_width(settings: FieldSettings) -> int:

@@ -1,4 +1,4 @@
-"""The one door to the ODE solvers: `rollout` over torchdiffeq, with evaluations counted and plain errors."""
+"""The one door to the ODE solvers: `rollout`, over torchdiffeq or our own `dopri5`, evaluations counted, errors plain."""
 
 from dataclasses import dataclass
 
@@ -6,11 +6,17 @@ import torch
 import torchdiffeq
 from torch import nn
 
+from dynode.dynamics import dopri5
 from dynode.errors import UserError
 from dynode.settings import choose, require_positive
 
-ADAPTIVE = ("dopri5", "dopri8", "bosh3", "fehlberg2", "adaptive_heun", "tsit5")
+ADAPTIVE = ("dopri5", "dopri8", "bosh3", "fehlberg2", "adaptive_heun")
 FIXED_STEP = ("euler", "midpoint", "heun2", "heun3", "rk4")
+STEEP = (
+    "{} had to make its step vanishingly small: the field has become too steep or is not finite. "
+    "Lower the learning rate, use a smooth activation, or take a fixed-step solver such as rk4."
+)
+UNSORTED = "The times to solve at must strictly increase or strictly decrease: sort them and drop repeats."
 SOLVERS = {name: name in ADAPTIVE for name in (*ADAPTIVE, *FIXED_STEP)}
 
 
@@ -69,20 +75,15 @@ class Rollout:
 def rollout(field, u0: torch.Tensor, ts: torch.Tensor, settings: SolverSettings | None = None) -> Rollout:
     """Solve du/dt = f(t, u), u(ts[0]) = u0  (paper Eq. 5).
 
-    field(t, u) -> du/dt.  u0: (...) initial state.  ts: (T,) strictly monotone, T >= 2, in the field's time.
+    field(t, u) -> du/dt; the solver `dopri5` without an adjoint is our own where it is a module, torchdiffeq's elsewhere.
+    u0: (...) initial state.  ts: (T,) strictly monotone, T >= 2, in the field's time.
     Returns states (T, ...) with states[0] == u0.  Raises SolverError when the step size vanishes or the state stops
     being finite.
     """
     settings = settings or SolverSettings()
-    options = None if SOLVERS[settings.solver] else {"step_size": settings.step}
     counted = Counted(field, settings.max_nfe)
-    solve = torchdiffeq.odeint_adjoint if settings.adjoint else torchdiffeq.odeint
-    try:
-        states = solve(
-            counted, u0, ts.to(u0), rtol=settings.rtol, atol=settings.atol, method=settings.solver, options=options
-        )
-    except AssertionError as error:
-        raise SolverError(explain(error, settings)) from None
+    own = settings.solver == "dopri5" and not settings.adjoint and isinstance(field, nn.Module)
+    states = (dopri5_states if own else torchdiffeq_states)(counted, u0, ts.to(u0), settings)
     if not torch.isfinite(states[-1].detach()).all():
         raise SolverError(
             f"The solution left the range of {u0.dtype}: lower the learning rate or standardise the codes."
@@ -90,14 +91,35 @@ def rollout(field, u0: torch.Tensor, ts: torch.Tensor, settings: SolverSettings 
     return Rollout(states, counted.nfe)
 
 
+def dopri5_states(field: nn.Module, u0, ts, settings: SolverSettings) -> torch.Tensor:
+    if not strictly_monotone(ts):
+        raise SolverError(UNSORTED)
+    try:
+        return dopri5.solve(field, u0, ts, settings.rtol, settings.atol)
+    except dopri5.Underflow:
+        raise SolverError(STEEP.format("dopri5")) from None
+
+
+def torchdiffeq_states(field, u0, ts, settings: SolverSettings) -> torch.Tensor:
+    options = {"step_size": settings.step} if settings.fixed_step else None
+    solve = torchdiffeq.odeint_adjoint if settings.adjoint else torchdiffeq.odeint
+    tolerances = {"rtol": settings.rtol, "atol": settings.atol}
+    try:
+        return solve(field, u0, ts, **tolerances, method=settings.solver, options=options)
+    except AssertionError as error:
+        raise SolverError(explain(error, settings)) from None
+
+
+def strictly_monotone(ts: torch.Tensor) -> bool:
+    steps = ts.diff()
+    return bool((steps > 0).all() or (steps < 0).all())
+
+
 def explain(error: AssertionError, settings: SolverSettings) -> str:
     """A sentence for torchdiffeq's assertion."""
     text = str(error)
     if "underflow in dt" in text:
-        return (
-            f"{settings.solver} had to make its step vanishingly small: the field has become too steep or is not finite. "
-            "Lower the learning rate, use a smooth activation, or take a fixed-step solver such as rk4."
-        )
+        return STEEP.format(settings.solver)
     if "monotone" in text or "strictly" in text:
-        return "The times to solve at must strictly increase or strictly decrease: sort them and drop repeats."
+        return UNSORTED
     return f"{settings.solver} failed ({text or 'a non-finite state'}): lower the learning rate or the tolerances."

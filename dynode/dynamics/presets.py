@@ -11,6 +11,7 @@ exact   an MLP alone, in the same subspace, made to meet every observation by on
         Gauss-Newton steps on all intervals, from a field of zero.
 dynode  an MLP that adds to a smooth trend through the observations, in the same subspace; the path is solved from the
         observation before and the one after, so that it meets both.  A fit takes a moment.
+calm    the same, but the path meets what the trend takes the observed codes for: without their noise, where it finds any.
 """
 
 import dataclasses
@@ -63,6 +64,7 @@ class DynamicsSettings:
     space: str = "subspace"
     clock: str = "unit"  # the field's time: "unit": observed span -> [0, 1] | "frame": frames | "index": code index
     path: str = "rollout"  # from the first code on | "blended": from the observations before and after each time
+    meets: str = "codes"  # what a blended path starts from | "trend": the codes without what their trend calls noise
     field: FieldSettings = dataclasses.field(default_factory=FieldSettings)
     solver: SolverSettings = dataclasses.field(default_factory=SolverSettings)
     segment_solver: SolverSettings = SolverSettings("rk4", step=0.25)  # of single intervals; step: share of one
@@ -71,6 +73,7 @@ class DynamicsSettings:
 
     def __post_init__(self):
         choose("path", self.path, ["rollout", "blended"])
+        choose("kind of codes to meet", self.meets, ["codes", "trend"])
 
     @property
     def label(self) -> str:
@@ -179,6 +182,7 @@ PRESETS = {
             layout="joint",
             zero_init=True,
             drift="trend",
+            recurring=True,
         ),
         training=TrainingSettings(
             iterations=0,
@@ -195,6 +199,7 @@ PRESETS = {
         ),
     ),
 }
+PRESETS["calm"] = dataclasses.replace(PRESETS["dynode"], preset="calm", meets="trend")
 
 
 def preset(name: str) -> DynamicsSettings:

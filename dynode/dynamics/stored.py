@@ -13,10 +13,11 @@ from dynode.clips import Clip, read_safetensors
 from dynode.errors import UserError
 from dynode.trajectory import Shots
 
-FORMAT = "dynode-fit-4"
+FORMAT = "dynode-fit-5"
 KINDS = {  # by the `kind` in the text: the class, with packed() -> (tensors, text) and unpacked(tensors, rest)
     "neural_ode": ("dynode.dynamics.neural_ode", "NeuralODE"),
     "relative": ("dynode.dynamics.relatives", "RelativePath"),
+    "prior": ("dynode.dynamics.prior", "PriorPath"),
 }
 
 
@@ -50,6 +51,28 @@ def load(path: Path | str):
 def unpacked(tensors: dict[str, torch.Tensor], rest: dict):
     module, name = KINDS[rest["kind"]]
     return getattr(import_module(module), name).unpacked(tensors, rest)
+
+
+PARTS = {"field": "field", "model": "field", "space": "space"}  # of the names in a file; the rest are starts
+
+
+def numbers(fit) -> dict[str, int]:
+    """How many numbers a fit is made of: its "field" (all that was learned), "space" (mean code and basis), "start"."""
+    found = dict.fromkeys(("field", "space", "start"), 0)
+    for shot in shots_of(fit):
+        for name, tensor in shot.packed()[0].items():
+            found[PARTS.get(name.split(".")[0], "start")] += tensor.numel()
+    return found
+
+
+def halved(fit):
+    """The fit that is left of one whose every number is stored in half precision: two bytes each."""
+    left = []
+    for shot in shots_of(fit):
+        tensors, text = shot.packed()
+        tensors = {k: v.half().to(v.dtype) if v.is_floating_point() else v for k, v in tensors.items()}
+        left.append(unpacked(tensors, json.loads(text)))
+    return left[0] if len(left) == 1 else Shots(left)
 
 
 def described(clip: Clip, seed: int) -> dict:

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from dynode import generators, runtime, video
+from dynode import generators, motion, runtime, video
 from dynode.dynamics import stored
 from dynode.errors import UserError
 from dynode.images import to_uint8
@@ -16,15 +16,26 @@ RESOLUTION = 512  # of videos, unless the generator's images are smaller
 CHUNK = 8  # frames in memory at a time
 
 
-def render_fit(path: Path, output: Path, *, fps: float, resolution: int = 0, device_name: str = "auto") -> int:
+def render_fit(
+    path: Path,
+    output: Path,
+    *,
+    fps: float,
+    resolution: int = 0,
+    speed: float = 1.0,
+    backward: bool = False,
+    loop: str = "",
+    device_name: str = "auto",
+) -> int:
     """Write a fit's trajectory over its span as an .mp4; returns the number of frames, with which its memory does not grow.
 
-     resolution 0: the generator's own, at most 512.
-    Raises UserError for a frame rate or resolution that cannot be, or a fit that belongs to other weights.
+    resolution 0: the generator's own, at most 512.  speed, backward, loop: as in `dynode.motion.turned`.
+    Raises UserError for a frame rate, resolution, speed or loop that cannot be, or a fit that belongs to other weights.
     """
     fit = stored.load(path)
     clip = stored.shots_of(fit)[0].meta["clip"]
     video.require_rate(fps)
+    shown = motion.turned(fit, speed, backward, loop)
     generators.require_same(clip["generator"], clip["generator_hash"], f"The fit {path}")
     device = runtime.device(device_name)
     generator = generators.load(clip["generator"], device)
@@ -32,9 +43,9 @@ def render_fit(path: Path, output: Path, *, fps: float, resolution: int = 0, dev
     resolution = resolution or min(RESOLUTION, generator.resolution)
     if resolution not in legal:
         raise UserError(f"The resolution must be one of {legal}, got {resolution}.")
-    ts = np.arange(fit.span[0], fit.span[1] + 1e-9, 1 / fps)
+    ts = motion.frame_times(shown, fps)
     with tqdm(total=len(ts), desc="render", unit="frame", mininterval=1) as bar:
-        video.write(output, decoded(fit.parts(ts, CHUNK), generator, resolution, bar), fps)
+        video.write(output, decoded(shown.parts(ts, CHUNK), generator, resolution, bar), fps)
     return len(ts)
 
 

@@ -74,10 +74,14 @@ def references(clip: Clip, resolution: int = 256) -> dict[str, torch.Tensor]:
 
 def source_frames(clip: Clip, resolution: int = 256) -> torch.Tensor:
     """The true pictures (T, 3, R, R) of a clip's frames, as in `references`."""
-    ts = clip.ts.numpy()
     if "episode" in clip.meta:
-        return torch.stack(list(of_episode(episode_of(clip), ts).images(np.arange(len(ts)), resolution)))
-    return torch.stack(list(cut(pick(footage_of(clip), ts), clip.quads.numpy(), resolution)))
+        return truth_at(clip, clip.ts, resolution)
+    return torch.stack(list(cut(pick(footage_of(clip), clip.ts.numpy()), clip.quads.numpy(), resolution)))
+
+
+def truth_at(clip: Clip, ts: torch.Tensor, resolution: int = 256) -> torch.Tensor:
+    """What the world of a clip's episode really looked like at any times (T,) in seconds, images (T, 3, R, R)."""
+    return torch.stack(list(of_episode(episode_of(clip), ts.numpy()).images(np.arange(len(ts)), resolution)))
 
 
 def episode_of(clip: Clip) -> Episode:

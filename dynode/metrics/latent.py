@@ -11,6 +11,38 @@ def latent_mse(pred: torch.Tensor, true: torch.Tensor) -> torch.Tensor:
     return (pred.double() - true.double()).square().mean((1, 2))
 
 
+@metric("code_distance", unit="steps", better="lower", space="latent")
+def code_distance(pred: torch.Tensor, true: torch.Tensor) -> torch.Tensor:
+    """Distance (T,) to the code of the same time, in mean steps between neighbouring codes of `true`."""
+    return (pred.double() - true.double()).flatten(1).norm(dim=1) / mean_step(true)
+
+
+@metric("curve_distance", unit="steps", better="lower", space="latent")
+def curve_distance(pred: torch.Tensor, true: torch.Tensor) -> torch.Tensor:
+    """Distance (T,) to the nearest point of the polygon through all of `true`, in its mean steps.
+
+    A path that keeps to the curve and is late or early has a distance of zero: what is left is geometry.
+    """
+    return nearest_on_polygon(pred.flatten(1), true.flatten(1)) / mean_step(true)
+
+
+def mean_step(ws: torch.Tensor) -> float:
+    """Mean distance of neighbouring codes ws (T, L, D), at least 1e-12."""
+    return max(path_length(ws) / (len(ws) - 1), 1e-12)
+
+
+def nearest_on_polygon(points: torch.Tensor, corners: torch.Tensor) -> torch.Tensor:
+    """Distance (N,) of points (N, K) to the nearest point of the polygon through corners (M, K), M >= 2."""
+    points, corners = points.double(), corners.double()
+    starts, sides = corners[:-1], corners.diff(dim=0)
+    squared = sides.square().sum(1).clamp(min=1e-24)
+    found = []
+    for point in points:  # one by one: a face's codes at once would take hundreds of MB
+        share = ((point - starts) * sides).sum(1) / squared
+        found.append((point - starts - share.clamp(0, 1)[:, None] * sides).norm(dim=1).min())
+    return torch.stack(found)
+
+
 def skill(errors: torch.Tensor, linear_errors: torch.Tensor) -> float:
     """1 - sum of the method's errors / sum of linear interpolation's, over unobserved frames.
 

@@ -81,6 +81,90 @@ def rivals(rows, methods, metric: str = "skill", limits=(-1.0, 0.6)):
         return figure
 
 
+CLIP_MARKS = ("o", "s", "D", "^", "v", "P", "X")
+CLIP_COLOURS = ("#0072B2", "#56B4E9", "#009E73", "#E69F00", "#CC79A7", "#D55E00", "#000000")
+
+
+def ablations(
+    rows, panels: dict[str, dict[str, str]], metric: str = "skill_latent", ylabel: str = "", columns: int = 3
+):
+    """A panel for each question: its variants on x, on y a metric of every clip, mean ± std over seeds.
+
+    panels: question -> label -> what the rows of that variant say.  The bar is the mean over clips.
+    """
+    with plt.style.context(STYLE):
+        named, lines = [v for each in panels.values() for v in each.values()], -(-len(panels) // columns)
+        rows = [r for r in rows if r.metric == metric and r.variant in named]
+        clips = list(dict.fromkeys(r.clip for r in rows))
+        size = (FULL_WIDTH, 0.3 + 1.9 * lines)
+        figure, axes = plt.subplots(lines, min(columns, len(panels)), figsize=size, squeeze=False)
+        for axis, (title, variants) in zip(axes.flat, panels.items(), strict=False):
+            ablation_panel(axis, rows, variants, clips)
+            axis.set_title(title, loc="left")
+        for axis in axes.flat[len(panels) :]:
+            axis.set_axis_off()
+        for axis in axes[:, 0]:
+            axis.set_ylabel(ylabel)
+        marks = [plt.Line2D([], [], ls="", marker=m, color=c) for m, c in zip(CLIP_MARKS, CLIP_COLOURS, strict=True)]
+        figure.legend(marks[: len(clips)], clips, loc="outside upper right", ncols=len(clips))
+        return figure
+
+
+def ablation_panel(axis, rows, variants: dict[str, str], clips) -> None:
+    """The variants of one question side by side, each clip a little further right."""
+    asked = [clip for clip in clips if any(r.clip == clip and r.variant in variants.values() for r in rows)]
+    for place, variant in enumerate(variants.values()):
+        found = {r.clip: r for r in rows if r.variant == variant}
+        for k, clip in enumerate(asked):
+            at, c = place + 0.14 * (k - (len(asked) - 1) / 2), clips.index(clip)
+            style = {"marker": CLIP_MARKS[c % 7], "color": CLIP_COLOURS[c % 7], "ms": 3, "lw": 0.8}
+            if clip in found:
+                axis.errorbar(at, found[clip].value, yerr=found[clip].std or 0, **style)
+        if found:
+            mean = sum(r.value for r in found.values()) / len(found)
+            axis.plot([place - 0.42, place + 0.42], [mean, mean], color="0.6", lw=0.8, zorder=0)
+    axis.axhline(0, color=COLOURS["linear"], linewidth=0.8, zorder=0)
+    axis.set(xticks=range(len(variants)), xlim=(-0.6, len(variants) - 0.4))
+    crowded = sum(map(len, variants)) > 20
+    turned = {"rotation": 30, "ha": "right", "rotation_mode": "anchor"} if crowded else {}
+    axis.set_xticklabels(variants, **turned)
+
+
+def observers(rows, panels: dict[str, dict[str, dict[str, str]]], metric: str = "skill_latent", lowest: float = -1.0):
+    """A line of panels for each question, a panel for each clip: conditions on x, the metric on y, a line for each way.
+
+    panels: question -> way -> condition -> what the rows of that variant say.  What is lower than `lowest` runs off.
+    """
+    with plt.style.context(STYLE):
+        rows = [r for r in rows if r.metric == metric]
+        named = [v for ways in panels.values() for way in ways.values() for v in way.values()]
+        clips = list(dict.fromkeys(r.clip for r in rows if r.variant in named))
+        every = dict.fromkeys(way for ways in panels.values() for way in ways)
+        spare = iter(("#56B4E9", "#009E73", "#CC79A7", "#F0E442"))
+        shades = {way: colour(way) or next(spare) for way in every}
+        size = (FULL_WIDTH, 0.4 + 1.15 * len(panels))
+        figure, axes = plt.subplots(len(panels), len(clips), figsize=size, squeeze=False, sharey="row")
+        for line, (title, ways) in zip(axes, panels.items(), strict=True):
+            for axis, clip in zip(line, clips, strict=True):
+                for way, variants in ways.items():
+                    found = {r.variant: r for r in rows if r.clip == clip}
+                    told = [found.get(v) for v in variants.values()]
+                    values, spread = [r.value if r else np.nan for r in told], [(r.std if r else 0) or 0 for r in told]
+                    axis.errorbar(
+                        range(len(told)), values, yerr=spread, marker="o", ms=2.5, color=shades[way], label=way
+                    )
+                axis.axhline(0, color=COLOURS["linear"], linewidth=0.8, zorder=0)
+                axis.set(xticks=range(len(variants)), xticklabels=variants, xlim=(-0.3, len(variants) - 0.7))
+            low, high = line[0].get_ylim()
+            line[0].set_ylim(max(low, lowest), high)
+            line[0].set_ylabel(title)
+        for axis, clip in zip(axes[0], clips, strict=True):
+            axis.set_title(clip)
+        lines = [plt.Line2D([], [], marker="o", ms=2.5, color=shade) for shade in shades.values()]
+        figure.legend(lines, shades, loc="outside upper center", ncols=len(shades))
+        return figure
+
+
 def bench(found):
     """Seconds of ours, of the other way and of the floor on a logarithmic scale, a line for each comparison."""
     with plt.style.context(STYLE):

@@ -3,15 +3,21 @@
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
 from dynode.plots.style import COLOURS, FULL_WIDTH, ROUNDING, STYLE, colour
 
+DWARFED = 100
+
 
 def error_over_time(
-    ts, curves: dict[str, torch.Tensor], observed, ylabel: str, xlabel: str = "time (s)", log: bool = False
+    ts, curves: dict[str, torch.Tensor], observed, ylabel: str, xlabel: str = "time (s)", log: bool | None = None
 ):
-    """One line per method over time; observed times are marked on the axis.  On a log axis rounding errors are not drawn."""
+    """One line per method over time; observed times are marked on the axis.  On a log axis rounding errors are not drawn.
+
+    log None: where one method dwarfs another, whose line would lie on the axis.
+    """
+    log = dwarfed(curves, observed) if log is None else log
     with plt.style.context(STYLE):
         figure, axis = plt.subplots(figsize=(FULL_WIDTH, 2.2))
         for name, values in curves.items():
@@ -23,6 +29,13 @@ def error_over_time(
         axis.set(xlabel=xlabel, ylabel=ylabel, yscale="log" if log else "linear")
         axis.legend(ncols=len(curves) + 1, loc="lower left", bbox_to_anchor=(0, 1))
         return figure
+
+
+def dwarfed(curves: dict[str, torch.Tensor], observed) -> bool:
+    """Whether the methods' mean errors at unobserved times differ by more than a factor of DWARFED."""
+    means = [float(torch.as_tensor(values)[~torch.as_tensor(observed)].nanmean()) for values in curves.values()]
+    means = [mean for mean in means if mean > ROUNDING]  # no NaN either, where no time is unobserved
+    return bool(means) and max(means) > DWARFED * min(means)
 
 
 def frame_quality(ts, mse, lpips, bounds: tuple[float, float]):
@@ -79,4 +92,33 @@ def reach(steps: torch.Tensor, speed: float):
         axis.legend(loc="upper left")
         axis.set(xlabel="step between codes", ylabel="length")
         axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+        return figure
+
+
+def solver_work(rows, panels: dict[str, str]):
+    """The error of solvers over the evaluations of the field they need, a panel for each reading, a line for each solver.
+
+    rows: means over seeds of `nfe` and `solver_error`; panels: title -> what comes before the solver in their variants.
+    """
+    with plt.style.context(STYLE):
+        figure, axes = plt.subplots(1, len(panels), figsize=(FULL_WIDTH, 2.3), sharey=True, squeeze=False)
+        shades = dict(
+            zip(("euler", "midpoint", "rk4", "dopri5"), ("#E69F00", "#56B4E9", "#009E73", "#0072B2"), strict=True)
+        )
+        for axis, (title, question) in zip(axes[0], panels.items(), strict=True):
+            own = [r for r in rows if r.variant.startswith(f"{question}: ")]
+            for solver, shade in shades.items():
+                found = {
+                    m: [r for r in own if r.metric == m and f": {solver} " in r.variant]
+                    for m in ("nfe", "solver_error")
+                }
+                x, y = ([r.value for r in each] for each in found.values())
+                spread = [[r.std or 0 for r in each] for each in found.values()]
+                axis.errorbar(x, y, xerr=spread[0], yerr=spread[1], color=shade, marker="o", ms=3, label=solver)
+            axis.set(xscale="log", yscale="log", xlabel="evaluations of the field", title=title)
+            axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            axis.xaxis.set_major_formatter("{x:g}")
+            axis.xaxis.set_minor_formatter(NullFormatter())
+        axes[0, 0].set_ylabel("error / RMS of the states")
+        axes[0, -1].legend()
         return figure

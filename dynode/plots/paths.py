@@ -4,25 +4,49 @@ import matplotlib.pyplot as plt
 import torch
 
 from dynode.plots.style import COLOURS, FULL_WIDTH, STYLE, colour
+from dynode.principal import PrincipalAxes
 
 
 def pca_paths(paths: dict[str, torch.Tensor], codes: torch.Tensor, observed):
     """The codes (T, L, D) on their first two principal components, and every path (S, L, D) in the same basis."""
     with plt.style.context(STYLE):
-        centre = codes.mean(0)
-        flat = (codes - centre).flatten(1)
-        _, values, axes = torch.linalg.svd(flat, full_matrices=False)
-        share = (values[:2].square() / values.square().sum() * 100).tolist()
-        points = flat @ axes[:2].T
+        plane = PrincipalAxes.of(codes)
+        share = [*(100 * plane.share[:2]).tolist(), 0.0]
+        points = plane.scores(codes)
         wide, tall = (points.amax(0) - points.amin(0)).clamp(min=1e-6).tolist()
         figure, axis = plt.subplots(figsize=(FULL_WIDTH, 0.7 + min(max(4.9 * tall / wide, 1.4), 4.5)))
         for name, path in paths.items():
-            axis.plot(*((path - centre).flatten(1) @ axes[:2].T).T, color=colour(name), label=name)
+            axis.plot(*plane.scores(path).T, color=colour(name), label=name)
         axis.plot(*points[~observed].T, "o", mfc="white", mec="black", mew=0.5, label="unobserved code")
         axis.plot(*points[observed].T, "o", color="black", label="observed code")
         axis.set(xlabel=f"PC 1 ({share[0]:.0f} %)", ylabel=f"PC 2 ({share[1]:.0f} %)")
         axis.set_aspect("equal", adjustable="datalim")  # a box of fixed shape would push its labels off the page
         axis.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+        return figure
+
+
+def known_paths(ts, truths: dict[str, torch.Tensor], observed, paths: dict[str, dict[str, torch.Tensor]]):
+    """Paths in a plane, a panel for each: the truth (T, 2) in grey, observed points black, and what methods make of it.
+
+    paths: name -> method -> points (T, 2) at times ts (T,).  What flies off is cut at the panel's edge.  Below, the
+    distance from the truth over time, as a share of the path's size.
+    """
+    with plt.style.context(STYLE):
+        size = (FULL_WIDTH, 3.3)
+        figure, axes = plt.subplots(2, len(truths), figsize=size, squeeze=False, height_ratios=(3, 2), sharey="row")
+        for (axis, below), (name, truth) in zip(axes.T, truths.items(), strict=True):
+            low, high = truth.amin(0), truth.amax(0)
+            middle, reach = (low + high) / 2, 0.75 * float((high - low).max())
+            axis.plot(*(truth - middle).T / reach, color="0.8", linewidth=4, label="the path")
+            for (method, points), shade in zip(paths[name].items(), ("#009E73", "#D55E00", "#0072B2"), strict=False):
+                axis.plot(*(points - middle).T / reach, color=shade, label=method)
+                below.plot(ts, (points - truth).norm(dim=-1) / reach, color=shade)
+            axis.plot(*(truth - middle)[observed].T / reach, "o", color="black", label="observed")
+            axis.set(xlim=(-1, 1), ylim=(-1, 1), title=name, aspect="equal")
+            axis.set_axis_off()
+            below.set(xlabel="time (s)", ylim=(-0.05, 1.5))
+        axes[1, 0].set_ylabel("distance")
+        figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=5)
         return figure
 
 

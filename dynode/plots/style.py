@@ -15,6 +15,16 @@ COLOURS = {  # Okabe-Ito, the same for a method in every figure
     "robust": "#009E73",
     "paper": "#CC79A7",
     "demo": "#000000",
+    "gp": "#009E73",
+    "sde": "#CC79A7",
+    "cde": "#CC79A7",
+    "prior": "#000000",
+    "edited": "#CC79A7",
+    "pixel_ode[own]": "#CC79A7",
+    "pixel_ode[own_warp]": "#F0E442",
+    "pixel_ode[taught]": "#56B4E9",
+    "pixel_ode[taught_warp]": "#009E73",
+    "own codes": "#000000",
 }
 FULL_WIDTH = 6.75  # inches
 NOTE_INCHES = 0.14
@@ -38,5 +48,5 @@ def note(figure, text: str) -> None:
 
 
 def colour(method: str) -> str | None:
-    """The colour of a method; a shortened run such as demo[1000/20000] keeps its preset's."""
-    return COLOURS.get(method.split("[")[0])
+    """The colour of a method; a shortened run such as demo[1000/20000], or the same on pixels, keeps its preset's."""
+    return COLOURS.get(method.replace(",changed]", "]")) or COLOURS.get(method.split("[")[0])

@@ -1,4 +1,4 @@
-"""Neural CDE (Kidger et al. 2020): dh = F(h) dX, where X interpolates the observations and time."""
+"""Neural CDE (Kidger et al. 2020): dh = F(h) dX, where X interpolates the observations and time; and one that is causal."""
 
 import torch
 import torchcde
@@ -26,6 +26,42 @@ class CDE(Recurrent):
             path, self.velocity, start, times, adjoint=False, method="rk4", options={"step_size": 0.05}
         )
         return self.read(solved)[back[2:]]
+
+    def velocity(self, t, h):
+        return self.field(h).unflatten(-1, (self.hidden, self.channels))
+
+
+class OnlineCDE(nn.Module):
+    """A neural CDE that never looks ahead: what it remembers at a time comes from observations until then.
+
+    X is the rectilinear interpolation of (t, u) (Morrill et al. 2021): between two observations first time passes, then
+    the value changes, so X is known up to now whatever comes.  The natural splines of `CDE` are not: they bend at once
+    for an observation that lies ahead.
+    """
+
+    def __init__(self, width: int, hidden: int):
+        super().__init__()
+        self.channels, self.hidden = width + 1, hidden
+        self.start = nn.Linear(self.channels, hidden)
+        self.field = mlp(hidden, hidden * self.channels, hidden, nn.Tanh())
+        self.read = nn.Linear(hidden, width)
+        nn.init.zeros_(self.read.weight)
+        nn.init.zeros_(self.read.bias)
+
+    def forward(self, taus, u):
+        """What it remembers after each of the observations u (n, K) at times taus (n,), (n, hidden)."""
+        knots = torchcde.linear_interpolation_coeffs(torch.cat([taus[:, None], u], -1), rectilinear=0)
+        path = torchcde.LinearInterpolation(knots)
+        exact = {"step_size": 1.0, "perturb": True}  # one step a piece, each with its own slope
+        solved = torchcde.cdeint(
+            path, self.velocity, self.start(knots[0]), path.grid_points, adjoint=False, method="midpoint", options=exact
+        )
+        return solved[::2]
+
+    def later(self, memory, gaps):
+        """Memories (m, hidden) after so much time (m,) without news: the first half of the step to a next observation."""
+        middle = memory + gaps[:, None] / 2 * self.velocity(0.0, memory)[..., 0]
+        return memory + gaps[:, None] * self.velocity(0.0, middle)[..., 0]
 
     def velocity(self, t, h):
         return self.field(h).unflatten(-1, (self.hidden, self.channels))

@@ -1,0 +1,61 @@
+"""Unnamed directions of a generator: the principal components of its W (Härkönen et al. 2020, "GANSpace", Sec. 3.1).
+
+Nobody labels them, so each is called by what it is: "ganspace component 1" is where random faces differ most.
+"""
+
+from dataclasses import dataclass
+
+import torch
+
+from dynode.editing import latent_flow
+from dynode.errors import UserError
+
+SAMPLES = 10_000  # of W
+PREFIX = "ganspace component "
+
+
+@dataclass(frozen=True)
+class Component:
+    """An editor that moves codes along one component: direction (D,) of unit length, sigma its standard deviation.
+
+    share: of the variance of W.  The published code counts components from 0, this from 1.
+    """
+
+    name: str
+    direction: torch.Tensor
+    sigma: float
+    share: float
+    space = "w+"
+
+    def edit(self, ws: torch.Tensor, strength, rows: int = 0) -> torch.Tensor:
+        """Codes (B, L, D) moved by `strength` standard deviations, the first `rows` style rows only (0: all)."""
+        moved = ws + strength * self.sigma * self.direction.to(ws)
+        return moved if not rows else torch.cat([moved[:, :rows], ws[:, rows:]], 1)
+
+
+@torch.no_grad()
+def component(generator, number: int = 1, samples: int = SAMPLES, seed: int = 0) -> Component:
+    """The `number`-th principal component, from 1, of so many random codes in W.
+
+    A component has no sign of its own: its largest number is made positive.  Raises ValueError for a number beyond W.
+    """
+    if not 1 <= number <= generator.w_dim:
+        raise ValueError(f"W has components 1 to {generator.w_dim}, got {number}")
+    z = torch.randn(samples, generator.z_dim, generator=torch.Generator().manual_seed(seed))
+    ws = torch.cat([generator.mapping(part.to(generator.w_avg))[:, 0] for part in z.split(1000)]).double().cpu()
+    variances, directions = torch.linalg.eigh(torch.cov(ws.T))  # rising
+    direction = directions[:, -number]
+    direction = direction * direction[direction.abs().argmax()].sign()
+    variance = variances[-number]
+    share = float(variance / variances.sum())
+    return Component(f"{PREFIX}{number}", direction.float(), float(variance.sqrt()), share)
+
+
+def editor(name: str, generator):
+    """The editor of that name: "ganspace component 1" and so on, else a latent flow.  Raises UserError for others."""
+    if not name.startswith(PREFIX):
+        return latent_flow.load(name, generator)
+    number = name.removeprefix(PREFIX)
+    if not number.isdecimal() or not 1 <= int(number) <= generator.w_dim:
+        raise UserError(f"W of {generator.name} has components 1 to {generator.w_dim}, got {number!r}.")
+    return component(generator, int(number))
