@@ -196,7 +196,7 @@ def test_a_record_keeps_short_means_and_pools_what_has_many():
 
 def test_figures_show_every_clip_of_every_variant():
     rows = averaged(list(scores()))
-    figure = plots.ablations(rows, {"q": {"x": "q: x", "y": "q: y"}}, ylabel="skill")
+    figure = plots.ablations(rows, {"q": {"x": "q: x", "y": "q: y"}}, ["a", "b"])
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["a", "b"]
     assert len(figure.axes[0].containers) == 4  # two clips, two ways
     grid = plots.observers(rows, {"q": {"x": {"1": "q: x", "2": "q: y"}}})

@@ -52,6 +52,23 @@ def test_the_gradient_is_that_of_its_own_arithmetic(ts):
         assert torch.allclose(one, other, rtol=1e-9, atol=1e-11)
 
 
+def test_a_start_that_is_nearly_zero_is_no_steep_field():
+    field, ts = smooth_field(), torch.tensor([0.0, 1.0], dtype=torch.float64)
+    near = torch.full((3, 4), 1e-10, dtype=torch.float64)
+    with torch.no_grad():
+        found = [dopri5.solve(Fast(field), u0, 1e-3 * ts, 1e-4, 1e-6) for u0 in (near, 0 * near)]
+    assert torch.allclose(*found, atol=1e-3)
+
+
+class Fast(torch.nn.Module):
+    def __init__(self, field):
+        super().__init__()
+        self.field = field
+
+    def forward(self, t, u):
+        return 1e3 * self.field(t, u)
+
+
 def test_a_gradient_can_be_asked_for_twice():
     field, u0 = smooth_field(), start()
     solved = dopri5.solve(field, u0, torch.tensor([0.0, 1.0], dtype=torch.float64), 1e-3, 1e-4)

@@ -5,7 +5,6 @@ import dataclasses
 import math
 from collections.abc import Iterable, Iterator
 
-import torch
 from tqdm import tqdm
 
 from dynode import methods, together

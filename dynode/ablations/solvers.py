@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch.autograd.graph import saved_tensors_hooks
 
-from dynode.ablations.answers import read_by
+from dynode.ablations.answers import category_of, read_by
 from dynode.clips import Clip
 from dynode.dynamics.integrate import SolverSettings, rollout
 from dynode.dynamics.neural_ode import NeuralODE
@@ -68,6 +68,7 @@ def solver_rows(name: str, fit: NeuralODE, clip: Clip, seed: int) -> Iterator[Ro
         error = (states - exact).square().mean().sqrt() / exact.square().mean().sqrt()
         named = {
             "clip": clip.name,
+            "category": category_of(clip),
             "method": fit.settings.label,
             "variant": f"{name}: {label}",
             "space": "",
@@ -111,7 +112,12 @@ def adjoint_rows(name: str, fit: NeuralODE, clip: Clip, seed: int) -> Iterator[R
             chosen = SolverSettings(settings.solver, settings.rtol, settings.atol, settings.step, way == "adjoint")
             found = gradient(field, fit.seen[0], taus, chosen)
             difference = (found.value - tight.value).norm() / tight.value.norm()
-            named = {"clip": clip.name, "method": fit.settings.label, "variant": f"{name}: {label}, {way}"}
+            named = {
+                "clip": clip.name,
+                "category": category_of(clip),
+                "method": fit.settings.label,
+                "variant": f"{name}: {label}, {way}",
+            }
             values = {"gradient_error": difference, "seconds": found.seconds, "megabytes": found.megabytes}
             for metric, value in values.items():
                 yield Row(metric, float(value), space="", seed=seed, **named)

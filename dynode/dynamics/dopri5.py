@@ -45,7 +45,7 @@ DENSE = (
     69997945 / 29380423,
 )
 SAFETY, MOST, LEAST = 0.9, 10.0, 0.2  # factors of the next step
-SMALLEST = 1e-7  # step, as a share of the time that is reached
+SMALLEST = 1e-7, 1e-16  # step, as a share of the time that is reached, and in all
 
 
 class Underflow(ArithmeticError):
@@ -129,7 +129,7 @@ def steps(f, u0: torch.Tensor, ts: list[float], rtol: float, atol: float) -> lis
     (velocity, graph), t, y, taken, waiting = f(ts[0], u0), ts[0], u0, [], list(enumerate(ts))[1:]
     length = first_step(f, t, y, velocity, sign, rtol, atol)
     while waiting:
-        if not length > SMALLEST * max(1e-3, abs(t)):
+        if not length > max(SMALLEST[0] * abs(t), SMALLEST[1]):
             raise Underflow
         step = advanced(f, t, y, velocity, graph, sign * length)
         scale = atol + rtol * torch.maximum(y.abs(), step.end.abs())

@@ -6,7 +6,7 @@ from dynode.plots.concept import Concept, concept
 from dynode.plots.curves import descent, error_over_time, frame_quality, looks, memory, reach, solver_work
 from dynode.plots.distances import distances, variance
 from dynode.plots.frames import aligned_face, difference, frame_border, frame_rates, image_rows
-from dynode.plots.motion import sizes, tracks, way_back
+from dynode.plots.motion import over_time, sizes, tracks, way_back
 from dynode.plots.panels import error_panels
 from dynode.plots.paths import diagnosis, known_paths, pca_paths
 from dynode.plots.style import colour, note
@@ -39,6 +39,7 @@ __all__ = [
     "memory",
     "note",
     "observers",
+    "over_time",
     "pca_paths",
     "reach",
     "rivals",

@@ -86,16 +86,15 @@ CLIP_COLOURS = ("#0072B2", "#56B4E9", "#009E73", "#E69F00", "#CC79A7", "#D55E00"
 
 
 def ablations(
-    rows, panels: dict[str, dict[str, str]], metric: str = "skill_latent", ylabel: str = "", columns: int = 3
+    rows, panels: dict[str, dict[str, str]], clips, metric: str = "skill_latent", ylabel: str = "", columns: int = 3
 ):
     """A panel for each question: its variants on x, on y a metric of every clip, mean ± std over seeds.
 
-    panels: question -> label -> what the rows of that variant say.  The bar is the mean over clips.
+    panels: question -> label -> what the rows of that variant say.  The bar is the mean over clips; their order gives
+    them their colours.
     """
     with plt.style.context(STYLE):
-        named, lines = [v for each in panels.values() for v in each.values()], -(-len(panels) // columns)
-        rows = [r for r in rows if r.metric == metric and r.variant in named]
-        clips = list(dict.fromkeys(r.clip for r in rows))
+        rows, lines = [r for r in rows if r.metric == metric], -(-len(panels) // columns)
         size = (FULL_WIDTH, 0.3 + 1.9 * lines)
         figure, axes = plt.subplots(lines, min(columns, len(panels)), figsize=size, squeeze=False)
         for axis, (title, variants) in zip(axes.flat, panels.items(), strict=False):

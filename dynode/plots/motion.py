@@ -1,11 +1,16 @@
 """A motion that is used again: on other clocks, in loops, in few bytes."""
 
+from itertools import cycle
+
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from dynode.plots.style import COLOURS, FULL_WIDTH, STYLE, colour
+from dynode.plots.style import COLOURS, FULL_WIDTH, ROUNDING, STYLE, colour
 from dynode.records import Row
+
+DASHES = ("-", (0, (4, 1.5)), (0, (1, 1)))
 
 
 def tracks(found: dict[str, tuple], ylabel: str = "PC 1", columns: int = 3):
@@ -39,7 +44,7 @@ def way_back(ts, gaps: dict[str, np.ndarray]):
         clips = list(dict.fromkeys(name.split(", ")[1] for name in gaps))
         for name, values in gaps.items():
             method, clip = name.split(", ")
-            style = ("-", (0, (4, 1.5)), (0, (1, 1)))[clips.index(clip) % 3]
+            style = DASHES[clips.index(clip) % 3]
             shade = colour(method) or "#D55E00"
             axis.plot(ts, np.clip(values, 1e-6, None), color=shade, ls=style, label=name)
         axis.axhline(1, color="0.6", linewidth=0.6)
@@ -48,25 +53,42 @@ def way_back(ts, gaps: dict[str, np.ndarray]):
         return figure
 
 
+def over_time(ts, curves: dict[str, np.ndarray], ylabel: str):
+    """One line for each name over times (T,)."""
+    with plt.style.context(STYLE):
+        figure, axis = plt.subplots(figsize=(FULL_WIDTH, 1.9))
+        for (name, values), style in zip(curves.items(), cycle(DASHES), strict=False):
+            axis.plot(ts, values, ls=style, marker=".", label=name)
+        axis.set(xlabel="time (s)", ylabel=ylabel)
+        axis.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+        return figure
+
+
+SHADES = {"observed codes": COLOURS["linear"], "codes": "#000000", "components": "#009E73"}
+SHADES |= {"dynode": COLOURS["dynode"], "exact": "#CC79A7", "video": "0.55"}
+
+
 def sizes(rows: list[Row]):
     """Image error against the bytes kept, a panel for each clip; open: 32-bit numbers, filled: 16-bit ones or a file.
 
-    rows: metrics "bytes" and "mse" of every method and variant.
+    rows: metrics "bytes" and "mse" of every method and variant.  What makes no error is a triangle at the lower edge.
     """
     with plt.style.context(STYLE):
         clips, methods = (list(dict.fromkeys(getattr(r, field) for r in rows)) for field in ("clip", "method"))
         at = {(r.clip, r.metric, r.method, r.variant): r.value for r in rows}
+        errors = [1e3 * value for key, value in at.items() if key[1] == "mse" and value > ROUNDING]
         figure, axes = plt.subplots(1, len(clips), figsize=(FULL_WIDTH, 2.6), sharey=True, squeeze=False)
         for axis, clip in zip(axes[0], clips, strict=True):
-            for k, method in enumerate(methods):
-                shade, mark = colour(method.split(",")[0]) or f"C{k}", "s" if method.startswith("video") else "o"
-                for variant in ("float32", "float16", "file"):
+            for method in methods:
+                shade = next(shade for name, shade in SHADES.items() if name in method)
+                for variant, face in (("float32", "white"), ("float16", shade), ("file", shade)):
                     if (clip, "bytes", method, variant) in at:
-                        x, y = at[clip, "bytes", method, variant] / 1e3, 1e3 * at[clip, "mse", method, variant]
-                        face = "white" if variant == "float32" else shade
-                        label = method if variant != "float32" else None
-                        axis.plot(x, max(y, 1e-5), mark, ms=4.5, mfc=face, mec=shade, label=label)
+                        x, error = (at[clip, metric, method, variant] for metric in ("bytes", "mse"))
+                        y, mark = (1e3 * error, "o") if error > ROUNDING else (min(errors) / 3, "v")
+                        shape = {"ms": 4.5, "mfc": face, "mec": shade, "color": shade}
+                        axis.plot(x / 1e3, y, "s" if variant == "file" else mark, **shape)
             axis.set(xscale="log", yscale="log", title=clip, xlabel="kB kept")
         axes[0, 0].set_ylabel("MSE x 1e3")
-        axes[0, -1].legend(loc="upper left", bbox_to_anchor=(1, 1))
+        marks = [Line2D([], [], ls="", marker="o", ms=4.5, color=shade, label=name) for name, shade in SHADES.items()]
+        axes[0, -1].legend(handles=marks, loc="center left", bbox_to_anchor=(1, 0.5))
         return figure
