@@ -145,18 +145,11 @@ class Looped:
         return in_parts(self, ts, chunk)
 
 
-class Transferred:
-    """The motion of one clip on another code: w(t) = start + (z(t) - z(t0)), start (L, D) taking the place of z(t0)."""
+class Shifted:
+    """A path with the same offset (L, D) added to all of its codes."""
 
-    def __init__(self, path: Trajectory, start: torch.Tensor):
-        self.path, self.span = path, path.span
-        first = path(double([path.span[0]]))[0]
-        if start.shape != first.shape:
-            raise UserError(
-                f"A motion of codes {tuple(first.shape)} cannot move a code {tuple(start.shape)}: both must belong to "
-                "one generator."
-            )
-        self.offset = start - first
+    def __init__(self, path: Trajectory, offset: torch.Tensor):
+        self.path, self.offset, self.span = path, offset, path.span
 
     def __call__(self, ts) -> torch.Tensor:
         return self.path(ts) + self.offset
@@ -169,7 +162,20 @@ class Transferred:
         return (part + self.offset for part in self.path.parts(ts, chunk))
 
 
-class Restarted:
+class Transferred(Shifted):
+    """The motion of one clip on another code: w(t) = start + (z(t) - z(t0)), start (L, D) taking the place of z(t0)."""
+
+    def __init__(self, path: Trajectory, start: torch.Tensor):
+        first = path(double([path.span[0]]))[0]
+        if start.shape != first.shape:
+            raise UserError(
+                f"A motion of codes {tuple(first.shape)} cannot move a code {tuple(start.shape)}: both must belong to "
+                "one generator."
+            )
+        super().__init__(path, start - first)
+
+
+class Restarted(Shifted):
     """The learned field followed from another code at another time, both ways: z' = f(z, t), z(t) = start.
 
     What of the code (L, D) lies outside the space of the field stays as it is.  From a clip's own last code it solves the
@@ -182,18 +188,8 @@ class Restarted:
             raise UserError("Only a neural ODE of one shot has a field to follow from another code.")
         u = fit.space.encode(start[None])
         settings, taus = replace(fit.settings, path="rollout", meets="codes"), fit.clock([t]).to(u)
-        self.solved, self.span = replace(fit, settings=settings, seen=u, taus=taus), fit.span
-        self.rest = start - fit.space.decode(u)[0]
-
-    def __call__(self, ts) -> torch.Tensor:
-        return self.solved(ts) + self.rest
-
-    def derivative(self, ts) -> torch.Tensor:
-        return self.solved.derivative(ts)
-
-    def parts(self, ts, chunk: int) -> Iterator[torch.Tensor]:
-        """The codes at times ts in parts of at most `chunk` frames."""
-        return (part + self.rest for part in self.solved.parts(ts, chunk))
+        solved = replace(fit, settings=settings, seen=u, taus=taus)
+        super().__init__(solved, start - fit.space.decode(u)[0])
 
 
 LOOPS = {"": lambda path: path, "blend": Looped, "swing": swung}
