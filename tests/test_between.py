@@ -209,16 +209,6 @@ def test_a_component_is_where_random_codes_differ_most(tiny):
     )
 
 
-def test_an_editor_is_found_by_its_name(tiny):
-    tiny.name = "tiny"
-    assert components.editor("ganspace component 2", tiny).name == "ganspace component 2"
-    for wrong in ("ganspace component 13", "ganspace component one"):
-        with pytest.raises(UserError, match="components 1 to 12"):
-            components.editor(wrong, tiny)
-    with pytest.raises(UserError, match="flow"):
-        components.editor("scene.fogg", tiny)
-
-
 def test_a_log_axis_is_taken_where_one_method_dwarfs_another():
     observed = torch.tensor([True, False, False])
     large, small = torch.tensor([0.0, 1.0, 1.0]), torch.tensor([0.0, 0.02, 0.0])

@@ -7,8 +7,9 @@ import torch
 
 from dynode import cli, generators
 from dynode.clips import Clip
-from dynode.editing import flow_episode, latent_flow, train_flow
+from dynode.editing import components, editors, flow_episode, latent_flow, samples, train_flow
 from dynode.editing.latent_flow import Flow, FlowSettings
+from dynode.editing.samples import SampleSettings
 from dynode.editing.train_flow import FlowTraining, ReadingSettings
 from dynode.errors import UserError
 from dynode.gan.pictures import pictures
@@ -142,3 +143,33 @@ def test_an_episode_is_made_by_flows_and_says_so(path, tmp_path, capsys):
     assert torch.allclose(flow_episode.lengths(1, torch.tensor([0.5, 1.0]), 2.0), torch.tensor([2.0, 0.0]), atol=1e-5)
     assert cli.main([*base[:-2], "-o", str(out), "--seconds", "0.1"]) == 2
     assert "two frames" in capsys.readouterr().err
+
+
+def test_an_editor_is_found_by_its_method_and_attribute(path):
+    generator = generators.load(path)
+    first, other = editors.load("ganspace:2", generator), components.component(generator, 2)
+    assert first.name == "ganspace component 2" and torch.equal(first.direction, other.direction)
+    ws = torch.zeros(2, generator.num_ws, generator.w_dim)
+    assert torch.allclose(first.edit(ws, torch.tensor([1.0, -2.0]))[1], -2 * first.edit(ws, 1.0)[0])
+    for wrong, told in {
+        "ganspace:13": "components 1 to 12",
+        "ganspace:one": "components 1 to 12",
+        "flow:fogg": "There is no flow 'scene.fogg', did you mean 'scene.fog'",
+        "flows:fog": "There is no method of editing 'flows', did you mean 'flow'",
+        "fog": "METHOD:ATTRIBUTE",
+    }.items():
+        with pytest.raises(UserError, match=told):
+            editors.load(wrong, generator)
+
+
+def test_samples_are_the_same_for_any_count_and_read_where_they_were_drawn(path, monkeypatch, tmp_path):
+    monkeypatch.setenv("DYNODE_CACHE", str(tmp_path))
+    generator = generators.load(path)
+    few, more = SampleSettings(count=10), SampleSettings(count=60)
+    assert torch.equal(samples.codes(generator, few), samples.codes(generator, more)[:10])
+    drawn = torch.cat(list(samples.pictures(generator, more)))
+    monkeypatch.setattr(generators, "render", None)  # nothing is rendered twice
+    again = torch.cat(list(samples.pictures(generator, few)))
+    assert torch.equal(drawn[:10], again) and len(drawn) == 60
+    shown = generator.synthesis(samples.everywhere(samples.codes(generator, few), generator), 16).clamp(-1, 1)
+    assert (again - shown).abs().max() <= 1 / 127.5

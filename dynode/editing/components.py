@@ -7,11 +7,8 @@ from dataclasses import dataclass
 
 import torch
 
-from dynode.editing import latent_flow
-from dynode.errors import UserError
 
 SAMPLES = 10_000  # of W
-PREFIX = "ganspace component "
 
 
 @dataclass(frozen=True)
@@ -29,7 +26,8 @@ class Component:
 
     def edit(self, ws: torch.Tensor, strength, rows: int = 0) -> torch.Tensor:
         """Codes (B, L, D) moved by `strength` standard deviations, the first `rows` style rows only (0: all)."""
-        moved = ws + strength * self.sigma * self.direction.to(ws)
+        steps = torch.as_tensor(strength, dtype=ws.dtype, device=ws.device).reshape(-1, 1, 1)
+        moved = ws + steps * self.sigma * self.direction.to(ws)
         return moved if not rows else torch.cat([moved[:, :rows], ws[:, rows:]], 1)
 
 
@@ -48,14 +46,4 @@ def component(generator, number: int = 1, samples: int = SAMPLES, seed: int = 0)
     direction = direction * direction[direction.abs().argmax()].sign()
     variance = variances[-number]
     share = float(variance / variances.sum())
-    return Component(f"{PREFIX}{number}", direction.float(), float(variance.sqrt()), share)
-
-
-def editor(name: str, generator):
-    """The editor of that name: "ganspace component 1" and so on, else a latent flow.  Raises UserError for others."""
-    if not name.startswith(PREFIX):
-        return latent_flow.load(name, generator)
-    number = name.removeprefix(PREFIX)
-    if not number.isdecimal() or not 1 <= int(number) <= generator.w_dim:
-        raise UserError(f"W of {generator.name} has components 1 to {generator.w_dim}, got {number!r}.")
-    return component(generator, int(number))
+    return Component(f"ganspace component {number}", direction.float(), float(variance.sqrt()), share)

@@ -1,0 +1,52 @@
+"""Editors by name: METHOD:ATTRIBUTE, such as "flow:fog" or "ganspace:1".
+
+A method is a function (attribute, generator) -> editor; an attribute that ends in .safetensors is a file of the user's.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+import torch
+
+from dynode import generators
+from dynode.editing import components, latent_flow
+from dynode.errors import UserError
+from dynode.settings import choose
+
+METHODS: dict[str, Callable] = {
+    "flow": lambda attribute, generator: latent_flow.load(of_category(attribute, generator), generator),
+    "ganspace": lambda attribute, generator: components.component(generator, number_of(attribute, generator)),
+}
+
+
+class Editor(Protocol):
+    """Moves codes (B, L, D); strength is a number, or one for each code (B,), in the editor's own unit."""
+
+    name: str
+    space: str
+
+    def edit(self, ws: torch.Tensor, strength, rows: int = 0) -> torch.Tensor:
+        """Codes edited in their first `rows` style rows only (0: in all)."""
+        ...
+
+
+def of_category(attribute: str, generator) -> str:
+    """The shipped file's name, "scene.fog" of the attribute "fog" of a generator of scenes; a user's file as it is."""
+    is_file = Path(attribute).suffix == ".safetensors"
+    return attribute if is_file else f"{generators.category_of(generator.name)}.{attribute}"
+
+
+def number_of(attribute: str, generator) -> int:
+    """The number of a principal component.  Raises UserError for what is none."""
+    if not attribute.isdecimal() or not 1 <= int(attribute) <= generator.w_dim:
+        raise UserError(f"W of {generator.name} has components 1 to {generator.w_dim}, got {attribute!r}.")
+    return int(attribute)
+
+
+def load(name: str, generator) -> Editor:
+    """The editor of that name for a loaded generator.  Raises UserError for an unknown method or attribute."""
+    method, colon, attribute = name.partition(":")
+    if not colon:
+        raise UserError(f"An editor is named METHOD:ATTRIBUTE, such as flow:fog or ganspace:1, got {name!r}.")
+    return choose("method of editing", method, METHODS)(attribute, generator)
