@@ -16,7 +16,6 @@ from dynode.between.ensembles import Band
 from dynode.clips import Clip
 from dynode.dynamics.presets import preset
 from dynode.editing import components
-from dynode.errors import UserError
 from dynode.fits import FitStore
 from dynode.generators.stylegan2 import StyleGAN2, StyleGAN2Settings
 from dynode.metrics import METRICS

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import torch
 
-
 SAMPLES = 10_000  # of W
 
 
