@@ -4,7 +4,7 @@ import pytest
 import torch
 import torchdiffeq
 
-from dynode.dynamics import dopri5
+from dynode.dynamics import by_hand, dopri5
 from dynode.dynamics.fields import FieldSettings, MLPField
 from dynode.dynamics.integrate import SolverError, SolverSettings, rollout
 
@@ -16,6 +16,29 @@ def smooth_field(seed=0) -> MLPField:
     return MLPField(
         (3, 4), FieldSettings(depth=2, hidden=16, activation="tanh", layout="shared+row-embedding")
     ).double()
+
+
+PLAIN = [("leaky_relu", "shared", "raw"), ("tanh", "shared", "fourier"), ("leaky_relu", "joint", "none")]
+
+
+@pytest.mark.parametrize("activation, layout, times", PLAIN)
+def test_a_plain_mlp_is_pulled_back_by_hand_as_by_autograd(activation, layout, times, monkeypatch):
+    torch.manual_seed(0)
+    settings = FieldSettings(depth=3, hidden=16, activation=activation, layout=layout, time_features=times)
+    field, u0 = MLPField((3, 4), settings).double(), start()
+    assert by_hand.can(field) and not by_hand.can(smooth_field())
+
+    def found():
+        solved = rollout(field, u0, torch.tensor([0.0, 0.4, 1.0], dtype=torch.float64))
+        loss = (solved.states.sin() * torch.arange(1.0, 5.0)).sum()
+        return solved.nfe, solved.states.detach(), torch.autograd.grad(loss, [u0, *field.parameters()])
+
+    evaluations, states, gradients = found()
+    monkeypatch.setattr(by_hand, "can", lambda module: False)
+    others, same, expected = found()
+    assert evaluations == others > 7 and torch.allclose(states, same, atol=1e-13)
+    for one, other in zip(gradients, expected, strict=True):
+        assert torch.allclose(one, other, rtol=1e-9, atol=1e-12)
 
 
 def start() -> torch.Tensor:

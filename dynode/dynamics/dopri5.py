@@ -2,7 +2,8 @@
 
 The method of torchdiffeq's `dopri5` (Hairer, Norsett and Wanner 1993, Sec. II.4 to II.6), without a graph of the many small
 tensors between evaluations: the gradient goes through the accepted steps' arithmetic as written here, through the field
-by autograd, one evaluation at a time, and to the weights of linear layers by one product for all evaluations.
+one evaluation at a time, by hand where it is a plain MLP and by autograd elsewhere, and to the weights of linear layers by
+one product for all evaluations.
 """
 
 import contextlib
@@ -13,6 +14,9 @@ from dataclasses import dataclass, field
 import torch
 from torch import nn
 from torch.nn import functional
+
+from dynode.dynamics import by_hand
+from dynode.dynamics.by_hand import ByHand
 
 NODES = (0, 1 / 5, 3 / 10, 4 / 5, 8 / 9, 1, 1)
 STAGES = (
@@ -179,46 +183,64 @@ def deferred(layer: nn.Linear, kept: list):
     return forward
 
 
+class ByAutograd:
+    """A field evaluated and pulled back by autograd; what `ByHand` is for fields that are more than a plain MLP.
+
+    kept: layer -> [(input, gradient), ...] of its linear layers; gradients of other parameters are added up in `found`.
+    """
+
+    def __init__(self, module: nn.Module):
+        self.module, self.kept = module, {layer: [] for layer in module.modules() if isinstance(layer, nn.Linear)}
+        put_off = {id(weight) for layer in self.kept for weight in layer.parameters()}
+        self.others = [p for p in module.parameters() if p.requires_grad and id(p) not in put_off]
+        self.found: dict[int, torch.Tensor] = {}
+
+    def recording(self):
+        return deferring(self.kept)
+
+    def evaluated(self, t: float, u: torch.Tensor) -> tuple[torch.Tensor, tuple]:
+        """The velocity of a state, flat, and its graph."""
+        leaf = u.detach().requires_grad_()
+        with torch.enable_grad():
+            velocity = self.module(u.new_tensor(t), leaf)
+        return velocity.detach().flatten(), (leaf, velocity)
+
+    def pulled(self, graph: tuple, toward: torch.Tensor) -> torch.Tensor:
+        """The gradient at the state, flat, from that at the velocity (n,)."""
+        leaf, velocity = graph
+        wanted = torch.autograd.grad(
+            velocity, [leaf, *self.others], toward.view_as(velocity), retain_graph=True, allow_unused=True
+        )
+        for parameter, more in zip(self.others, wanted[1:], strict=True):
+            if more is not None:
+                self.found[id(parameter)] = self.found.get(id(parameter), 0) + more
+        return torch.zeros_like(toward) if wanted[0] is None else wanted[0].flatten()
+
+
 class Solve(torch.autograd.Function):
     """States (T, ...) at ts by `steps`, with the gradient to u0 and to the field's parameters."""
 
     @staticmethod
-    def forward(ctx, module, ts, rtol, atol, u0, *parameters):
-        ctx.layers = {layer: [] for layer in module.modules() if isinstance(layer, nn.Linear)}
-        put_off = {id(weight) for layer in ctx.layers for weight in layer.parameters()}
-        ctx.parameters, ctx.others = parameters, [p for p in parameters if id(p) not in put_off]
+    def forward(ctx, module, count, ts, rtol, atol, u0, *parameters):
+        ctx.way, ctx.parameters = (ByHand if by_hand.can(module) else ByAutograd)(module), parameters
 
         def recorded(t, u):
-            leaf = u.view_as(u0).requires_grad_()
-            with torch.enable_grad():
-                velocity = module(u.new_tensor(t), leaf)
-            return velocity.detach().flatten(), (leaf, velocity)
+            count()
+            return ctx.way.evaluated(t, u.view_as(u0))
 
-        with deferring(ctx.layers):
+        with ctx.way.recording():
             ctx.taken = steps(recorded, u0.detach().flatten(), ts, rtol, atol)
         return states_of(u0.flatten(), len(ts), ctx.taken).view(len(ts), *u0.shape)
 
     @staticmethod
     def backward(ctx, gradient):
-        found: dict[int, torch.Tensor] = {}
-
-        def pulled(graph, toward):
-            """The gradient at a stage's input; those of other parameters than linear layers' are added up."""
-            leaf, velocity = graph
-            wanted = torch.autograd.grad(
-                velocity, [leaf, *ctx.others], toward.view_as(velocity), retain_graph=True, allow_unused=True
-            )
-            for parameter, more in zip(ctx.others, wanted[1:], strict=True):
-                if more is not None:
-                    found[id(parameter)] = found.get(id(parameter), 0) + more
-            return torch.zeros_like(toward) if wanted[0] is None else wanted[0].flatten()
-
-        flat = gradient.flatten(1)
-        at_start = flat[0] + backward_through(ctx.taken, flat, pulled)
-        for layer, kept in ctx.layers.items():
+        flat, way = gradient.flatten(1), ctx.way
+        at_start, found = flat[0] + backward_through(ctx.taken, flat, way.pulled), dict(way.found)
+        for layer, kept in way.kept.items():
             found |= gradients_of(layer, kept)
             kept.clear()
-        return None, None, None, None, at_start.view_as(gradient[0]), *(found.get(id(p)) for p in ctx.parameters)
+        way.found.clear()
+        return None, None, None, None, None, at_start.view_as(gradient[0]), *(found.get(id(p)) for p in ctx.parameters)
 
 
 def backward_through(taken: list[Step], gradient: torch.Tensor, pulled) -> torch.Tensor:
@@ -247,16 +269,19 @@ def gradients_of(layer: nn.Linear, kept: list) -> dict[int, torch.Tensor]:
     return {id(layer.weight): g.T @ x} | ({} if layer.bias is None else {id(layer.bias): g.sum(0)})
 
 
-def solve(module: nn.Module, u0: torch.Tensor, ts: torch.Tensor, rtol: float, atol: float) -> torch.Tensor:
+def solve(module: nn.Module, u0: torch.Tensor, ts: torch.Tensor, rtol: float, atol: float, count=lambda: None):
     """States (T, ...) of du/dt = module(t, u) at monotone times ts (T,), from u0 (...) at the first.
 
-    Differentiable in u0 and the module's parameters.  Raises Underflow.
+    Differentiable in u0 and the module's parameters; `count` is called at every evaluation.  Raises Underflow.
     """
     times, parameters = ts.tolist(), [p for p in module.parameters() if p.requires_grad]
     if torch.is_grad_enabled() and (parameters or u0.requires_grad):
-        return Solve.apply(module, times, rtol, atol, u0, *parameters)
+        return Solve.apply(module, count, times, rtol, atol, u0, *parameters)
+
+    def plain(t, u):
+        count()
+        return module(u.new_tensor(t), u.view_as(u0)).flatten(), None
+
     with torch.no_grad():
-        plain = steps(
-            lambda t, u: (module(u.new_tensor(t), u.view_as(u0)).flatten(), None), u0.flatten(), times, rtol, atol
-        )
-        return states_of(u0.flatten(), len(times), plain).view(len(times), *u0.shape)
+        taken = steps(plain, u0.flatten(), times, rtol, atol)
+        return states_of(u0.flatten(), len(times), taken).view(len(times), *u0.shape)

@@ -54,13 +54,16 @@ class Counted(nn.Module):
         super().__init__()
         self.field, self.budget, self.nfe = field, budget, 0
 
-    def forward(self, t, u):
+    def count(self) -> None:
         self.nfe += 1
         if self.nfe > self.budget:
             raise SolverError(
                 f"The solve needed more than {self.budget} evaluations of the field: it has become too steep. "
                 "Lower training.lr, standardise the codes, use a smooth activation, or raise solver.max_nfe."
             )
+
+    def forward(self, t, u):
+        self.count()
         return self.field(t, u)
 
 
@@ -91,11 +94,11 @@ def rollout(field, u0: torch.Tensor, ts: torch.Tensor, settings: SolverSettings 
     return Rollout(states, counted.nfe)
 
 
-def dopri5_states(field: nn.Module, u0, ts, settings: SolverSettings) -> torch.Tensor:
+def dopri5_states(counted: Counted, u0, ts, settings: SolverSettings) -> torch.Tensor:
     if not strictly_monotone(ts):
         raise SolverError(UNSORTED)
     try:
-        return dopri5.solve(field, u0, ts, settings.rtol, settings.atol)
+        return dopri5.solve(counted.field, u0, ts, settings.rtol, settings.atol, counted.count)
     except dopri5.Underflow:
         raise SolverError(STEEP.format("dopri5")) from None
 
