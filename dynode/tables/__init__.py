@@ -1,0 +1,25 @@
+"""Records -> tables: Markdown, LaTeX, CSV. Numbers are mean +- std over seeds, best bold, second underlined."""
+
+from dynode.tables.bench import bench_table
+from dynode.tables.between import bands_table, distances_table, variance_table
+from dynode.tables.cells import SCALES, SPLITS, Table, crossed, methods_table, number, ranked
+from dynode.tables.dynamics import categories_table, comparison_table, rivals_table, skill_table, table1
+
+__all__ = [
+    "SCALES",
+    "SPLITS",
+    "Table",
+    "bands_table",
+    "bench_table",
+    "categories_table",
+    "comparison_table",
+    "crossed",
+    "distances_table",
+    "methods_table",
+    "number",
+    "ranked",
+    "rivals_table",
+    "skill_table",
+    "table1",
+    "variance_table",
+]
