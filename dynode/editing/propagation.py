@@ -1,0 +1,246 @@
+"""An edit of the first code, carried through a clip by its learned dynamics (paper Sec. 3).
+
+The edited path is z'(t) = z(t) + s(t) d(t), where z is the learned path, d(t0) = z'_0 - z_0 is what the edit added to the
+first code and s is the edit's strength over time, 1 where none is asked for.  The three modes differ in d:
+
+offset   d stays as it is: "identical dynamics".
+flow     dd/dt = f(z + d, t) - f(z, t): the field followed from the edited code.  z' then solves dz'/dt = f(z', t), which is
+         what the paper's text says, where z itself is one roll-out.  A blended path (preset `dynode`) is no single solution
+         of its field; carried beside it, an edit of nothing still gives the path itself, exactly.
+tangent  dd/dt = J_f(z, t) d: the same to first order in d.
+
+All three are one where f does not look at z.  A field knows only the space it was fitted in: what of the edit lies outside,
+for preset `dynode` outside the affine span of the observed codes, stays as it is in every mode (`seen_share` tells how much
+does not).  Each shot of a clip with cuts is carried by its own field, from the same d at its beginning.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+
+import torch
+from scipy.interpolate import CubicHermiteSpline
+from torch import nn
+from torch.func import jvp
+
+from dynode.dynamics.integrate import SolverError
+from dynode.dynamics.neural_ode import NeuralODE
+from dynode.errors import UserError
+from dynode.motion import double, smooth
+from dynode.settings import choose
+from dynode.trajectory import Shots, Trajectory, in_parts, numeric_derivative
+
+MODES = ("offset", "flow", "tangent")
+STEPS = 4  # of the Runge-Kutta solver between two observations of a blended path
+CARRIED_AWAY = "An edit carried by {} left the range of numbers: its field is too steep there; take mode offset."
+
+Strength = Callable[[torch.Tensor], torch.Tensor]  # times (T,), double, in seconds -> (T,)
+
+
+class Steady:
+    """An offset (L, D) that stays as it is."""
+
+    def __init__(self, start: torch.Tensor):
+        self.start = start
+
+    def __call__(self, ts) -> torch.Tensor:
+        return self.start.expand(len(ts), *self.start.shape)
+
+    def derivative(self, ts) -> torch.Tensor:
+        return torch.zeros(len(ts), *self.start.shape)
+
+
+class Driven:
+    """An offset (L, D) that the field of a fit changes with time; `pull` is its law, one of `PULLS`."""
+
+    def __init__(self, fit: NeuralODE, start: torch.Tensor, pull: Callable):
+        self.fit, self.start = fit, start
+        first = fit.space.decode(fit.seen[:1])[0]
+        self.inside = fit.space.encode((first + start)[None])[0] - fit.space.encode(first[None])[0]
+        self.law, self.solved = Beside(fit.field, pull), {}  # way -> how far, and the curve to there
+
+    def __call__(self, ts) -> torch.Tensor:
+        """Offsets (T, L, D); what the field does not see stays as it is."""
+        changed = self.states(self.fit.clock(ts).to(self.fit.seen)) - self.inside
+        return self.start + self.fit.space.decode_velocity(changed)
+
+    @torch.no_grad()
+    def derivative(self, ts) -> torch.Tensor:
+        taus = self.fit.clock(ts).to(self.fit.seen)
+        rates = self.law(taus, torch.stack([self.fit.states(taus), self.states(taus)]))[1]
+        return self.fit.space.decode_velocity(rates) * self.fit.clock.rate(ts).to(rates)[:, None, None]
+
+    @torch.no_grad()
+    def states(self, taus: torch.Tensor) -> torch.Tensor:
+        """Offsets (T, R, K) in the field's space at its times (T,), in any order."""
+        return self.rolled(taus) if self.fit.settings.path == "rollout" else self.stepped(taus)
+
+    def rolled(self, taus: torch.Tensor) -> torch.Tensor:
+        """Solved in one with the path, so that both take the same steps."""
+        both = torch.stack([self.fit.seen[0], self.inside])[None]
+        return replace(self.fit, field=self.law, seen=both).rolled(taus)[:, 1]
+
+    def stepped(self, taus: torch.Tensor) -> torch.Tensor:
+        """Beside a blended path, by fourth-order Runge-Kutta from the first observation, both ways."""
+        found = self.inside.expand(len(taus), *self.inside.shape).clone()
+        for way in (1, -1):
+            asked = (taus - self.fit.taus[0]) * way > 0
+            if asked.any():
+                found[asked] = torch.from_numpy(self.curve(taus[asked], way)(taus[asked].double().numpy())).to(found)
+        return found
+
+    def curve(self, taus: torch.Tensor, way: int) -> CubicHermiteSpline:
+        """Cubics through the offsets at the grid's times, with their rates; solved once, farther where more is asked for."""
+        reach = float((taus * way).max())
+        if way not in self.solved or self.solved[way][0] < reach:
+            grid = self.grid(taus, way)
+            states, rates = self.runge_kutta(grid.to(taus))
+            if not torch.isfinite(rates).all():
+                raise SolverError(CARRIED_AWAY.format(self.fit.settings.label))
+            turned = grid.argsort()
+            knots = (each[turned].double().numpy() for each in (grid, states, rates))
+            self.solved[way] = float(grid[-1] * way), CubicHermiteSpline(*knots)
+        return self.solved[way][1]
+
+    def grid(self, taus: torch.Tensor, way: int) -> torch.Tensor:
+        """Times from the first observation on (way 1) or back (-1), beyond all of `taus`; more of them change no other."""
+        known, share = self.fit.taus.double(), torch.arange(STEPS, dtype=torch.float64) / STEPS
+        inner = (known[:-1, None] + share * known.diff()[:, None]).flatten()
+        begin, step = (known[-1], inner.diff()[-1]) if way > 0 else (known[0], -inner.diff()[0])
+        beyond = begin + step * torch.arange(2 + max(0, int((taus.double() - begin).div(step).max())))
+        return torch.cat([inner, beyond]) if way > 0 else beyond
+
+    def runge_kutta(self, grid: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Offsets and their rates (n, R, K) at the grid's times (n,), from the edit at the first of them on."""
+        at, between = self.fit.blended(torch.cat([grid, (grid[1:] + grid[:-1]) / 2])).split([len(grid), len(grid) - 1])
+        states, rates = [self.inside], [self.rate(grid[0], at[0], self.inside)]
+        for k, step in enumerate(grid.diff()):
+            d, first, middle = states[-1], rates[-1], grid[k] + step / 2
+            second = self.rate(middle, between[k], d + step / 2 * first)
+            third = self.rate(middle, between[k], d + step / 2 * second)
+            fourth = self.rate(grid[k + 1], at[k + 1], d + step * third)
+            states.append(d + step / 6 * (first + 2 * second + 2 * third + fourth))
+            rates.append(self.rate(grid[k + 1], at[k + 1], states[-1]))
+        return torch.stack(states), torch.stack(rates)
+
+    def rate(self, t, u, d) -> torch.Tensor:
+        return self.law(t, torch.stack([u, d]))[1]
+
+
+def difference(field, t, u, d) -> tuple[torch.Tensor, torch.Tensor]:
+    velocity = field(t, u)
+    return velocity, field(t, u + d) - velocity
+
+
+def linearised(field, t, u, d) -> tuple[torch.Tensor, torch.Tensor]:
+    return jvp(lambda u: field(t, u), (u,), (d,))
+
+
+PULLS = {"flow": difference, "tangent": linearised}
+
+
+class Beside(nn.Module):
+    """The field of a state and of an offset beside it: states (2, ..., R, K)."""
+
+    def __init__(self, field: nn.Module, pull: Callable):
+        super().__init__()
+        self.field, self.pull = field, pull
+
+    def forward(self, t, both):
+        return torch.stack(self.pull(self.field, t, *both))
+
+
+class Carried:
+    """A path with an edit beside it: z(t) + s(t) d(t).  A trajectory; `drift` tells how far d has left the edit."""
+
+    def __init__(self, path: Trajectory, offset: Steady | Driven, strength: Strength | None = None):
+        self.path, self.offset, self.strength, self.span = path, offset, strength, path.span
+
+    def share(self, ts) -> torch.Tensor:
+        ts = double(ts)
+        return torch.ones_like(ts) if self.strength is None else self.strength(ts)
+
+    def __call__(self, ts) -> torch.Tensor:
+        return self.path(ts) + self.share(ts).float()[:, None, None] * self.offset(ts)
+
+    def derivative(self, ts) -> torch.Tensor:
+        velocity = self.path.derivative(ts) + self.share(ts).float()[:, None, None] * self.offset.derivative(ts)
+        if self.strength is None:
+            return velocity
+        return velocity + numeric_derivative(self.strength, self.span, ts).float()[:, None, None] * self.offset(ts)
+
+    def parts(self, ts, chunk: int) -> Iterator[torch.Tensor]:
+        """The codes at times ts in parts of at most `chunk` frames."""
+        return in_parts(self, ts, chunk)
+
+    def drift(self, ts) -> torch.Tensor:
+        """|d(t) - d(t0)| / |d(t0)| at times ts, (T,): 0 for mode offset, and for an edit of nothing."""
+        left = (self.offset(ts) - self.offset.start).flatten(1).norm(dim=1)
+        return left / self.offset.start.norm().clamp(min=1e-12)
+
+
+def propagate(
+    path: Trajectory, w0: torch.Tensor, edited: torch.Tensor, mode: str = "offset", strength: Strength | None = None
+) -> Carried | Shots:
+    """The edit that made `edited` (L, D) of the first code w0 (L, D), carried along a path; modes as in the module's text.
+
+    strength: s(t), such as `rising(0.5, 1)`, of the edit over time.  Mode offset takes any trajectory; the others a neural ODE.
+    Raises UserError for an unknown mode, codes of another shape, and a path without a field in modes that want one.
+    """
+    choose("mode of propagation", mode, list(MODES))
+    if isinstance(path, Shots):
+        return Shots([propagate(shot, w0, edited, mode, strength) for shot in path.shots])
+    shape = path(double([path.span[0]])).shape[1:]
+    if not w0.shape == edited.shape == shape:
+        raise UserError(
+            f"An edit of a path of codes {tuple(shape)} wants one code before and one after it, got {tuple(w0.shape)} and "
+            f"{tuple(edited.shape)}."
+        )
+    return Carried(path, offset_of(path, (edited - w0).detach().cpu().float(), mode), strength)
+
+
+def offset_of(path: Trajectory, start: torch.Tensor, mode: str) -> Steady | Driven:
+    if mode == "offset":
+        return Steady(start)
+    if not isinstance(path, NeuralODE):
+        raise UserError(f"Only a neural ODE has a field that can carry an edit in mode {mode}: take mode offset.")
+    return Driven(path, start, PULLS[mode])
+
+
+def drift(carried: Carried | Shots, ts) -> torch.Tensor:
+    """How far what `propagate` carries has left the edit of the first code, as a share of it, at times ts (T,)."""
+    return carried.each(ts, Carried.drift) if isinstance(carried, Shots) else carried.drift(ts)
+
+
+def seen_share(path: Trajectory, w0: torch.Tensor, edited: torch.Tensor) -> float:
+    """How much of an edit's squared length lies in the space of the path's field; modes flow and tangent leave the rest.
+
+    Of the first shot where there are several; 0 for a path without a field.
+    """
+    fit, offset = path.shots[0] if isinstance(path, Shots) else path, (edited - w0).detach().cpu().float()
+    if not isinstance(fit, NeuralODE) or not offset.any():
+        return 0.0
+    inside = fit.space.decode_velocity(Driven(fit, offset, difference).inside[None])[0]
+    return float(inside.square().sum() / offset.square().sum())
+
+
+def rising(start: float, seconds: float) -> Strength:
+    """A strength that goes smoothly from 0 to 1 in so many seconds from `start` on."""
+    return lambda ts: smooth((double(ts) - start) / seconds)
+
+
+def shifted(ws: torch.Tensor, w0: torch.Tensor, edited: torch.Tensor) -> torch.Tensor:
+    """The same offset on every code (T, L, D) by itself: a carried edit without dynamics."""
+    return ws + (edited - w0)
+
+
+@torch.no_grad()
+def reedited(ws: torch.Tensor, edits: Iterable[tuple], rows: int = 0) -> torch.Tensor:
+    """Every code (T, L, D) edited by itself, by editors one after the other: edits are (editor, strength)."""
+    for editor, strength in edits:
+        ws = editor.edit(ws, strength, rows)
+    return ws
+
+
+def composed(w0: torch.Tensor, edits: Sequence[tuple], rows: int = 0) -> torch.Tensor:
+    """One code (L, D) edited by editors one after the other: what `propagate` carries is all of them at once."""
+    return reedited(w0[None], edits, rows)[0]
