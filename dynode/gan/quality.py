@@ -13,6 +13,7 @@ from sklearn.preprocessing import StandardScaler
 
 from dynode.errors import UserError
 from dynode.images import resampled
+from dynode.metrics.frechet import frechet
 from dynode.perception.lpips import LPIPS
 
 RESOLUTION = 256
@@ -28,18 +29,6 @@ def features(images: torch.Tensor, network: LPIPS, chunk: int = 32) -> torch.Ten
         seen = network.model.scaling_layer(resampled(part.to(place).clamp(-1, 1), RESOLUTION))
         parts.append(torch.cat([layer.mean((2, 3)) for layer in network.model.net(seen)], 1).cpu())
     return torch.cat(parts).double()
-
-
-def frechet(a: torch.Tensor, b: torch.Tensor) -> float:
-    """Fréchet distance of two normal distributions fitted to features (n, K) (Heusel et al. 2017, Eq. 6)."""
-    root = square_root(torch.cov(a.T))
-    mixed = torch.linalg.eigvalsh(root @ torch.cov(b.T) @ root).clamp(min=0).sqrt().sum()
-    return float((a.mean(0) - b.mean(0)).square().sum() + torch.cov(a.T).trace() + torch.cov(b.T).trace() - 2 * mixed)
-
-
-def square_root(symmetric: torch.Tensor) -> torch.Tensor:
-    values, vectors = torch.linalg.eigh(symmetric)
-    return vectors * values.clamp(min=0).sqrt() @ vectors.T
 
 
 def precision_recall(real: torch.Tensor, made: torch.Tensor, k: int = NEIGHBOURS) -> tuple[float, float]:

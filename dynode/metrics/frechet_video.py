@@ -1,0 +1,115 @@
+"""The Fréchet distance of videos: sliding clips of both kinds, seen by a network of `dynode.perception.video_features`.
+
+With I3D's features it is the Fréchet video distance, FVD (Unterthiner et al. 2018); with any other network's it has another
+name and another scale, and is no FVD.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import torch
+
+from dynode.errors import UserError
+from dynode.metrics.frechet import frechet
+
+CLIP_LEN = 16  # frames, as StyleGAN-V's fvd2048_16f takes them
+
+
+@dataclass(frozen=True)
+class VideoDistance:
+    """A distance, by the name it must be called: "fvd" of I3D's features, else "frechet_video_distance[NETWORK]".
+
+    n_clips: real and fake.  dims: of a feature.  warnings: what a reader must know, in sentences.
+    """
+
+    name: str
+    value: float
+    n_clips: tuple[int, int]
+    dims: int
+    warnings: tuple[str, ...]
+
+
+def fvd(
+    real_clips: Iterable[torch.Tensor],
+    fake_clips: Iterable[torch.Tensor],
+    features: Callable[[torch.Tensor], torch.Tensor],
+    clip_len: int = CLIP_LEN,
+    stride: int = 1,
+    min_clips: int = 2,
+    shrink: float | None = None,
+) -> VideoDistance:
+    """The distance between the clips of real videos and of fake ones, images (T, 3, H, W) in [-1, 1] each.
+
+    features: clips (B, clip_len, 3, H, W) -> (B, K), with a `name`, and `least_frames` that it can see.  Clips begin at every
+    `stride`-th frame; of the source and the edited video, for edits.  shrink: see `frechet`; the result's name tells it.
+    Raises UserError for less than `min_clips` (2 at least) clips of either kind, and for clips too short for the network.
+    """
+    seen, warnings = [], []
+    for kind, videos in (("real", real_clips), ("fake", fake_clips)):
+        found, short = windows(videos, features, clip_len, stride)
+        warnings += [f"{short} {kind} videos are shorter than {clip_len} frames and left out."] if short else []
+        seen.append(found)
+    return distance(*seen, features.name, clip_len, stride, min_clips, shrink, tuple(warnings))
+
+
+def distance(
+    real: torch.Tensor,
+    fake: torch.Tensor,
+    network: str,
+    clip_len: int = CLIP_LEN,
+    stride: int = 1,
+    min_clips: int = 2,
+    shrink: float | None = None,
+    warnings: tuple[str, ...] = (),
+) -> VideoDistance:
+    """The same of features (n, K) that `windows` found: those of a source are looked at once for many edits."""
+    least = max(min_clips, 2)
+    for kind, found in (("real", real), ("fake", fake)):
+        if len(found) < least:
+            raise UserError(
+                f"A Fréchet distance wants at least {least} clips of {clip_len} frames of each kind, got {len(found)} "
+                f"{kind}: give longer videos, more of them, or shorter clips."
+            )
+    counts, dims = (len(real), len(fake)), real.shape[1]
+    warnings += small_sample(counts, dims, clip_len, stride)
+    return VideoDistance(name_of(network, shrink), frechet(real, fake, shrink or 0.0), counts, dims, warnings)
+
+
+def name_of(network: str, shrink: float | None = None) -> str:
+    """What the distance on that network's features is called."""
+    name = "fvd" if network == "i3d" else f"frechet_video_distance[{network}]"
+    return f"{name}, covariances shrunk by {shrink:g}" if shrink else name
+
+
+@torch.no_grad()
+def windows(
+    videos: Iterable[torch.Tensor], features, clip_len: int = CLIP_LEN, stride: int = 1
+) -> tuple[torch.Tensor, int]:
+    """Features (n, K) in double precision of all clips of the videos, and how many videos are too short for one."""
+    require_length(clip_len, stride, getattr(features, "least_frames", 1), features.name)
+    parts, short = [], 0
+    for video in videos:
+        starts = range(0, len(video) - clip_len + 1, stride)
+        short += not len(starts)
+        parts += [features(video[None, start : start + clip_len]).double().cpu() for start in starts]
+    return (torch.cat(parts) if parts else torch.zeros(0, 1, dtype=torch.float64)), short
+
+
+def small_sample(counts: tuple[int, int], dims: int, clip_len: int, stride: int) -> tuple[str, ...]:
+    """What few clips do to the distance."""
+    found = []
+    if min(counts) <= dims:
+        found.append(
+            f"{min(counts)} clips cannot tell a covariance of {dims} dimensions: the value is biased upward, and compares "
+            "with values of as many clips only."
+        )
+    if stride < clip_len:
+        found.append(f"Clips of {clip_len} frames every {stride} frames overlap: they count as fewer than they are.")
+    return tuple(found)
+
+
+def require_length(clip_len: int, stride: int, least: int, name: str) -> None:
+    if clip_len < least:
+        raise UserError(f"The network {name} wants clips of at least {least} frames, got clips of {clip_len}.")
+    if stride < 1:
+        raise UserError(f"The stride of clips must be at least 1, got {stride}.")
