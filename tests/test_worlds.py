@@ -8,7 +8,7 @@ import torch
 
 from dynode import cli, video
 from dynode.images import area_resize
-from dynode.worlds import WORLDS, factors, isaac3d, shading
+from dynode.worlds import WORLDS, factors, isaac3d, marching, shading
 
 NAMES = list(WORLDS)
 KINDS = [(name, kind) for name in NAMES for kind in WORLDS[name].kinds]
@@ -131,3 +131,21 @@ def test_an_episode_becomes_a_video_with_its_truth(tmp_path):
     rows = list(csv.DictReader((tmp_path / "e.csv").read_text().splitlines()))
     expected = WORLDS["isaac3d"].episode("robot_x", 0, 1.0).factors([0.5])[0]
     assert [float(rows[2][factor.name]) for factor in isaac3d.FACTORS] == pytest.approx(expected.tolist(), rel=1e-4)
+
+
+def test_a_march_that_leaves_out_rays_at_rest_goes_as_far_as_one_that_does_not():
+    """A ball before nothing: rays that meet it, that pass by it closely, and that go far beside it."""
+    x = torch.linspace(-1, 1, 101)[None]
+    direction = marching.unit(torch.stack([0.5 * x, torch.zeros_like(x), -torch.ones_like(x)]))
+    eye, calls = torch.tensor([0.0, 0.0, 2.0])[:, None, None], []
+
+    def ball(p):
+        calls.append(p.shape[2])
+        return marching.length(p) - 0.5
+
+    travelled = marching.march(ball, eye, direction, near=0.1, far=5.0, steps=60)
+    plain = torch.full_like(x, 0.1)
+    for _ in range(60):
+        plain = (plain + ball(eye + direction * plain)).clamp(max=5.0)
+    assert torch.equal(travelled, plain) and sum(calls[:-60]) < 0.5 * 60 * 101
+    assert (travelled < 5).any() and (travelled == 5).any()

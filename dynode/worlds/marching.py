@@ -77,10 +77,21 @@ def normals(distance, p: torch.Tensor, step: float = 1e-3) -> torch.Tensor:
 
 
 def march(distance, eye, direction, near: float, far: float, steps: int) -> torch.Tensor:
-    """How far (B, N) each ray goes; at least `far` where it meets nothing."""
+    """How far (B, N) each ray goes; at least `far` where it meets nothing.
+
+    Points whose rays stand still in all pictures, at a surface or at the end, are left out of further steps.
+    """
     travelled = torch.full_like(direction[0], near)
+    moving, walked = torch.arange(direction.shape[2], device=direction.device), travelled.clone()
     for _ in range(steps):
-        travelled = (travelled + distance(eye + direction * travelled)).clamp(max=far)
+        further = (walked + distance(eye + direction * walked)).clamp(max=far)
+        travelled[:, moving] = further
+        still = (further == walked).all(0)
+        walked = further
+        if 4 * still.sum() > len(still):  # leaving out costs a copy
+            moving, walked, direction = moving[~still], further[:, ~still], direction[:, :, ~still]
+        if not len(moving):
+            break
     return travelled
 
 
