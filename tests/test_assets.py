@@ -39,6 +39,53 @@ def test_no_network_says_what_to_do(cold, monkeypatch):
         assets.fetch("single-face-video")
 
 
+def test_no_network_for_npm_says_what_to_do(cold, monkeypatch):
+    with pytest.raises(UserError, match="DYNODE_OFFLINE=1 forbids"):
+        assets.fetch("face-landmarks-manifest")
+    monkeypatch.delenv("DYNODE_OFFLINE")
+    monkeypatch.setenv("npm_config_registry", "http://127.0.0.1:9")
+    with pytest.raises(UserError, match="check the network"):
+        assets.fetch("face-landmarks-manifest")
+
+
+def test_without_npm_it_says_what_to_install(cold, monkeypatch):
+    monkeypatch.delenv("DYNODE_OFFLINE")
+    monkeypatch.setattr(assets.shutil, "which", lambda *_, **__: None)
+    with pytest.raises(UserError, match=r"install Node.js.*face-api-1.7.15.tgz.*DYNODE_ASSETS"):
+        assets.fetch("face-landmarks-manifest")
+
+
+def stand_in_npm(folder, content: bytes):
+    """A program that writes what `npm pack` would, in the folder where it is run."""
+    (folder / "content").write_bytes(content)
+    script = folder / "npm"
+    script.write_text(f'#!/bin/sh\ncp "{folder / "content"}" vladmandic-face-api-1.7.15.tgz\n')
+    script.chmod(0o755)
+    return str(script)
+
+
+def test_what_npm_brings_is_checked_before_it_is_unpacked(cold, monkeypatch):
+    monkeypatch.delenv("DYNODE_OFFLINE")
+    monkeypatch.setattr(assets.shutil, "which", lambda *_, **__: stand_in_npm(cold, b"something else"))
+    with pytest.raises(UserError, match="sha256"):
+        assets.fetch("face-landmarks-manifest")
+    assert not assets.cached_path(assets.find("face-landmarks-manifest")).exists()
+
+
+def test_seeded_files_of_an_npm_package_need_no_npm(cold, monkeypatch):
+    monkeypatch.delenv("DYNODE_CACHE")
+    monkeypatch.delenv("DYNODE_OFFLINE")
+    files = {name: assets.fetch(name) for name in assets.registry()[1] if name.startswith("face-")}
+    monkeypatch.setenv("DYNODE_CACHE", str(cold / "empty"))
+    monkeypatch.setenv("DYNODE_OFFLINE", "1")
+    seeds = cold / "seeds"
+    seeds.mkdir()
+    monkeypatch.setenv("DYNODE_ASSETS", str(seeds))
+    for path in files.values():
+        (seeds / path.name).write_bytes(path.read_bytes())
+    assert assets.fetch("face-landmarks-weights").parent == seeds
+
+
 def test_a_seeded_folder_is_honoured_and_checked(cold, monkeypatch):
     real = cold / "real"
     monkeypatch.setenv("DYNODE_CACHE", str(real))
