@@ -52,17 +52,19 @@ def place_of(generator, settings: SampleSettings) -> Path:
 
 def pictures(generator, settings: SampleSettings, progress: bool = False) -> Iterator[torch.Tensor]:
     """Images (B, 3, R, R) in [-1, 1] of the codes, in their order, in parts of 50; read where they were drawn before."""
-    w, folder, resolution = (
-        codes(generator, settings),
-        place_of(generator, settings),
-        min(RESOLUTION, generator.resolution),
-    )
-    with tqdm(total=len(w), desc=f"samples of {generator.name}", disable=not progress, mininterval=2) as bar:
-        for k in range(0, len(w), CHUNK):
-            part, path = w[k : k + CHUNK], folder / f"{k:06d}.safetensors"
+    ws = everywhere(codes(generator, settings), generator)
+    yield from drawn(generator, ws, place_of(generator, settings), progress)
+
+
+def drawn(generator, ws: torch.Tensor, folder: Path, progress: bool = False) -> Iterator[torch.Tensor]:
+    """Images of codes (N, L, D) in parts of 50, kept in `folder`, which must belong to these codes alone."""
+    resolution = min(RESOLUTION, generator.resolution)
+    with tqdm(total=len(ws), desc=f"samples of {generator.name}", disable=not progress, mininterval=2) as bar:
+        for k in range(0, len(ws), CHUNK):
+            part, path = ws[k : k + CHUNK], folder / f"{k:06d}.safetensors"
             held = load_file(path)["images"] if path.is_file() else None
             if held is None or len(held) < len(part):
-                held = levels(generators.render(generator, everywhere(part, generator), resolution)).contiguous()
+                held = levels(generators.render(generator, part, resolution)).contiguous()
                 with runtime.written_whole(path) as scratch:
                     save_file({"images": held}, scratch)
             bar.update(len(part))

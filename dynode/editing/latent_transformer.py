@@ -1,0 +1,117 @@
+"""Latent transformers (Yao et al. 2021): an attribute is one linear map for each style row.
+
+w'_r = w_r + alpha * (A_r w_r + b_r), without an activation.  The paper's A_r are full, 512 x 512 numbers a row; here
+their rank is a setting, so that an editor fits into a small file, and the map sees the code less the mean code over
+the codes' spread, which b_r makes up for: the family is the same.
+"""
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from dynode import generators, runtime
+from dynode.clips import read_metadata, read_safetensors
+from dynode.errors import UserError
+from dynode.settings import choose
+
+FORMAT, WHAT = "dynode-transformer-1", "a latent transformer (as `dynode train-transformer` writes it)"
+
+
+@dataclass(frozen=True)
+class TransformerSettings:
+    """Which attribute, and the rank of each row's matrix: 0 leaves the bias alone, the codes' width D is the paper's."""
+
+    attribute: str = ""
+    rank: int = 1
+
+
+class LatentTransformer(nn.Module):
+    """An editor of codes (B, L, D): strength 1 carries a code that lacks the attribute to one that has it, -1 back.
+
+    mean (D,), scale (): what the codes are standardised by.  Weights are kept times the square root of their width
+    (equalised learning rate).
+    """
+
+    space = "w+"
+
+    def __init__(self, settings: TransformerSettings, mean: torch.Tensor, scale: torch.Tensor, rows: int):
+        super().__init__()
+        self.settings, self.name, (width,) = settings, settings.attribute, mean.shape
+        self.register_buffer("mean", mean)
+        self.register_buffer("scale", scale)
+        self.bias = nn.Parameter(torch.zeros(rows, width))
+        if settings.rank >= width:
+            self.matrix = nn.Parameter(torch.zeros(rows, width, width))
+        elif settings.rank:
+            self.right = nn.Parameter(torch.randn(rows, width, settings.rank))
+            self.left = nn.Parameter(torch.zeros(rows, settings.rank, width))
+
+    def offset(self, ws: torch.Tensor) -> torch.Tensor:
+        """A_r w_r + b_r (B, L, D): what strength 1 adds."""
+        x, step = (ws - self.mean) / self.scale / self.mean.numel() ** 0.5, self.bias
+        if hasattr(self, "matrix"):
+            step = step + torch.einsum("bld,lde->ble", x, self.matrix)
+        elif self.settings.rank:
+            step = step + torch.einsum("bld,ldk,lke->ble", x, self.right, self.left)
+        return self.scale * step
+
+    def edit(self, ws: torch.Tensor, strength, rows: int = 0) -> torch.Tensor:
+        """Codes (B, L, D) edited by a strength, a number or one for each (B,), the first `rows` rows only (0: all).
+
+        The published video code keeps rows 11 and later of 18; the 23 of the face generator begin theirs at 16.
+        """
+        steps = torch.as_tensor(strength, dtype=ws.dtype, device=ws.device).reshape(-1, 1, 1)
+        moved = ws + steps * self.offset(ws)
+        return moved if not rows else torch.cat([moved[:, :rows], ws[:, rows:]], 1)
+
+
+def save(editor: LatentTransformer, path: Path, generator, card: dict) -> None:
+    """Write an editor in half precision."""
+    tensors = {key: value.half().contiguous() for key, value in editor.state_dict().items()}
+    metadata = {
+        "format": FORMAT,
+        "settings": json.dumps(dataclasses.asdict(editor.settings)),
+        "generator": json.dumps({"name": generator.name, "hash": generator.hash}),
+        "card": json.dumps(card),
+    }
+    with runtime.written_whole(path) as scratch:
+        save_file(tensors, scratch, metadata)
+
+
+def shipped() -> dict[str, Path]:
+    """Editors that come with the package, by name, such as "face.smile"."""
+    folder = Path(generators.__file__).parents[1] / "weights" / "transformers"
+    return {path.stem: path for path in sorted(folder.glob("*.safetensors"))}
+
+
+def found(name_or_path: Path | str) -> Path:
+    """The file of an editor, given by path or by the name of a shipped one.  Raises UserError for an unknown name."""
+    is_file = Path(name_or_path).suffix == ".safetensors"
+    return Path(name_or_path) if is_file else choose("latent transformer", str(name_or_path), shipped())
+
+
+def load(name_or_path: Path | str, generator) -> LatentTransformer:
+    """A saved editor, frozen, of a loaded generator.  Raises UserError for an unknown one and for that of another."""
+    path = found(name_or_path)
+    tensors, metadata = read_safetensors(Path(path), FORMAT, WHAT)
+    belongs = json.loads(metadata["generator"])
+    if belongs["hash"] != generator.hash:
+        raise UserError(
+            f"{path} edits codes of {belongs['name']} ({belongs['hash']}), the weights loaded are {generator.hash}: "
+            "train it anew by `dynode train-transformer`."
+        )
+    state = {key: value.float() for key, value in tensors.items()}
+    settings = TransformerSettings(**json.loads(metadata["settings"]))
+    editor = LatentTransformer(settings, state["mean"], state["scale"], len(state["bias"]))
+    editor.load_state_dict(state)
+    return editor.to(generator.w_avg.device).eval().requires_grad_(False)
+
+
+def card(path: Path | str) -> dict:
+    """Where an editor comes from: settings, accuracy of its classifier, how far it changes its own attribute and others."""
+    return json.loads(read_metadata(Path(path), FORMAT, WHAT)["card"])
