@@ -6,7 +6,7 @@ import sys
 
 import tyro
 
-from dynode.cli import bench, clips, items, train, worlds
+from dynode.cli import bench, clips, edits, items, train, worlds
 from dynode.errors import UserError
 
 # What a machine refuses, as opposed to what we got wrong: a full disk or quota, no permission, a failing device.
@@ -26,6 +26,7 @@ COMMANDS = {
     "train-factors": train.train_factors,
     "train-flow": train.train_flow,
     "evaluate": clips.evaluate,
+    "evaluate-edit": edits.evaluate_edit,
     "bench": bench.bench,
     "list": items.list_items,
     "run": items.run,

@@ -91,7 +91,7 @@ def acd_reference(
 def motion_ratio(source: torch.Tensor, edited: torch.Tensor) -> float:
     """Mean squared change from frame to frame of the edited video over that of its source, images (T, 3, H, W).
 
-    1: it moves as much; 0: frozen; NaN where the source does not move.  Flicker counts as motion here, not in `flow_ratio`.
+    1: it changes as much; 0: frozen; NaN where the source does not change.  Flicker counts as much as motion.
     """
     require_pair(source, edited)
     moves = [video.double().diff(dim=0).square().mean() for video in (source, edited)]
@@ -101,7 +101,7 @@ def motion_ratio(source: torch.Tensor, edited: torch.Tensor) -> float:
 def flow_ratio(source: torch.Tensor, edited: torch.Tensor) -> float:
     """Mean length of the optical flow of the edited video over that of its source, flows (T - 1, 2, H, W) in pixels.
 
-    0: frozen; NaN where the source does not move.
+    0: frozen; NaN where the source does not move.  Flicker is motion to an optical flow too: see `flow_agreement`.
     """
     lengths = [flow.double().norm(dim=1).mean() for flow in (source, edited)]
     return float(lengths[1] / lengths[0]) if lengths[0] > 0 else float("nan")

@@ -14,7 +14,8 @@ def frechet(a: torch.Tensor, b: torch.Tensor, shrink: float = 0.0) -> float:
     a, b = a.double(), b.double()
     of_a, of_b = factor(a, shrink), factor(b, shrink)
     mixed = torch.linalg.svdvals(of_a @ of_b.T).sum()
-    return float((a.mean(0) - b.mean(0)).square().sum() + of_a.square().sum() + of_b.square().sum() - 2 * mixed)
+    gap = (a.mean(0) - b.mean(0)).square().sum()
+    return float((gap + of_a.square().sum() + of_b.square().sum() - 2 * mixed).clamp(min=0))  # 0 comes out as -1e-16
 
 
 def factor(features: torch.Tensor, shrink: float) -> torch.Tensor:

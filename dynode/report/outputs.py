@@ -91,7 +91,8 @@ class Outputs:
 
     def table(self, table: Table, name: str) -> Path:
         """Write reports/tables/<name>.<profile>.{md,tex,csv}."""
-        folder, table = root() / "reports" / "tables", replace(table, note=self.note)
+        folder, note = root() / "reports" / "tables", "; ".join(filter(None, (table.note, self.note)))
+        table = replace(table, note=note)
         for suffix, text in (("md", table.markdown()), ("tex", table.latex()), ("csv", table.csv())):
             with runtime.written_whole(folder / f"{name}.{self.profile}.{suffix}") as scratch:
                 scratch.write_text(text)
