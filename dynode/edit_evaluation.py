@@ -19,12 +19,14 @@ from dynode.errors import UserError
 from dynode.metrics import consistency, frechet_video
 from dynode.metrics.warping import warping_error
 from dynode.perception import alignment, flow, tracking, video_features
+from dynode.perception.face_api import Recognition
 from dynode.perception.faces import FaceDetector
 from dynode.perception.identity import Identity
 from dynode.records import Row, averaged
 from dynode.settings import choose, require_positive
 
-IDENTITIES = {"mobilefacenet": Identity}
+IDENTITIES = {"mobilefacenet": Identity, "dlib": Recognition}  # the second for a second opinion
+AS_THEY_ARE = ("dlib",)  # Euclidean distances that mean something: below 0.6 is one person
 CROP = 256  # pixels of an aligned face
 SHORTER = 224  # pixels of the shorter side that I3D takes
 WAYS = {"quads": "the source's alignment", "detected": "faces found anew", "crops": "aligned crops"}
@@ -206,7 +208,8 @@ def identity_rows(source: Watched, edited: Watched, **named) -> Iterator[Row]:
         pair = source.identity(name), edited.identity(name)
         for measure in (consistency.tl_id, consistency.tg_id, consistency.src_id, consistency.acd_reference):
             one, other = pair if measure is not consistency.acd_reference else pair[::-1]
-            value = measure(one, other, missing=missing)
+            options = {"normalise": name not in AS_THEY_ARE} if measure is consistency.acd_reference else {}
+            value = measure(one, other, missing=missing, **options)
             yield Row(measure.__name__, float(value), n=value.n, **seen)
         if not pair[1][0].isnan().any():
             value = consistency.edit_id(pair[1], missing)
@@ -217,9 +220,11 @@ def identity_rows(source: Watched, edited: Watched, **named) -> Iterator[Row]:
 
 
 def content_rows(video: Watched, **named) -> Iterator[Row]:
-    """Average content distance of identity vectors, of all pairs and of neighbours; of mean colours where no face is meant."""
+    """Average content distance of all pairs and of neighbours: of identity vectors, of mean colours where no face is meant.
+
+    Vectors are unit vectors, but for networks AS_THEY_ARE."""
     missing = video.judge.settings.missing
-    seen = {f"{name}, {video.way}": (video.identity(name), True) for name in video.judge.identities}
+    seen = {f"{name}, {video.way}": (video.identity(name), name not in AS_THEY_ARE) for name in video.judge.identities}
     for reference, (features, unit) in (
         seen or {"mean colour": (torch.from_numpy(video.frames.mean((1, 2)) / 127.5 - 1), False)}
     ).items():

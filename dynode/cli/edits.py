@@ -16,6 +16,7 @@ def evaluate_edit(
     *,
     frames: int = 0,
     clip: str = "",
+    identity: tuple[str, ...] = ("mobilefacenet",),
     no_face: bool = False,
     i3d: str = "",
     p: Parameters = (),
@@ -29,6 +30,7 @@ def evaluate_edit(
         output: Also write every number as a record (.json).
         frames: Look at the first so many frames; 0: at all of them.
         clip: A clip of the source, whose alignment is used for both videos; without one faces are found anew in each frame.
+        identity: Who tells identity: mobilefacenet, dlib, or both.
         no_face: The video shows no face: leave identity out, content is mean colour.
         i3d: StyleGAN-V's I3D TorchScript file, for a real FVD; DYNODE_I3D names it too.
         p: Change a setting, such as clip_len=10, flow_size=192 or missing=raise.
@@ -42,7 +44,7 @@ def evaluate_edit(
         runtime.require_writable(output)
     place, settings = runtime.device(device), changed(edit_evaluation.JudgeSettings(), assignments(p))
     *pair, quads = edit_evaluation.read_pair(source, edited, frames, clip)
-    identities = () if no_face else ("mobilefacenet",)
+    identities = () if no_face else identity
     judge = edit_evaluation.Judge(settings, identities, video_features.load(path=i3d, device=place), place)
     watched = [judge.watch(video, quads=quads) for video in pair]
     named = {"clip": Path(source).stem, "method": Path(edited).stem, "category": "" if no_face else "face"}
