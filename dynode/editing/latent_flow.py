@@ -1,7 +1,8 @@
 """Latent flows (Khrulkov et al. 2021, "Latent transformations via neural ODEs"): an attribute is a field in W.
 
 The field has unit speed, dw/dt = net(w) / |net(w)|, so that the time of the flow, the strength of the edit, is the
-length of the path.  Depth 0 is a constant direction (the published code's -1), depth d has d residual layers.
+length of the path.  Depth 0 is a constant direction (the published code's -1), which training begins between the
+classes' mean codes; depth d has d residual layers.
 """
 
 import dataclasses
@@ -51,6 +52,11 @@ class Flow(nn.Module):
         for layer in self.layers:
             nn.init.normal_(layer.weight, std=0.1 / w_dim**0.5)
             nn.init.normal_(layer.bias, std=0.1)
+
+    @torch.no_grad()
+    def begin(self, direction: torch.Tensor) -> None:
+        """Begin a constant flow (depth 0) with a direction (D,): that from one class's mean code to another's, for one."""
+        self.constant.copy_(F.normalize(direction, dim=-1))
 
     def field(self, w: torch.Tensor) -> torch.Tensor:
         """dw/dt (..., D) at w (..., D), of unit length."""

@@ -133,6 +133,8 @@ def train_flow(
     settings = dataclasses.replace(settings, flow=dataclasses.replace(settings.flow, target=target))
     codes, began = codes_of_class(generator, network, settings, name, settings.flow.source), time.time()
     flow, draws = Flow(settings.flow, generator.w_dim).to(device), torch.Generator().manual_seed(settings.seed)
+    if not settings.flow.depth:
+        flow.begin(codes_of_class(generator, network, settings, name, target).mean(0) - codes.mean(0))
     optimiser = torch.optim.Adam(flow.parameters(), lr=settings.lr)
     schedule = torch.optim.lr_scheduler.StepLR(optimiser, settings.halve, 0.5)
     bar = tqdm(range(settings.steps), desc=f"train {name}", disable=not progress, mininterval=2)

@@ -81,7 +81,12 @@ def source_frames(clip: Clip, resolution: int = 256) -> torch.Tensor:
 
 def truth_at(clip: Clip, ts: torch.Tensor, resolution: int = 256) -> torch.Tensor:
     """What the world of a clip's episode really looked like at any times (T,) in seconds, images (T, 3, R, R)."""
-    return torch.stack(list(of_episode(episode_of(clip), ts.numpy()).images(np.arange(len(ts)), resolution)))
+    return drawn(episode_of(clip), ts, resolution)
+
+
+def drawn(episode: Episode, ts: torch.Tensor, resolution: int = 256) -> torch.Tensor:
+    """The pictures of an episode at any times (T,) in seconds, images (T, 3, R, R)."""
+    return torch.stack(list(of_episode(episode, ts.numpy()).images(np.arange(len(ts)), resolution)))
 
 
 def episode_of(clip: Clip) -> Episode:

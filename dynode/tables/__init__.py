@@ -4,6 +4,7 @@ from dynode.tables.bench import bench_table
 from dynode.tables.between import bands_table, distances_table, variance_table
 from dynode.tables.cells import SCALES, SPLITS, Table, crossed, methods_table, number, ranked
 from dynode.tables.dynamics import categories_table, comparison_table, rivals_table, skill_table, table1
+from dynode.tables.edited_worlds import edited_worlds_table
 from dynode.tables.edits import PAPER_EDITS, edits_table
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "comparison_table",
     "crossed",
     "distances_table",
+    "edited_worlds_table",
     "edits_table",
     "methods_table",
     "number",

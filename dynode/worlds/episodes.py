@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -38,6 +38,24 @@ class Episode:
                 values = factor.low + (values - factor.low) % (factor.high - factor.low)
             found[:, k] = torch.from_numpy(np.asarray(values, dtype=np.float64)).float()
         return found
+
+    def edited(self, name: str, value: float, t: float = 0.0) -> "Episode":
+        """The same episode with one factor changed by the same amount at all times, so that it is `value` at time t.
+
+        Values stay within the factor's range, where it is not circular.  Raises UserError for an unknown factor.
+        """
+        k = index_of(self.described, name)
+        factor, before = self.described[k], self.motions.get(name)
+        if before is None:
+            fixed = self.fixed.clone()
+            fixed[k] = value if factor.circular else min(max(value, factor.low), factor.high)
+            return replace(self, fixed=fixed)
+        amount = value - float(before(np.array([t]))[0])
+
+        def motion(ts):
+            return before(ts) + amount if factor.circular else np.clip(before(ts) + amount, factor.low, factor.high)
+
+        return replace(self, motions=self.motions | {name: motion})
 
 
 class Motions:
