@@ -55,7 +55,7 @@ def test_row_i_feeds_convolution_i_and_the_last_row_only_colours(tiny):
 def test_a_modulated_convolution_is_one_weight_for_each_sample():
     torch.manual_seed(1)
     conv, x, w = ModulatedConv(4, 5, 3, 7), torch.randn(2, 4, 6, 6), torch.randn(2, 7)
-    for sample, style, out in zip(x, conv.style(w), conv(x, w), strict=True):
+    for sample, style, out in zip(x, conv.style(w), conv(x, conv.style(w)), strict=True):
         weight = conv.weight * conv.scale * style[None, :, None, None]
         weight = weight / (weight.square().sum((1, 2, 3), keepdim=True) + 1e-8).sqrt()  # Eq. 3 of Karras et al. 2020
         assert torch.allclose(out, F.conv2d(sample[None], weight, padding=1)[0], atol=1e-5)
@@ -66,7 +66,7 @@ def test_upsampling_keeps_a_flat_picture_flat():
     with torch.no_grad():
         conv.style.weight.zero_()
         conv.weight.fill_(1.0)
-        out = conv(torch.ones(1, 1, 8, 8), torch.zeros(1, 2)) / conv.scale
+        out = conv(torch.ones(1, 1, 8, 8), conv.style(torch.zeros(1, 2))) / conv.scale
     assert out.shape[-1] == 16 and torch.allclose(out[..., 3:-3, 3:-3], torch.full((10, 10), 9.0), atol=1e-4)
 
 
@@ -246,3 +246,16 @@ def test_half_the_resolution_is_a_picture_of_the_blocks_up_to_it(tiny):
     assert tiny(z, 8).shape == (2, 3, 8, 8)
     with pytest.raises(ValueError, match="no block of 12"):
         tiny(z, 12)
+
+
+def test_the_style_space_makes_the_same_picture(tiny):
+    ws = tiny.mapping(torch.randn(3, 9)) + 0.3 * torch.randn(3, tiny.num_ws, 1)
+    s, places = tiny.to_style(ws), tiny.style_places()
+    assert torch.equal(tiny.synthesis_from_style(s), tiny.synthesis(ws))
+    assert s.shape[1] == sum(place.channels for place in places)
+    assert [place.resolution for place in places] == [4, 4, 8, 8, 8, 16, 16, 16]
+    assert [place.row for place in places] == [0, 1, 1, 2, 3, 3, 4, 5]
+    assert [place.colours for place in places] == [False, True, False, False, True, False, False, True]
+    changed = s.clone()
+    changed[:, 0] += 1
+    assert not torch.equal(tiny.synthesis_from_style(changed), tiny.synthesis(ws))

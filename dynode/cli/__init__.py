@@ -6,7 +6,7 @@ import sys
 
 import tyro
 
-from dynode.cli import bench, clips, edits, items, train, worlds
+from dynode.cli import bench, clips, edits, items, text, train, worlds
 from dynode.errors import UserError
 
 # What a machine refuses, as opposed to what we got wrong: a full disk or quota, no permission, a failing device.
@@ -25,6 +25,9 @@ COMMANDS = {
     "train-encoder": train.train_encoder,
     "train-factors": train.train_factors,
     "train-flow": train.train_flow,
+    "train-captions": text.train_captions,
+    "train-mapper": text.train_mapper,
+    "edit-text": text.edit_text,
     "evaluate": clips.evaluate,
     "evaluate-edit": edits.evaluate_edit,
     "bench": bench.bench,

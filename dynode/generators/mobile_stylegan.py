@@ -10,6 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from dynode.generators.views import StylePlace
+
 LEAK = 0.2
 BAND = 64  # rows of the largest feature maps that are worked on at a time: they stay in a CPU's cache
 
@@ -52,9 +54,8 @@ class StyledConv(nn.Module):
         self.conv = nn.Conv2d(in_channels, out_channels, kernel, padding=kernel // 2)
         self.register_buffer("noise", torch.zeros(1, 1, resolution, resolution))
 
-    def forward(self, x, w, rows: slice = slice(None)):
-        """rows: which of the noise map's rows these are, where x is not all of them."""
-        factors = self.modulation(w)
+    def forward(self, x, factors, rows: slice = slice(None)):
+        """factors: what `self.modulation` makes of a style.  rows: which of the noise map's rows x has, if not all."""
         if self.depthwise is None:
             x = self.conv(x * factors)
         elif len(x) > 1 or torch.is_grad_enabled():
@@ -98,11 +99,15 @@ class Block(nn.Module):
         self.conv1 = StyledConv(in_channels // 4, out_channels, resolution)
         self.conv2 = StyledConv(out_channels, out_channels, resolution)
 
-    def forward(self, x, ws, rows: slice = slice(None)):
-        x = inverse_haar(x * self.up(ws[:, 0]))
-        return self.conv2(self.conv1(x, ws[:, 1], rows), ws[:, 2], rows)
+    @property
+    def modulations(self) -> list[Modulation]:
+        return [self.up, self.conv1.modulation, self.conv2.modulation]
 
-    def in_bands(self, x, ws, band: int, finish):
+    def forward(self, x, factors, rows: slice = slice(None)):
+        x = inverse_haar(x * factors[0])
+        return self.conv2(self.conv1(x, factors[1], rows), factors[2], rows)
+
+    def in_bands(self, x, factors, band: int, finish):
         """`finish` of the block's output, worked out `band` rows at a time: all of the output is never held.
 
         Each band takes one input row more on either side; what that row does not reach is exact.
@@ -110,7 +115,7 @@ class Block(nn.Module):
         height, step, finished = x.shape[2], band // 2, []
         for top in range(0, height, step):
             low, high = max(0, top - 1), min(height, top + step + 1)
-            part = self(x[:, :, low:high], ws, slice(2 * low, 2 * high))
+            part = self(x[:, :, low:high], factors, slice(2 * low, 2 * high))
             finished.append(finish(part[:, :, 2 * (top - low) : 2 * (top - low + step)]))
         return torch.cat(finished, 2)
 
@@ -123,12 +128,12 @@ class ToImage(nn.Module):
         self.modulation = Modulation(channels, scale=1 / math.sqrt(channels))
         self.conv = nn.Conv2d(channels, 12, 1)
 
-    def forward(self, x, w):
-        return self.conv(x * self.modulation(w))
+    def forward(self, x, factors):
+        return self.conv(x * factors)
 
-    def low_pass(self, x, w):
+    def low_pass(self, x, factors):
         """Only the low-pass coefficients: twice the area-reduced image, at a quarter of the pixels."""
-        return F.conv2d(x * self.modulation(w), self.conv.weight[:3], self.conv.bias[:3])
+        return F.conv2d(x * factors, self.conv.weight[:3], self.conv.bias[:3])
 
 
 class MobileStyleGAN(nn.Module):
@@ -169,10 +174,35 @@ class MobileStyleGAN(nn.Module):
         """
         if ws.dim() == 2:
             ws = ws[:, None].expand(-1, self.num_ws, -1)
-        x = self.conv1(self.const.expand(len(ws), -1, -1, -1), ws[:, 0])
+        return self.made([layer(ws[:, row]) for row, layer in enumerate(self.modulations)], resolution)
+
+    @property
+    def modulations(self) -> list[Modulation]:
+        """The modulation of each row."""
+        blocks = (layer for block in self.blocks for layer in block.modulations)
+        return [self.conv1.modulation, *blocks, self.to_img.modulation]
+
+    def to_style(self, ws):
+        """Codes (B, S) of the style space of ws (B, 23, 512): all factors of channels, one behind the other."""
+        return torch.cat([layer(ws[:, row])[:, :, 0, 0] for row, layer in enumerate(self.modulations)], 1)
+
+    def style_places(self) -> list[StylePlace]:
+        """The parts of a code of the style space, one for each row."""
+        sizes = [4, *(8 * 2 ** (row // 3) for row in range(21)), self.resolution]
+        widths = [layer.out_features for layer in self.modulations]
+        return [StylePlace(row, widths[row], sizes[row], colours=row == 22) for row in range(self.num_ws)]
+
+    def synthesis_from_style(self, s, resolution: int | None = None):
+        """Images of codes s (B, S) of the style space; synthesis(ws) == synthesis_from_style(to_style(ws))."""
+        parts = s.split([place.channels for place in self.style_places()], 1)
+        return self.made([part[:, :, None, None] for part in parts], resolution)
+
+    def made(self, factors, resolution: int | None = None):
+        """Images of the factors (B, C, 1, 1) of each of the 23 modulations."""
+        x = self.conv1(self.const.expand(len(factors[0]), -1, -1, -1), factors[0])
         for k, block in enumerate(self.blocks[:-1]):
-            x = block(x, ws[:, 1 + 3 * k : 4 + 3 * k])
-        size, final = resolution or self.resolution, ws[:, 22]
+            x = block(x, factors[1 + 3 * k : 4 + 3 * k])
+        size, final = resolution or self.resolution, factors[22]
         pooled = self.resolution // 2 // size  # rows of features that make a row of the image; 0 for the full size
 
         def image(features):
@@ -184,7 +214,7 @@ class MobileStyleGAN(nn.Module):
 
         cached = x.device.type == "cpu" and not torch.is_grad_enabled()
         band = max(BAND, pooled) if cached else self.resolution // 2
-        return self.blocks[-1].in_bands(x, ws[:, 19:22], band, image)
+        return self.blocks[-1].in_bands(x, factors[19:22], band, image)
 
     def forward(self, z, truncation_psi: float = 1.0):
         return self.synthesis(self.mapping(z, truncation_psi))

@@ -4,6 +4,7 @@ Row i of a code feeds convolution i; the RGB layer of block k shares row 2k + 1 
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -11,6 +12,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from dynode.errors import UserError
+from dynode.generators.views import StylePlace
 from dynode.images import resampled
 from dynode.settings import require_positive
 
@@ -99,8 +101,9 @@ class ModulatedConv(nn.Module):
             ramp = torch.tensor([1.0, 3.0, 3.0, 1.0]) / 4
             self.register_buffer("blur", torch.outer(ramp, ramp).expand(outputs, 1, 4, 4).clone(), persistent=False)
 
-    def forward(self, x, w):
-        style, weight = self.style(w), self.weight * self.scale
+    def forward(self, x, style):
+        """style (B, inputs): one factor for each input channel, `self.style` of a row of a code."""
+        weight = self.weight * self.scale
         x = x * style[:, :, None, None].to(x.dtype)
         if self.up:
             x = F.conv_transpose2d(x, weight.transpose(0, 1).to(x.dtype), stride=2)
@@ -123,8 +126,8 @@ class StyledLayer(nn.Module):
         self.strength = nn.Parameter(torch.zeros(()))
         self.bias = nn.Parameter(torch.zeros(outputs))
 
-    def forward(self, x, w):
-        x = self.conv(x, w)
+    def forward(self, x, style):
+        x = self.conv(x, style)
         added = self.noise * self.strength + self.bias[:, None, None]
         return F.leaky_relu(x + added.to(x.dtype), 0.2) * GAIN
 
@@ -137,11 +140,21 @@ class ToRGB(nn.Module):
         self.conv = ModulatedConv(inputs, 3, 1, w_dim, demodulate=False)
         self.bias = nn.Parameter(torch.zeros(3))
 
-    def forward(self, x, w, image):
-        colours = self.conv(x, w).float() + self.bias[:, None, None]
+    def forward(self, x, style, image):
+        colours = self.conv(x, style).float() + self.bias[:, None, None]
         if image is None:
             return colours
         return colours + F.interpolate(image, scale_factor=2, mode="bilinear", align_corners=False)
+
+
+@dataclass(frozen=True)
+class Modulated:
+    """A modulated convolution in its generator: the row of a code that it reads, its resolution, whether it makes colours."""
+
+    conv: ModulatedConv
+    row: int
+    resolution: int
+    colours: bool = False
 
 
 class StyleGAN2(nn.Module):
@@ -176,24 +189,55 @@ class StyleGAN2(nn.Module):
 
     def synthesis(self, ws: torch.Tensor, resolution: int | None = None) -> torch.Tensor:
         """Images (B, 3, R, R) of ws (B, L, D), in about [-1, 1]; another resolution is resampled from the own one."""
-        return resampled(self.grown(ws, self.resolution), resolution or self.resolution)
+        return resampled(self.grown(self.styles(ws), self.resolution), resolution or self.resolution)
 
-    def grown(self, ws: torch.Tensor, resolution: int) -> torch.Tensor:
-        """The image (B, 3, R, R) that the blocks up to one resolution of the generator make."""
-        kind = torch.get_autocast_dtype(ws.device.type) if torch.is_autocast_enabled(ws.device.type) else ws.dtype
-        x = self.constant.expand(len(ws), -1, -1, -1).to(kind, memory_format=torch.channels_last)
-        image = None
+    @property
+    def modulated(self) -> list[Modulated]:
+        """The modulated convolutions in the order of their use."""
+        found = []
         for k, layer in enumerate(self.layers):
-            x = layer(x, ws[:, k])
+            at = self.settings.resolutions[(k + 1) // 2]
+            found.append(Modulated(layer.conv, k, at))
             if k % 2 == 0:
-                image = self.to_rgb[k // 2](x, ws[:, k + 1], image)
+                found.append(Modulated(self.to_rgb[k // 2].conv, k + 1, at, colours=True))
+        return found
+
+    def styles(self, ws: torch.Tensor) -> list[torch.Tensor]:
+        """The style (B, channels) that each modulated convolution gets from ws (B, L, D)."""
+        return [each.conv.style(ws[:, each.row]) for each in self.modulated]
+
+    def to_style(self, ws: torch.Tensor) -> torch.Tensor:
+        """Codes (B, S) of the style space of ws (B, L, D): all styles, one behind the other (Wu et al. 2021, Sec. 3)."""
+        return torch.cat(self.styles(ws), 1)
+
+    def style_places(self) -> list[StylePlace]:
+        """The parts of a code of the style space."""
+        return [
+            StylePlace(each.row, each.conv.weight.shape[1], each.resolution, each.colours) for each in self.modulated
+        ]
+
+    def synthesis_from_style(self, s: torch.Tensor, resolution: int | None = None) -> torch.Tensor:
+        """Images (B, 3, R, R) of codes s (B, S) of the style space; synthesis(ws) == synthesis_from_style(to_style(ws))."""
+        styles = s.split([place.channels for place in self.style_places()], 1)
+        return resampled(self.grown(styles, self.resolution), resolution or self.resolution)
+
+    def grown(self, styles: Sequence[torch.Tensor], resolution: int) -> torch.Tensor:
+        """The image (B, 3, R, R) that the blocks up to one resolution of the generator make."""
+        kind, place = styles[0].dtype, styles[0].device.type
+        kind = torch.get_autocast_dtype(place) if torch.is_autocast_enabled(place) else kind
+        x = self.constant.expand(len(styles[0]), -1, -1, -1).to(kind, memory_format=torch.channels_last)
+        image, styles = None, iter(styles)
+        for k, layer in enumerate(self.layers):
+            x = layer(x, next(styles))
+            if k % 2 == 0:
+                image = self.to_rgb[k // 2](x, next(styles), image)
                 if image.shape[-1] == resolution:
                     return image
         raise ValueError(f"{self.name} has no block of {resolution} pixels")
 
     def forward(self, z: torch.Tensor, resolution: int | None = None) -> torch.Tensor:
         """Images of latents z (B, Z), of the blocks up to a resolution or of all."""
-        return self.grown(self.mapping(z), resolution or self.resolution)
+        return self.grown(self.styles(self.mapping(z)), resolution or self.resolution)
 
     @torch.no_grad()
     def measure(self, n: int = 10_000) -> None:

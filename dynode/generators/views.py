@@ -1,4 +1,6 @@
-"""A generator seen through a smaller latent space: codes of one row, in W or in Z instead of W+."""
+"""A generator seen through another latent space: codes of one row, in W or in Z, and the parts of its style space."""
+
+from dataclasses import dataclass
 
 import torch
 from torch import nn
@@ -7,6 +9,19 @@ from dynode.errors import UserError
 from dynode.settings import choose
 
 SPACES = ("w", "z")
+
+
+@dataclass(frozen=True)
+class StylePlace:
+    """One part of a code of the style space: the row of W+ it comes from, its channels, their resolution in pixels.
+
+    colours: it belongs to a layer that makes colours of features.
+    """
+
+    row: int
+    channels: int
+    resolution: int
+    colours: bool
 
 
 class OneRow(nn.Module):
