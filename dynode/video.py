@@ -13,6 +13,7 @@ from dynode.errors import UserError
 from dynode.runtime import written_whole
 
 MOST_FPS = 1000
+TICK = Fraction(1, 90_000)  # seconds; all usual frame rates are whole numbers of it
 
 
 @dataclass(frozen=True)
@@ -104,15 +105,38 @@ def write(path: Path | str, frames: Iterable[np.ndarray], fps: float, crf: int =
 
     An odd height or width gets its last row or column twice: the format knows even sizes only.
     """
+    step = 1 / Fraction(fps).limit_denominator(100_000)
+    return encode(path, enumerate(frames), step, 1 / step, crf)
+
+
+def write_timed(
+    path: Path | str, frames: Iterable[tuple[float, np.ndarray]], fps: float, crf: int = 16, title: str = ""
+) -> Path:
+    """Write (seconds, frame uint8 (H, W, 3)) as H.264 with just these times, whatever their spacing.
+
+    fps: about how many frames a second.  title: what the file says of itself, in its metadata, as players show it.
+    """
+    rate, told = Fraction(fps).limit_denominator(1000), {"title": title, "comment": title}
+    return encode(path, ((round(t / TICK), frame) for t, frame in frames), TICK, rate, crf, told)
+
+
+def encode(path, frames: Iterable[tuple[int, np.ndarray]], tick: Fraction, rate: Fraction, crf: int, told=None) -> Path:
+    """Write frames at increasing times, counted in ticks of so many seconds; told: the file's metadata.
+
+    rate: frames a second; the encoder weighs bits, and the last frame is shown, by it.
+    """
     path = Path(path)
     with written_whole(path, suffix=".mp4") as scratch, av.open(str(scratch), "w", format="mp4") as container:
-        stream = container.add_stream("libx264", rate=Fraction(fps).limit_denominator(100_000))
-        stream.pix_fmt, stream.options = "yuv420p", {"crf": str(crf)}
-        for image in frames:
+        container.metadata.update({key: value for key, value in (told or {}).items() if value})
+        stream = container.add_stream("libx264", rate=rate)
+        stream.pix_fmt, stream.options, stream.codec_context.time_base = "yuv420p", {"crf": str(crf)}, tick
+        for at, image in frames:
             image = np.pad(image, [(0, n % 2) for n in image.shape[:2]] + [(0, 0)], mode="edge")
             if not stream.codec_context.is_open:  # the size is known with the first frame
                 stream.height, stream.width = image.shape[:2]
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+            picture = av.VideoFrame.from_ndarray(image, format="rgb24")
+            picture.pts, picture.time_base, picture.duration = at, tick, max(1, round(1 / (rate * tick)))
+            container.mux(stream.encode(picture))
         container.mux(stream.encode())
     return path
 

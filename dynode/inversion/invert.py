@@ -28,6 +28,18 @@ CPU_SECONDS_PER_STEP = 1.2  # two cores; an order of magnitude for the estimate 
 SMALL_FACE = 150  # pixels; below, much of what a projection shows was not in the footage
 
 
+class Unwatched:
+    """Who watches an inversion wraps its networks and is told of every optimiser step; this one does nothing."""
+
+    def generator(self, network):
+        return network
+
+    encoder = generator
+
+    def step(self) -> None:
+        pass
+
+
 def invert(
     video_path: Path | str,
     output: Path | str,
@@ -86,9 +98,15 @@ def invert_episode(
     return invert_footage(footage, output, named, settings, generator or f"stylegan2-{episode.world}", **choices)
 
 
-def invert_footage(footage, output, named, settings, generator, told=None, *, encoder="", device="cpu", compiled=False):
-    """Project all frames of some footage; `named` says what it is and decides whether a partial result belongs to it."""
-    started, output, network = time.time(), Path(output), generators.load(generator, device)
+def invert_footage(
+    footage, output, named, settings, generator, told=None, *, encoder="", device="cpu", compiled=False, watch=None
+):
+    """Project all frames of some footage; `named` says what it is and decides whether a partial result belongs to it.
+
+    watch: such as `Unwatched`.
+    """
+    watch = watch or Unwatched()
+    started, output, network = time.time(), Path(output), watch.generator(generators.load(generator, device))
     settings = settings or settings_for(network.resolution)
     job = named | {
         "frames": len(footage),
@@ -108,9 +126,9 @@ def invert_footage(footage, output, named, settings, generator, told=None, *, en
         settings,
         identity,
         compiled=compiled,
-        encoder=encoders.load(encoder, network) if settings.start == "encoder" else None,
+        encoder=watch.encoder(encoders.load(encoder, network)) if settings.start == "encoder" else None,
     )
-    project_all(projector, footage, partial, settings)
+    project_all(projector, footage, partial, settings, watch)
     meta = {"name": output.stem} | job | (told or {})
     clip = assembled(footage, partial, meta, device, round(time.time() - started)).halved()
     clip.save(output)
@@ -138,7 +156,7 @@ def runs(footage: Footage, settings: ProjectionSettings) -> list[tuple[int, int]
     return [(1, settings.first_steps if k in opens else settings.steps) for k in range(len(shots))]
 
 
-def project_all(projector: Projector, footage: Footage, partial: Partial, settings: ProjectionSettings) -> None:
+def project_all(projector: Projector, footage: Footage, partial: Partial, settings: ProjectionSettings, watch) -> None:
     """Project the frames that `partial` does not hold yet, with a progress bar in optimiser steps."""
     batches, done = runs(footage, settings), len(partial.done)
     while done > 0:
@@ -154,11 +172,16 @@ def project_all(projector: Projector, footage: Footage, partial: Partial, settin
     left = np.flatnonzero(footage.detected)[len(partial.done) :]
     crops = footage.images(left, settings.resolution)
     with tqdm(total=steps, desc="project", unit="step", mininterval=2) as bar:
+
+        def stepped(*_) -> None:
+            bar.update()
+            watch.step()
+
         for size, _ in batches:
             fresh = settings.independent or opens_shot(footage, len(partial.done))
             previous = None if fresh else partial.done[-1].ws
             images = torch.stack(list(islice(crops, size)))
-            projections = projector.frames(images, previous, callback=lambda *_: bar.update())
+            projections = projector.frames(images, previous, callback=stepped)
             bar.set_postfix(mse=f"{projections[-1].mse:.4f}", lpips=f"{projections[-1].lpips:.3f}")
             partial.append(projections)
 

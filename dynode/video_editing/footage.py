@@ -1,0 +1,94 @@
+"""What is edited: a video, the face followed through it, and codes where they are known already."""
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from dynode import assets, generators, video
+from dynode.clips import Clip
+from dynode.errors import UserError
+from dynode.inversion import source
+from dynode.perception import alignment, tracking
+from dynode.perception.tracking import FaceTrack
+from dynode.video import Stretch
+
+
+@dataclass(frozen=True)
+class Footage:
+    """A video with one face followed through some of its frames, for codes of the generator of that name.
+
+    stretch: the frames that come out; those without the face come out as they are.  None: the followed frames alone.
+    clip: codes of the followed frames, where they came inverted; its squares are the track's then.
+    """
+
+    path: Path
+    track: FaceTrack
+    generator: str
+    stretch: Stretch | None = None
+    clip: Clip | None = None
+    told: dict = dataclasses.field(default_factory=dict)  # what says which frames of which file these are
+
+    def head(self, frames: int) -> "Footage":
+        """The first so many followed frames, and no others."""
+        keep = slice(0, frames)
+        parts = {f.name: getattr(self.track, f.name)[keep] for f in dataclasses.fields(self.track)}
+        clip = self.clip and self.clip.head(frames)
+        return dataclasses.replace(self, track=FaceTrack(**parts), stretch=None, clip=clip)
+
+    def pictures(self) -> Iterator[np.ndarray]:
+        """The followed frames uint8 (H, W, 3), in order, one at a time."""
+        return video.pick(self.path, self.track.ts)
+
+    def all_frames(self) -> Iterator[tuple[float, np.ndarray | None]]:
+        """(time, frame) of all frames that come out, the frame None where the face is followed."""
+        if self.stretch is None:
+            yield from ((float(t), None) for t in self.track.ts)
+            return
+        followed = {round(float(t), 6) for t in self.track.ts}
+        for time, frame in self.stretch.of(video.iterate(self.path)):
+            yield time, None if round(time, 6) in followed else frame
+
+
+def of_clip(clip: Clip, path: Path | str = "") -> Footage:
+    """The footage of a clip that was inverted from a video; path: that video, where it is none of the assets.
+
+    Raises UserError for a clip of a world or without squares, for footage that is not there, and for another video.
+    """
+    if clip.quads is None:
+        raise UserError(f"{clip.name} was not cut from a video: only clips of footage can be pasted back.")
+    generators.require_same(clip.meta["generator"], clip.meta["generator_hash"], f"The clip {clip.name}")
+    if path and assets.sha256_of(Path(path)) != clip.meta.get("source_sha256"):
+        raise UserError(f"{path} is not the video that {clip.name} was made from ({clip.meta.get('source')}).")
+    frames = np.ones(len(clip), dtype=bool) if clip.detected is None else clip.detected.numpy()
+    shots = np.zeros(len(clip), dtype=np.int64) if clip.shots is None else clip.shots.numpy()
+    track = FaceTrack(clip.ts.numpy(), clip.quads.numpy(), frames, shots)
+    return Footage(Path(path) if path else source.footage_of(clip), track, clip.meta["generator"], clip=clip)
+
+
+def of_video(
+    path: Path | str,
+    generator: str,
+    stretch: Stretch | None = None,
+    *,
+    face: str = "largest",
+    detector: Callable | None = None,
+    squares: Callable[[FaceTrack], FaceTrack] = lambda track: track,
+    progress=None,
+) -> Footage:
+    """Follow the face of a video; squares: what smooths a track further.  Raises what `tracking.track` raises."""
+    stretch = stretch or Stretch()
+    track = squares(tracking.track(path, stretch, face=face, detector=detector, progress=progress))
+    told = {"source": Path(path).name, "source_sha256": assets.sha256_of(Path(path)), "face": face}
+    return Footage(Path(path), track, generator, stretch, told=told | {"stretch": dataclasses.asdict(stretch)})
+
+
+def smoothed(track: FaceTrack, sigma: float) -> FaceTrack:
+    """A track whose squares are smoothed over time once more, within each shot (sigma in frames)."""
+    quads = track.quads.copy()
+    for shot in np.unique(track.shots):
+        at = track.shots == shot
+        quads[at] = alignment.Squares.from_quads(quads[at]).smoothed(sigma, sigma).quads()
+    return dataclasses.replace(track, quads=quads)

@@ -1,0 +1,130 @@
+"""Put an edited crop back into its frame: the way back of the alignment, a mask, and what hides the seam.
+
+A mask is soft, (M, M) in [0, 1] over the crop's square; nothing outside it changes, not by a grey level.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from scipy.ndimage import gaussian_filter1d
+
+from dynode import images
+from dynode.perception import alignment
+from dynode.settings import choose
+from dynode.video_editing import poisson
+
+WAYS = ("seamless", "mixed", "feather", "smooth", "none")
+GRID = 96  # pixels a side of the square in which the smooth correction is solved
+REACH = 3  # standard deviations that a filter over time looks to each side
+
+
+@dataclass(frozen=True)
+class PasteSettings:
+    """How a crop goes back into its frame.
+
+    way: "seamless", Poisson cloning of every frame by itself; "mixed", the same with the larger of both gradients;
+    "feather", a mask with a soft edge; "smooth", a soft edge after one membrane of colour whose differences along the
+    mask's edge are filtered over time, so that it does not flicker; "none": the crops themselves are the video.
+    """
+
+    way: str = "seamless"
+    sigma: float = 2.0  # frames, of the filter of "smooth"
+
+    def __post_init__(self):
+        choose("way to paste", self.way, list(WAYS))
+
+    @property
+    def reach(self) -> int:
+        """How many frames to each side have a say in one frame."""
+        return int(np.ceil(REACH * self.sigma)) if self.way == "smooth" else 0
+
+
+@dataclass(frozen=True)
+class Patch:
+    """One frame uint8 (H, W, 3) and what is to come into it: crop (3, S, S) in [-1, 1], quad (4, 2) px, mask (M, M)."""
+
+    frame: np.ndarray
+    crop: torch.Tensor
+    quad: np.ndarray
+    mask: np.ndarray
+
+
+def placed(patch: Patch) -> tuple[np.ndarray, np.ndarray]:
+    """The crop in its frame, grey levels float64 (H, W, 3), and its mask (H, W), 0 outside the square.
+
+    Sampling there and back blurs: what the picture would lack, were it cut out again, is put back once, which leaves the
+    square of that error and returns a frame's own crop nearly as it was.
+    """
+    (height, width), crop, quad = patch.frame.shape[:2], patch.crop.double().cpu(), patch.quad
+    source, inside = alignment.uncrop(crop, quad, height, width)
+    lost = crop - alignment.crop(source, quad, crop.shape[-1])
+    source = source + alignment.uncrop(lost, quad, height, width)[0]
+    mask, _ = alignment.uncrop(torch.tensor(patch.mask)[None].double(), quad, height, width)
+    return ((source + 1) * 127.5).movedim(0, -1).numpy(), (mask[0] * inside).numpy()
+
+
+def pasted(patch: Patch, settings: PasteSettings) -> np.ndarray:
+    """The frame uint8 (H, W, 3) with the crop in it; outside the mask it is the frame itself, exactly."""
+    source, mask = placed(patch)
+    frame = patch.frame.astype(np.float64)
+    if settings.way in ("seamless", "mixed"):
+        gradients = "mixed" if settings.way == "mixed" else "normal"
+        result, changed = poisson.cloned(frame, source, mask >= 0.5, gradients), mask >= 0.5
+    else:
+        alpha = softened(mask)[..., None]
+        result, changed = frame + alpha * (source - frame), mask > 0
+    levels = result.round().clip(0, 255).astype(np.uint8)
+    return np.where(changed[..., None], levels, patch.frame)
+
+
+def softened(mask: np.ndarray) -> np.ndarray:
+    """A linear edge with its corners rounded: 3 x^2 - 2 x^3."""
+    return mask * mask * (3 - 2 * mask)
+
+
+def stream(patches: Iterable[Patch], settings: PasteSettings) -> Iterator[np.ndarray]:
+    """The pasted frames of one shot, in order; "smooth" holds as many patches as its filter reaches, others one."""
+    if settings.way == "none":
+        yield from (images.to_uint8(patch.crop) for patch in patches)
+        return
+    corrected = smoothed(patches, settings) if settings.way == "smooth" else patches
+    for patch in corrected:
+        yield pasted(patch, settings)
+
+
+def smoothed(patches: Iterable[Patch], settings: PasteSettings) -> Iterator[Patch]:
+    """Patches whose crops got a membrane of colour that meets the frame along the mask's edge, the same one in time.
+
+    At the edge the membrane is what the frame has more than the crop, filtered by a Gaussian over time; inside it is
+    harmonic.  It is solved in the crop's own square, for the mask of the middle frame of what the filter sees.
+    """
+    held: list[tuple[Patch, np.ndarray]] = []
+    source, reach, k = iter(patches), settings.reach, 0
+    ended = False
+    while not ended or k < len(held):
+        while not ended and len(held) <= k + reach:
+            patch = next(source, None)
+            ended = patch is None
+            held += [] if ended else [(patch, lacking(patch))]
+        if k < len(held):
+            patch, window = held[k][0], [lack for _, lack in held[max(0, k - reach) : k + reach + 1]]
+            lack = gaussian_filter1d(np.stack(window), settings.sigma, axis=0, mode="nearest", radius=reach)
+            yield with_membrane(patch, lack[min(k, reach)])
+            dropped = max(0, k + 1 - reach)
+            held, k = held[dropped:], k + 1 - dropped
+
+
+def lacking(patch: Patch) -> np.ndarray:
+    """What the frame has more than the crop, in its own square at the membrane's resolution, float32 (G, G, 3)."""
+    lack = alignment.crop(images.from_uint8(patch.frame), patch.quad, patch.crop.shape[-1]) - patch.crop.cpu()
+    return images.resampled(lack[None], GRID)[0].movedim(0, -1).numpy()
+
+
+def with_membrane(patch: Patch, lack: np.ndarray) -> Patch:
+    """The patch with its crop corrected by the membrane that meets `lack` (G, G, 3) where the mask ends."""
+    mask = images.resampled(torch.tensor(patch.mask)[None, None].float(), GRID)[0, 0].numpy()
+    membrane = poisson.cloned(lack * 255, np.zeros_like(lack), mask >= 0.5) / 255
+    large = images.resampled(torch.from_numpy(membrane).movedim(-1, 0)[None], patch.crop.shape[-1])[0]
+    return Patch(patch.frame, patch.crop + large.to(patch.crop), patch.quad, patch.mask)

@@ -1,0 +1,131 @@
+"""Poisson image editing (Pérez, Gangnet and Blake 2003) at a fixed place: a discrete Dirichlet problem.
+
+In the region Ω the result has the differences v of a guiding picture, and meets the picture around it:
+
+    |N_p| f_p - sum_{q in N_p, in Ω} f_q = sum_{q in N_p, outside Ω} target_q + sum_{q in N_p} v_pq
+
+over the four neighbours N_p of p that lie in the picture.  Nothing is moved: OpenCV's seamlessClone centres the
+region's box anew, which shifts it by a pixel where the centre is rounded.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from scipy.sparse import coo_matrix, csr_matrix, diags_array
+from scipy.sparse.linalg import LinearOperator, cg, splu
+
+from dynode.settings import choose
+
+SIDES = ((0, 1), (0, -1), (1, 0), (-1, 0))
+GRADIENTS = ("normal", "mixed")
+DIRECT = 400  # unknowns
+ACCURACY = 1e-3  # root mean square of what a solution leaves of the equations, in units of the picture
+DAMPING = 2 / 3  # of Jacobi steps
+
+
+def box_of(inside: np.ndarray) -> tuple[slice, slice]:
+    """The rows and columns of a region (H, W) bool that is not empty, and one pixel around it where there is one."""
+    spans = [np.flatnonzero(inside.any(axis=1 - axis)) for axis in (0, 1)]
+    return tuple(slice(max(span[0] - 1, 0), span[-1] + 2) for span in spans)
+
+
+@dataclass(frozen=True)
+class Region:
+    """The pixels Ω where `inside` (H, W) is true, n of them in reading order; some pixel of the picture lies outside."""
+
+    inside: np.ndarray
+
+    @cached_property
+    def numbers(self) -> np.ndarray:
+        """The number of each pixel of Ω, -1 outside, -2 off the picture, (H + 2, W + 2)."""
+        numbers = np.full(self.inside.shape, -1)
+        numbers[self.inside] = np.arange(self.inside.sum())
+        return np.pad(numbers, 1, constant_values=-2)
+
+    def beside(self, padded: np.ndarray, side: tuple[int, int]) -> np.ndarray:
+        """The values (n, ...) of all pixels' neighbours at one side, of an array padded by one pixel."""
+        rows, columns = np.nonzero(self.inside)
+        return padded[rows + 1 + side[0], columns + 1 + side[1]]
+
+    @cached_property
+    def matrix(self) -> csr_matrix:
+        """The system's matrix (n, n), symmetric and positive; it depends on the region alone."""
+        n = int(self.inside.sum())
+        diagonal, rows, columns = np.zeros(n), [np.arange(n)], [np.arange(n)]
+        for side in SIDES:
+            number = self.beside(self.numbers, side)
+            diagonal += number > -2
+            rows.append(np.flatnonzero(number >= 0))
+            columns.append(number[number >= 0])
+        rows, columns = np.concatenate(rows), np.concatenate(columns)
+        values = np.concatenate([diagonal, np.full(len(rows) - n, -1.0)])
+        return coo_matrix((values, (rows, columns)), shape=(n, n)).tocsr()
+
+    def right_side(self, target: np.ndarray, guides: list[np.ndarray]) -> np.ndarray:
+        """What the equations (n, C) are to be: `target` (H, W, C) around Ω, and the largest differences of the guides."""
+        around, padded = pad(target), [pad(guide) for guide in guides]
+        right = np.zeros((int(self.inside.sum()), target.shape[-1]))
+        for side in SIDES:
+            number = self.beside(self.numbers, side)[:, None]
+            right += np.where(number == -1, self.beside(around, side), 0)
+            steps = np.stack([g[self.inside] - self.beside(p, side) for g, p in zip(guides, padded, strict=True)])
+            largest = np.take_along_axis(steps, np.abs(steps).argmax(0)[None], axis=0)[0]
+            right += np.where(number > -2, largest, 0)
+        return right
+
+    def solve(self, right: np.ndarray) -> np.ndarray:
+        """The solution (n, C) for right sides (n, C), by conjugate gradients preconditioned by coarser regions."""
+        rows, columns = np.nonzero(self.inside)
+        coarser = LinearOperator(self.matrix.shape, Level(self.matrix, rows, columns).improved)
+        enough = {"rtol": 0.0, "atol": ACCURACY * np.sqrt(len(right)), "maxiter": 200}
+        return np.stack([cg(self.matrix, column, M=coarser, **enough)[0] for column in right.T], axis=1)
+
+
+class Level:
+    """One level of multigrid by smoothed aggregation (Vaněk, Mandel and Brezina 1996): blocks of 3 x 3 pixels make the next.
+
+    The smallest level is solved directly.
+    """
+
+    def __init__(self, matrix: csr_matrix, rows: np.ndarray, columns: np.ndarray):
+        self.matrix, n = matrix, len(rows)
+        self.direct = splu(matrix.tocsc()) if n <= DIRECT else None
+        if self.direct is None:
+            blocks = (rows // 3) * (columns.max() // 3 + 1) + columns // 3
+            kept, block = np.unique(blocks, return_inverse=True)
+            self.damping = diags_array(DAMPING / matrix.diagonal()).tocsr()
+            tentative = coo_matrix((np.ones(n), (np.arange(n), block)), shape=(n, len(kept))).tocsr()
+            self.spread = tentative - self.damping @ (matrix @ tentative)
+            places = kept // (columns.max() // 3 + 1), kept % (columns.max() // 3 + 1)
+            self.coarser = Level((self.spread.T @ matrix @ self.spread).tocsr(), *places)
+
+    def improved(self, residual: np.ndarray) -> np.ndarray:
+        """What to add to a solution that leaves this residual (n,): one V-cycle with one damped Jacobi step on each side."""
+        if self.direct is not None:
+            return self.direct.solve(residual)
+        change = self.damping @ residual
+        change = change + self.spread @ self.coarser.improved(self.spread.T @ (residual - self.matrix @ change))
+        return change + self.damping @ (residual - self.matrix @ change)
+
+
+def pad(picture: np.ndarray) -> np.ndarray:
+    return np.pad(picture, [(1, 1), (1, 1), (0, 0)])
+
+
+def cloned(target: np.ndarray, source: np.ndarray, inside: np.ndarray, gradients: str = "normal") -> np.ndarray:
+    """target (H, W, C) with `source` (H, W, C) cloned seamlessly into the region `inside` (H, W); float64.
+
+    gradients: "normal", the source's own; "mixed": at each neighbour the larger of the source's and the target's.
+    An empty region leaves the target; one that covers the picture, with nothing to meet, gives the source.
+    """
+    choose("kind of gradients", gradients, list(GRADIENTS))
+    result = np.array(target, dtype=np.float64)
+    if not inside.any() or inside.all():
+        return result if not inside.any() else np.array(source, dtype=np.float64)
+    box = box_of(inside)
+    around, guide, region = result[box], np.asarray(source[box], dtype=np.float64), Region(inside[box])
+    right = region.right_side(around, [guide] if gradients == "normal" else [guide, around])
+    # solved for what is added to the source: where the source's own differences count, that is smooth and soon found
+    around[region.inside] = guide[region.inside] + region.solve(right - region.matrix @ guide[region.inside])
+    return result
