@@ -1,10 +1,12 @@
 """Random pictures of a generator: what editors learn their attributes from.
 
-They are drawn once, in small files of the user's cache, so that drawing can stop and go on.
+They are drawn once, in small files of the user's cache, so that drawing can stop and go on.  The scores of the default
+ones ship with the package for the face generator: their codes are mapped anew in a second, their pictures not drawn.
 """
 
+import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -12,9 +14,12 @@ from safetensors.torch import load_file, save_file
 from tqdm import tqdm
 
 from dynode import assets, generators, runtime
+from dynode.clips import read_safetensors
 from dynode.gan.pictures import as_images, levels
-from dynode.settings import require_positive
+from dynode.perception import attributes
+from dynode.settings import choose, require_positive, to_json
 
+FORMAT, WHAT = "dynode-scores-1", "scores of random pictures (as `dynode score-samples` writes them)"
 CHUNK = 50  # samples a file
 RESOLUTION = 256  # pixels at most: all that look at the pictures want no more
 
@@ -69,3 +74,84 @@ def drawn(generator, ws: torch.Tensor, folder: Path, progress: bool = False) -> 
                     save_file({"images": held}, scratch)
             bar.update(len(part))
             yield as_images(held[: len(part)])
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Samples with their scores: w (N, D) of W, scores (N, A) in the units of the attributes, their names (A,).
+
+    A score that could not be measured is NaN.
+    """
+
+    names: tuple[str, ...]
+    w: torch.Tensor
+    scores: torch.Tensor
+    card: dict = field(default_factory=dict)
+
+    def of(self, name: str) -> torch.Tensor:
+        """The scores (N,) of one attribute.  Raises UserError for an unknown one."""
+        return self.scores[:, choose("attribute", name, {each: k for k, each in enumerate(self.names)})]
+
+    @property
+    def mean(self) -> torch.Tensor:
+        """(A,)"""
+        return self.scores.nanmean(0)
+
+    @property
+    def std(self) -> torch.Tensor:
+        """(A,)"""
+        return (self.scores - self.mean).square().nanmean(0).sqrt()
+
+
+def shipped_scores() -> dict[str, Path]:
+    """Scores that come with the package, by the generator's name."""
+    folder = Path(generators.__file__).parents[1] / "weights" / "scores"
+    return {path.stem: path for path in sorted(folder.glob("*.safetensors"))}
+
+
+def scored(
+    generator, settings: SampleSettings | None = None, *, device="cpu", progress: bool = False
+) -> Scored:
+    """Samples of a generator with the scores of their pictures.
+
+    They are read where they ship or were kept before (of so many samples at least), else measured and kept in the cache.
+    """
+    settings = settings or SampleSettings()
+    kept = place_of(generator, settings) / "scores.safetensors"
+    for path in (shipped_scores().get(generator.name), kept):
+        found = read(path, generator, settings) if path and path.is_file() else None
+        if found:
+            return found
+    measure(generator, settings, kept, device=device, progress=progress)
+    return read(kept, generator, settings)
+
+
+def read(path: Path, generator, settings: SampleSettings) -> Scored | None:
+    """The scores that a file holds, None where they are of other weights, other samples, fewer, or other attributes."""
+    tensors, metadata = read_safetensors(path, FORMAT, WHAT)
+    belongs, card = json.loads(metadata["generator"]), json.loads(metadata["card"])
+    held = SampleSettings(**json.loads(card["settings"]))
+    same = (held.seed, held.truncation_psi) == (settings.seed, settings.truncation_psi)
+    if belongs["hash"] != generator.hash or not same or held.count < settings.count:
+        return None
+    scores = tensors["scores"][: settings.count].float()
+    return Scored(tuple(card["names"]), codes(generator, settings), scores, card)
+
+
+@torch.no_grad()
+def measure(generator, settings: SampleSettings, output: Path, *, device="cpu", progress: bool = False) -> dict:
+    """Score the pictures of the samples, write the scores in half precision, and return their card."""
+    scorer = attributes.of(generators.category_of(generator.name), device)
+    parts = [scorer(images.to(device)).cpu() for images in pictures(generator, settings, progress)]
+    scores = torch.cat(parts)
+    card = {
+        "settings": to_json(settings),
+        "names": scorer.names,
+        "unmeasured": int(scores.isnan().any(1).sum()),
+        "provenance": runtime.provenance(torch.device(device)),
+    }
+    belongs = {"name": generator.name, "hash": generator.hash}
+    metadata = {"format": FORMAT, "generator": json.dumps(belongs), "card": json.dumps(card)}
+    with runtime.written_whole(output) as scratch:
+        save_file({"scores": scores.half().contiguous()}, scratch, metadata)
+    return card

@@ -127,7 +127,11 @@ def load(path: Path | str, device="cpu") -> FactorNet:
     return network.to(device).eval().requires_grad_(False)
 
 
+def shipped_names() -> dict[str, Path]:
+    """The networks that come with the package, by world."""
+    return {path.stem: path for path in sorted((Path(__file__).parents[1] / "weights" / "factors").glob("*.safetensors"))}
+
+
 def shipped(world_name: str, device="cpu") -> FactorNet:
     """The network that comes with the package for a world.  Raises UserError where there is none."""
-    found = {path.stem: path for path in (Path(__file__).parents[1] / "weights" / "factors").glob("*.safetensors")}
-    return load(choose("network that reads the factors of", world_name, found), device)
+    return load(choose("network that reads the factors of", world_name, shipped_names()), device)

@@ -1,0 +1,113 @@
+"""Attributes of a picture as numbers: what editors learn to change, and what they are to leave alone."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from dynode.perception import face_colours, face_geometry, factors
+from dynode.perception.face_api import EXPRESSIONS, AgeGender, Expression, Landmarks
+from dynode.settings import choose
+
+APART = 0.1  # of the aligned square: eyes that are nearer to each other were not found
+
+
+@dataclass(frozen=True)
+class Attribute:
+    """Its unit, and how it is measured; what lies above 0 or above the mean is told where the name does not."""
+
+    unit: str
+    how: str
+
+
+EXPRESSION = "expression network: its log odds against the six other classes"
+ATTRIBUTES = {
+    "smile": Attribute("eye distances", "landmarks: width of the mouth, and height of its corners above the lips' middle"),
+    "mouth_open": Attribute("eye distances", "landmarks: distance of the inner lips"),
+    "yaw": Attribute("degrees", "landmarks: the nose's tip beside the eyes' middle; above 0 it points to the right"),
+    "pitch": Attribute("degrees", "landmarks: the nose's tip between eyes and chin; above 0 it points up"),
+    "roll": Attribute("degrees", "landmarks: slope of the eyes' line within the aligned square, which leaves little of it"),
+    "eyes_open": Attribute("height / width", "landmarks: aspect ratio of the eyes, mean of both"),
+    "lipstick": Attribute("CIELAB a*", "colour: how much redder lips are than cheeks and nose"),
+    "hair_brightness": Attribute("CIELAB L*", "colour: median above the forehead; of a bald head it is the skin's"),
+    "skin_brightness": Attribute("CIELAB L*", "colour: median of cheeks and nose"),
+    "age": Attribute("years", "age network"),
+    "gender": Attribute("log odds", "gender network, by its labels: above 0 it says male, below 0 female"),
+    **{
+        name: Attribute("log odds", f"{EXPRESSION}, called {name}")
+        for name in ("happy", "surprised", "angry", "sad", "neutral")
+    },
+    "eyeglasses": Attribute("log L*", "colour: thin horizontal lines across the nose's bridge and below the eyes"),
+}
+
+
+class FaceAttributes(nn.Module):
+    """Aligned faces (B, 3, R, R) in [-1, 1] -> scores (B, 17) in the units of ATTRIBUTES, NaN where no eyes are found.
+
+    Differentiable, though medians pass the gradient of one place only.
+    """
+
+    names = tuple(ATTRIBUTES)
+
+    def __init__(self):
+        super().__init__()
+        self.landmarks, self.expression, self.age_gender = Landmarks(), Expression(), AgeGender()
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        points = self.landmarks(images)
+        columns = [*geometry_of(points), *face_colours.colours(images, points).unbind(1)]
+        columns += [*self.age_gender(images).unbind(1), *log_odds(self.expression(images))]
+        scores = torch.stack([*columns, face_colours.eyeglasses(images, points)], 1)
+        left, right = face_geometry.eye_centres(points)
+        return torch.where((right - left)[:, :1] > APART, scores, torch.nan)
+
+
+def geometry_of(points: torch.Tensor) -> list[torch.Tensor]:
+    """The attributes from smile to eyes_open (B,) of landmarks (B, 68, 2)."""
+    p = face_geometry.in_frame(points)
+    turned = [face_geometry.yaw(p), face_geometry.pitch(p), face_geometry.roll(points)]
+    return [face_geometry.smile(p), face_geometry.mouth_open(p), *turned, face_geometry.eyes_open(p)]
+
+
+def log_odds(logits: torch.Tensor) -> list[torch.Tensor]:
+    """The log odds (B,) of each expression among ATTRIBUTES, of logits (B, 7)."""
+    named = [EXPRESSIONS.index(name) for name in ATTRIBUTES if name in EXPRESSIONS]
+    others = [[k for k in range(len(EXPRESSIONS)) if k != each] for each in named]
+    return [logits[:, each] - logits[:, rest].logsumexp(1) for each, rest in zip(named, others, strict=True)]
+
+
+class WorldAttributes(nn.Module):
+    """Pictures of a world -> the expected class (B, F) of each factor, by the network that reads them.
+
+    Of a circular factor it is the direction of the mean, in [0, classes).
+    """
+
+    def __init__(self, network: factors.FactorNet):
+        super().__init__()
+        self.network = network
+        self.names = tuple(factor.name for factor in network.factors)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        logits = self.network(images)
+        return torch.stack([expected(logits[f.name].softmax(1), f.circular) for f in self.network.factors], 1)
+
+
+def expected(shares: torch.Tensor, circular: bool) -> torch.Tensor:
+    """The mean class (B,) of probabilities (B, classes)."""
+    count = shares.shape[1]
+    classes = torch.arange(count).to(shares)
+    if not circular:
+        return shares @ classes
+    angles = 2 * torch.pi * classes / count
+    return torch.atan2(shares @ angles.sin(), shares @ angles.cos()) % (2 * torch.pi) * count / (2 * torch.pi)
+
+
+def of(category: str, device="cpu") -> FaceAttributes | WorldAttributes:
+    """What scores pictures of "face" or of a world whose reader of factors ships, by `names` and a call.
+
+    Raises UserError for a category that nothing scores.
+    """
+    legal = ["face", *factors.shipped_names()]
+    if choose("category whose pictures are scored", category, legal) == "face":
+        return FaceAttributes().to(device)
+    return WorldAttributes(factors.shipped(category, device)).to(device)

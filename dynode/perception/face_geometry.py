@@ -1,0 +1,66 @@
+"""Measures of a face from its 68 landmarks: how it is turned, how far mouth and eyes are open, whether it smiles.
+
+All are taken in the frame of the eyes: the origin between them, x from one to the other, the unit their distance.  Turns
+follow from where the tip of the nose lies, which stands out of the plane of eyes and mouth (weak perspective).
+"""
+
+import math
+
+import torch
+
+NOSE = 0.44  # how far the tip stands out, in distances of the eyes: of the six-point head that is usual in pose estimation
+TIP, CHIN = 0.27, 0.14  # how far tip and chin stand out, in distances from the eyes' line to the chin: of the same head
+LEVEL = 0.333  # how far down from the eyes' line to the chin the tip lies in a level face: the median of random faces
+
+
+def eye_centres(points: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """The middles (B, 2) of the left and the right eye of landmarks (B, 68, 2)."""
+    return points[:, 36:42].mean(1), points[:, 42:48].mean(1)
+
+
+def frame(points: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """The origin (B, 2) and the axes (B, 2, 2), x before y, of the frame of the eyes, in the unit of the landmarks."""
+    left, right = eye_centres(points)
+    x = right - left
+    return (left + right) / 2, torch.stack([x, torch.stack([-x[:, 1], x[:, 0]], 1)], 1)
+
+
+def in_frame(points: torch.Tensor) -> torch.Tensor:
+    """Landmarks (B, 68, 2) in the frame of the eyes."""
+    origin, axes = frame(points)
+    return (points - origin[:, None]) @ axes.mT / axes[:, 0].square().sum(1)[:, None, None]
+
+
+def smile(p: torch.Tensor) -> torch.Tensor:
+    """How wide the mouth is, and how high its corners lie above the middle of the lips; p in the eyes' frame."""
+    corners, middle = p[:, [48, 54]], p[:, [51, 57, 62, 66]]
+    return p[:, 54, 0] - p[:, 48, 0] + middle[:, :, 1].mean(1) - corners[:, :, 1].mean(1)
+
+
+def mouth_open(p: torch.Tensor) -> torch.Tensor:
+    """Distance of the inner lips, in distances of the eyes."""
+    return p[:, 65:68, 1].mean(1) - p[:, 61:64, 1].mean(1)
+
+
+def eyes_open(p: torch.Tensor) -> torch.Tensor:
+    """Height by width of the eyes (Soukupová & Čech 2016, "eye aspect ratio"), mean of both."""
+    upper, lower = p[:, [37, 38, 43, 44]], p[:, [41, 40, 47, 46]]
+    heights = (lower - upper).norm(dim=2).unflatten(1, (2, 2)).mean(2)
+    return (heights / (p[:, [39, 45]] - p[:, [36, 42]]).norm(dim=2)).mean(1)
+
+
+def yaw(p: torch.Tensor) -> torch.Tensor:
+    """Degrees; above 0 where the nose points to the right of the image."""
+    return torch.atan(p[:, 30, 0] / NOSE).rad2deg()
+
+
+def pitch(p: torch.Tensor) -> torch.Tensor:
+    """Degrees; above 0 where the nose points up.  Measured against the chin, for a smile lifts the mouth."""
+    down = p[:, 30, 1] / p[:, 8, 1]
+    return torch.atan((LEVEL - down) / (TIP - CHIN * down)).rad2deg()
+
+
+def roll(points: torch.Tensor) -> torch.Tensor:
+    """Degrees by which the line of the eyes falls to the right, of landmarks in the image; alignment leaves little."""
+    left, right = eye_centres(points)
+    return (torch.atan2(right[:, 1] - left[:, 1], right[:, 0] - left[:, 0]) * 180 / math.pi)
