@@ -6,7 +6,7 @@ import sys
 
 import tyro
 
-from dynode.cli import bench, clips, edits, items, text, train, worlds
+from dynode.cli import bench, clips, edits, items, scores, text, train, worlds
 from dynode.errors import UserError
 
 # What a machine refuses, as opposed to what we got wrong: a full disk or quota, no permission, a failing device.
@@ -28,6 +28,9 @@ COMMANDS = {
     "train-captions": text.train_captions,
     "train-mapper": text.train_mapper,
     "edit-text": text.edit_text,
+    "score": scores.score,
+    "score-samples": scores.score_samples,
+    "train-boundary": scores.train_boundary,
     "evaluate": clips.evaluate,
     "evaluate-edit": edits.evaluate_edit,
     "bench": bench.bench,

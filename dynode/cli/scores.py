@@ -7,28 +7,31 @@ from tyro.conf import Positional
 from dynode.cli.parameters import Output, Parameters, assignments
 
 
-def score(files: Positional[tuple[Path, ...]], *, frames: int = 1, device: str = "auto") -> None:
-    """Print the attributes of the largest face in pictures and videos: smile, yaw, age and others.
+def score(
+    files: Positional[tuple[Path, ...]], *, first: int = 0, count: int = 1, every: int = 1, device: str = "auto"
+) -> None:
+    """Print the attributes of the largest face in pictures or videos: smile, yaw, age and others.
 
     Args:
-        files: Pictures or videos, each with a face seen from the front.
-        frames: How many frames of a video to score, evenly spaced; their mean is printed, and their spread.
+        files: Pictures or videos of a face seen from the front.
+        first: The first frame of a video to score, from 0.
+        count: How many frames; their mean is printed with their standard deviation.
+        every: Take every so many-th frame.
         device: auto, cpu, cuda or cuda:N.
     """
-    from dynode import runtime
-    from dynode.editing import faces_of
+    from dynode import runtime, video
     from dynode.errors import UserError
-    from dynode.perception import attributes
+    from dynode.perception import attributes, tracking
 
-    if not files or frames < 1:
-        raise UserError(f"Name pictures or videos, and 1 frame or more of each, got {len(files)} and {frames}.")
-    place = runtime.device(device)
+    if not files or count < 1:
+        raise UserError(f"Name a picture or a video, and 1 frame or more, got {len(files)} files and {count} frames.")
+    place, stretch = runtime.device(device), video.Stretch(first, count, every)
     scorer = attributes.of("face", place)
     for path in files:
-        found = scorer(faces_of.aligned(path, frames).to(place)).detach().cpu()
-        print(f"{path}: {len(found)} {'frame' if len(found) == 1 else 'frames'}")
-        for name, values in zip(scorer.names, found.T, strict=True):
-            spread = f" ± {values.std():.2f}" if len(found) > 1 else ""
+        scores = scorer(tracking.portraits(path, stretch).to(place)).cpu()
+        print(f"{path}: {len(scores)} {'frame' if len(scores) == 1 else 'frames'}")
+        for name, values in zip(scorer.names, scores.T, strict=True):
+            spread = f" ± {values.std():.2f}" if len(scores) > 1 else ""
             print(f"  {name:16} {values.mean():8.2f}{spread} {attributes.ATTRIBUTES[name].unit}")
 
 
@@ -55,4 +58,35 @@ def score_samples(
     place = runtime.device(device)
     settings = changed(samples.SampleSettings(), assignments(p))
     card = samples.measure(generators.load(generator, place), settings, output, device=place, progress=True)
-    print(f"{output}: {settings.count} samples, {len(card['names'])} attributes, {card['unmeasured']} not measured whole")
+    print(
+        f"{output}: {settings.count} samples, {len(card['names'])} attributes, {card['unmeasured']} not measured whole"
+    )
+
+
+def train_boundary(
+    generator: Positional[str] = "mobilestylegan-ffhq",
+    output: Output = Path("boundaries.safetensors"),
+    *,
+    p: Parameters = (),
+    device: str = "auto",
+) -> None:
+    """Train InterFaceGAN's directions: for every attribute the plane in W that parts who has it from who has not.
+
+    Args:
+        generator: Such as mobilestylegan-ffhq or stylegan2-scene, or a file of weights.
+        output: The boundaries to write.
+        p: Change a setting, such as share=0.05, c=0.1, samples.count=1000 or seed=1.
+        device: auto, cpu, cuda or cuda:N.
+    """
+    from dynode import runtime
+    from dynode.editing import boundary
+    from dynode.settings import changed
+
+    runtime.require_writable(output)
+    settings = changed(boundary.BoundarySettings(), assignments(p))
+    card = boundary.train(generator, settings, output, device=runtime.device(device), progress=True)
+    print(f"{output}: accuracy on held-out extremes, accuracy on the rest, correlation with the score")
+    for name, facts in card["facts"].items():
+        print(f"{name:22} {facts['held_out']:.3f}  {facts['rest']:.3f}  {facts['correlation']:.3f}")
+    for name, why in card["left_out"].items():
+        print(f"{name}: left out. {why}")

@@ -7,27 +7,19 @@ from dataclasses import dataclass
 
 import torch
 
+from dynode.editing.directions import Direction
+
 SAMPLES = 10_000  # of W
 
 
 @dataclass(frozen=True)
-class Component:
-    """An editor that moves codes along one component: direction (D,) of unit length, sigma its standard deviation.
+class Component(Direction):
+    """An editor that moves codes along one component.
 
     share: of the variance of W.  The published code counts components from 0, this from 1.
     """
 
-    name: str
-    direction: torch.Tensor
-    sigma: float
     share: float
-    space = "w+"
-
-    def edit(self, ws: torch.Tensor, strength, rows: int = 0) -> torch.Tensor:
-        """Codes (B, L, D) moved by `strength` standard deviations, the first `rows` style rows only (0: all)."""
-        steps = torch.as_tensor(strength, dtype=ws.dtype, device=ws.device).reshape(-1, 1, 1)
-        moved = ws + steps * self.sigma * self.direction.to(ws)
-        return moved if not rows else torch.cat([moved[:, :rows], ws[:, rows:]], 1)
 
 
 @torch.no_grad()

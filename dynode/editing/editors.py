@@ -10,11 +10,12 @@ from typing import Protocol
 import torch
 
 from dynode import generators
-from dynode.editing import components, latent_flow, latent_transformer, styleclip
+from dynode.editing import boundary, components, latent_flow, latent_transformer, styleclip
 from dynode.errors import UserError
 from dynode.settings import choose
 
 METHODS: dict[str, Callable] = {
+    "interfacegan": boundary.load,
     "flow": lambda attribute, generator: latent_flow.load(of_category(attribute, generator), generator),
     "ganspace": lambda attribute, generator: components.component(generator, number_of(attribute, generator)),
     "latent-transformer": lambda name, generator: latent_transformer.load(of_category(name, generator), generator),

@@ -20,6 +20,7 @@ from dynode.perception import attributes
 from dynode.settings import choose, require_positive, to_json
 
 FORMAT, WHAT = "dynode-scores-1", "scores of random pictures (as `dynode score-samples` writes them)"
+MISSING = 255  # the level of a score that is NaN
 CHUNK = 50  # samples a file
 RESOLUTION = 256  # pixels at most: all that look at the pictures want no more
 
@@ -109,9 +110,7 @@ def shipped_scores() -> dict[str, Path]:
     return {path.stem: path for path in sorted(folder.glob("*.safetensors"))}
 
 
-def scored(
-    generator, settings: SampleSettings | None = None, *, device="cpu", progress: bool = False
-) -> Scored:
+def scored(generator, settings: SampleSettings | None = None, *, device="cpu", progress: bool = False) -> Scored:
     """Samples of a generator with the scores of their pictures.
 
     They are read where they ship or were kept before (of so many samples at least), else measured and kept in the cache.
@@ -134,13 +133,27 @@ def read(path: Path, generator, settings: SampleSettings) -> Scored | None:
     same = (held.seed, held.truncation_psi) == (settings.seed, settings.truncation_psi)
     if belongs["hash"] != generator.hash or not same or held.count < settings.count:
         return None
-    scores = tensors["scores"][: settings.count].float()
+    scores = unpacked(tensors)[: settings.count]
     return Scored(tuple(card["names"]), codes(generator, settings), scores, card)
+
+
+def packed(scores: torch.Tensor) -> dict[str, torch.Tensor]:
+    """Scores (N, A) in 8 bits: level * step + low of each attribute, MISSING where one is NaN; a step is .02 to .05 std."""
+    low, high = scores.nan_to_num(torch.inf).amin(0), scores.nan_to_num(-torch.inf).amax(0)
+    step = ((high - low) / (MISSING - 1)).clamp(min=1e-12)
+    levels = ((scores - low) / step).round().nan_to_num(MISSING).to(torch.uint8)
+    return {"levels": levels, "low": low, "step": step}
+
+
+def unpacked(tensors: dict[str, torch.Tensor]) -> torch.Tensor:
+    """The scores (N, A) of a file."""
+    levels = tensors["levels"]
+    return torch.where(levels == MISSING, torch.nan, levels * tensors["step"] + tensors["low"])
 
 
 @torch.no_grad()
 def measure(generator, settings: SampleSettings, output: Path, *, device="cpu", progress: bool = False) -> dict:
-    """Score the pictures of the samples, write the scores in half precision, and return their card."""
+    """Score the pictures of the samples, write the scores, and return their card."""
     scorer = attributes.of(generators.category_of(generator.name), device)
     parts = [scorer(images.to(device)).cpu() for images in pictures(generator, settings, progress)]
     scores = torch.cat(parts)
@@ -153,5 +166,5 @@ def measure(generator, settings: SampleSettings, output: Path, *, device="cpu", 
     belongs = {"name": generator.name, "hash": generator.hash}
     metadata = {"format": FORMAT, "generator": json.dumps(belongs), "card": json.dumps(card)}
     with runtime.written_whole(output) as scratch:
-        save_file({"scores": scores.half().contiguous()}, scratch, metadata)
+        save_file(packed(scores), scratch, metadata)
     return card

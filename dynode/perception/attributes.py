@@ -22,11 +22,15 @@ class Attribute:
 
 EXPRESSION = "expression network: its log odds against the six other classes"
 ATTRIBUTES = {
-    "smile": Attribute("eye distances", "landmarks: width of the mouth, and height of its corners above the lips' middle"),
+    "smile": Attribute(
+        "eye distances", "landmarks: width of the mouth, and height of its corners above the lips' middle"
+    ),
     "mouth_open": Attribute("eye distances", "landmarks: distance of the inner lips"),
     "yaw": Attribute("degrees", "landmarks: the nose's tip beside the eyes' middle; above 0 it points to the right"),
     "pitch": Attribute("degrees", "landmarks: the nose's tip between eyes and chin; above 0 it points up"),
-    "roll": Attribute("degrees", "landmarks: slope of the eyes' line within the aligned square, which leaves little of it"),
+    "roll": Attribute(
+        "degrees", "landmarks: slope of the eyes' line within the aligned square, which leaves little of it"
+    ),
     "eyes_open": Attribute("height / width", "landmarks: aspect ratio of the eyes, mean of both"),
     "lipstick": Attribute("CIELAB a*", "colour: how much redder lips are than cheeks and nose"),
     "hair_brightness": Attribute("CIELAB L*", "colour: median above the forehead; of a bald head it is the skin's"),

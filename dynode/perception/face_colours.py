@@ -12,7 +12,9 @@ TO_XYZ = ((0.4124564, 0.3575761, 0.1804375), (0.2126729, 0.7151522, 0.0721750), 
 WHITE = (0.95047, 1.0, 1.08883)  # D65
 LIPS = ((50, 61), (51, 62), (52, 63), (56, 65), (57, 66), (58, 67))  # between outer and inner line
 SKIN = ((2, 31), (14, 35), (28, 28), (29, 29))  # cheeks, ridge of the nose
-HAIR = [(x, y) for y in (-1.55, -1.4, -1.25) for x in (-0.5, -0.25, 0.0, 0.25, 0.5)]  # above the eyes, in their distances
+HAIR = [
+    (x, y) for y in (-1.55, -1.4, -1.25) for x in (-0.5, -0.25, 0.0, 0.25, 0.5)
+]  # above the eyes, in their distances
 BRIDGE = (np.linspace(-0.16, 0.16, 9), np.linspace(-0.25, 0.25, 21))  # between the eyes: x and y in the same frame
 UNDER_EYES, BELOW = (np.linspace(-0.65, -0.35, 7), np.linspace(0.35, 0.65, 7)), np.linspace(0.15, 0.60, 19)
 

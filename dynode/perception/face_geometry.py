@@ -8,7 +8,9 @@ import math
 
 import torch
 
-NOSE = 0.44  # how far the tip stands out, in distances of the eyes: of the six-point head that is usual in pose estimation
+NOSE = (
+    0.44  # how far the tip stands out, in distances of the eyes: of the six-point head that is usual in pose estimation
+)
 TIP, CHIN = 0.27, 0.14  # how far tip and chin stand out, in distances from the eyes' line to the chin: of the same head
 LEVEL = 0.333  # how far down from the eyes' line to the chin the tip lies in a level face: the median of random faces
 
@@ -63,4 +65,4 @@ def pitch(p: torch.Tensor) -> torch.Tensor:
 def roll(points: torch.Tensor) -> torch.Tensor:
     """Degrees by which the line of the eyes falls to the right, of landmarks in the image; alignment leaves little."""
     left, right = eye_centres(points)
-    return (torch.atan2(right[:, 1] - left[:, 1], right[:, 0] - left[:, 0]) * 180 / math.pi)
+    return torch.atan2(right[:, 1] - left[:, 1], right[:, 0] - left[:, 0]) * 180 / math.pi

@@ -129,7 +129,9 @@ def load(path: Path | str, device="cpu") -> FactorNet:
 
 def shipped_names() -> dict[str, Path]:
     """The networks that come with the package, by world."""
-    return {path.stem: path for path in sorted((Path(__file__).parents[1] / "weights" / "factors").glob("*.safetensors"))}
+    return {
+        path.stem: path for path in sorted((Path(__file__).parents[1] / "weights" / "factors").glob("*.safetensors"))
+    }
 
 
 def shipped(world_name: str, device="cpu") -> FactorNet:

@@ -84,6 +84,26 @@ def middle(path: Path | str, stretch: video.Stretch | None = None, *, progress=N
     return FaceTrack(ts, quads, np.ones(len(ts), dtype=bool), shots)
 
 
+def portraits(path: Path | str, stretch: video.Stretch, detector=None, size: int = 256) -> torch.Tensor:
+    """The largest face of each frame of a picture or video, aligned by itself: (T, 3, size, size) in [-1, 1].
+
+    Raises UserError when the file cannot be read or one of the frames shows no face.
+    """
+    detector, crops = detector or FaceDetector(), []
+    for k, (_, frame) in enumerate(stretch.of(video.iterate(path))):
+        faces = detector(frame)
+        if not faces:
+            raise UserError(
+                f"No face was found in frame {stretch.first + k * stretch.every} of {path}: give a picture of a face "
+                "seen from the front, or choose other frames."
+            )
+        quads = alignment.Squares.from_landmarks(faces[0].landmarks[None]).quads()
+        crops += cut([frame], quads, size)
+    if not crops:
+        raise UserError(f"{path} ends before frame {stretch.first}: choose an earlier one.")
+    return torch.stack(crops)
+
+
 def middle_square(height: int, width: int) -> np.ndarray:
     """The corners (4, 2) of the largest square in the middle of a frame, in the order of an alignment square."""
     side = min(height, width)

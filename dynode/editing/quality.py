@@ -1,0 +1,123 @@
+"""What an editor does to pictures: how far its own attribute moves, what else moves with it, who is still seen.
+
+Changes are in standard deviations of random samples' scores, so that they compare across attributes and editors.
+"""
+
+from dataclasses import dataclass
+
+import torch
+
+from dynode import generators
+from dynode.editing import samples
+from dynode.errors import UserError
+from dynode.perception import attributes
+from dynode.perception.face_api import Recognition
+from dynode.perception.identity import Identity
+from dynode.records import Row, summary
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What pictures of B codes show: scores (B, A), and for faces who it is by two networks (B, 128)."""
+
+    scores: torch.Tensor
+    identity: torch.Tensor | None = None
+    dlib: torch.Tensor | None = None
+
+
+class Judge:
+    """Looks at the pictures of a generator's codes.
+
+    Raises UserError for a generator whose pictures nothing scores.
+    """
+
+    def __init__(self, generator, settings: samples.SampleSettings | None = None, device="cpu"):
+        category = generators.category_of(generator.name)
+        self.generator, self.device = generator, device
+        self.scorer, self.category = attributes.of(category, device), category
+        self.usual = samples.scored(generator, settings, device=device)
+        is_face = category == "face"
+        self.networks = [network().to(device) for network in (Identity, Recognition)] if is_face else []
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return self.scorer.names
+
+    @torch.no_grad()
+    def seen(self, ws: torch.Tensor) -> Seen:
+        """What the pictures of codes (B, L, D) show."""
+        resolution = min(samples.RESOLUTION, self.generator.resolution)
+        images = generators.render(self.generator, ws, resolution).to(self.device)
+        return Seen(self.scorer(images).cpu(), *(network(images).cpu() for network in self.networks))
+
+    def changes(self, before: Seen, after: Seen) -> torch.Tensor:
+        """By how much each attribute moved (B, A), in standard deviations of random samples."""
+        return (after.scores - before.scores) / self.usual.std
+
+
+def own_attribute(editor_name: str, names: tuple[str, ...]) -> str:
+    """The attribute that an editor's name tells, such as smile of "interfacegan smile|age".
+
+    Raises UserError where it tells none.
+    """
+    words = editor_name.partition("|")[0].replace(":", " ").replace(".", " ").split()
+    told = [name for name in names if name in words]
+    if len(told) != 1:
+        raise UserError(
+            f"Which attribute {editor_name!r} is to change is not told by its name: name one of {', '.join(names)}."
+        )
+    return told[0]
+
+
+def editor_rows(
+    editor,
+    generator,
+    ws: torch.Tensor,
+    strengths,
+    *,
+    attribute: str = "",
+    judge: Judge | None = None,
+    rows: int = 0,
+    clip: str = "",
+) -> list[Row]:
+    """Rows for each strength of an editor, over codes (B, L, D): means, standard deviations and n over the codes.
+
+    change[NAME]: of every attribute, in standard deviations of random samples.  leakage: mean absolute change of all
+    others over that of its own.  identity: cosine with the unedited picture; distance[dlib]: second opinion, above
+    0.6 it says somebody else.  The strength is the variant.  attribute: its own, where its name does not tell it.
+    """
+    judge = judge or Judge(generator)
+    own = judge.names.index(attribute or own_attribute(editor.name, judge.names))
+    named = {"category": judge.category, "method": editor.name, "clip": clip, "reference": ""}
+    before, found = judge.seen(ws), []
+    for strength in strengths:
+        after = judge.seen(editor.edit(ws, strength, rows))
+        told = {"variant": f"{strength:+g}", **named}
+        found += [
+            Row(name, unit=unit, **told, **spread(values)) for name, unit, values in numbers(judge, before, after, own)
+        ]
+    return found
+
+
+def numbers(judge: Judge, before: Seen, after: Seen, own: int):
+    """(metric, unit, values (B,)) of one strength."""
+    changes = judge.changes(before, after)
+    for name, values in zip(judge.names, changes.T, strict=True):
+        yield f"change[{name}]", "std of random samples", values
+    others = [k for k in range(changes.shape[1]) if k != own]
+    yield "own_change", "std of random samples", changes[:, own]
+    yield "leakage", "", leakage(changes[:, own], changes[:, others])[None]
+    if before.identity is not None:
+        yield "identity", "cosine", (before.identity * after.identity).sum(1)
+        yield "distance[dlib]", "", (before.dlib - after.dlib).norm(dim=1)
+
+
+def leakage(own: torch.Tensor, others: torch.Tensor) -> torch.Tensor:
+    """Mean absolute change of the others (B, A - 1) over that of its own (B,); infinite where that is 0."""
+    return others.abs().nanmean() / own.abs().nanmean()
+
+
+def spread(values: torch.Tensor) -> dict:
+    """Mean, standard deviation and number of the values that are finite; 0 of none, as where nothing changes at all."""
+    kept = values[torch.isfinite(values)].tolist()
+    return summary(kept) if kept else {"value": 0.0, "std": None, "n": 0}
