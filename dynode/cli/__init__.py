@@ -25,6 +25,7 @@ COMMANDS = {
     "train-encoder": train.train_encoder,
     "train-factors": train.train_factors,
     "train-flow": train.train_flow,
+    "train-transformer": train.train_transformer,
     "train-captions": text.train_captions,
     "train-mapper": text.train_mapper,
     "edit-text": text.edit_text,

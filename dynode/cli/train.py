@@ -158,3 +158,34 @@ def train_flow(
     print(f"{output}: trained in {card['seconds']} s")
     for name, value in card["quality"].items():
         print(f"{name}: {value:.3f}")
+
+
+def train_transformer(
+    generator: Positional[str],
+    attribute: Positional[str],
+    output: Output = Path("transformer.safetensors"),
+    *,
+    p: Parameters = (),
+    device: str = "auto",
+) -> None:
+    """Train a latent transformer: a linear map of codes by which one attribute changes and the others stay.
+
+    Args:
+        generator: Such as mobilestylegan-ffhq or stylegan2-scene, or a file of weights.
+        attribute: What is to change, such as smile, age or fog: whatever is scored of what the generator shows.
+        output: The editor to write.
+        p: Change a setting, such as steps=500, keep=3, transformer.rank=512, transformer.apart=true, mixtures=1000 or classifier.view=rows.
+        device: auto, cpu, cuda or cuda:N.
+    """
+    from dynode import runtime
+    from dynode.editing.train_transformer import TransformerTraining, train
+    from dynode.settings import changed
+
+    runtime.require_writable(output)
+    settings = changed(TransformerTraining(), {"transformer.attribute": attribute} | assignments(p))
+    card = train(generator, settings, output, device=runtime.device(device), progress=True)
+    print(
+        f"{output}: trained in {card['seconds']} s; classifier right for {card['classifier'][attribute]:.3f} of codes"
+    )
+    for name, value in card["quality"].items():
+        print(f"{name}: {value:.3f}")

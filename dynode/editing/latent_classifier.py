@@ -78,6 +78,8 @@ class LatentClassifier(nn.Module):
 
 def jittered(ws: torch.Tensor, scale: torch.Tensor, noise: float, draws: torch.Generator) -> torch.Tensor:
     """Codes (B, L, D) whose rows are moved apart, each code's by its own share of `noise`: real codes lie off W."""
+    if not noise:
+        return ws
     share = noise * torch.rand(len(ws), 1, 1, generator=draws)
     return ws + (share * torch.randn(ws.shape, generator=draws)).to(ws) * scale
 
