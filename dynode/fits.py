@@ -14,7 +14,16 @@ from dynode.trajectory import Trajectory
 
 # rooms of the layers above this one: no fit depends on them (the import contract in pyproject.toml holds it)
 ABOVE = {"cli", "report", "plots", "inversion", "between", "batch.py", "bootstrap.py", "comparison.py", "selection.py"}
-ABOVE |= {"benchmarks.py", "ablations", "tables", "evaluation.py", "diagnosis.py", "pixel_study.py", "edited_worlds.py"}
+ABOVE |= {
+    "benchmarks.py",
+    "ablations",
+    "tables",
+    "evaluation.py",
+    "diagnosis.py",
+    "pixel_study.py",
+    "edited_worlds.py",
+    "edited_clips.py",
+}
 ABOVE |= {"edit_evaluation.py", "video_editing"}
 
 

@@ -43,16 +43,23 @@ class Judge:
     def names(self) -> tuple[str, ...]:
         return self.scorer.names
 
-    @torch.no_grad()
     def seen(self, ws: torch.Tensor) -> Seen:
         """What the pictures of codes (B, L, D) show."""
         resolution = min(samples.RESOLUTION, self.generator.resolution)
-        images = generators.render(self.generator, ws, resolution).to(self.device)
+        return self.look(generators.render(self.generator, ws, resolution))
+
+    @torch.no_grad()
+    def look(self, images: torch.Tensor) -> Seen:
+        """What pictures (B, 3, R, R) show."""
+        images = images.to(self.device)
         return Seen(self.scorer(images).cpu(), *(network(images).cpu() for network in self.networks))
 
     def changes(self, before: Seen, after: Seen) -> torch.Tensor:
-        """By how much each attribute moved (B, A), in standard deviations of random samples."""
-        return (after.scores - before.scores) / self.usual.std
+        """By how much each attribute moved (B, A), the shorter way round where it is circular, in standard deviations of
+        random samples."""
+        moved, period = after.scores - before.scores, self.scorer.periods.to(before.scores)
+        around = (moved + period / 2).remainder(period.clamp(min=1)) - period / 2
+        return torch.where(period > 0, around, moved) / self.usual.std
 
 
 def own_attribute(editor_name: str, names: tuple[str, ...]) -> str:

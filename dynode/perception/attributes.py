@@ -52,6 +52,7 @@ class FaceAttributes(nn.Module):
     """
 
     names = tuple(ATTRIBUTES)
+    periods = torch.zeros(len(ATTRIBUTES))  # after how much an attribute is the same again; 0: never
 
     def __init__(self):
         super().__init__()
@@ -90,6 +91,7 @@ class WorldAttributes(nn.Module):
         super().__init__()
         self.network = network
         self.names = tuple(factor.name for factor in network.factors)
+        self.periods = torch.tensor([float(factors.bins_of(f) * f.circular) for f in network.factors])
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         logits = self.network(images)

@@ -11,8 +11,9 @@ import torch
 from IPython import get_ipython
 from IPython.display import Image, display
 
-from dynode import plots, records, runtime
+from dynode import plots, records, runtime, video
 from dynode.errors import UserError
+from dynode.images import to_uint8
 from dynode.plots.style import STYLE
 from dynode.settings import choose
 from dynode.tables import Table
@@ -79,6 +80,13 @@ class Outputs:
             save_figure(figure, root() / "figures" / f"{stem}{suffix}", **keys)
         show(figure, alt)
         return root() / "figures" / f"{stem}.png"
+
+    def video(self, images: torch.Tensor, ts, name: str) -> Path:
+        """Write figures/<name>.mp4 of images (T, 3, H, W) at times ts (T,) in seconds, evenly spaced."""
+        ts = [float(t) for t in ts]
+        fps = (len(ts) - 1) / (ts[-1] - ts[0])
+        stem = name if self.profile == "embedded" else f"{name}.{self.profile}"
+        return video.write(root() / "figures" / f"{stem}.mp4", to_uint8(images), fps)
 
     @property
     def note(self) -> str:

@@ -54,6 +54,22 @@ def edits_table(rows: list[Row], warnings: tuple[str, ...] = (), paper: tuple[st
     return Table(header, cells, {}, " ".join(warnings))
 
 
+def editors_table(rows: list[Row]) -> Table:
+    """One line for each edit of a clip: what changed, how much else, who is left; for an editor that does not ship, why.
+
+    Rows are those of `dynode.edited_clips`; changes are in standard deviations of random pictures of the generator.
+    """
+    numbers = {"own_change": 2, "others_change": 2, "leakage": 2, "identity": 3, "distance[dlib]": 2}
+    cells = []
+    for clip, edit, shows in dict.fromkeys((row.clip, row.method, row.variant) for row in rows):
+        found = {row.metric: row for row in select(rows, clip=clip, method=edit, variant=shows)}
+        own, missing = found.get("own_change"), found.get("editor_missing")
+        told = [number(found.get(name), 1.0, digits) for name, digits in numbers.items()]
+        cells.append([shows, clip, edit, own.reference if own else "", *told, missing.reference if missing else ""])
+    heads = ["its change (sd)", "others (sd) ↓", "leakage ↓", "identity ↑", "dlib's distance ↓", "not there"]
+    return Table(["paper", "codes", "edit", "attribute", *heads], cells, {})
+
+
 def lines_of(rows: list[Row]) -> dict[tuple[str, str, str, str], dict[str, Row]]:
     """(clip, variant, method, identity network) -> {metric: row}; what no identity network made stands in every line."""
     keys = dict.fromkeys((row.clip, row.variant, row.method) for row in rows)
