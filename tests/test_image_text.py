@@ -10,6 +10,7 @@ from safetensors.torch import save_file
 
 from dynode import cli
 from dynode.editing import train_captions
+from dynode.editing.samples import Scored
 from dynode.editing.train_captions import CaptionTraining, Shown, composed, owners, ranks, right_of_bands
 from dynode.errors import UserError
 from dynode.perception import byte_pairs, captions, image_text, wording
@@ -111,6 +112,26 @@ def test_a_saved_network_keeps_its_words_whatever_the_table_says_later(taught, t
     assert back.phrases == taught.phrases and captions.card(tmp_path / "c.safetensors") == {"name": "captions[alexnet]"}
     text = ["low hill at night"]
     assert torch.allclose(back.texts(text), taught.texts(text), atol=1e-2)
+
+
+def test_samples_are_ranked_by_their_scores_and_the_last_tenth_is_held_out(monkeypatch):
+    class Faces(Captions):  # without its own AlexNet
+        def __init__(self):
+            torch.nn.Module.__init__(self)
+            self.settings = CaptionSettings("face")
+
+        def features(self, images):
+            return images[:, :, :1, :1]
+
+    scores = torch.arange(20.0)[:, None].expand(-1, len(wording.FACE))
+    names = tuple(wording.FACE)
+    monkeypatch.setattr(train_captions.generators, "load", lambda *a: None)
+    monkeypatch.setattr(train_captions.samples, "scored", lambda *a, **k: Scored(names, torch.zeros(20, 1), scores))
+    monkeypatch.setattr(train_captions.samples, "pictures", lambda *a: iter(torch.rand(2, 10, 3, 4, 4)))
+    seen, held_out = train_captions.of_samples(Faces(), 20)
+    assert seen.features.shape == (18, 3, 1, 1) and len(held_out.true) == 2
+    smiles, serious = (wording.phrases("face").index(phrase) for phrase in ("smiling", "serious"))
+    assert seen.true[:6, serious].all() and not seen.true[6:, serious].any() and held_out.true[:, smiles].all()
 
 
 def test_telling_apart_is_counted_in_pairs():

@@ -212,6 +212,16 @@ def test_what_makes_no_direction_is_refused():
         DirectionSettings("gradients")
 
 
+def test_a_direction_is_an_editor_by_its_two_texts(tiny, monkeypatch):
+    monkeypatch.setattr(editors.image_text, "load", lambda *a, **k: Colours())
+    found = editors.load("styleclip-direction:red/blue", tiny)
+    assert found.name == "style direction[w+, colours]:red" and 0 < found.kept <= 1
+    ws = tiny.mapping(torch.randn(8, 8, generator=torch.Generator().manual_seed(6)), 0.7)
+    assert (agreement(tiny, found.edit(ws, 1.0), "red") - agreement(tiny, ws, "red")).mean() > 0
+    with pytest.raises(UserError, match="TARGET/NEUTRAL"):
+        editors.load("styleclip-direction:red", tiny)
+
+
 class NoStyles:
     name = "plain"
 

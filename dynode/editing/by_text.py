@@ -8,7 +8,6 @@ from skimage.io import imsave
 from dynode import generators, runtime
 from dynode.clips import Clip
 from dynode.editing import global_direction
-from dynode.editing.global_direction import DirectionSettings
 from dynode.editing.styleclip import OptimisationSettings, optimised, seen_at
 from dynode.editing.train_mapper import identity_of
 from dynode.errors import UserError
@@ -16,8 +15,6 @@ from dynode.images import to_uint8
 from dynode.perception import image_text as parts
 from dynode.perception import wording
 from dynode.settings import changed
-
-FEW = {"relevance": "gradient", "images": 8}  # what a command can wait for
 
 
 def edit_frame(
@@ -48,7 +45,7 @@ def edit_frame(
     teacher, ws = parts.load(category, image_text, device), clip.ws[frame : frame + 1].float().to(generator.w_avg)
     wanted, size = teacher.texts([text]), seen_at(generator)
     if neutral:
-        settings = changed(changed(DirectionSettings(), FEW), changes or {})
+        settings = changed(global_direction.QUICK, changes or {})
         found = global_direction.direction(generator, teacher, text, neutral, settings, progress)
         name = found.name.replace("[w+, ", "[")
         with torch.no_grad():

@@ -10,8 +10,9 @@ from typing import Protocol
 import torch
 
 from dynode import generators
-from dynode.editing import boundary, components, latent_flow, latent_transformer, styleclip
+from dynode.editing import boundary, components, global_direction, latent_flow, latent_transformer, styleclip
 from dynode.errors import UserError
+from dynode.perception import image_text
 from dynode.settings import choose
 
 METHODS: dict[str, Callable] = {
@@ -20,6 +21,7 @@ METHODS: dict[str, Callable] = {
     "ganspace": lambda attribute, generator: components.component(generator, number_of(attribute, generator)),
     "latent-transformer": lambda name, generator: latent_transformer.load(of_category(name, generator), generator),
     "styleclip": lambda attribute, generator: styleclip.load(of_category(attribute, generator), generator),
+    "styleclip-direction": lambda attribute, generator: of_texts(attribute, generator),
 }
 
 
@@ -45,6 +47,18 @@ def number_of(attribute: str, generator) -> int:
     if not attribute.isdecimal() or not 1 <= int(attribute) <= generator.w_dim:
         raise UserError(f"W of {generator.name} has components 1 to {generator.w_dim}, got {attribute!r}.")
     return int(attribute)
+
+
+def of_texts(attribute: str, generator) -> Editor:
+    """The global direction of "TARGET/NEUTRAL", such as "red lips/pale lips", found anew in a minute.
+
+    It is the nearest step in W+ to one in the style space, and its name says so.  Raises UserError for one text alone.
+    """
+    target, slash, neutral = attribute.partition("/")
+    if not (target and neutral):
+        raise UserError(f"A direction is named TARGET/NEUTRAL, such as mountain/low hill, got {attribute!r}.")
+    teacher = image_text.load(generators.category_of(generator.name), device=generator.w_avg.device)
+    return global_direction.direction(generator, teacher, target, neutral, global_direction.QUICK)
 
 
 def load(name: str, generator) -> Editor:

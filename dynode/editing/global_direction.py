@@ -130,6 +130,7 @@ def by_gradient(generator, image_text, channels, wanted, styles, mean, spread, p
 
 
 RELEVANCES = {"difference": by_difference, "gradient": by_gradient}
+QUICK = DirectionSettings("gradient", images=8)  # what a command can wait for, with the largest generator too
 
 
 def direction(
