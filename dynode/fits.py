@@ -5,7 +5,7 @@ import json
 from functools import cache
 from pathlib import Path
 
-from dynode import methods, together, training
+from dynode import methods, resume, together
 from dynode.clips import Clip
 from dynode.dynamics import stored
 from dynode.dynamics.presets import DynamicsSettings
@@ -55,7 +55,7 @@ def fit_to_file(
     checkpoint = path.with_suffix(".checkpoint")
     fitted = methods.fit(name, clip, settings, seed, device=device, progress=progress, checkpoint=checkpoint)
     stored.save(fitted, path)
-    training.forget(checkpoint, len(stored.shots_of(fitted)))
+    resume.forget(checkpoint, len(stored.shots_of(fitted)))
     return fitted
 
 

@@ -19,9 +19,15 @@ from dynode.trajectory import Shots
 
 
 def can(settings: DynamicsSettings) -> bool:
-    """Whether fits under these settings can share their steps: intervals only, no images, no early end, a fixed step."""
+    """Whether fits under these settings can share their steps: intervals only, no images, tube or early end, a fixed step."""
     training = settings.training
-    alone = training.iterations or training.tolerance or settings.losses.in_images or training.keep != "last"
+    alone = (
+        training.iterations
+        or training.tolerance
+        or training.tube
+        or settings.losses.in_images
+        or training.keep != "last"
+    )
     return not alone and settings.path == "blended" and settings.segment_solver.fixed_step and can_stack(settings.field)
 
 

@@ -1,14 +1,9 @@
-"""Fit the neural ODE of a clip: draws, losses, optimiser, looks, checkpoints (paper Sec. 3, Eqs. 6-8).
-
-The environment variable DYNODE_CHECKPOINT_SECONDS changes how much time lies, at least, between two checkpoints
-(10 seconds); 0 writes one at every look.
-"""
+"""Fit the neural ODE of a clip: draws, losses, optimiser, looks (paper Sec. 3, Eqs. 6-8)."""
 
 import copy
 import hashlib
 import json
 import math
-import os
 import time
 import warnings
 from dataclasses import dataclass
@@ -16,14 +11,12 @@ from dataclasses import field as default
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
 from torch import nn
 from torch.func import functional_call
 from tqdm import tqdm
 
-from dynode import checkpoints, runtime, scratch
-from dynode.checkpoints import part
-from dynode.clips import Clip, read_safetensors
+from dynode import runtime
+from dynode.clips import Clip
 from dynode.dynamics.fields import MLPField
 from dynode.dynamics.gauss_newton import least_norm
 from dynode.dynamics.integrate import SolverError, rollout
@@ -31,26 +24,15 @@ from dynode.dynamics.neural_ode import Clock, NeuralODE, Stretched
 from dynode.dynamics.presets import DynamicsSettings, TrainingSettings, preset
 from dynode.dynamics.spaces import fit_space
 from dynode.dynamics.stored import described
+from dynode.dynamics.tube import Tube
 from dynode.errors import UserError
 from dynode.losses import ImageLoss
+from dynode.resume import Checkpoint, shot_checkpoints
 from dynode.settings import choose, to_json
 from dynode.trajectory import Shots
 
-CHECKPOINT_FORMAT = "dynode-checkpoint-1"
 MOST_RESIDUALS = 4000  # that Gauss-Newton steps are made for: their matrix has so many rows, a column a weight
 STEEP_NFE = 1000  # evaluations of one roll-out at which a fit is likely to go wrong
-
-
-def checkpoint_seconds() -> float:
-    """Seconds, at least, between two checkpoints.  Raises UserError where the environment holds something else."""
-    text = os.environ.get("DYNODE_CHECKPOINT_SECONDS", "10")
-    try:
-        return float(text)
-    except ValueError:
-        raise UserError(f"DYNODE_CHECKPOINT_SECONDS wants a number of seconds such as 10, got {text!r}.") from None
-
-
-CHECKPOINT_SECONDS = checkpoint_seconds()
 
 
 @dataclass
@@ -58,6 +40,7 @@ class Training:
     """One fit under way: the field, the observed states u (n, R, K) at the field's times taus (n,), the optimiser.
 
     decode: states -> codes, wanted with `images`, the losses in image space.
+    tube: what starts and targets are moved by together; none where the settings want none.
     """
 
     field: MLPField
@@ -67,6 +50,7 @@ class Training:
     draws: torch.Generator
     decode: object = None
     images: ImageLoss | None = None
+    tube: Tube | None = None
     best: float = math.inf
     best_state: dict | None = None
     iteration: int = 0
@@ -96,22 +80,32 @@ class Training:
 
     def full_loss(self, index: torch.Tensor) -> torch.Tensor:
         """Roll out from the first drawn frame through the others (paper Eq. 6)."""
-        solved = rollout(self.field, self.u[index[0]], self.taus[index], self.settings.solver)
-        return self.loss(solved.states[1:], index[1:], solved.nfe)
+        start = self.u[index[0]]
+        aside = self.aside(start)
+        solved = rollout(self.field, start + aside, self.taus[index], self.settings.solver)
+        return self.loss(solved.states[1:] - aside, index[1:], solved.nfe)
 
     def segment_loss(self, index: torch.Tensor) -> torch.Tensor:
         """Each interval between neighbouring drawn frames from its true code, all in parallel."""
-        states, ends, nfe = self.segments(index)
+        states, ends, nfe = self.segments(index, self.aside)
         return self.loss(states, ends, nfe)
 
-    def segments(self, index: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, int]:
-        """States (m, R, K) at the end of each interval, the frames (m,) they are compared with, and evaluations."""
+    def aside(self, states: torch.Tensor) -> torch.Tensor | float:
+        """What the tube moves states (..., R, K) by, and the targets with them: taken off again where both are compared."""
+        return self.tube.draw(states, self.draws) if self.tube else 0.0
+
+    def segments(self, index: torch.Tensor, aside=lambda states: 0.0) -> tuple[torch.Tensor, torch.Tensor, int]:
+        """States (m, R, K) at the end of each interval, the frames (m,) they are compared with, and evaluations.
+
+        Each interval starts from its true code moved by aside(codes), which is taken off again at its end.
+        """
         starts, ends = index[:-1], index[1:]
         if self.settings.training.both_ways:
             starts, ends = torch.cat([starts, ends]), torch.cat([ends, starts])
         stretched = Stretched(self.field, self.taus[starts], self.taus[ends] - self.taus[starts])
-        solved = rollout(stretched, self.u[starts], self.taus.new_tensor([0.0, 1.0]), self.settings.segment_solver)
-        return solved.states[1], ends, solved.nfe
+        moved, span = aside(self.u[starts]), self.taus.new_tensor([0.0, 1.0])
+        solved = rollout(stretched, self.u[starts] + moved, span, self.settings.segment_solver)
+        return solved.states[1] - moved, ends, solved.nfe
 
     def loss(self, states: torch.Tensor, index: torch.Tensor, nfe: int) -> torch.Tensor:
         """The weighted losses of predicted states (m, R, K) of the frames `index`."""
@@ -162,7 +156,7 @@ class Training:
         if error < self.best or self.settings.training.keep == "last":
             self.best, self.best_state = error, copy.deepcopy(self.field.state_dict())
 
-    def run(self, progress: bool, checkpoint: "Checkpoint | None" = None) -> None:
+    def run(self, progress: bool, checkpoint: Checkpoint | None = None) -> None:
         """Segments first, whole roll-outs after, from wherever `checkpoint` was; ends with the state to keep."""
         t: TrainingSettings = self.settings.training
         if checkpoint is not None:
@@ -239,50 +233,13 @@ class Training:
             self.look()
 
 
-class Checkpoint:
-    """The state of a `Training` in one file, rewritten now and then; the same fit resumes from it exactly."""
-
-    def __init__(self, path: Path, job: str):
-        self.path, self.job, self.written = Path(path), job, time.time()
-
-    def save(self, training: Training) -> None:
-        """Write where the last time is long enough ago."""
-        if time.time() - self.written < CHECKPOINT_SECONDS:
-            return
-        tensors = {f"adam.{key}": value for key, value in checkpoints.of_optimiser(training.optimiser).items()}
-        tensors |= {f"field.{k}": v for k, v in training.field.state_dict().items()}
-        tensors |= {f"best.{k}": v.clone() for k, v in (training.best_state or {}).items()}
-        tensors["draws"] = training.draws.get_state()
-        numbers = {k: getattr(training, k) for k in ("best", "iteration", "nfe", "seconds", "looks")}
-        metadata = {"format": CHECKPOINT_FORMAT, "job": self.job, "numbers": json.dumps(numbers)}
-        with runtime.written_whole(self.path) as target:
-            save_file(tensors, target, metadata)
-        self.written = time.time()
-
-    def resume(self, training: Training) -> None:
-        """Put a training back to where the file was written; nothing happens where there is none."""
-        if not self.path.is_file():
-            return
-        tensors, metadata = read_safetensors(self.path, CHECKPOINT_FORMAT, "a checkpoint of a fit")
-        if metadata["job"] != self.job:
-            raise UserError(
-                f"{self.path} is the checkpoint of another fit (other clip, settings or seed): delete it, or choose "
-                "another output."
-            )
-        training.field.load_state_dict(part(tensors, "field."))
-        training.best_state = part(tensors, "best.") or None
-        checkpoints.restore(training.optimiser, part(tensors, "adam."))
-        training.draws.set_state(tensors["draws"])
-        for key, value in json.loads(metadata["numbers"]).items():
-            setattr(training, key, value)
-
-
 def fit(
     clip: Clip,
     settings: DynamicsSettings | None = None,
     seed: int = 0,
     *,
     networks=None,
+    edits: torch.Tensor | None = None,
     device="cpu",
     progress: bool = False,
     checkpoint: Path | None = None,
@@ -290,39 +247,29 @@ def fit(
     """Learn the dynamics of the observed frames of a clip; a clip with cuts gets one fit for each shot.
 
     networks: `dynode.methods.Networks`, wanted where settings.losses has terms in images.
-    checkpoint: a file that a killed fit goes on from, one for each shot; `forget` removes them, once the fit is saved.
+    edits: what edits add to a code (M, L, D), for a tube of them (settings.training.tube above 0) instead of noise.
+    checkpoint: a file that a killed fit goes on from, one for each shot; `resume.forget` removes them, once the fit is saved.
     Raises UserError when fewer than two frames are observed, and SolverError (with a remedy) when the solve fails
     before anything was learned.
     """
     settings, shots = settings or preset("dynode"), clip.split()
     paths = shot_checkpoints(checkpoint, len(shots)) if checkpoint else [None] * len(shots)
-    fits = [
-        fit_shot(shot, settings, seed, networks=networks, device=device, progress=progress, checkpoint=path)
-        for shot, path in zip(shots, paths, strict=True)
-    ]
+    known = {"networks": networks, "edits": edits, "device": device, "progress": progress}
+    fits = [fit_shot(shot, settings, seed, checkpoint=path, **known) for shot, path in zip(shots, paths, strict=True)]
     return fits[0] if len(fits) == 1 else Shots(fits)
 
 
-def shot_checkpoints(checkpoint: Path, shots: int) -> list[Path]:
-    """Where each shot of a clip keeps its checkpoint."""
-    return [checkpoint.with_suffix(f".{k}{checkpoint.suffix}") for k in range(shots)]
-
-
-def forget(checkpoint: Path, shots: int) -> None:
-    """Remove the checkpoints of a fit that is saved, with what killed runs left of them."""
-    for path in shot_checkpoints(checkpoint, shots):
-        path.unlink(missing_ok=True)
-        scratch.sweep(path.parent, path.name)
-
-
-def fit_shot(clip: Clip, settings: DynamicsSettings, seed: int, *, networks, device, progress, checkpoint) -> NeuralODE:
-    begun = Begun.of(clip, settings, seed, device)
+def fit_shot(
+    clip: Clip, settings: DynamicsSettings, seed: int, *, networks, edits, device, progress, checkpoint
+) -> NeuralODE:
+    begun = Begun.of(clip, settings, seed, device, edits)
     training, seen = begun.training, clip.observations()
     if settings.losses.in_images:
         if networks is None:
             raise UserError("Losses in images want the clip's generator: fit through `dynode.methods.fit`.")
         training.images, training.decode = networks.image_loss(clip, settings.losses), begun.space.to(device).decode
-    codes = hashlib.sha256(seen.ws.contiguous().numpy().tobytes()).hexdigest()
+    given = seen.ws if edits is None else torch.cat([seen.ws, edits.to(seen.ws)])
+    codes = hashlib.sha256(given.contiguous().numpy().tobytes()).hexdigest()
     saver = Checkpoint(checkpoint, to_json(settings) + json.dumps(begun.meta) + codes) if checkpoint else None
     training.run(progress, saver)
     return begun.finished()
@@ -339,9 +286,10 @@ class Begun:
     meta: dict
 
     @classmethod
-    def of(cls, clip: Clip, settings: DynamicsSettings, seed: int, device="cpu") -> "Begun":
+    def of(cls, clip: Clip, settings: DynamicsSettings, seed: int, device="cpu", edits=None) -> "Begun":
         """The seed decides the field's first weights and all draws."""
         seen, began = clip.observations(), time.time()
+        require_tube(settings, edits, seen.ws.shape[1:])
         if settings.meets == "trend" and (settings.path, settings.field.drift) != ("blended", "trend"):
             raise UserError("Only a blended path with a trend can meet its trend: path=blended field.drift=trend.")
         runtime.seed_everything(seed)
@@ -352,6 +300,11 @@ class Begun:
         if net.trend is not None:
             net.trend.fit(taus, u)
         training = Training(net, u, taus, settings, torch.Generator().manual_seed(seed))
+        if settings.training.tube:
+            beside = (
+                None if edits is None else (space.encode(seen.ws[:1] + edits) - space.encode(seen.ws[:1])).to(device)
+            )
+            training.tube = Tube.around(u, settings.training.tube, beside)
         training.seconds = time.time() - began  # space and trend are part of the fit
         return cls(training, space, clock, (float(seen.ts[0]), float(seen.ts[-1])), described(clip, seed))
 
@@ -375,3 +328,17 @@ class Begun:
         if training.settings.meets == "trend":
             u = net.trend.calmed(u)
         return NeuralODE(training.settings, net, space, self.clock, u, taus, self.span, log, self.meta)
+
+
+def require_tube(settings: DynamicsSettings, edits: torch.Tensor | None, shape) -> None:
+    """Raises UserError for a tube that nothing is trained in, and for edits without a tube or of another shape."""
+    t = settings.training
+    if t.tube and (t.newton_steps or not t.total):
+        raise UserError(
+            "A tube wants iterations, and no Gauss-Newton steps, which know the observed codes alone: set "
+            "training.segment_iterations above 0 and training.newton_steps=0."
+        )
+    if edits is not None and not t.tube:
+        raise UserError("Edits to train beside want a tube: set training.tube above 0, 1 for edits as long as given.")
+    if edits is not None and edits.shape[1:] != shape:
+        raise UserError(f"Edits of codes {tuple(shape)} were wanted, got {tuple(edits.shape)}: (M, L, D).")

@@ -13,7 +13,7 @@ from conftest import circle_codes
 from safetensors import SafetensorError
 from safetensors.torch import save_file
 
-from dynode import assets, batch, cli, clips, generators, methods, training, video
+from dynode import assets, batch, cli, clips, generators, methods, resume, training, video
 from dynode.clips import Clip
 from dynode.dynamics import stored
 from dynode.dynamics.presets import preset
@@ -235,7 +235,7 @@ def test_wrong_hash_offline_and_no_network(capsys, tmp_path, monkeypatch):
 
 
 def test_a_checkpoint_or_partial_inversion_of_another_job(capsys, here, tmp_path, monkeypatch):
-    monkeypatch.setattr(training, "CHECKPOINT_SECONDS", 0)
+    monkeypatch.setattr(resume, "CHECKPOINT_SECONDS", 0)
     quick = changed(preset("robust"), {"training.iterations": 2, "training.check_every": 1})
     clip = clips.load(here / "circle.safetensors")
     methods.fit("robust", clip, quick, seed=1, checkpoint=tmp_path / "out.checkpoint")
@@ -257,7 +257,7 @@ def test_a_checkpoint_or_partial_inversion_of_another_job(capsys, here, tmp_path
     ids=["python", "safetensors"],
 )
 def test_a_full_disk_is_told_and_the_checkpoint_stays(failure, capsys, here, tmp_path, monkeypatch):
-    monkeypatch.setattr(training, "CHECKPOINT_SECONDS", 0)
+    monkeypatch.setattr(resume, "CHECKPOINT_SECONDS", 0)
     fit = ("fit", here / "circle.safetensors", "-o", tmp_path / "fit.safetensors", "-p", "training.check_every=1")
 
     def full(*_):

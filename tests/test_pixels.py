@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 import torch
 
-from dynode import training
+from dynode import resume
 from dynode.errors import UserError
 from dynode.pixels import frames, paths, settings
 from dynode.pixels.training import PixelTraining
@@ -27,7 +27,7 @@ def quick(name="own", **changes) -> settings.PixelSettings:
 
 @pytest.mark.parametrize("name", ["own", "own_warp"])
 def test_a_training_that_was_stopped_goes_on_exactly(name, tmp_path, monkeypatch):
-    monkeypatch.setattr(training, "CHECKPOINT_SECONDS", 0)
+    monkeypatch.setattr(resume, "CHECKPOINT_SECONDS", 0)
     whole = PixelTraining([passing()], quick(name)).run()
     stopped, path = PixelTraining([passing()], quick(name)), tmp_path / "half"
     for _ in range(3):

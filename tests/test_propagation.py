@@ -9,12 +9,13 @@ import torch
 from conftest import circle_codes
 from torch import nn
 
-from dynode import methods
+from dynode import methods, together, training
 from dynode.clips import Clip
 from dynode.dynamics.integrate import SolverSettings
 from dynode.dynamics.neural_ode import Clock, NeuralODE
 from dynode.dynamics.presets import preset
 from dynode.dynamics.spaces import WPlus
+from dynode.dynamics.tube import Tube
 from dynode.editing import propagation
 from dynode.errors import UserError
 from dynode.settings import changed
@@ -217,3 +218,56 @@ def test_rivals_without_dynamics_and_edits_in_a_row(circle):
     assert torch.allclose(propagation.reedited(circle.ws, edits), 18 * circle.ws)
     rows = propagation.reedited(circle.ws, edits, rows=1)
     assert torch.equal(rows[:, 1:], circle.ws[:, 1:]) and torch.allclose(rows[:, :1], 18 * circle.ws[:, :1])
+
+
+FREE = {"field.drift": "none", "training.segment_iterations": 100, "training.lr": 1e-2, "field.hidden": 32}
+
+
+def carried_drift(clip, path, edited) -> float:
+    return float(propagation.drift(propagation.propagate(path, clip.ws[0], edited, "flow"), clip.ts).max())
+
+
+@pytest.mark.parametrize("lessons", ["segments", "roll-outs"])
+def test_a_tube_makes_the_flow_of_an_edit_its_offset(lessons):
+    """A field without a trend, so that it learns all of the motion itself."""
+    ts = torch.linspace(0, 0.5, 9, dtype=torch.float64)
+    clip = Clip(circle_codes(ts), ts, meta={"name": "circle"})
+    whole = {"training.segment_iterations": 0, "training.iterations": 100, "path": "rollout"}
+    settings = changed(preset("dynode"), FREE | (whole if lessons == "roll-outs" else {}))
+    basis = methods.fit("dynode", clip).space.basis
+    edited = clip.ws[0] + 4 * basis[:2].sum(0).view(3, 8)
+    plain, tube = (training.fit(clip, changed(settings, {"training.tube": scale})) for scale in (0.0, 0.5))
+    left = {name: carried_drift(clip, fit, edited) for name, fit in (("plain", plain), ("tube", tube))}
+    assert left["tube"] < 0.7 * left["plain"]
+    assert tube.log["looks"][-1] < 0.5 * tube.log["looks"][0]  # and it still learns the motion
+
+
+def test_a_tube_of_given_edits_learns_them(fits):
+    clip, path = fits[0], fits[1]["dynode"]
+    edits = 4 * path.space.basis[:1].view(1, 3, 8)
+    settings = changed(preset("dynode"), FREE)
+    plain = training.fit(clip, settings)
+    tube = training.fit(clip, changed(settings, {"training.tube": 1.0}), edits=edits)
+    assert carried_drift(clip, tube, clip.ws[0] + edits[0]) < 0.6 * carried_drift(clip, plain, clip.ws[0] + edits[0])
+
+
+def test_a_tube_draws_as_far_as_it_is_told():
+    u = torch.tensor([[[0.0, 0.0]], [[2.0, 2.0]]])
+    draws = torch.Generator().manual_seed(0)
+    noise = Tube.around(u, 0.5).draw(u[:1].expand(4000, 1, 2), draws)
+    assert noise.std() == pytest.approx(0.5, rel=0.05) and noise.mean().abs() < 0.02
+    edits = torch.tensor([[[3.0, 0.0]], [[0.0, 1.0]]])
+    drawn = Tube.around(u, 2.0, edits).draw(u[:1].expand(4000, 1, 2), draws)
+    assert ((drawn != 0).sum(-1) == 1).all()  # one edit at a time
+    assert drawn[..., 0].max() == pytest.approx(6, rel=0.01) and drawn[..., 1].min() == pytest.approx(-2, rel=0.01)
+
+
+def test_tubes_that_cannot_be_are_refused(fits):
+    clip = fits[0]
+    with pytest.raises(UserError, match="training.newton_steps=0"):
+        training.fit(clip, changed(preset("exact"), {"training.tube": 0.5}))
+    with pytest.raises(UserError, match="set training.tube above 0"):
+        training.fit(clip, edits=clip.ws[:1])
+    with pytest.raises(UserError, match=r"codes \(3, 8\) were wanted, got \(1, 2, 8\)"):
+        training.fit(clip, changed(preset("dynode"), {"training.tube": 0.5}), edits=clip.ws[:1, :2])
+    assert not together.can(changed(preset("dynode"), {"training.tube": 0.5})) and together.can(preset("dynode"))

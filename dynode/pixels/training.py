@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 from torch import nn
 from tqdm import tqdm
 
-from dynode import checkpoints, runtime, training
+from dynode import checkpoints, resume, runtime
 from dynode.checkpoints import part
 from dynode.clips import read_safetensors
 from dynode.dynamics.relatives import drawn
@@ -79,7 +79,7 @@ class PixelTraining:
                 self.iteration, self.seconds = self.iteration + 1, time.time() - began
                 bar.update()
                 bar.set_postfix(loss=f"{self.loss:.4f}", refresh=False)
-                if checkpoint is not None and time.time() - written >= training.CHECKPOINT_SECONDS:
+                if checkpoint is not None and time.time() - written >= resume.CHECKPOINT_SECONDS:
                     self.save(checkpoint)
                     written = time.time()
         return self.model.eval().requires_grad_(False)

@@ -36,9 +36,9 @@ def lowest(group: list[Row], ways: list[tuple[int, str, str]]) -> dict[tuple[int
     marks = {}
     for column, name in enumerate(ERRORS, start=4):
         found = {line: select(group, method=m, variant=v, metric=name)[0].value for line, m, v in ways}
-        levels = sorted({float(f"{value:.6g}") for value in found.values()})
+        levels = sorted({float(f"{value:.3g}") for value in found.values()})
         ranks = dict(zip(levels, ("best", "second"), strict=False))
-        marks |= {(k, column): ranks[x] for k, value in found.items() if (x := float(f"{value:.6g}")) in ranks}
+        marks |= {(k, column): ranks[x] for k, value in found.items() if (x := float(f"{value:.3g}")) in ranks}
     return marks
 
 
