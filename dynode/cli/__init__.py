@@ -33,6 +33,7 @@ COMMANDS = {
     "score-samples": scores.score_samples,
     "train-boundary": scores.train_boundary,
     "evaluate": clips.evaluate,
+    "edit": edits.edit,
     "evaluate-edit": edits.evaluate_edit,
     "bench": bench.bench,
     "list": items.list_items,

@@ -4,9 +4,75 @@ import shlex
 from pathlib import Path
 from typing import Annotated
 
-from tyro.conf import Positional, arg
+from tyro.conf import Positional, UseAppendAction, arg
 
-from dynode.cli.parameters import Parameters, assignments
+from dynode.cli.parameters import Output, Parameters, assignments
+
+Attributes = Annotated[UseAppendAction[tuple[str, ...]], arg(metavar="NAME=STRENGTH")]
+
+
+def edit(
+    video: Positional[str],
+    output: Output = Path("edited.mp4"),
+    *,
+    attribute: Attributes = (),
+    method: str = "dynode+latent-transformer",
+    editor: str = "latent-transformer",
+    mode: str = "offset",
+    stride: int = 4,
+    strength_over_time: str = "",
+    paste: str = "seamless",
+    mask: str = "",
+    footage: str = "",
+    first: int = 0,
+    count: int = 0,
+    every: int = 1,
+    face: str = "largest",
+    generator: str = "mobilestylegan-ffhq",
+    frames: Path | None = None,
+    p: Parameters = (),
+    device: str = "auto",
+) -> None:
+    """Edit a video: writes an .mp4 that says it is edited, a record of what it took, and the codes it inverted.
+
+    A shipped clip comes with codes: under a minute on 2 CPU cores.  Any other video is inverted first, minutes a frame there; that can
+    be stopped and resumed, and the codes serve all further edits.
+
+    Args:
+        video: A video file, the name of a video asset, a clip file or the name of a shipped clip, such as single_face.warm.
+        output: The video to write, with the footage's own frame times; its record gets its name and .json.
+        attribute: What to change and how far, such as smile=1.5, or smile=0:0,0.5:1.5 from 0 at 0 s to 1.5 at 0.5 s; may be repeated.
+        method: dynode+latent-transformer (some frames inverted, one edited, dynamics carry it on) or latent-transformer (every frame).
+        editor: How one code is edited: latent-transformer, interfacegan, styleclip, ganspace or flow.
+        mode: How dynamics carry an edit: offset, flow or tangent.
+        stride: One frame in so many is inverted, of dynode+latent-transformer.
+        strength_over_time: SECONDS:SHARE,... multiplies every strength, such as 0:0,1:1.
+        paste: seamless, mixed, feather, smooth (no flicker), or none: write the aligned crops.
+        mask: What is replaced: landmarks, ellipse, whole, or a TorchScript file of a face parser; by itself landmarks, whole where no face is meant.
+        footage: The video of a clip file, where it is none of the assets.
+        first: The first frame to take of a video.
+        count: How many frames to take of a video or a clip, 0 for all.
+        every: Take only every so many frames of a video.
+        face: largest, or a number counted from the left (0 first).
+        generator: A shipped generator or a file of weights, for a video.
+        frames: Also write every frame as PNG into this folder.
+        p: Change a projection setting, such as steps=80, for a video.
+        device: auto, cpu, cuda or cuda:N.
+    """
+    from dynode import runtime
+    from dynode.video_editing import job
+
+    runtime.require_writable(output)
+    shown = {"first": first, "count": count, "every": every, "face": face, "footage": footage, "generator": generator}
+    ways = {"method": method, "editor": editor, "mode": mode, "stride": stride, "paste": paste, "mask": mask}
+    asked = job.Job(
+        video, output, attribute, strength_over_time, **ways, **shown, frames=frames, projection=assignments(p)
+    )
+    done = job.run(asked, runtime.device(device))
+    print(f"{output}: {done.count} frames, {done.video.title}")
+    print(done.video.counters.text())
+    for told in done.remarks:
+        print(told)
 
 
 def evaluate_edit(

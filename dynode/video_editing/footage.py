@@ -79,10 +79,19 @@ def of_video(
     progress=None,
 ) -> Footage:
     """Follow the face of a video; squares: what smooths a track further.  Raises what `tracking.track` raises."""
-    stretch = stretch or Stretch()
     track = squares(tracking.track(path, stretch, face=face, detector=detector, progress=progress))
-    told = {"source": Path(path).name, "source_sha256": assets.sha256_of(Path(path)), "face": face}
-    return Footage(Path(path), track, generator, stretch, told=told | {"stretch": dataclasses.asdict(stretch)})
+    return told_of(path, track, generator, stretch, {"face": face})
+
+
+def of_middle(path: Path | str, generator: str, stretch: Stretch | None = None, *, progress=None) -> Footage:
+    """The middle of every frame of a video, for a generator of anything but faces.  Raises what `tracking.middle` raises."""
+    return told_of(path, tracking.middle(path, stretch, progress=progress), generator, stretch, {})
+
+
+def told_of(path: Path | str, track: FaceTrack, generator: str, stretch: Stretch | None, told: dict) -> Footage:
+    """All frames of a stretch, with what says which they are."""
+    stretch, named = stretch or Stretch(), {"source": Path(path).name, "source_sha256": assets.sha256_of(Path(path))}
+    return Footage(Path(path), track, generator, stretch, told=named | told | {"stretch": dataclasses.asdict(stretch)})
 
 
 def smoothed(track: FaceTrack, sigma: float) -> FaceTrack:

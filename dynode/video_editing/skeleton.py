@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from dynode import clips
+from dynode import clips, generators
 from dynode.clips import Clip
 from dynode.errors import UserError
 from dynode.inversion.projection import ProjectionSettings
@@ -49,12 +49,16 @@ class VideoEditor:
     device: object = "cpu"
 
     def follow(self, path: Path | str, counters: Counters, stretch: Stretch | None = None, **named) -> Footage:
-        """Find, steady and align the face of a video.  Raises what `tracking.track` raises."""
-        detector = CountedCalls(FaceDetector(self.device), counters, "detections")
+        """Find, steady and align the face of a video; of a generator of anything else, the middle of every frame.
+
+        named: face, progress.  Raises what `tracking.track` and `tracking.middle` raise.
+        """
         with counters.stage("align"):
+            if generators.category_of(self.generator.name) != "face":
+                return footages.of_middle(path, self.generator.name, stretch, progress=named.get("progress"))
+            detector = CountedCalls(FaceDetector(self.device), counters, "detections")
             steady, squares = self.system.steadied(detector, counters), self.system.squares
-            name = self.generator.name
-            return footages.of_video(path, name, stretch, detector=steady, squares=squares, **named)
+            return footages.of_video(path, self.generator.name, stretch, detector=steady, squares=squares, **named)
 
     def edit(self, footage: Footage, edit: Edit, counters: Counters | None = None) -> EditedVideo:
         """Invert what the system wants of the footage, edit it, and know how to show it.

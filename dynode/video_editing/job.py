@@ -1,0 +1,155 @@
+"""One edit of one video from names to files: what `dynode edit` asks for and what it leaves."""
+
+import shlex
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from skimage.io import imsave
+from tqdm import tqdm
+
+from dynode import assets, clips, generators, records, runtime
+from dynode.errors import UserError
+from dynode.inversion.invert import warn
+from dynode.inversion.projection import settings_for
+from dynode.settings import changed
+from dynode.video import Stretch
+from dynode.video_editing import footage as footages
+from dynode.video_editing import systems
+from dynode.video_editing.counters import Counters
+from dynode.video_editing.edited import EditedVideo
+from dynode.video_editing.edits import EditTrack, edit_of, keyframes
+from dynode.video_editing.footage import Footage
+from dynode.video_editing.latent_transformer import rows_of
+from dynode.video_editing.masks import MaskSettings
+from dynode.video_editing.paste import PasteSettings
+from dynode.video_editing.skeleton import VideoEditor
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is edited, how, and where it goes; the fields are the options of `dynode edit`, which tells of them."""
+
+    video: str
+    output: Path
+    attributes: tuple[str, ...]
+    strength_over_time: str = ""
+    method: str = "dynode+latent-transformer"
+    editor: str = "latent-transformer"
+    mode: str = "offset"
+    stride: int = 4
+    paste: str = "seamless"
+    mask: str = ""
+    footage: str = ""
+    first: int = 0
+    count: int = 0
+    every: int = 1
+    face: str = "largest"
+    generator: str = "mobilestylegan-ffhq"
+    frames: Path | None = None
+    projection: dict = field(default_factory=dict)
+
+    def __post_init__(self):
+        if self.stride < 1:
+            raise UserError(f"The stride must be at least 1, got {self.stride}: one frame in so many is inverted.")
+        if Path(self.output).suffix != ".mp4":
+            raise UserError(f"The edited video is an .mp4, got {self.output}.")
+
+    @property
+    def tracks(self) -> list[EditTrack]:
+        """The edits with their strengths over time.  Raises UserError for what is none."""
+        tracks = [EditTrack.parsed(text) for text in self.attributes]
+        shares = keyframes(self.strength_over_time) if self.strength_over_time else ()
+        return [track.scaled(shares) if shares else track for track in tracks]
+
+    @property
+    def clip(self) -> clips.Clip | None:
+        """The clip that is named instead of a video."""
+        named = self.video in clips.shipped_names() or Path(self.video).suffix == ".safetensors"
+        return clips.load(self.video) if named else None
+
+    @property
+    def command(self) -> str:
+        edits = [part for text in self.attributes for part in ("--attribute", text)]
+        return shlex.join(["dynode", "edit", self.video, *edits, "--method", self.method, "--editor", self.editor])
+
+
+@dataclass(frozen=True)
+class Done:
+    """An edited video that was written, how many frames it has, and what its user should know."""
+
+    video: EditedVideo
+    count: int
+    remarks: tuple[str, ...]
+
+
+def run(job: Job, device) -> Done:
+    """Edit and write.  Raises UserError for everything that cannot be, before the long work where it can be known."""
+    tracks, clip, counters = job.tracks, job.clip, Counters()
+    name = clip.meta.get("generator", "unknown") if clip else job.generator
+    parts = parts_of(job, name)
+    generator = generators.load(name, device)
+    edit = edit_of(tracks, job.editor, generator, rows_of(name))
+    editor = VideoEditor(
+        generator=generator, codes=job.output.with_suffix(".codes.safetensors"), device=device, **parts
+    )
+    footage = footage_of(job, clip, editor, counters)
+    video = editor.edit(footage, edit, counters)
+    count = write(job, video)
+    record = job.output.with_suffix(".json")
+    told = {"command": job.command, "title": video.title, "settings": video.settings, "told": video.told}
+    named = {"clip": Path(job.video).stem, "method": job.method, "variant": video.text}
+    stamp = runtime.provenance(torch.device(device), **told, stand_ins=list(video.stand_ins))
+    records.write(record, "edit", "", video.counters.rows(**named), stamp)
+    return Done(video, count, (*remarks(video), f"every number: {record}"))
+
+
+def parts_of(job: Job, generator_name: str) -> dict:
+    """What a video editor is made of, for the generator of that name."""
+    chosen = {"mode": job.mode, "stride": job.stride} if job.method.startswith("dynode+") else {}
+    kind = job.mask or ("landmarks" if generators.category_of(generator_name) == "face" else "whole")
+    settings = changed(settings_for(generators.resolution_of(generator_name)), job.projection)
+    parts = {"system": systems.load(job.method, **chosen), "paste": PasteSettings(job.paste)}
+    return parts | {"mask": MaskSettings(kind), "projection": settings}
+
+
+def footage_of(job: Job, clip: clips.Clip | None, editor: VideoEditor, counters: Counters) -> Footage:
+    """The footage of a clip, or a video whose face is found and followed now."""
+    if clip is not None:
+        found = footages.of_clip(clip, job.footage)
+        return found.head(job.count) if job.count else found
+    path = assets.fetch(job.video) if job.video in assets.registry()[1] else Path(job.video)
+    with tqdm(desc="find faces", unit="frame", mininterval=1) as bar:
+        found = editor.follow(path, counters, Stretch(job.first, job.count, job.every), face=job.face, progress=bar)
+    warn(found.track, path)
+    return found
+
+
+def write(job: Job, video: EditedVideo) -> int:
+    """Write the video, and its frames where they are asked for; returns their number."""
+    with tqdm(desc="edit", unit="frame", mininterval=1) as bar:
+
+        def also(time: float, frame: np.ndarray) -> None:
+            bar.update()
+            if job.frames is not None:
+                with runtime.written_whole(job.frames / f"{bar.n - 1:06d}.png") as scratch:
+                    imsave(scratch, frame, check_contrast=False)
+
+        return video.write(job.output, also)
+
+
+def remarks(video: EditedVideo) -> list[str]:
+    """What is not as it may seem: codes from before, frames without the face, stand-ins, how far dynamics drifted."""
+    told, found = video.told, []
+    if told["inverted_before"]:
+        steps = video.counters.steps_before
+        found.append(
+            f"The codes came inverted; their settings tell of {steps} optimiser steps for {told['inverted']} frames."
+        )
+    if told["missing"]:
+        found.append(f"The face was not found in {len(told['missing'])} frames: they are edited by interpolated codes.")
+    drifts = [shot["drift"] for shot in told["shots"] if shot.get("drift", 0) > 1e-3]
+    if drifts:
+        found.append(f"At the end the edit is {100 * max(drifts):.0f} % of its length away from what it was at first.")
+    return found + ([f"Stand-ins: {', '.join(video.stand_ins)}."] if video.stand_ins else [])
