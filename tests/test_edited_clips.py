@@ -76,7 +76,7 @@ def test_what_does_not_ship_is_a_named_line_and_no_error(stage):
     (row,) = found.rows
     assert (row.metric, row.method, row.variant) == (edited_clips.MISSING, "flows:nothing +1", "Fig. 5")
     shown = stage.edited(ClipEdit("plain:glow", 1.0, "Fig. 7"))
-    table = tables.editors_table([*found.rows, *shown.rows])
+    table = tables.clip_edits_table([*found.rows, *shown.rows])
     assert [line[0] for line in table.cells] == ["Fig. 5", "Fig. 7"]
     assert table.cells[0][-1] == found.missing and table.cells[1][-1] == ""
     assert table.cells[1][table.header.index("its change (sd)")] == f"{GLOW:.2f}"

@@ -54,7 +54,7 @@ def edits_table(rows: list[Row], warnings: tuple[str, ...] = (), paper: tuple[st
     return Table(header, cells, {}, " ".join(warnings))
 
 
-def editors_table(rows: list[Row]) -> Table:
+def clip_edits_table(rows: list[Row]) -> Table:
     """One line for each edit of a clip: what changed, how much else, who is left; for an editor that does not ship, why.
 
     Rows are those of `dynode.edited_clips`; changes are in standard deviations of random pictures of the generator.
