@@ -51,6 +51,17 @@ class WorldEdit:
         choose("way to find what an edit reached", self.reached, list(REACHED))
 
 
+EDITS = {  # of the shipped clips, as far as each flow goes before it spoils the picture
+    "isaac3d.robot_x": (
+        WorldEdit("flow:sand_wall", "wall_color", 4.0),
+        WorldEdit("flow:lighting_intensity", "lighting_intensity", 4.0),
+    ),
+    "isaac3d.robot_y": (WorldEdit("flow:lighting_intensity", "lighting_intensity", -6.0),),
+    "scene.day": (WorldEdit("flow:fog", "fog", 4.0),),
+    "scene.winter": (WorldEdit("flow:fog", "fog", 4.0),),
+}
+
+
 @dataclass
 class TrueEdit:
     """An edit of a clip's first code, and the pictures (T, 3, R, R) of its episode at times ts (T,), as it was and edited.

@@ -13,6 +13,7 @@ import torch
 from dynode import generators
 from dynode import methods as by_name
 from dynode.clips import Clip
+from dynode.editing.propagation import propagate
 from dynode.evaluation import NETWORKS, Looked, resolution_for, splits
 from dynode.fits import FitStore
 from dynode.inversion.source import truth_at
@@ -158,14 +159,15 @@ def judged(rows: list[Row]) -> list[Row]:
 
 
 def edit_rows(shown: Clip, path: Trajectory, edited: torch.Tensor, **identity) -> Iterator[Row]:
-    """How near the edit of the first code, carried along a path, comes to every code edited (T, L, D), at hidden frames.
+    """How near the edit of the first code, an offset carried along a path, comes to every code edited, at hidden frames.
 
-    Shares of the first edit's length: the whole error; what of it the path misses; what the edit itself changes.
+    edited (T, L, D).  Shares of the first edit's length: the whole error; what of it the path misses; what the edit itself changes.
     """
     hidden, offset = ~shown.observed, (edited[0] - shown.ws[0]).double()
-    own, true, codes = (ws[hidden].double() for ws in (shown.ws, edited, path(shown.ts)))
+    carried = propagate(path, shown.ws[0], edited[0])(shown.ts)
+    own, true, codes, carried = (ws[hidden].double() for ws in (shown.ws, edited, path(shown.ts), carried))
     for name, error in (
-        ("carried_edit_error", codes + offset - true),
+        ("carried_edit_error", carried - true),
         ("path_error", codes - own),
         ("edit_change", true - own - offset),
     ):
