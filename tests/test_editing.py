@@ -78,6 +78,14 @@ def test_a_flow_has_unit_speed_and_comes_back(depth):
     assert torch.equal(each[0], ws[0, 0]) and torch.allclose(each[2], there[2, 0], atol=1e-5)
 
 
+def test_a_constant_flow_begins_with_a_direction_and_goes_straight():
+    flow, ws = Flow(FlowSettings("fog", depth=0), 12), torch.randn(2, 5, 12)
+    direction = torch.randn(12)
+    flow.begin(3 * direction)
+    wanted = ws + 2.5 * direction / direction.norm()
+    assert torch.allclose(flow.edit(ws, 2.5), wanted, atol=1e-5) and flow.constant.requires_grad
+
+
 def test_training_a_flow_makes_its_loss_fall(path):
     torch.manual_seed(1)
     generator = generators.load(path)
