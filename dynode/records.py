@@ -1,6 +1,7 @@
 """Records: one JSON file per run, a list of rows, each row one number with everything that names it."""
 
 import dataclasses
+import gzip
 import json
 import math
 from dataclasses import dataclass
@@ -41,7 +42,7 @@ class Row:
 def write(path: Path | str, item: str, profile: str, rows: list[Row], provenance: dict) -> Path:
     """Write a record file, atomically: one line for each row, with the fields that differ from their defaults.
 
-    A command stands for its item.  Raises ValueError for a number that is not finite.
+    A path that ends in .gz is compressed, always to the same bytes.  A command stands for its item.  Raises ValueError for a number that is not finite.
     """
     for row in rows:
         if not math.isfinite(row.value):
@@ -49,7 +50,8 @@ def write(path: Path | str, item: str, profile: str, rows: list[Row], provenance
     head = json.dumps({"item": item, "profile": profile, "provenance": provenance}, indent=1).removesuffix("\n}")
     body = ",\n".join(f"  {json.dumps(told(row))}" for row in rows)
     with written_whole(Path(path)) as scratch:
-        scratch.write_text(f'{head},\n "rows": [\n{body}\n ]\n}}\n')
+        text = f'{head},\n "rows": [\n{body}\n ]\n}}\n'.encode()
+        scratch.write_bytes(gzip.compress(text, mtime=0) if Path(path).suffix == ".gz" else text)
     return Path(path)
 
 
@@ -60,10 +62,11 @@ def told(row: Row) -> dict:
 
 
 def read(path: Path | str) -> tuple[list[Row], dict]:
-    """Rows and provenance of a record file."""
+    """Rows and provenance of a record file, compressed or not."""
     if not Path(path).is_file():
         raise UserError(f"There is no record {path}: run its item first, `dynode list` shows the items.")
-    record = json.loads(Path(path).read_text())
+    content = Path(path).read_bytes()
+    record = json.loads(gzip.decompress(content) if Path(path).suffix == ".gz" else content)
     return [Row(**row) for row in record["rows"]], record["provenance"]
 
 

@@ -31,7 +31,7 @@ def last_record(item: str, profile: str) -> Path:
 
     Raises UserError where there is neither.
     """
-    comes = runtime.ROOT / "reports" / "recorded" / f"{item}.embedded.json"
+    comes = runtime.ROOT / "reports" / "recorded" / f"{item}.embedded.json.gz"
     for path in (root() / "reports" / "records" / f"{item}.{profile}.json", comes):
         if path.is_file():
             return path
