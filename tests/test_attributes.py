@@ -6,7 +6,7 @@ import pytest
 import torch
 from skimage.color import rgb2lab
 
-from dynode import assets, cli, generators
+from dynode import assets, cli, generators, worlds
 from dynode.editing import samples
 from dynode.errors import UserError
 from dynode.perception import attributes, face_api, face_colours, face_geometry, face_networks, tracking
@@ -130,8 +130,11 @@ def test_an_expected_class_goes_round_the_clock():
 
 
 def test_worlds_are_scored_by_their_readers():
-    found = attributes.of("scene")
-    assert found(torch.zeros(2, 3, 64, 64)).shape == (2, len(found.names)) and "fog" in found.names
+    found, scene = attributes.of("scene"), worlds.world("scene")
+    values, fog, hour = scene.sample(16), found.names.index("fog"), found.names.index("hour")
+    classes = 4 * values[:, fog] - 0.5  # of four classes that share the range
+    assert (found(scene.images(values, 64))[:, fog] - classes).abs().mean() < 0.4
+    assert found.periods[hour] == 8 and found.periods.count_nonzero() == 1
     with pytest.raises(UserError, match="legal are face"):
         attributes.of("cathedral")
 

@@ -20,6 +20,7 @@ from dynode.editing import samples
 from dynode.editing.directions import Direction
 from dynode.editing.samples import SampleSettings
 from dynode.errors import UserError
+from dynode.perception import attributes
 from dynode.settings import choose, require_positive, to_json
 
 FORMAT, WHAT = "dynode-boundaries-1", "boundaries of attributes (as `dynode train-boundary` writes them)"
@@ -117,12 +118,17 @@ def conditioned(normal: torch.Tensor, others: torch.Tensor) -> torch.Tensor:
 def train(generator_name: str, settings: BoundarySettings, output: Path, *, device="cpu", progress=False) -> dict:
     """Learn the boundary of every attribute of a generator's samples, write them, and return their card.
 
-    An attribute that all samples share is left out, and named in the card.
+    An attribute that all samples share, or that goes round in a circle and so has no highest samples, is left out, and
+    named in the card.
     """
     generator = generators.load(generator_name, device)
     found = samples.scored(generator, settings.samples, device=device, progress=progress)
     boundaries, left_out = {}, {}
-    for name in tqdm(found.names, desc="boundaries", disable=not progress, mininterval=2):
+    periods = attributes.of(generators.category_of(generator.name)).periods
+    left_out |= {name: f"It comes back to where it began after {period:g}." for name, period in periods.items()}
+    for name in tqdm(
+        [each for each in found.names if each not in left_out], desc="boundaries", disable=not progress, mininterval=2
+    ):
         try:
             boundaries[name] = learn(found.w, found.of(name), settings)
         except UserError as error:
