@@ -57,7 +57,7 @@ EDITS = {  # of the shipped clips, as far as each flow goes before it spoils the
         WorldEdit("flow:lighting_intensity", "lighting_intensity", 4.0),
     ),
     "isaac3d.robot_y": (WorldEdit("flow:lighting_intensity", "lighting_intensity", -6.0),),
-    "scene.day": (WorldEdit("flow:fog", "fog", 4.0),),
+    "scene.day": (WorldEdit("flow:fog", "fog", 4.0), WorldEdit("flow:mountain", "mountain", -4.0)),
     "scene.winter": (WorldEdit("flow:fog", "fog", 4.0),),
 }
 
