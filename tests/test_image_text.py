@@ -35,6 +35,8 @@ def test_the_longest_phrase_is_read_and_negations_stay_whole():
     read = wording.parsed("A smiling young woman, without lipstick", known)
     assert read == ["smiling", "young", "woman", "without lipstick"]
     assert wording.passed_over("a purple young woman", known) == ["purple"]
+    assert wording.told("face", "smiling, red lips") == ["smile", "lipstick"]
+    assert wording.told("face", "purple") == [] == wording.told("bird", "a tail")
     with pytest.raises(UserError, match="'lipstik' is known, did you mean 'lipstick'.*smiling"):
         wording.parsed("lipstik", known)
 

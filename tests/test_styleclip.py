@@ -109,7 +109,7 @@ def taught(path, tmp_path_factory):
     place = tmp_path_factory.mktemp("mappers") / "tiny.red.safetensors"
     settings = MapperTraining(MapperSettings("red", width=8), batch=4, steps=60, stay=0.05)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(train_mapper.parts, "load", lambda *a: Colours())
+        patch.setattr(train_mapper.parts, "load", lambda *a: Colours())  # of whose texts nobody else knows anything
         card = train_mapper.train(path, settings, place)
     return place, card
 
@@ -141,6 +141,28 @@ def test_training_goes_on_from_its_checkpoint(tiny, tmp_path, monkeypatch):
     assert train_mapper.resumed(again, held, settings) == 6
     assert torch.allclose(first.networks["fine"][0].weight, again.networks["fine"][0].weight, rtol=1e-3, atol=0.1)
     assert train_mapper.resumed(again, held, changed(settings, {"lr": 1.0})) == 0
+
+
+def test_strength_one_may_stand_for_a_share_of_what_was_taught(taught, tiny):
+    mapper, ws = styleclip.load(taught[0], tiny), torch.randn(3, 6, 12)
+    whole = mapper.offset(ws)
+    train_mapper.scaled(mapper, 0.5)
+    assert torch.allclose(mapper.offset(ws), whole / 2, atol=1e-6)
+
+
+def test_a_shipped_mapper_raises_mountains_by_the_judgement_of_another_network():
+    from dynode.perception import factors
+
+    generator = generators.load("stylegan2-scene")
+    mapper, reader = editors.load("styleclip:mountain", generator), factors.shipped("scene")
+    assert mapper.name == "styleclip[captions[alexnet]]:mountain"
+    ws = generator.mapping(torch.randn(16, generator.z_dim, generator=torch.Generator().manual_seed(7)), 0.7)
+    with torch.no_grad():
+        heights = [
+            reader(generator.synthesis(each))["mountain"].softmax(1) @ torch.arange(4.0)
+            for each in (ws, mapper.edit(ws, 1.0))
+        ]
+    assert (heights[1] - heights[0]).mean() > 0.5
 
 
 def test_codes_to_learn_from_mix_their_groups(tiny):

@@ -15,10 +15,11 @@ from tqdm import tqdm
 
 from dynode import generators, runtime
 from dynode.clips import read_safetensors
-from dynode.editing import styleclip
+from dynode.editing import quality, styleclip
 from dynode.editing.styleclip import Mapper, MapperSettings, groups_of, seen_at
 from dynode.errors import UserError
 from dynode.perception import image_text as parts
+from dynode.perception import wording
 from dynode.perception.image_text import ImageText
 from dynode.settings import require_positive, to_json
 
@@ -38,11 +39,12 @@ class MapperTraining:
     identity: float = 0.1
     stay: float = 0.8
     truncation_psi: float = 0.7
+    unit: float = 1.0  # share of what was taught that strength 1 stands for, where the teacher wants too much
     mixed: float = 0.5  # share of codes whose groups of rows come from different draws
     seed: int = 0
 
     def __post_init__(self):
-        require_positive(self, "batch", "steps", "lr", "truncation_psi")
+        require_positive(self, "batch", "steps", "lr", "truncation_psi", "unit")
 
 
 def drawn(generator, n: int, settings: MapperTraining, draws: torch.Generator) -> torch.Tensor:
@@ -142,7 +144,29 @@ def measure(mapper: Mapper, generator, image_text: ImageText, identity, settings
     found = {"before": agree[0], "behind": agree[1], "distance": float((moved - ws).square().mean().sqrt())}
     if identity is not None:
         found["identity"] = float((identity(before) * identity(after)).sum(1).mean())
+    found |= judged(mapper, generator, ws)
     return {name: round(value, 4) for name, value in found.items()}
+
+
+def judged(mapper: Mapper, generator, ws: torch.Tensor) -> dict[str, float]:
+    """What those say who did not teach it: the scorer of attributes on the text's own attribute, and on the others.
+
+    Nothing for a text that names no attribute of the wording, as one that only CLIP can read.
+    """
+    category = generators.category_of(generator.name)
+    found = wording.told(category, mapper.settings.text)
+    if not found:
+        return {}
+    rows = quality.editor_rows(mapper, generator, ws.cpu(), [1.0], attribute=found[0])
+    return {row.metric: row.value for row in rows if row.metric in ("own_change", "leakage")}
+
+
+@torch.no_grad()
+def scaled(mapper: Mapper, unit: float) -> None:
+    """Make strength 1 stand for a share of what was taught: all that a network says is proportional to its last layer."""
+    for network in mapper.networks.values():
+        network[-2].weight.mul_(unit)
+        network[-2].bias.mul_(unit)
 
 
 def train(
@@ -161,6 +185,7 @@ def train(
     who = identity if settings.identity else None
     fit(mapper, generator, teacher, settings, identity=who, checkpoint=checkpoint, progress=progress)
     mapper.eval().requires_grad_(False)
+    scaled(mapper, settings.unit)
     card = {
         "text": settings.mapper.text,
         "teacher": teacher.name,

@@ -4,6 +4,7 @@ An attribute's level is its share of all pictures that have less of it: a world'
 so the share of the range; measured scores by their rank among random pictures.
 """
 
+import contextlib
 import re
 from dataclasses import dataclass
 
@@ -107,6 +108,15 @@ def phrases(category: str) -> tuple[str, ...]:
 def attribute_of(category: str, phrase: str) -> str:
     """Whose phrase it is."""
     return next(name for name, bands in wording(category).items() if any(phrase in band.phrases for band in bands))
+
+
+def told(category: str, text: str) -> list[str]:
+    """The attributes that a text tells of, in its order; none where the category has no wording or knows no word."""
+    if category not in WORDINGS:
+        return []
+    with contextlib.suppress(UserError):
+        return [attribute_of(category, phrase) for phrase in parsed(text, phrases(category))]
+    return []
 
 
 def fitting(category: str, levels: dict[str, torch.Tensor]) -> torch.Tensor:
