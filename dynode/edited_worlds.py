@@ -164,9 +164,9 @@ class Compared:
     errors: dict[str, dict[str, torch.Tensor]] = field(default_factory=dict)
 
     def frames(self, labels) -> dict[str, torch.Tensor]:
-        """Lines of pictures: the source, the true edit, and those of the labels (all that there are: `images`)."""
+        """Lines of pictures by their titles: the source, the true edit, and those of the labels (all there are: `images`)."""
         lines = {"source": self.true.unedited, "true edit": self.true.truth.images}
-        return lines | {label: self.images[label] for label in labels}
+        return lines | {label.replace(", ", "\n"): self.images[label] for label in labels}
 
 
 def compare(
