@@ -199,3 +199,17 @@ def test_an_editor_is_trained_from_the_command_line(path, generator, monkeypatch
     assert cli.main([*arguments[:2], "wall_colour", *arguments[3:]]) == 2
     assert "did you mean 'wall_color'" in capsys.readouterr().err
     assert cli.main([*arguments, "-p", "transformer.rnk=3"]) == 2
+
+
+@pytest.mark.parametrize("name", sorted(latent_transformer.shipped()))
+def test_shipped_editors_lead_from_those_who_lack_the_attribute_to_those_who_have_it(name):
+    category, attribute = name.split(".")
+    if category != "face":
+        pytest.skip("no scores of this world's samples ship")
+    face = generators.load()
+    known, editor = samples.scored(face), editors.load(f"latent-transformer:{attribute}", face)
+    has = train_transformer.labels_of(known.scores, 0.5)[:, known.names.index(attribute)] > 0.5
+    step = editor.offset(samples.everywhere(known.w, face)).mean((0, 1))
+    apart = known.w[has].mean(0) - known.w[~has].mean(0)
+    assert torch.cosine_similarity(step, apart, dim=0) > 0.2  # a random one: 0.04
+    assert latent_transformer.card(latent_transformer.found(name))["quality"]["change"] > 0.5
