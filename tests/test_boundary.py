@@ -105,6 +105,14 @@ def test_stale_and_unknown_boundaries_are_refused(saved):
         boundary.load("smile", generator)
 
 
+def test_boundaries_of_a_world_leave_out_what_goes_round_in_a_circle(tmp_path):
+    settings = BoundarySettings(SampleSettings(count=50), share=0.5)
+    card = boundary.train("stylegan2-scene", settings, tmp_path / "scene.safetensors")
+    assert "fog" in card["names"] and "hour" in card["left_out"] and "hour" not in card["names"]
+    editor = editors.load(f"interfacegan:fog@{tmp_path / 'scene.safetensors'}", generators.load("stylegan2-scene"))
+    assert editor.direction.norm() == pytest.approx(1, abs=1e-5) and editor.sigma > 0
+
+
 def test_leakage_is_the_others_change_over_ones_own():
     own, others = torch.tensor([2.0, -2.0]), torch.tensor([[1.0, 0.0], [-1.0, torch.nan]])
     assert quality.leakage(own, others) == pytest.approx((2 / 3) / 2)

@@ -124,11 +124,11 @@ def train(generator_name: str, settings: BoundarySettings, output: Path, *, devi
     generator = generators.load(generator_name, device)
     found = samples.scored(generator, settings.samples, device=device, progress=progress)
     boundaries, left_out = {}, {}
-    periods = attributes.of(generators.category_of(generator.name)).periods
-    left_out |= {name: f"It comes back to where it began after {period:g}." for name, period in periods.items()}
-    for name in tqdm(
-        [each for each in found.names if each not in left_out], desc="boundaries", disable=not progress, mininterval=2
-    ):
+    periods = attributes.of(generators.category_of(generator.name)).periods.tolist()
+    circular = [name for name, period in zip(found.names, periods, strict=True) if period]
+    left_out |= {name: "It comes back to where it began." for name in circular}
+    parted = [name for name in found.names if name not in circular]
+    for name in tqdm(parted, desc="boundaries", disable=not progress, mininterval=2):
         try:
             boundaries[name] = learn(found.w, found.of(name), settings)
         except UserError as error:
