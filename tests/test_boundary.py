@@ -106,7 +106,7 @@ def test_stale_and_unknown_boundaries_are_refused(saved):
 
 
 def test_boundaries_of_a_world_leave_out_what_goes_round_in_a_circle(tmp_path):
-    settings = BoundarySettings(SampleSettings(count=50), share=0.5)
+    settings = BoundarySettings(SampleSettings(count=60), share=0.2)
     card = boundary.train("stylegan2-scene", settings, tmp_path / "scene.safetensors")
     assert "fog" in card["names"] and "hour" in card["left_out"] and "hour" not in card["names"]
     editor = editors.load(f"interfacegan:fog@{tmp_path / 'scene.safetensors'}", generators.load("stylegan2-scene"))
