@@ -85,7 +85,7 @@ def test_a_frames_own_crop_comes_back_and_outside_the_mask_nothing_changes(frame
         masks.constant(1, MaskSettings("ellipse"))[0],
     )
     (found,) = paste.stream([patch], PasteSettings(way))
-    inside, error = paste.placed(patch)[1] > 0, np.abs(found.astype(int) - picture)
+    inside, error = masked(patch), np.abs(found.astype(int) - picture)
     assert inside.sum() > 30_000 and (error[~inside] == 0).all()
     assert error[inside].mean() < 0.5 and np.percentile(error[inside], 99) < 3
 
@@ -96,8 +96,23 @@ def test_another_crop_changes_the_face_and_nothing_outside_the_mask(frame, way):
     crop = -alignment.crop(images.from_uint8(picture), quad, 256)
     patch = Patch(picture, crop, quad, masks.constant(1, MaskSettings("ellipse"))[0])
     (found,) = paste.stream([patch], PasteSettings(way))
-    inside, error = paste.placed(patch)[1] > 0, np.abs(found.astype(int) - picture)
+    inside, error = masked(patch), np.abs(found.astype(int) - picture)
     assert (error[~inside] == 0).all() and error[inside].mean() > 10
+
+
+def masked(patch) -> np.ndarray:
+    box, _, mask = paste.placed(patch)
+    inside = np.zeros(patch.frame.shape[:2], dtype=bool)
+    inside[box] = mask > 0
+    return inside
+
+
+def test_a_square_may_leave_the_frame_in_part_or_as_a_whole(frame):
+    picture, quad = frame
+    crop, mask = torch.zeros(3, 64, 64), masks.constant(1, MaskSettings("ellipse"))[0]
+    for off, share in ((0, 1.0), (-300, 0.5), (-5000, 0.0)):
+        found = paste.pasted(Patch(picture, crop, quad + off, mask), PasteSettings("feather"))
+        assert ((found != picture).any() > 0) == (share > 0)
 
 
 def flickering(frames: int = 15):

@@ -12,6 +12,7 @@ from IPython import get_ipython
 from IPython.display import Image, display
 
 from dynode import plots, records, runtime, video
+from dynode.clips import frame_rate
 from dynode.errors import UserError
 from dynode.images import to_uint8
 from dynode.plots.style import STYLE
@@ -87,6 +88,12 @@ class Outputs:
         fps = (len(ts) - 1) / (ts[-1] - ts[0])
         stem = name if self.profile == "embedded" else f"{name}.{self.profile}"
         return video.write(root() / "figures" / f"{stem}.mp4", to_uint8(images), fps)
+
+    def edited_video(self, frames, ts, name: str, title: str) -> Path:
+        """Write figures/<name>.mp4 of edited frames uint8 (T, H, W, 3) at just their times (T,); title: what it says of itself."""
+        rate, stem = frame_rate(torch.as_tensor(ts)), name if self.profile == "embedded" else f"{name}.{self.profile}"
+        timed = ((float(t - ts[0]), frame) for t, frame in zip(ts, frames, strict=True))
+        return video.write_timed(root() / "figures" / f"{stem}.mp4", timed, rate, title=title)
 
     @property
     def note(self) -> str:

@@ -51,32 +51,44 @@ class Patch:
     mask: np.ndarray
 
 
-def placed(patch: Patch) -> tuple[np.ndarray, np.ndarray]:
-    """The crop in its frame, grey levels float64 (H, W, 3), and its mask (H, W), 0 outside the square.
+def box_of(quad: np.ndarray, shape: tuple[int, int]) -> tuple[slice, slice]:
+    """The rows and columns of a frame of that shape that a square lies in, with a pixel around it."""
+    low, high = np.floor(quad.min(0)).astype(int) - 1, np.ceil(quad.max(0)).astype(int) + 2
+    return tuple(slice(max(low[k], 0), max(min(high[k], size), 0)) for k, size in zip((1, 0), shape, strict=True))
+
+
+def placed(patch: Patch) -> tuple[tuple[slice, slice], np.ndarray, np.ndarray]:
+    """Where in its frame the square lies; there the crop, grey levels float64 (h, w, 3), and its mask (h, w).
 
     Sampling there and back blurs: what the picture would lack, were it cut out again, is put back once, which leaves the
     square of that error and returns a frame's own crop nearly as it was.
     """
-    (height, width), crop, quad = patch.frame.shape[:2], patch.crop.double().cpu(), patch.quad
+    box = box_of(patch.quad, patch.frame.shape[:2])
+    height, width = patch.frame[box].shape[:2]
+    crop, quad = patch.crop.double().cpu(), patch.quad - (box[1].start, box[0].start)
     source, inside = alignment.uncrop(crop, quad, height, width)
     lost = crop - alignment.crop(source, quad, crop.shape[-1])
     source = source + alignment.uncrop(lost, quad, height, width)[0]
     mask, _ = alignment.uncrop(torch.tensor(patch.mask)[None].double(), quad, height, width)
-    return ((source + 1) * 127.5).movedim(0, -1).numpy(), (mask[0] * inside).numpy()
+    return box, ((source + 1) * 127.5).movedim(0, -1).numpy(), (mask[0] * inside).numpy()
 
 
 def pasted(patch: Patch, settings: PasteSettings) -> np.ndarray:
     """The frame uint8 (H, W, 3) with the crop in it; outside the mask it is the frame itself, exactly."""
-    source, mask = placed(patch)
-    frame = patch.frame.astype(np.float64)
+    result = patch.frame.copy()
+    if not result[box_of(patch.quad, result.shape[:2])].size:  # the square lies beside the frame
+        return result
+    box, source, mask = placed(patch)
+    frame = patch.frame[box].astype(np.float64)
     if settings.way in ("seamless", "mixed"):
-        gradients = "mixed" if settings.way == "mixed" else "normal"
-        result, changed = poisson.cloned(frame, source, mask >= 0.5, gradients), mask >= 0.5
+        changed = mask >= 0.5
+        made = poisson.cloned(frame, source, changed, "mixed" if settings.way == "mixed" else "normal")
     else:
-        alpha = softened(mask)[..., None]
-        result, changed = frame + alpha * (source - frame), mask > 0
-    levels = result.round().clip(0, 255).astype(np.uint8)
-    return np.where(changed[..., None], levels, patch.frame)
+        changed, alpha = mask > 0, softened(mask)[..., None]
+        made = frame + alpha * (source - frame)
+    levels = made.round().clip(0, 255).astype(np.uint8)
+    result[box] = np.where(changed[..., None], levels, patch.frame[box])
+    return result
 
 
 def softened(mask: np.ndarray) -> np.ndarray:
