@@ -257,7 +257,11 @@ def test_a_video_is_inverted_once_for_all_edits_and_what_that_took_is_counted(fi
     assert (found["frames_inverted"], found["edits"], found["detections"]) == (3, 1, 0)
     assert found["optimiser_steps"] == found["generator_backward"] > 0 == found["steps_before"]
     assert provenance["title"] == "edited with dynode: fog 2" and len(video.read(output)[0]) == frames
-    again, _ = run("--attribute", "hour=1", "--frames", str(tmp_path / "png"), "--method", "dynode+latent-transformer")
+    again, _ = run(
+        "--attribute", "hour=1", "--frames", str(tmp_path / "png"), "--codes", str(tmp_path / "e.safetensors")
+    )
+    clip = Clip.load(tmp_path / "e.safetensors")
+    assert len(clip) == frames and clip.meta["edited"] == "hour 1" and clip.meta["source"] == "film.mp4"
     assert again["optimiser_steps"] == 0 and again["steps_before"] == found["optimiser_steps"]
     assert len(list((tmp_path / "png").glob("*.png"))) == frames
     assert json.loads(output.with_suffix(".json").read_text())["provenance"]["stand_ins"] == ["mask[whole]"]
@@ -280,6 +284,7 @@ def test_a_video_is_inverted_once_for_all_edits_and_what_that_took_is_counted(fi
         (["carphone.warm", "--attribute", "1=1", "--editor", "ganspace", "--paste", "glue"], "way to paste"),
         (["carphone.warm", "--attribute", "1=1", "--editor", "ganspace", "--mask", "glue"], "no mask"),
         (["carphone.warm", "--attribute", "1=1", "--editor", "ganspace", "--stride", "0"], "stride"),
+        (["carphone.warm", "--attribute", "1=1", "--editor", "ganspace", "--rows", "24"], "23 style rows"),
         (["carphone.warm", "--attribute", "1=1", "--editor", "ganspace", "-o", "x.avi"], ".mp4"),
         (["scene.day", "--attribute", "fog=1", "--editor", "flow"], "not cut from a video"),
         (["nothing.mp4", "--attribute", "1=1", "--editor", "ganspace"], "no file nothing.mp4"),

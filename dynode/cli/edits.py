@@ -18,6 +18,7 @@ def edit(
     attribute: Attributes = (),
     method: str = "dynode+latent-transformer",
     editor: str = "latent-transformer",
+    rows: int = -1,
     mode: str = "offset",
     stride: int = 4,
     strength_over_time: str = "",
@@ -30,6 +31,7 @@ def edit(
     face: str = "largest",
     generator: str = "mobilestylegan-ffhq",
     frames: Path | None = None,
+    codes: Path | None = None,
     p: Parameters = (),
     device: str = "auto",
 ) -> None:
@@ -44,6 +46,7 @@ def edit(
         attribute: What to change and how far, such as smile=1.5, or smile=0:0,0.5:1.5 from 0 at 0 s to 1.5 at 0.5 s; may be repeated.
         method: dynode+latent-transformer (some frames inverted, one edited, dynamics carry it on) or latent-transformer (every frame).
         editor: How one code is edited: latent-transformer, interfacegan, styleclip, ganspace or flow.
+        rows: Edit the first so many style rows, 0 all, -1 all but the fine ones of faces (16 of 23): those hold colours and texture.
         mode: How dynamics carry an edit: offset, flow or tangent.
         stride: One frame in so many is inverted, of dynode+latent-transformer.
         strength_over_time: SECONDS:SHARE,... multiplies every strength, such as 0:0,1:1.
@@ -56,17 +59,35 @@ def edit(
         face: largest, or a number counted from the left (0 first).
         generator: A shipped generator or a file of weights, for a video.
         frames: Also write every frame as PNG into this folder.
+        codes: Also write the edited codes, as a clip.
         p: Change a projection setting, such as steps=80, for a video.
         device: auto, cpu, cuda or cuda:N.
     """
     from dynode import runtime
     from dynode.video_editing import job
 
-    runtime.require_writable(output)
+    for path in filter(None, (output, codes)):
+        runtime.require_writable(path)
     shown = {"first": first, "count": count, "every": every, "face": face, "footage": footage, "generator": generator}
-    ways = {"method": method, "editor": editor, "mode": mode, "stride": stride, "paste": paste, "mask": mask}
+    ways = {
+        "method": method,
+        "editor": editor,
+        "rows": rows,
+        "mode": mode,
+        "stride": stride,
+        "paste": paste,
+        "mask": mask,
+    }
     asked = job.Job(
-        video, output, attribute, strength_over_time, **ways, **shown, frames=frames, projection=assignments(p)
+        video,
+        output,
+        attribute,
+        strength_over_time,
+        **ways,
+        **shown,
+        frames=frames,
+        codes=codes,
+        projection=assignments(p),
     )
     done = job.run(asked, runtime.device(device))
     print(f"{output}: {done.count} frames, {done.video.title}")

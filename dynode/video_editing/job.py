@@ -37,6 +37,7 @@ class Job:
     strength_over_time: str = ""
     method: str = "dynode+latent-transformer"
     editor: str = "latent-transformer"
+    rows: int = -1
     mode: str = "offset"
     stride: int = 4
     paste: str = "seamless"
@@ -48,6 +49,7 @@ class Job:
     face: str = "largest"
     generator: str = "mobilestylegan-ffhq"
     frames: Path | None = None
+    codes: Path | None = None
     projection: dict = field(default_factory=dict)
 
     def __post_init__(self):
@@ -90,13 +92,17 @@ def run(job: Job, device) -> Done:
     name = clip.meta.get("generator", "unknown") if clip else job.generator
     parts = parts_of(job, name)
     generator = generators.load(name, device)
-    edit = edit_of(tracks, job.editor, generator, rows_of(name))
+    if job.rows > generator.num_ws:
+        raise UserError(f"The codes of {name} have {generator.num_ws} style rows, {job.rows} were to be edited.")
+    edit = edit_of(tracks, job.editor, generator, rows_of(name) if job.rows < 0 else job.rows)
     editor = VideoEditor(
         generator=generator, codes=job.output.with_suffix(".codes.safetensors"), device=device, **parts
     )
     footage = footage_of(job, clip, editor, counters)
     video = editor.edit(footage, edit, counters)
     count = write(job, video)
+    if job.codes is not None:
+        edited_clip(video, generator, job.codes.stem).save(job.codes)
     record = job.output.with_suffix(".json")
     told = {"command": job.command, "title": video.title, "settings": video.settings, "told": video.told}
     named = {"clip": Path(job.video).stem, "method": job.method, "variant": video.text}
@@ -137,6 +143,15 @@ def write(job: Job, video: EditedVideo) -> int:
                     imsave(scratch, frame, check_contrast=False)
 
         return video.write(job.output, also)
+
+
+def edited_clip(video: EditedVideo, generator, name: str) -> clips.Clip:
+    """The edited codes as a clip of that name, which `dynode fit` takes as any other; it says that it is edited."""
+    track, known = video.footage.track, video.footage.clip.meta if video.footage.clip else video.footage.told
+    meta = {key: value for key, value in known.items() if key in ("source", "source_sha256", "stretch", "face")}
+    meta |= {"name": name, "generator": generator.name, "generator_hash": generator.hash, "edited": video.text}
+    optional = {key: torch.from_numpy(getattr(track, key)) for key in clips.OPTIONAL}
+    return clips.Clip(video.edited, track.ts, observed=optional["detected"], meta=meta, **optional).halved()
 
 
 def remarks(video: EditedVideo) -> list[str]:

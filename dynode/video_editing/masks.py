@@ -35,7 +35,9 @@ class MaskSettings:
     """
 
     kind: str = "landmarks"
-    dilation: float = 0.01  # how much the face is made larger, in sides of the square
+    dilation: float = (
+        0.0  # how much the face is made larger, in sides of the square: an edge on the background stains the cheek
+    )
     feather: float = 0.06  # width of the soft edge, in sides of the square
     sigma: float = 3.0  # frames; masks are smoothed over time by a Gaussian
 

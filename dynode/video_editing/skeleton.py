@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from dynode import clips, generators
+from dynode import clips, generators, images
 from dynode.clips import Clip
 from dynode.errors import UserError
 from dynode.inversion.projection import ProjectionSettings
-from dynode.perception import tracking
+from dynode.perception import alignment
 from dynode.perception.faces import FaceDetector
 from dynode.video import Stretch
 from dynode.video_editing import footage as footages
@@ -122,7 +122,13 @@ class VideoEditor:
             return masks.constant(len(track), self.mask)
         find = CountedCalls(masks.region_finder(self.mask, self.landmarks(), self.device), counters, "segmentations")
         size = LANDMARKED if self.mask.kind == "landmarks" else masks.SEGMENTED
-        return masks.over_time(tracking.cut(footage.pictures(), track.quads, size), find, track.shots, self.mask)
+        cut_at = fitting(track.width, 1024)
+        cut = (
+            alignment.crop(images.from_uint8(f), q, cut_at)
+            for f, q in zip(footage.pictures(), track.quads, strict=True)
+        )
+        crops = (images.resampled(crop[None], size)[0] for crop in cut)
+        return masks.over_time(crops, find, track.shots, self.mask)
 
     def landmarks(self) -> Callable | None:
         """The network that finds 68 landmarks, where the mask wants them."""
