@@ -4,7 +4,7 @@ An editor that does not come with the package is no error here: its edit has no 
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 import torch
@@ -50,6 +50,17 @@ class EditedClip:
     missing: str = ""
 
 
+def shipped(names: Iterable[str], generator) -> tuple[dict[str, editors.Editor], dict[str, str]]:
+    """The editors of these names that there are, and why there are no others."""
+    found, missing = {}, {}
+    for name in names:
+        try:
+            found[name] = editors.load(name, generator)
+        except UserError as error:
+            missing[name] = str(error)
+    return found, missing
+
+
 class Stage:
     """A clip's learned path at times ts (T,), drawn, and the judge that tells what an edit changed in its pictures.
 
@@ -69,12 +80,12 @@ class Stage:
     def edited(self, edit: ClipEdit) -> EditedClip:
         """The clip with its first code edited and the edit carried; what does not ship comes back as missing."""
         named = {"category": self.judge.category, "clip": self.clip.name, "method": edit.label, "variant": edit.shows}
-        try:
-            editor = editors.load(edit.editor, self.judge.generator)
-        except UserError as error:
-            return EditedClip(edit, rows=[Row(MISSING, 1.0, **named, reference=str(error))], missing=str(error))
+        found, missing = shipped([edit.editor], self.judge.generator)
+        if missing:
+            (reason,) = missing.values()
+            return EditedClip(edit, rows=[Row(MISSING, 1.0, **named, reference=reason)], missing=reason)
         w0 = self.clip.ws[0]
-        moved = propagation.composed(w0, [(editor, edit.strength)], edit.rows)
+        moved = propagation.composed(w0, [(found[edit.editor], edit.strength)], edit.rows)
         images = self.drawn(propagation.propagate(self.path, w0, moved, self.mode))
         own = edit.measures or own_attribute(edit.editor, self.judge.names)
         rows = self.rows(self.judge.names.index(own), self.judge.look(images), named)

@@ -2,6 +2,7 @@
 
 from types import SimpleNamespace
 
+import av
 import pytest
 import torch
 from conftest import circle_codes
@@ -90,7 +91,9 @@ def test_which_attribute_is_meant_must_be_known(stage):
 
 def test_videos_are_written_beside_the_figures(stage, tmp_path, monkeypatch):
     monkeypatch.setenv("DYNODE_OUTPUT", str(tmp_path))
-    path = outputs.Outputs("edit_clips", "smoke").video(stage.own, stage.ts, "glow")
+    path = outputs.Outputs("edit_clips", "smoke").video(stage.own, stage.ts, "glow", "edited with dynode: glow 1")
+    with av.open(str(path)) as container:
+        assert container.metadata["title"] == "edited with dynode: glow 1"
     frames, ts = video.read(path)
     assert path == tmp_path / "figures" / "glow.smoke.mp4" and frames.shape == (3, 8, 8, 3)
     assert ts == pytest.approx(stage.ts.numpy(), abs=1e-3)

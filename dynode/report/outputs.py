@@ -82,12 +82,13 @@ class Outputs:
         show(figure, alt)
         return root() / "figures" / f"{stem}.png"
 
-    def video(self, images: torch.Tensor, ts, name: str) -> Path:
-        """Write figures/<name>.mp4 of images (T, 3, H, W) at times ts (T,) in seconds, evenly spaced."""
+    def video(self, images: torch.Tensor, ts, name: str, title: str) -> Path:
+        """Write figures/<name>.mp4 of images (T, 3, H, W) at times ts (T,) in seconds; `title` is what it says of itself."""
         ts = [float(t) for t in ts]
         fps = (len(ts) - 1) / (ts[-1] - ts[0])
         stem = name if self.profile == "embedded" else f"{name}.{self.profile}"
-        return video.write(root() / "figures" / f"{stem}.mp4", to_uint8(images), fps)
+        frames = ((t - ts[0], frame) for t, frame in zip(ts, to_uint8(images), strict=True))
+        return video.write_timed(root() / "figures" / f"{stem}.mp4", frames, fps, title=title)
 
     def edited_video(self, frames, ts, name: str, title: str) -> Path:
         """Write figures/<name>.mp4 of edited frames uint8 (T, H, W, 3) at just their times (T,); title: what it says of itself."""
