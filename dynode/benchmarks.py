@@ -236,7 +236,9 @@ def layer_by_layer(generator: MobileStyleGAN, ws: torch.Tensor, resolution: int)
         up, first, second = ws[:, 1 + 3 * k], ws[:, 2 + 3 * k], ws[:, 3 + 3 * k]
         x = styled(block.conv2, styled(block.conv1, inverse_haar(x * block.up(up)), first), second)
     return torch.nn.functional.interpolate(
-        inverse_haar(generator.to_img(x, ws[:, 22])), size=(resolution, resolution), mode="area"
+        inverse_haar(generator.to_img(x, generator.to_img.modulation(ws[:, 22]))),
+        size=(resolution, resolution),
+        mode="area",
     )
 
 

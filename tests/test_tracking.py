@@ -250,9 +250,15 @@ def test_an_inversion_goes_through_gaps_and_cuts_and_resumes_between(tmp_path):
     track = track_of([0, 0, 0, 0, 0, 1, 1, 1, 1], [1, 1, 0, 0, 1, 1, 1, 0, 1])
     interrupted, resumed = Counting(stop_after=4), Counting(first=4)
     with pytest.raises(KeyboardInterrupt):
-        inversion.project_all(interrupted, source.of_track(track, path), Partial(tmp_path / "c.safetensors", {}), TINY)
+        inversion.project_all(
+            interrupted,
+            source.of_track(track, path),
+            Partial(tmp_path / "c.safetensors", {}),
+            TINY,
+            inversion.Unwatched(),
+        )
     partial = Partial(tmp_path / "c.safetensors", {})
-    inversion.project_all(resumed, source.of_track(track, path), partial, TINY)
+    inversion.project_all(resumed, source.of_track(track, path), partial, TINY, inversion.Unwatched())
     assert interrupted.before + resumed.before == [None, 1, 2, None, 4, 5]
     clip = inversion.assembled(source.of_track(track, path), partial, {"name": "two"}, "cpu", 0)
     assert clip.ws[:, 0, 0].tolist() == pytest.approx([1, 2, 2 + 1 / 3, 2 + 2 / 3, 3, 4, 5, 5.5, 6])
