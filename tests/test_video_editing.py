@@ -15,9 +15,10 @@ from dynode.errors import UserError
 from dynode.generators.stylegan2 import StyleGAN2, StyleGAN2Settings
 from dynode.perception.faces import Face
 from dynode.perception.tracking import FaceTrack
+from dynode.records import Row
 from dynode.settings import changed
 from dynode.video import Stretch
-from dynode.video_editing import edits, systems
+from dynode.video_editing import comparison, edits, systems
 from dynode.video_editing.carried import Carried
 from dynode.video_editing.counters import Counted, CountedEditor, CountedGenerator, Counters
 from dynode.video_editing.edited import fitting
@@ -267,6 +268,34 @@ def test_a_video_is_inverted_once_for_all_edits_and_what_that_took_is_counted(fi
     assert json.loads(output.with_suffix(".json").read_text())["provenance"]["stand_ins"] == ["mask[whole]"]
     assert cli.main(["edit", str(film), "-o", str(output), *shown, "--attribute", "fog=1"]) == 2
     assert "other frames, settings or weights" in capsys.readouterr().err
+
+
+def rows_of(method: str, values: dict[tuple[str, str], float], metric: str = "tl_id") -> list[Row]:
+    return [
+        Row(metric, v, clip=c, variant=e, method=method, reference="mobilefacenet, quads")
+        for (c, e), v in values.items()
+    ]
+
+
+def test_gains_compare_the_same_videos_and_know_which_way_is_better():
+    videos = {("a", "smile 1"): 0.9, ("b", "smile 1"): 0.7}
+    rows = rows_of("host", videos | {("a", "age 1"): 0.1}) + rows_of("ours", {k: v + 0.05 for k, v in videos.items()})
+    rows += rows_of("host", videos, "acd") + rows_of("ours", {k: v + 0.05 for k, v in videos.items()}, "acd")
+    rows += [
+        Row("frechet_video_distance[x]", v, clip="all", variant="all", method=m)
+        for m, v in (("host", 3.0), ("ours", 2.0))
+    ]
+    found = comparison.gains(rows, "ours", "host")
+    assert found == pytest.approx({"tl_id": 0.05, "acd": -0.05, "frechet": 1.0})
+    assert comparison.gains(rows, "ours", "nobody") == {}
+
+
+def test_means_over_videos_leave_out_what_not_all_have_made():
+    rows = rows_of("host", {("a", "x"): 1.0, ("b", "x"): 3.0, ("a", "y"): 50.0}) + rows_of(
+        "ours", {("a", "x"): 2.0, ("b", "x"): 6.0}
+    )
+    found = {row.method: row for row in comparison.overall(rows, ["host", "ours"])}
+    assert (found["host"].value, found["ours"].value, found["ours"].n) == (2.0, 4.0, 2)
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """Systems side by side on the same footage and edits: frames, measures, costs, and whether the paper's order holds."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -9,13 +9,15 @@ import torch
 from dynode import edit_evaluation, images
 from dynode.edit_evaluation import Judge, Watched
 from dynode.perception import alignment
-from dynode.records import Row, select
+from dynode.records import Row, averaged, select
 from dynode.video_editing.edited import EditedVideo
 from dynode.video_editing.edits import EditTrack, edit_of
 from dynode.video_editing.footage import Footage
 from dynode.video_editing.latent_transformer import rows_of
 from dynode.video_editing.skeleton import VideoEditor
 
+MEANT = ("tl_id", "tg_id", "acd", "acd_adjacent", "acd_reference", "edit_id", "src_id")  # of which means are told
+MEANT += ("warping_error", "motion_ratio", "flow_ratio", "flow_agreement")
 ORDER = {"tl_id": 1, "tg_id": 1, "acd": -1, "frechet": -1}  # which way is better
 
 
@@ -76,25 +78,37 @@ def costs(entries: Iterable[Entry]) -> list[Row]:
     return [row for one in entries for row in one.video.counters.rows(**one.named)]
 
 
-def gains(rows: list[Row], ours: str, host: str, identity: str = "mobilefacenet") -> dict[str, float]:
-    """How much better a method is than another in the paper's four measures, each a mean over videos; above 0: better.
+def gains(rows: list[Row], ours: str, other: str, identity: str = "mobilefacenet") -> dict[str, float]:
+    """How much better a method is than another in the paper's four measures; above 0: better.
 
-    rows: of `measured` and `pooled`; the Fréchet distance is that over all videos.  identity: whose vectors count.
+    Means over the videos that both made; the Fréchet distance is that over all videos.  rows: of `measured` and `pooled`.
+    identity: the network whose vectors count.
     """
     found = {}
     for name, sign in ORDER.items():
-        values = [of(rows, name, method, identity) for method in (ours, host)]
-        if all(values):
-            found[name] = sign * float(np.mean(values[0]) - np.mean(values[1]))
+        one, two = (of(rows, name, method, identity) for method in (ours, other))
+        shared = one.keys() & two.keys()
+        if shared:
+            found[name] = sign * float(np.mean([one[video] - two[video] for video in shared]))
     return found
 
 
-def of(rows: list[Row], name: str, method: str, identity: str) -> list[float]:
+def of(rows: list[Row], name: str, method: str, identity: str) -> dict[tuple[str, str], float]:
+    """A method's values of a measure by (clip, edit)."""
     if name == "frechet":
         mine = [r for r in select(rows, method=method, clip="all") if r.metric.startswith(("frechet", "fvd"))]
     else:
         mine = [r for r in select(rows, method=method, metric=name) if r.reference.startswith(identity)]
-    return [row.value for row in mine]
+    return {(row.clip, row.variant): row.value for row in mine}
+
+
+def overall(rows: list[Row], methods: Iterable[str]) -> list[Row]:
+    """The means of these methods' measures over all clips and edits that all of them made, beside the pooled distances."""
+    methods = list(methods)
+    made = [{(r.clip, r.variant) for r in select(rows, method=method) if r.clip != "all"} for method in methods]
+    shared = set.intersection(*made)
+    mine = [row for row in rows if row.method in methods and (row.clip, row.variant) in shared and row.metric in MEANT]
+    return averaged([replace(row, clip="", variant="", n=1, std=None) for row in mine])
 
 
 def close_up(frames: np.ndarray, quads: np.ndarray, at: Iterable[int], size: int = 256) -> torch.Tensor:

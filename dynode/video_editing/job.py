@@ -157,7 +157,7 @@ def edited_clip(video: EditedVideo, generator, name: str) -> clips.Clip:
 def remarks(video: EditedVideo) -> list[str]:
     """What is not as it may seem: codes from before, frames without the face, stand-ins, how far dynamics drifted."""
     told, found = video.told, []
-    if told["inverted_before"]:
+    if video.counters.steps_before:
         steps = video.counters.steps_before
         found.append(
             f"The codes came inverted; their settings tell of {steps} optimiser steps for {told['inverted']} frames."
