@@ -12,7 +12,6 @@ from IPython import get_ipython
 from IPython.display import Image, display
 
 from dynode import plots, records, runtime, video
-from dynode.clips import frame_rate
 from dynode.errors import UserError
 from dynode.images import to_uint8
 from dynode.plots.style import STYLE
@@ -82,19 +81,14 @@ class Outputs:
         show(figure, alt)
         return root() / "figures" / f"{stem}.png"
 
-    def video(self, images: torch.Tensor, ts, name: str, title: str) -> Path:
-        """Write figures/<name>.mp4 of images (T, 3, H, W) at times ts (T,) in seconds; `title` is what it says of itself."""
-        ts = [float(t) for t in ts]
-        fps = (len(ts) - 1) / (ts[-1] - ts[0])
+    def video(self, images, ts, name: str, title: str) -> Path:
+        """Write figures/<name>.mp4 of images (T, 3, H, W) in [-1, 1], or of frames uint8 (T, H, W, 3), at times ts (T,) in
+        seconds; `title` is what it says of itself."""
+        frames, ts = to_uint8(images) if isinstance(images, torch.Tensor) else images, [float(t) for t in ts]
         stem = name if self.profile == "embedded" else f"{name}.{self.profile}"
-        frames = ((t - ts[0], frame) for t, frame in zip(ts, to_uint8(images), strict=True))
-        return video.write_timed(root() / "figures" / f"{stem}.mp4", frames, fps, title=title)
-
-    def edited_video(self, frames, ts, name: str, title: str) -> Path:
-        """Write figures/<name>.mp4 of edited frames uint8 (T, H, W, 3) at just their times (T,); title: what it says of itself."""
-        rate, stem = frame_rate(torch.as_tensor(ts)), name if self.profile == "embedded" else f"{name}.{self.profile}"
-        timed = ((float(t - ts[0]), frame) for t, frame in zip(ts, frames, strict=True))
-        return video.write_timed(root() / "figures" / f"{stem}.mp4", timed, rate, title=title)
+        timed = ((t - ts[0], frame) for t, frame in zip(ts, frames, strict=True))
+        fps = (len(ts) - 1) / (ts[-1] - ts[0])
+        return video.write_timed(root() / "figures" / f"{stem}.mp4", timed, fps, title=title)
 
     @property
     def note(self) -> str:
