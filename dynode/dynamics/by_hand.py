@@ -42,7 +42,9 @@ class ByHand:
     def __post_init__(self):
         self.activate, self.gradient = ACTIVATIONS[self.module.settings.activation]
         self.kept = {layer: [] for layer in self.module.net if isinstance(layer, nn.Linear)}
-        self.layers = [(layer, layer.weight.detach(), layer.bias.detach()) for layer in self.kept]
+        # products with few rows read a transposed copy faster; making it costs as much as one or two of them
+        turned = {layer: layer.weight.detach().T.contiguous() for layer in self.kept}
+        self.layers = [(layer, layer.weight.detach(), turned[layer], layer.bias.detach()) for layer in self.kept]
 
     def recording(self):
         return contextlib.nullcontext()
@@ -53,8 +55,8 @@ class ByHand:
         x = x.reshape(-1, x.shape[-1])
         times = time_features(x.new_tensor(t), self.module.settings)
         inputs = [torch.cat([x, times.expand(len(x), -1)], 1) if len(times) else x]
-        for k, (_, weight, bias) in enumerate(self.layers):
-            y = torch.addmm(bias, inputs[-1], weight.T)
+        for k, (_, _, turned, bias) in enumerate(self.layers):
+            y = torch.addmm(bias, inputs[-1], turned)
             if k < len(self.layers) - 1:
                 inputs.append(self.activate(y))
         return y.flatten(), inputs
@@ -63,7 +65,7 @@ class ByHand:
         """The gradient at the states, flat, from that at the velocity (n,)."""
         gradient = toward.reshape(len(inputs[0]), -1)
         for k in range(len(self.layers) - 1, -1, -1):
-            layer, weight, _ = self.layers[k]
+            layer, weight, *_ = self.layers[k]
             self.kept[layer].append((inputs[k], gradient))
             gradient = gradient @ weight
             if k:
