@@ -2,7 +2,7 @@
 PYTHON ?= python3
 DYNODE = .venv/bin/python -m dynode
 
-.PHONY: setup reproduce test weights codes lint lock reference
+.PHONY: setup reproduce test weights codes editors lint lock reference
 setup reproduce test:
 	$(PYTHON) -m dynode $@
 
@@ -55,6 +55,32 @@ codes: setup
 	  -o dynode/codes/isaac3d.robot_x.dcgan.safetensors
 	$(DYNODE) flow-episode stylegan2-scene scene.fog scene.hour --seed 21 --longest 9 \
 	  -o dynode/codes/scene.flow.safetensors
+
+# Train what edits codes anew: an hour on a CPU core, half of it for the 3,000 faces and two mappers of faces.
+EDITORS = dynode/weights
+FACE = mobilestylegan-ffhq
+editors: setup
+	$(DYNODE) score-samples $(FACE) -o $(EDITORS)/scores/$(FACE).safetensors
+	$(DYNODE) train-boundary $(FACE) -o $(EDITORS)/boundaries/$(FACE).safetensors
+	for one in smile age gender lipstick mouth_open; do \
+	  $(DYNODE) train-transformer $(FACE) $$one -p stay=100 -o $(EDITORS)/transformers/face.$$one.safetensors || exit; \
+	done
+	$(DYNODE) train-transformer stylegan2-isaac3d wall_color -p measured=32 \
+	  -o $(EDITORS)/transformers/isaac3d.wall_color.safetensors
+	$(DYNODE) train-captions face -o $(EDITORS)/captions/face.safetensors
+	$(DYNODE) train-captions scene -p pictures=3072 -p steps=500 -o $(EDITORS)/captions/scene.safetensors
+	$(DYNODE) train-mapper $(FACE) "smiling, broad smile" -o $(EDITORS)/mappers/face.smile.safetensors \
+	  -p batch=1 -p lr=5.0 -p mapper.fine=false -p mapper.width=16 -p steps=90 -p unit=0.4
+	$(DYNODE) train-mapper $(FACE) "red lips, lipstick" -o $(EDITORS)/mappers/face.lipstick.safetensors \
+	  -p batch=1 -p lr=4.0 -p mapper.coarse=false -p mapper.width=16 -p steps=150 -p unit=0.5
+	$(DYNODE) train-mapper stylegan2-scene mountain -o $(EDITORS)/mappers/scene.mountain.safetensors \
+	  -p batch=6 -p mapper.fine=false -p mapper.width=16 -p steps=200 -p unit=0.75
+	$(DYNODE) train-flow stylegan2-scene mountain -o $(EDITORS)/flows/scene.mountain.safetensors \
+	  -p flow.depth=0 -p flow.target=3 -p batch=8 -p codes=1536 -p halve=20 -p lr=3e-4 -p steps=40
+	$(DYNODE) train-flow stylegan2-isaac3d wall_color -o $(EDITORS)/flows/isaac3d.sand_wall.safetensors \
+	  -p flow.depth=0 -p flow.source=2 -p flow.target=0 -p alpha=4.0 -p batch=8 -p codes=2048 -p halve=20 -p lr=3e-4 -p steps=40
+	$(DYNODE) train-flow stylegan2-isaac3d lighting_intensity -o $(EDITORS)/flows/isaac3d.lighting_intensity.safetensors \
+	  -p flow.depth=0 -p flow.target=3 -p alpha=8.0 -p batch=8 -p codes=2048 -p halve=60 -p lr=5e-4 -p steps=100
 
 # Pin the newest versions that fit pyproject.toml, for every platform (needs `pip install uv`).
 lock:
