@@ -1,12 +1,15 @@
 """Shared pieces of the tests: the real generator once, and small synthetic clips."""
 
 import math
+from pathlib import Path
 
 import pytest
 import torch
 
 from dynode import generators
 from dynode.clips import Clip
+from dynode.generators import weights
+from dynode.generators.stylegan2 import StyleGAN2, StyleGAN2Settings
 
 
 @pytest.fixture(scope="session")
@@ -32,3 +35,13 @@ def circle() -> Clip:
         "settings": {"start": "known"},
     }
     return Clip(circle_codes(ts), ts, meta=meta)
+
+
+def tiny_weights(folder: Path, world: str, z_dim: int = 9) -> str:
+    """The file of a small random generator of a world: 16 pixels, 6 rows of 12 numbers."""
+    torch.manual_seed(0)
+    shape = {"resolution": 16, "z_dim": z_dim, "w_dim": 12, "depth": 2, "channel_base": 128, "channel_max": 8}
+    network = StyleGAN2(StyleGAN2Settings(**shape))
+    network.measure(200)
+    weights.save(network, folder / "tiny.safetensors", {"world": world})
+    return str(folder / "tiny.safetensors")

@@ -4,6 +4,7 @@ import dataclasses
 
 import pytest
 import torch
+from conftest import tiny_weights
 
 from dynode import cli, generators
 from dynode.clips import Clip
@@ -13,8 +14,7 @@ from dynode.editing.samples import SampleSettings
 from dynode.editing.train_flow import FlowTraining, ReadingSettings
 from dynode.errors import UserError
 from dynode.gan.pictures import pictures
-from dynode.generators import weights
-from dynode.generators.stylegan2 import StyleGAN2, StyleGAN2Settings
+from dynode.generators.stylegan2 import StyleGAN2
 from dynode.inversion import source
 from dynode.perception import factors as reading
 from dynode.perception.factors import FactorNet, FactorSettings, bins_of, classes
@@ -23,12 +23,7 @@ from dynode.worlds import WORLDS, factors
 
 @pytest.fixture(scope="module")
 def path(tmp_path_factory):
-    torch.manual_seed(0)
-    network = StyleGAN2(StyleGAN2Settings(resolution=16, z_dim=9, w_dim=12, depth=2, channel_base=128, channel_max=8))
-    network.measure(200)
-    place = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
-    weights.save(network, place, {"world": "scene"})
-    return str(place)
+    return tiny_weights(tmp_path_factory.mktemp("weights"), "scene")
 
 
 @pytest.fixture
@@ -117,7 +112,7 @@ def test_a_flow_is_trained_from_the_command_line(path, kept, tmp_path, capsys):
     assert flow.settings.target == 3 and flow.name == "clouds"
     stranger = StyleGAN2(generator.settings)
     stranger.hash = "another"
-    with pytest.raises(UserError, match="flows among codes of"):
+    with pytest.raises(UserError, match="is made for codes of"):
         latent_flow.load(tmp_path / "clouds.safetensors", stranger)
     with pytest.raises(UserError, match="There is no flow 'scene.fogg'"):
         latent_flow.load("scene.fogg", generator)

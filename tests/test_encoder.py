@@ -4,13 +4,13 @@ import dataclasses
 
 import pytest
 import torch
+from conftest import tiny_weights
 
 from dynode import cli, generators
 from dynode.clips import Clip
 from dynode.errors import UserError
 from dynode.gan.pictures import pictures
-from dynode.generators import weights
-from dynode.generators.stylegan2 import StyleGAN2, StyleGAN2Settings
+from dynode.generators.stylegan2 import StyleGAN2
 from dynode.inversion import encoder as encoders
 from dynode.inversion import quality, train_encoder
 from dynode.inversion.encoder import Encoder, EncoderSettings
@@ -23,12 +23,7 @@ SETTINGS = TrainingSettings(encoder=SHAPE, batch=4, pictures=160, lpips=0.0, own
 
 @pytest.fixture(scope="module")
 def path(tmp_path_factory):
-    torch.manual_seed(0)
-    network = StyleGAN2(StyleGAN2Settings(resolution=16, z_dim=9, w_dim=12, depth=2, channel_base=128, channel_max=8))
-    network.measure(200)
-    place = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
-    weights.save(network, place, {"world": "scene"})
-    return str(place)
+    return tiny_weights(tmp_path_factory.mktemp("weights"), "scene")
 
 
 @pytest.fixture(scope="module")

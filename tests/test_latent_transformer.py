@@ -4,6 +4,7 @@ import dataclasses
 
 import pytest
 import torch
+from conftest import tiny_weights
 
 from dynode import cli, generators
 from dynode.editing import editors, latent_classifier, latent_transformer, mixtures, samples, train_transformer
@@ -12,18 +13,12 @@ from dynode.editing.latent_transformer import LatentTransformer, TransformerSett
 from dynode.editing.samples import SampleSettings
 from dynode.editing.train_transformer import TransformerTraining
 from dynode.errors import UserError
-from dynode.generators import weights
-from dynode.generators.stylegan2 import StyleGAN2, StyleGAN2Settings
+from dynode.generators.stylegan2 import StyleGAN2
 
 
 @pytest.fixture(scope="module")
 def path(tmp_path_factory):
-    torch.manual_seed(0)
-    network = StyleGAN2(StyleGAN2Settings(resolution=16, z_dim=9, w_dim=12, depth=2, channel_base=128, channel_max=8))
-    network.measure(200)
-    place = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
-    weights.save(network, place, {"world": "isaac3d"})
-    return str(place)
+    return tiny_weights(tmp_path_factory.mktemp("weights"), "isaac3d")
 
 
 @pytest.fixture(scope="module")
@@ -166,10 +161,10 @@ def test_a_file_keeps_an_editor_for_its_generator(generator, tmp_path):
         torch.allclose(loaded.edit(ws, 1.0), editor.edit(ws, 1.0), atol=0.02)
         and loaded.name == "latent-transformer smile"
     )
-    assert latent_transformer.card(file) == {"quality": {"crossed": 1.0}}
+    assert latent_transformer.FILES.card(file) == {"quality": {"crossed": 1.0}}
     stranger = StyleGAN2(generator.settings)
     stranger.hash = "another"
-    with pytest.raises(UserError, match="edits codes of .* train it anew by `dynode train-transformer`"):
+    with pytest.raises(UserError, match="is made for codes of .* train it anew by `dynode train-transformer`"):
         latent_transformer.load(file, stranger)
     with pytest.raises(UserError, match="There is no latent transformer 'isaac3d.smil'"):
         editors.load("latent-transformer:smil", generator)
@@ -193,7 +188,7 @@ def test_an_editor_is_trained_from_the_command_line(path, generator, monkeypatch
     assert cli.main(arguments) == 0
     told = capsys.readouterr().out
     assert "classifier right for" in told and "leakage:" in told
-    editor, card = latent_transformer.load(file, generator), latent_transformer.card(file)
+    editor, card = latent_transformer.load(file, generator), latent_transformer.FILES.card(file)
     assert editor.settings == TransformerSettings("wall_color", 3) and editor.left.shape == (1, 3, 12)
     assert set(card["quality"]) == {"crossed", "change", "leakage"} and "wall_color" in card["classifier"]
     assert cli.main([*arguments[:2], "wall_colour", *arguments[3:]]) == 2
@@ -201,7 +196,7 @@ def test_an_editor_is_trained_from_the_command_line(path, generator, monkeypatch
     assert cli.main([*arguments, "-p", "transformer.rnk=3"]) == 2
 
 
-@pytest.mark.parametrize("name", sorted(latent_transformer.shipped()))
+@pytest.mark.parametrize("name", sorted(latent_transformer.FILES.shipped()))
 def test_shipped_editors_lead_from_those_who_lack_the_attribute_to_those_who_have_it(name):
     category, attribute = name.split(".")
     if category != "face":
@@ -212,4 +207,4 @@ def test_shipped_editors_lead_from_those_who_lack_the_attribute_to_those_who_hav
     step = editor.offset(samples.everywhere(known.w, face)).mean((0, 1))
     apart = known.w[has].mean(0) - known.w[~has].mean(0)
     assert torch.cosine_similarity(step, apart, dim=0) > 0.2  # a random one: 0.04
-    assert latent_transformer.card(latent_transformer.found(name))["quality"]["change"] > 0.5
+    assert latent_transformer.FILES.card(latent_transformer.FILES.found(name))["quality"]["change"] > 0.5

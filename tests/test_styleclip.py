@@ -5,6 +5,7 @@ import json
 import pytest
 import torch
 import torch.nn.functional as F
+from conftest import tiny_weights
 from safetensors import safe_open
 from torch import nn
 
@@ -15,8 +16,6 @@ from dynode.editing.global_direction import DirectionSettings
 from dynode.editing.styleclip import Mapper, MapperSettings, OptimisationSettings, groups_of, optimised
 from dynode.editing.train_mapper import MapperTraining
 from dynode.errors import UserError
-from dynode.generators import weights
-from dynode.generators.stylegan2 import StyleGAN2, StyleGAN2Settings
 from dynode.generators.views import StylePlace
 from dynode.settings import changed
 
@@ -38,12 +37,7 @@ class Colours(nn.Module):
 
 @pytest.fixture(scope="module")
 def path(tmp_path_factory):
-    torch.manual_seed(0)
-    network = StyleGAN2(StyleGAN2Settings(resolution=16, z_dim=8, w_dim=12, depth=2, channel_base=128, channel_max=8))
-    network.measure(200)
-    place = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
-    weights.save(network, place, {"world": "scene"})
-    return str(place)
+    return tiny_weights(tmp_path_factory.mktemp("weights"), "scene", z_dim=8)
 
 
 @pytest.fixture(scope="module")

@@ -11,19 +11,18 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
 from tqdm import tqdm
 
 from dynode import generators, runtime
-from dynode.clips import read_metadata, read_safetensors
 from dynode.editing import samples
 from dynode.editing.directions import Direction
+from dynode.editing.files import Kind
 from dynode.editing.samples import SampleSettings
 from dynode.errors import UserError
 from dynode.perception import attributes
 from dynode.settings import choose, require_positive, to_json
 
-FORMAT, WHAT = "dynode-boundaries-1", "boundaries of attributes (as `dynode train-boundary` writes them)"
+FILES = Kind("set of boundaries", "dynode-boundaries-1", "boundaries", "train-boundary")
 FEWEST = 10  # samples at each end
 
 
@@ -146,21 +145,8 @@ def train(generator_name: str, settings: BoundarySettings, output: Path, *, devi
 
 
 def save(normals: dict[str, torch.Tensor], path: Path, generator, card: dict) -> None:
-    belongs = {"name": generator.name, "hash": generator.hash}
-    metadata = {"format": FORMAT, "generator": json.dumps(belongs), "card": json.dumps(card)}
-    with runtime.written_whole(path) as scratch:
-        save_file({"normals": torch.stack(list(normals.values())).half()}, scratch, metadata)
-
-
-def shipped() -> dict[str, Path]:
-    """Boundaries that come with the package, by the generator's name."""
-    folder = Path(generators.__file__).parents[1] / "weights" / "boundaries"
-    return {path.stem: path for path in sorted(folder.glob("*.safetensors"))}
-
-
-def card(path: Path | str) -> dict:
-    """Where boundaries come from: names, settings, accuracies, provenance."""
-    return json.loads(read_metadata(Path(path), FORMAT, WHAT)["card"])
+    """Write the normals in half precision, in the order of card["names"]."""
+    FILES.save({"normals": torch.stack(list(normals.values())).half()}, path, generator, card)
 
 
 def load(wanted: str, generator) -> Direction:
@@ -169,17 +155,12 @@ def load(wanted: str, generator) -> Direction:
     Raises UserError for an unknown attribute, a generator without boundaries, and a file of another one's.
     """
     attribute, at, file = wanted.partition("@")
-    path = Path(file) if at else choose("generator with boundaries", generator.name.partition("@")[0], shipped())
-    tensors, metadata = read_safetensors(path, FORMAT, WHAT)
-    belongs, told = json.loads(metadata["generator"]), json.loads(metadata["card"])
-    if belongs["hash"] != generator.hash:
-        raise UserError(
-            f"{path} parts codes of {belongs['name']} ({belongs['hash']}), the weights loaded are {generator.hash}: "
-            "train it anew by `dynode train-boundary`."
-        )
+    known = generator.name.partition("@")[0]
+    path = Path(file) if at else choose("generator with boundaries", known, FILES.shipped())
+    tensors, _, told = FILES.read(path, generator)
     places = {name: k for k, name in enumerate(told["names"])}
     name, bar, kept = attribute.partition("|")
-    normals = torch.nn.functional.normalize(tensors["normals"].float(), dim=1)
+    normals = torch.nn.functional.normalize(tensors["normals"], dim=1)
     normal, sigma = (each[choose("attribute", name, places)] for each in (normals, told["sigmas"]))
     if bar:
         normal = conditioned(normal, normals[[choose("attribute", each, places) for each in kept.split(",")]])

@@ -40,7 +40,7 @@ def flow_episode(
     longest: the farthest that a flow is followed, in units of W.
     Raises UserError without a flow, for flows of another generator, and for less than two frames.
     """
-    flows = [latent_flow.found(flow) for flow in flows]
+    flows = [latent_flow.FILES.found(flow) for flow in flows]
     require_rate(fps)
     frames = int(seconds * fps)
     if not flows or frames < 2:

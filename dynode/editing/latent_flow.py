@@ -5,22 +5,17 @@ length of the path.  Depth 0 is a constant direction (the published code's -1), 
 classes' mean codes; depth d has d residual layers.
 """
 
-import dataclasses
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from safetensors.torch import save_file
 from torch import nn
 
-from dynode import generators, runtime
-from dynode.clips import read_metadata, read_safetensors
-from dynode.errors import UserError
-from dynode.settings import choose, require_positive
+from dynode.editing.files import Kind
+from dynode.settings import require_positive
 
-FORMAT, WHAT = "dynode-flow-1", "a latent flow (as `dynode train-flow` writes it)"
+FILES = Kind("flow", "dynode-flow-1", "flows", "train-flow")
 
 
 @dataclass(frozen=True)
@@ -92,44 +87,13 @@ class Flow(nn.Module):
 
 
 def save(flow: Flow, path: Path, generator, card: dict) -> None:
-    tensors = {key: value.contiguous() for key, value in flow.state_dict().items()}
-    metadata = {
-        "format": FORMAT,
-        "settings": json.dumps(dataclasses.asdict(flow.settings)),
-        "generator": json.dumps({"name": generator.name, "hash": generator.hash}),
-        "card": json.dumps(card),
-    }
-    with runtime.written_whole(path) as scratch:
-        save_file(tensors, scratch, metadata)
-
-
-def shipped() -> dict[str, Path]:
-    """Flows that come with the package, by name, such as "scene.fog"."""
-    folder = Path(generators.__file__).parents[1] / "weights" / "flows"
-    return {path.stem: path for path in sorted(folder.glob("*.safetensors"))}
-
-
-def found(name_or_path: Path | str) -> Path:
-    """The file of a flow, given by path or by the name of a shipped one.  Raises UserError for an unknown name."""
-    is_file = Path(name_or_path).suffix == ".safetensors"
-    return Path(name_or_path) if is_file else choose("flow", str(name_or_path), shipped())
+    FILES.save(flow.state_dict(), path, generator, card, flow.settings)
 
 
 def load(name_or_path: Path | str, generator) -> Flow:
     """A saved flow, frozen, of a loaded generator.  Raises UserError for an unknown one and for that of another."""
-    path = found(name_or_path)
-    tensors, metadata = read_safetensors(Path(path), FORMAT, WHAT)
-    belongs = json.loads(metadata["generator"])
-    if belongs["hash"] != generator.hash:
-        raise UserError(
-            f"{path} flows among codes of {belongs['name']} ({belongs['hash']}), the weights loaded are "
-            f"{generator.hash}: train it anew by `dynode train-flow`."
-        )
-    flow = Flow(FlowSettings(**json.loads(metadata["settings"])), generator.w_dim, Path(path).stem)
+    path = FILES.found(name_or_path)
+    tensors, settings, _ = FILES.read(path, generator)
+    flow = Flow(FlowSettings(**settings), generator.w_dim, path.stem)
     flow.load_state_dict(tensors)
     return flow.to(generator.w_avg.device).eval().requires_grad_(False)
-
-
-def card(path: Path | str) -> dict:
-    """Where a flow comes from: settings, steps, how far it changes its own factor and the others."""
-    return json.loads(read_metadata(Path(path), FORMAT, WHAT)["card"])

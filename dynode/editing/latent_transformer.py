@@ -6,21 +6,15 @@ codes' spread, which b_r makes up for.  By default all rows share one map: codes
 their mean, teach every row the same (by less than 2 % apart at rank 1, exactly the same at rank 0).
 """
 
-import dataclasses
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
 from torch import nn
 
-from dynode import generators, runtime
-from dynode.clips import read_metadata, read_safetensors
-from dynode.errors import UserError
-from dynode.settings import choose
+from dynode.editing.files import Kind
 
-FORMAT, WHAT = "dynode-transformer-1", "a latent transformer (as `dynode train-transformer` writes it)"
+FILES = Kind("latent transformer", "dynode-transformer-1", "transformers", "train-transformer")
 
 
 @dataclass(frozen=True)
@@ -80,46 +74,14 @@ def each_row(x: torch.Tensor, matrices: torch.Tensor) -> torch.Tensor:
 
 def save(editor: LatentTransformer, path: Path, generator, card: dict) -> None:
     """Write an editor in half precision."""
-    tensors = {key: value.half().contiguous() for key, value in editor.state_dict().items()}
-    metadata = {
-        "format": FORMAT,
-        "settings": json.dumps(dataclasses.asdict(editor.settings)),
-        "generator": json.dumps({"name": generator.name, "hash": generator.hash}),
-        "card": json.dumps(card),
-    }
-    with runtime.written_whole(path) as scratch:
-        save_file(tensors, scratch, metadata)
-
-
-def shipped() -> dict[str, Path]:
-    """Editors that come with the package, by name, such as "face.smile"."""
-    folder = Path(generators.__file__).parents[1] / "weights" / "transformers"
-    return {path.stem: path for path in sorted(folder.glob("*.safetensors"))}
-
-
-def found(name_or_path: Path | str) -> Path:
-    """The file of an editor, given by path or by the name of a shipped one.  Raises UserError for an unknown name."""
-    is_file = Path(name_or_path).suffix == ".safetensors"
-    return Path(name_or_path) if is_file else choose("latent transformer", str(name_or_path), shipped())
+    FILES.save(
+        {key: value.half() for key, value in editor.state_dict().items()}, path, generator, card, editor.settings
+    )
 
 
 def load(name_or_path: Path | str, generator) -> LatentTransformer:
     """A saved editor, frozen, of a loaded generator.  Raises UserError for an unknown one and for that of another."""
-    path = found(name_or_path)
-    tensors, metadata = read_safetensors(Path(path), FORMAT, WHAT)
-    belongs = json.loads(metadata["generator"])
-    if belongs["hash"] != generator.hash:
-        raise UserError(
-            f"{path} edits codes of {belongs['name']} ({belongs['hash']}), the weights loaded are {generator.hash}: "
-            "train it anew by `dynode train-transformer`."
-        )
-    state = {key: value.float() for key, value in tensors.items()}
-    settings = TransformerSettings(**json.loads(metadata["settings"]))
-    editor = LatentTransformer(settings, state["mean"], state["scale"], generator.num_ws)
+    state, settings, _ = FILES.read(FILES.found(name_or_path), generator)
+    editor = LatentTransformer(TransformerSettings(**settings), state["mean"], state["scale"], generator.num_ws)
     editor.load_state_dict(state)
     return editor.to(generator.w_avg.device).eval().requires_grad_(False)
-
-
-def card(path: Path | str) -> dict:
-    """Where an editor comes from: settings, accuracy of its classifier, how far it changes its own attribute and others."""
-    return json.loads(read_metadata(Path(path), FORMAT, WHAT)["card"])

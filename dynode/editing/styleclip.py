@@ -5,26 +5,22 @@ Two of its three ways are here: optimisation of one code (Sec. 4), and a mapper,
 Which network tells how well image and text agree is part of every name: `styleclip[clip[ViT-B/32]]`.
 """
 
-import dataclasses
-import json
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
 from torch import nn
 from tqdm import tqdm
 
-from dynode import generators, runtime
-from dynode.clips import read_metadata, read_safetensors
+from dynode.editing.files import Kind
 from dynode.errors import UserError
 from dynode.generators.stylegan2 import GAIN, EqualLinear
 from dynode.perception.image_text import ImageText
-from dynode.settings import choose, require_positive
+from dynode.settings import require_positive
 
-FORMAT, WHAT = "dynode-mapper-1", "a mapper of a text (as `dynode train-mapper` writes it)"
+FILES = Kind("mapper", "dynode-mapper-1", "mappers", "train-mapper")
 STEP = 0.1  # of what a mapper says: w' = w + 0.1 M(w)
 SEEN = 256  # pixels that image-text networks and identity are shown, at most
 
@@ -148,42 +144,17 @@ class Mapper(nn.Module):
 
 
 def save(mapper: Mapper, path: Path, generator, card: dict) -> None:
-    """float16, with settings, the generator it belongs to and the card; card["teacher"] names the image-text network."""
-    metadata = {
-        "format": FORMAT,
-        "settings": json.dumps(dataclasses.asdict(mapper.settings)),
-        "generator": json.dumps({"name": generator.name, "hash": generator.hash}),
-        "card": json.dumps(card),
-    }
-    tensors = {key: value.detach().half().contiguous() for key, value in mapper.state_dict().items()}
-    with runtime.written_whole(path) as scratch:
-        save_file(tensors, scratch, metadata)
-
-
-def shipped() -> dict[str, Path]:
-    """Mappers that come with the package, by name, such as "scene.mountain"."""
-    folder = Path(generators.__file__).parents[1] / "weights" / "mappers"
-    return {path.stem: path for path in sorted(folder.glob("*.safetensors"))}
+    """Write a mapper in half precision; card["teacher"] names the image-text network."""
+    FILES.save(
+        {key: value.half() for key, value in mapper.state_dict().items()}, path, generator, card, mapper.settings
+    )
 
 
 def load(name_or_path: Path | str, generator) -> Mapper:
     """A mapper, frozen, of a loaded generator.  Raises UserError for an unknown one and for that of another generator."""
-    is_file = Path(name_or_path).suffix == ".safetensors"
-    path = Path(name_or_path) if is_file else choose("mapper", str(name_or_path), shipped())
-    tensors, metadata = read_safetensors(path, FORMAT, WHAT)
-    belongs = json.loads(metadata["generator"])
-    if belongs["hash"] != generator.hash:
-        raise UserError(
-            f"{path} maps codes of {belongs['name']} ({belongs['hash']}), the weights loaded are {generator.hash}: "
-            "train it anew by `dynode train-mapper`."
-        )
-    settings = MapperSettings(**json.loads(metadata["settings"]))
-    name = f"styleclip[{json.loads(metadata['card'])['teacher']}]:{path.stem.rpartition('.')[2]}"
-    mapper = Mapper(settings, generator.num_ws, generator.w_dim, name)
-    mapper.load_state_dict({key: value.float() for key, value in tensors.items()})
+    path = FILES.found(name_or_path)
+    tensors, settings, card = FILES.read(path, generator)
+    name = f"styleclip[{card['teacher']}]:{path.stem.rpartition('.')[2]}"
+    mapper = Mapper(MapperSettings(**settings), generator.num_ws, generator.w_dim, name)
+    mapper.load_state_dict(tensors)
     return mapper.to(generator.w_avg.device).eval().requires_grad_(False)
-
-
-def card(path: Path | str) -> dict:
-    """Where a mapper comes from: text, the image-text network that taught it, settings, how far it changes what."""
-    return json.loads(read_metadata(Path(path), FORMAT, WHAT)["card"])

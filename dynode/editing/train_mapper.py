@@ -116,10 +116,10 @@ def resumed(mapper: Mapper, checkpoint: Path | None, settings: MapperTraining) -
     """Give a mapper back what a checkpoint of the same settings holds; how many steps that were."""
     if checkpoint is None or not checkpoint.is_file():
         return 0
-    left = styleclip.card(checkpoint)
+    left = styleclip.FILES.card(checkpoint)
     if left["settings"] != to_json(settings):
         return 0
-    tensors, _ = read_safetensors(checkpoint, styleclip.FORMAT, styleclip.WHAT)
+    tensors, _ = read_safetensors(checkpoint, styleclip.FILES.format, styleclip.FILES.what)
     mapper.load_state_dict({key: value.float() for key, value in tensors.items()})
     return left["step"]
 
