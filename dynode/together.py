@@ -64,7 +64,7 @@ class Together:
         self.u, self.taus = (torch.stack([getattr(t, name) for t in trainings]) for name in ("u", "taus"))
         self.fields = StackedFields([t.field for t in trainings])
         t = settings.training
-        self.optimiser = torch.optim.Adam(self.fields.parameters(), lr=t.lr, betas=t.betas, eps=t.eps)
+        self.optimiser = torch.optim.Adam(self.fields.parameters(), lr=t.lr, betas=t.betas, eps=t.eps, fused=True)
         self.rows = torch.arange(len(trainings))[:, None]
 
     def run(self) -> None:

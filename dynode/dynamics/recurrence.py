@@ -36,14 +36,17 @@ def screened(times: np.ndarray, y: np.ndarray) -> tuple[float, list[float]]:
 
     The height of all is the likeliest for each; all processes are factorised at once.
     """
-    periods = torch.from_numpy(np.geomspace(*PERIODS, SCREENED))
-    looked = torch.cartesian_prod(periods, *(torch.tensor(each, dtype=torch.float64) for each in LOOKED_AT))
-    period, shape, drift, noise = looked.T[..., None, None]
     apart = torch.from_numpy(np.subtract.outer(times, times))
+    shapes, drifts, noises = (torch.tensor(each, dtype=torch.float64) for each in LOOKED_AT)
+    periods = torch.from_numpy(np.geomspace(*PERIODS, SCREENED))
+    looked = torch.cartesian_prod(periods, shapes, drifts, noises)
     lasting, rate = apart / MIDDLING[0], 3**0.5 / MIDDLING[1]
-    gram = torch.exp(-2 * (torch.sin(math.pi * apart / period) / shape).square() - 0.5 * lasting.square())
-    gram = gram + drift * (1 + rate * apart.abs()) * torch.exp(-rate * apart.abs())
-    factors = torch.linalg.cholesky(gram + noise * torch.eye(len(times), dtype=torch.float64))
+    turns = torch.sin(math.pi * apart / periods[:, None, None])[:, None] / shapes[:, None, None]
+    again = torch.exp(-2 * turns.square() - 0.5 * lasting.square())  # (periods, shapes, n, n)
+    drift = drifts[:, None, None] * (1 + rate * apart.abs()) * torch.exp(-rate * apart.abs())
+    noise = noises[:, None, None] * torch.eye(len(times), dtype=torch.float64)
+    beside = (drift[:, None] + noise).flatten(0, 1)
+    factors = torch.linalg.cholesky((again[:, :, None] + beside).flatten(0, 2))
     whitened = torch.linalg.solve_triangular(factors, torch.from_numpy(y).expand(len(looked), -1, -1), upper=False)
     height = whitened.square().mean((1, 2))
     spread = 2 * factors.diagonal(dim1=1, dim2=2).log().sum(1)
