@@ -19,6 +19,7 @@ from dynode.settings import choose
 from dynode.tables import Table
 
 SCREEN_DPI = 130
+PNG = {"compress_level": 4}  # of 9: half of the time, files 8 % larger
 
 
 def root() -> Path:
@@ -41,9 +42,17 @@ def last_record(item: str, profile: str) -> Path:
 def save_figure(figure, path: Path, **metadata) -> Path:
     """Write a figure in the house's style, atomically; the suffix says the format.  Raises UserError for others."""
     choose("format of figures", Path(path).suffix.removeprefix("."), list(figure.canvas.get_supported_filetypes()))
+    packed = {"pil_kwargs": PNG} if Path(path).suffix == ".png" else {}
     with runtime.written_whole(path) as scratch, plt.style.context(STYLE):
-        figure.savefig(scratch, metadata=metadata)
+        figure.savefig(scratch, metadata=metadata, **packed)
     return path
+
+
+def lay_out(figure) -> None:
+    """Place the axes of a finished figure for good: every file and the screen would do it again, a fifth of their time."""
+    with plt.style.context(STYLE):
+        figure.draw_without_rendering()
+    figure.set_layout_engine("none")
 
 
 def show(figure, alt: str) -> None:
@@ -72,6 +81,7 @@ class Outputs:
         stamp = f"dynode {self.item}.{self.profile} at {runtime.commit()}"
         if self.stand_ins:
             plots.note(figure, self.note)
+        lay_out(figure)
         stem = name if self.profile == "embedded" else f"{name}.{self.profile}"
         for suffix, keys in (
             (".png", {"Description": alt, "Source": stamp}),
