@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dynode.errors import UserError
-from dynode.runtime import written_whole
+from dynode.runtime import require_writable, written_whole
 
 DIGITS = 8  # of a number in a file: more than the arithmetic of single precision has
 
@@ -55,6 +55,29 @@ def write(path: Path | str, item: str, profile: str, rows: list[Row], provenance
     return Path(path)
 
 
+def require_place(path: Path | str, item: str) -> None:
+    """Refuse a file that a record of this item cannot be written to, or that is the record of another.  Raises UserError."""
+    require_writable(Path(path))
+    held = item_of(path)
+    if held not in (None, item):
+        raise UserError(f"{path} is a record of {held}, which one of {item} would replace: name another file.")
+
+
+def item_of(path: Path | str) -> str | None:
+    """The item, or the command, whose record a file is; None where it is none."""
+    try:
+        record = loaded(path)
+    except (OSError, ValueError, EOFError):
+        return None
+    return record.get("item") if isinstance(record, dict) else None
+
+
+def loaded(path: Path | str):
+    """What a JSON file holds, compressed or not."""
+    content = Path(path).read_bytes()
+    return json.loads(gzip.decompress(content) if Path(path).suffix == ".gz" else content)
+
+
 def told(row: Row) -> dict:
     """The fields of a row but for those that have their default; numbers with DIGITS digits."""
     fields = {f.name: value for f in dataclasses.fields(row) if (value := getattr(row, f.name)) != f.default}
@@ -65,8 +88,7 @@ def read(path: Path | str) -> tuple[list[Row], dict]:
     """Rows and provenance of a record file, compressed or not."""
     if not Path(path).is_file():
         raise UserError(f"There is no record {path}: run its item first, `dynode list` shows the items.")
-    content = Path(path).read_bytes()
-    record = json.loads(gzip.decompress(content) if Path(path).suffix == ".gz" else content)
+    record = loaded(path)
     return [Row(**row) for row in record["rows"]], record["provenance"]
 
 

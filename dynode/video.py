@@ -9,6 +9,7 @@ from pathlib import Path
 import av
 import numpy as np
 
+from dynode import sound
 from dynode.errors import UserError
 from dynode.runtime import written_whole
 
@@ -110,26 +111,39 @@ def write(path: Path | str, frames: Iterable[np.ndarray], fps: float, crf: int =
 
 
 def write_timed(
-    path: Path | str, frames: Iterable[tuple[float, np.ndarray]], fps: float, crf: int = 16, title: str = ""
+    path: Path | str,
+    frames: Iterable[tuple[float, np.ndarray]],
+    fps: float,
+    crf: int = 16,
+    title: str = "",
+    heard: Path | str | None = None,
 ) -> Path:
     """Write (seconds, frame uint8 (H, W, 3)) as H.264 with just these times, whatever their spacing.
 
     fps: about how many frames a second.  title: what the file says of itself, in its metadata, as players show it.
+    heard: a video whose sound, from the first of these times to the last frame's end, is copied where it has one.
     """
     rate, told = Fraction(fps).limit_denominator(1000), {"title": title, "comment": title}
-    return encode(path, ((round(t / TICK), frame) for t, frame in frames), TICK, rate, crf, told)
+    return encode(path, ((round(t / TICK), frame) for t, frame in frames), TICK, rate, crf, told, heard)
 
 
-def encode(path, frames: Iterable[tuple[int, np.ndarray]], tick: Fraction, rate: Fraction, crf: int, told=None) -> Path:
+def encode(
+    path, frames: Iterable[tuple[int, np.ndarray]], tick: Fraction, rate: Fraction, crf: int, told=None, heard=None
+) -> Path:
     """Write frames at increasing times, counted in ticks of so many seconds; told: the file's metadata.
 
-    rate: frames a second; the encoder weighs bits, and the last frame is shown, by it.
+    rate: frames a second; the encoder weighs bits, and the last frame is shown, by it.  heard: as in `write_timed`.
     """
     path = Path(path)
-    with written_whole(path, suffix=".mp4") as scratch, av.open(str(scratch), "w", format="mp4") as container:
+    with (
+        written_whole(path, suffix=".mp4") as scratch,
+        av.open(str(scratch), "w", format="mp4") as container,
+        sound.copier(heard, container) as copier,
+    ):
         container.metadata.update({key: value for key, value in (told or {}).items() if value})
         stream = container.add_stream("libx264", rate=rate)
         stream.pix_fmt, stream.options, stream.codec_context.time_base = "yuv420p", {"crf": str(crf)}, tick
+        seconds = 0.0
         for at, image in frames:
             image = np.pad(image, [(0, n % 2) for n in image.shape[:2]] + [(0, 0)], mode="edge")
             if not stream.codec_context.is_open:  # the size is known with the first frame
@@ -137,7 +151,10 @@ def encode(path, frames: Iterable[tuple[int, np.ndarray]], tick: Fraction, rate:
             picture = av.VideoFrame.from_ndarray(image, format="rgb24")
             picture.pts, picture.time_base, picture.duration = at, tick, max(1, round(1 / (rate * tick)))
             container.mux(stream.encode(picture))
+            seconds = float(at * tick)
+            copier.until(seconds)
         container.mux(stream.encode())
+        copier.until(seconds + float(1 / rate))
     return path
 
 

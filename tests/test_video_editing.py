@@ -18,7 +18,7 @@ from dynode.perception.tracking import FaceTrack
 from dynode.records import Row
 from dynode.settings import changed
 from dynode.video import Stretch
-from dynode.video_editing import comparison, edits, systems
+from dynode.video_editing import comparison, edits, job, systems
 from dynode.video_editing.carried import Carried
 from dynode.video_editing.counters import Counted, CountedEditor, CountedGenerator, Counters
 from dynode.video_editing.edited import fitting
@@ -270,6 +270,38 @@ def test_a_video_is_inverted_once_for_all_edits_and_what_that_took_is_counted(fi
     assert "other frames, settings or weights" in capsys.readouterr().err
 
 
+EDIT_A_WORLD = ["--generator", "stylegan2-scene", "--editor", "flow", "--attribute", "fog=1", "--device", "cpu"]
+
+
+def test_no_output_replaces_what_an_edit_is_made_from_or_another_record(film, tmp_path, capsys):
+    own = tmp_path / "own.mp4"
+    own.write_bytes(film.read_bytes())
+    kept = records.write(tmp_path / "judged.json", "evaluate-edit", "", [], {})
+    for source, output, more, told in (
+        (own, own, [], "own.mp4 is what the edit is made from"),
+        (film, tmp_path / "a.mp4", ["--codes", str(tmp_path / "a.codes.safetensors")], "is what the edit is made from"),
+        (film, kept.with_suffix(".mp4"), [], "judged.json is a record of evaluate-edit"),
+    ):
+        assert cli.main(["edit", str(source), "-o", str(output), *EDIT_A_WORLD, *more]) == 2
+        assert told in capsys.readouterr().err
+    edited = records.write(tmp_path / "x.json", "edit", "", [], {})
+    for command in (
+        ["evaluate-edit", str(own), str(own)],
+        ["evaluate", "x.fit"],
+        ["choose-depth", "scene.day"],
+        ["bench"],
+    ):
+        assert cli.main([*command, "-o", str(edited)]) == 2
+        assert "x.json is a record of edit" in capsys.readouterr().err
+    assert records.item_of(edited) == "edit" and records.item_of(kept) == "evaluate-edit"
+    assert records.item_of(own) is None and own.read_bytes() == film.read_bytes()
+
+
+def test_the_record_tells_the_options_that_were_chosen(tmp_path):
+    asked = job.Job("a.mp4", tmp_path / "b.mp4", ("smile=1",), rows=8, mode="flow", projection={"steps": 5})
+    assert asked.command == "dynode edit a.mp4 --attribute smile=1 --rows 8 --mode flow -p steps=5"
+
+
 def rows_of(method: str, values: dict[tuple[str, str], float], metric: str = "tl_id") -> list[Row]:
     return [
         Row(metric, v, clip=c, variant=e, method=method, reference="mobilefacenet, quads")
@@ -316,6 +348,9 @@ def test_means_over_videos_leave_out_what_not_all_have_made():
         (["carphone.warm", "--attribute", "1=1", "--editor", "ganspace", "--rows", "24"], "23 style rows"),
         (["carphone.warm", "--attribute", "1=1", "--editor", "ganspace", "-o", "x.avi"], ".mp4"),
         (["scene.day", "--attribute", "fog=1", "--editor", "flow"], "not cut from a video"),
+        (["carphone.warm", "--attribute", "1=1", "--editor", "ganspace", "--first", "5"], "leave out --first"),
+        (["carphone.warm", "--attribute", "1=1", "--editor", "ganspace", "--count", "-1"], "count >= 0"),
+        (["carphone.warm", "--attribute", "1=1", "--editor", "ganspace", "--footage", "gone.mp4"], "no file gone.mp4"),
         (["nothing.mp4", "--attribute", "1=1", "--editor", "ganspace"], "no file nothing.mp4"),
     ],
 )

@@ -30,7 +30,7 @@ def bench(names: Positional[tuple[str, ...]] = (), output: Output = Path("bench.
 
     if repeats < 1:
         raise UserError(f"--repeats must be at least 1, got {repeats}.")
-    runtime.require_writable(output)
+    records.require_place(output, "bench")
     chosen = list(names or benchmarks.COMPARISONS)
     for name in chosen:
         choose("comparison", name, benchmarks.COMPARISONS)

@@ -167,10 +167,10 @@ def evaluate(
         source: Also compare with the footage itself, where it is one of the assets.
         device: auto, cpu, cuda or cuda:N.
     """
-    from dynode import comparison, runtime
+    from dynode import comparison, records, runtime
 
     if output is not None:
-        runtime.require_writable(output)
+        records.require_place(output, "evaluate")
     table, rows = comparison.of_fits(fits, clip, with_source=source, device=runtime.device(device))
     print(table.markdown(), end="")
     if output is not None:
@@ -207,7 +207,7 @@ def choose_depth(
     from dynode.settings import changed
 
     if output is not None:
-        runtime.require_writable(output)
+        records.require_place(output, "choose-depth")
     footage, place = [known.load(name) for name in clips], runtime.device(device)
     settings = changed(presets.latent_only(presets.preset(preset)), assignments(p))
     found = selection.of_depths(footage, depths, settings, stride=stride, seeds=seeds, device=place, progress=True)

@@ -42,7 +42,7 @@ def edit(
 
     Args:
         video: A video file, the name of a video asset, a clip file or the name of a shipped clip, such as single_face.warm.
-        output: The video to write, with the footage's own frame times; its record gets its name and .json.
+        output: The video to write, with the footage's own frame times and sound; its record gets its name and .json.
         attribute: What to change and how far, such as smile=1.5, or smile=0:0,0.5:1.5 from 0 at 0 s to 1.5 at 0.5 s; may be repeated.
         method: dynode+latent-transformer (some frames inverted, one edited, dynamics carry it on) or latent-transformer (every frame).
         editor: How one code is edited: latent-transformer, interfacegan, styleclip, ganspace or flow.
@@ -53,7 +53,7 @@ def edit(
         paste: seamless, mixed, feather, smooth (no flicker), or none: write the aligned crops.
         mask: What is replaced: landmarks, ellipse, whole, or a TorchScript file of a face parser; by itself landmarks, whole where no face is meant.
         footage: The video of a clip file, where it is none of the assets.
-        first: The first frame to take of a video.
+        first: The first frame to take of a video; a clip has frames of its own.
         count: How many frames to take of a video or a clip, 0 for all.
         every: Take only every so many frames of a video.
         face: largest, or a number counted from the left (0 first).
@@ -63,37 +63,12 @@ def edit(
         p: Change a projection setting, such as steps=80, for a video.
         device: auto, cpu, cuda or cuda:N.
     """
+    asked = locals()
     from dynode import runtime
     from dynode.video_editing import job
 
-    for path in filter(None, (output, codes)):
-        runtime.require_writable(path)
-    shown = {"first": first, "count": count, "every": every, "face": face, "footage": footage, "generator": generator}
-    ways = {
-        "method": method,
-        "editor": editor,
-        "rows": rows,
-        "mode": mode,
-        "stride": stride,
-        "paste": paste,
-        "mask": mask,
-    }
-    asked = job.Job(
-        video,
-        output,
-        attribute,
-        strength_over_time,
-        **ways,
-        **shown,
-        frames=frames,
-        codes=codes,
-        projection=assignments(p),
-    )
-    done = job.run(asked, runtime.device(device))
-    print(f"{output}: {done.count} frames, {done.video.title}")
-    print(done.video.counters.text())
-    for told in done.remarks:
-        print(told)
+    place, projection = runtime.device(asked.pop("device")), assignments(asked.pop("p"))
+    print(job.run(job.Job(**asked, projection=projection), place).text)
 
 
 def evaluate_edit(
@@ -128,7 +103,7 @@ def evaluate_edit(
     from dynode.settings import changed
 
     if output is not None:
-        runtime.require_writable(output)
+        records.require_place(output, "evaluate-edit")
     place, settings = runtime.device(device), changed(edit_evaluation.JudgeSettings(), assignments(p))
     *pair, quads = edit_evaluation.read_pair(source, edited, frames, clip)
     identities = () if no_face else identity

@@ -50,8 +50,9 @@ class EditedVideo:
         return f"edited with dynode: {self.text}"
 
     def write(self, path: Path | str, also: Callable[[float, np.ndarray], None] | None = None) -> int:
-        """Write an .mp4 whose frames keep the footage's times and whose title says that it is edited; returns their number.
+        """Write an .mp4 whose frames keep the footage's times, with its sound, and whose title says that it is edited.
 
+        Returns the number of frames.
         also: is given every time and frame.
         """
         times: list[float] = []
@@ -64,7 +65,7 @@ class EditedVideo:
                 yield time, frame
 
         rate = frame_rate(torch.from_numpy(self.footage.track.ts))
-        video.write_timed(path, passed(), rate, title=self.title)
+        video.write_timed(path, passed(), rate, title=self.title, heard=self.footage.path)
         return len(times)
 
 

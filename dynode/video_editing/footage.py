@@ -60,6 +60,8 @@ def of_clip(clip: Clip, path: Path | str = "") -> Footage:
     if clip.quads is None:
         raise UserError(f"{clip.name} was not cut from a video: only clips of footage can be pasted back.")
     generators.require_same(clip.meta["generator"], clip.meta["generator_hash"], f"The clip {clip.name}")
+    if path and not Path(path).is_file():
+        raise UserError(f"There is no file {path}: name the video that {clip.name} was made from.")
     if path and assets.sha256_of(Path(path)) != clip.meta.get("source_sha256"):
         raise UserError(f"{path} is not the video that {clip.name} was made from ({clip.meta.get('source')}).")
     frames = np.ones(len(clip), dtype=bool) if clip.detected is None else clip.detected.numpy()

@@ -1,5 +1,6 @@
 """One edit of one video from names to files: what `dynode edit` asks for and what it leaves."""
 
+import dataclasses
 import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,7 +10,7 @@ import torch
 from skimage.io import imsave
 from tqdm import tqdm
 
-from dynode import assets, clips, generators, records, runtime
+from dynode import assets, clips, generators, records, runtime, sound
 from dynode.errors import UserError
 from dynode.inversion.invert import warn
 from dynode.inversion.projection import settings_for
@@ -26,6 +27,8 @@ from dynode.video_editing.masks import MaskSettings
 from dynode.video_editing.paste import PasteSettings
 from dynode.video_editing.skeleton import VideoEditor
 
+ITEM = "edit"  # of its records
+
 
 @dataclass(frozen=True)
 class Job:
@@ -33,7 +36,7 @@ class Job:
 
     video: str
     output: Path
-    attributes: tuple[str, ...]
+    attribute: tuple[str, ...]
     strength_over_time: str = ""
     method: str = "dynode+latent-transformer"
     editor: str = "latent-transformer"
@@ -55,13 +58,23 @@ class Job:
     def __post_init__(self):
         if self.stride < 1:
             raise UserError(f"The stride must be at least 1, got {self.stride}: one frame in so many is inverted.")
+        Stretch(self.first, self.count, self.every)
         if Path(self.output).suffix != ".mp4":
             raise UserError(f"The edited video is an .mp4, got {self.output}.")
 
     @property
+    def record(self) -> Path:
+        return self.output.with_suffix(".json")
+
+    @property
+    def inverted(self) -> Path:
+        """The file that keeps what is inverted on the way."""
+        return self.output.with_suffix(".codes.safetensors")
+
+    @property
     def tracks(self) -> list[EditTrack]:
         """The edits with their strengths over time.  Raises UserError for what is none."""
-        tracks = [EditTrack.parsed(text) for text in self.attributes]
+        tracks = [EditTrack.parsed(text) for text in self.attribute]
         shares = keyframes(self.strength_over_time) if self.strength_over_time else ()
         return [track.scaled(shares) if shares else track for track in tracks]
 
@@ -73,8 +86,13 @@ class Job:
 
     @property
     def command(self) -> str:
-        edits = [part for text in self.attributes for part in ("--attribute", text)]
-        return shlex.join(["dynode", "edit", self.video, *edits, "--method", self.method, "--editor", self.editor])
+        """What was asked for, without what the outputs are called."""
+        edits = [part for text in self.attribute for part in ("--attribute", text)]
+        plain = [f for f in dataclasses.fields(self) if isinstance(f.default, str | int)]
+        chosen = {f.name.replace("_", "-"): value for f in plain if (value := getattr(self, f.name)) != f.default}
+        options = [part for name, value in chosen.items() for part in (f"--{name}", str(value))]
+        projection = [part for name, value in self.projection.items() for part in ("-p", f"{name}={value}")]
+        return shlex.join(["dynode", "edit", self.video, *edits, *options, *projection])
 
 
 @dataclass(frozen=True)
@@ -84,10 +102,17 @@ class Done:
     video: EditedVideo
     count: int
     remarks: tuple[str, ...]
+    output: Path
+
+    @property
+    def text(self) -> str:
+        head = f"{self.output}: {self.count} frames, {self.video.title}"
+        return "\n".join([head, self.video.counters.text(), *self.remarks])
 
 
 def run(job: Job, device) -> Done:
     """Edit and write.  Raises UserError for everything that cannot be, before the long work where it can be known."""
+    require_places(job)
     tracks, clip, counters = job.tracks, job.clip, Counters()
     name = clip.meta.get("generator", "unknown") if clip else job.generator
     parts = parts_of(job, name)
@@ -95,20 +120,27 @@ def run(job: Job, device) -> Done:
     if job.rows > generator.num_ws:
         raise UserError(f"The codes of {name} have {generator.num_ws} style rows, {job.rows} were to be edited.")
     edit = edit_of(tracks, job.editor, generator, rows_of(name) if job.rows < 0 else job.rows)
-    editor = VideoEditor(
-        generator=generator, codes=job.output.with_suffix(".codes.safetensors"), device=device, **parts
-    )
+    editor = VideoEditor(generator=generator, codes=job.inverted, device=device, **parts)
     footage = footage_of(job, clip, editor, counters)
     video = editor.edit(footage, edit, counters)
     count = write(job, video)
     if job.codes is not None:
         edited_clip(video, generator, job.codes.stem).save(job.codes)
-    record = job.output.with_suffix(".json")
     told = {"command": job.command, "title": video.title, "settings": video.settings, "told": video.told}
     named = {"clip": Path(job.video).stem, "method": job.method, "variant": video.text}
     stamp = runtime.provenance(torch.device(device), **told, stand_ins=list(video.stand_ins))
-    records.write(record, "edit", "", video.counters.rows(**named), stamp)
-    return Done(video, count, (*remarks(video), f"every number: {record}"))
+    records.write(job.record, ITEM, "", video.counters.rows(**named), stamp)
+    return Done(video, count, (*remarks(video), f"every number: {job.record}"), job.output)
+
+
+def require_places(job: Job) -> None:
+    """Refuse outputs that cannot be written, or that would replace what the edit is made from or another's record."""
+    read = [Path(path).absolute() for path in (job.video, job.footage, job.inverted) if path]
+    for path in filter(None, (job.output, job.codes)):
+        runtime.require_writable(path)
+        if path.absolute() in read:
+            raise UserError(f"{path} is what the edit is made from: name another file to write.")
+    records.require_place(job.record, ITEM)
 
 
 def parts_of(job: Job, generator_name: str) -> dict:
@@ -123,6 +155,10 @@ def parts_of(job: Job, generator_name: str) -> dict:
 def footage_of(job: Job, clip: clips.Clip | None, editor: VideoEditor, counters: Counters) -> Footage:
     """The footage of a clip, or a video whose face is found and followed now."""
     if clip is not None:
+        if (job.first, job.every, job.face) != (0, 1, "largest"):
+            raise UserError(
+                f"{job.video} is a clip, whose frames were chosen before: leave out --first, --every, --face."
+            )
         found = footages.of_clip(clip, job.footage)
         return found.head(job.count) if job.count else found
     path = assets.fetch(job.video) if job.video in assets.registry()[1] else Path(job.video)
@@ -155,7 +191,7 @@ def edited_clip(video: EditedVideo, generator, name: str) -> clips.Clip:
 
 
 def remarks(video: EditedVideo) -> list[str]:
-    """What is not as it may seem: codes from before, frames without the face, stand-ins, how far dynamics drifted."""
+    """What is not as it may seem: codes from before, frames without the face, how far dynamics drifted, no sound, stand-ins."""
     told, found = video.told, []
     if video.counters.steps_before:
         steps = video.counters.steps_before
@@ -167,4 +203,6 @@ def remarks(video: EditedVideo) -> list[str]:
     drifts = [shot["drift"] for shot in told["shots"] if shot.get("drift", 0) > 1e-3]
     if drifts:
         found.append(f"At the end the edit is {100 * max(drifts):.0f} % of its length away from what it was at first.")
+    if codec := sound.left_out(video.footage.path):
+        found.append(f"The sound is left out: an .mp4 cannot hold {codec}.")
     return found + ([f"Stand-ins: {', '.join(video.stand_ins)}."] if video.stand_ins else [])
