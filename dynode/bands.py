@@ -1,12 +1,18 @@
-"""Bands that a method draws around its path, axis by axis, and the share of codes that really lie in them."""
+"""Bands that a method draws around its path, and the codes that really lie in them.
 
+A `Fan` is a band for each axis by itself, for any share; `Ellipses` are one band in a plane, for one share.
+"""
+
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from statistics import NormalDist
 
 import torch
 
-LEVELS = (0.5, 0.9)
+LEVELS = (0.5, 0.9)  # shares that fans are looked at for
+HELD = 0.95  # of a normal distribution in the plane that an ellipse holds
+REACH = math.sqrt(-2 * math.log(1 - HELD))  # semi-axes in standard deviations: the Rayleigh distribution's quantile
 
 
 @dataclass(frozen=True)
@@ -46,3 +52,44 @@ class Fan:
         """Share (K,) of the true coordinates (T, K) inside the band, ends included; right where it equals `share`."""
         low, high = self.band(share)
         return ((true >= low) & (true <= high)).double().mean(0)
+
+
+@dataclass(frozen=True)
+class Ellipses:
+    """Where a method expects codes in a plane: at each time an ellipse that holds HELD of a normal distribution.
+
+    centre (T, 2), spread (T, 2, 2): mean and covariance at each time.
+    """
+
+    centre: torch.Tensor
+    spread: torch.Tensor
+
+    @classmethod
+    def of_samples(cls, members: torch.Tensor) -> "Ellipses":
+        """Of the members (M, T, 2) of an ensemble, M >= 2."""
+        left = members - members.mean(0)
+        return cls(members.mean(0), torch.einsum("mti,mtj->tij", left, left) / (len(members) - 1))
+
+    @classmethod
+    def of_normal(cls, centre: torch.Tensor, std: torch.Tensor) -> "Ellipses":
+        """Of standard deviations (T,) that are the same in all directions, as a Gaussian process of one kernel has."""
+        return cls(centre, std.square()[:, None, None] * torch.eye(2, dtype=std.dtype))
+
+    def inside(self, points: torch.Tensor) -> torch.Tensor:
+        """Whether points (T, 2) lie in the ellipses of their times, (T,) bool."""
+        left = (points - self.centre)[..., None]
+        floor = 1e-9 * self.spread.diagonal(dim1=1, dim2=2).sum(1).max().clamp(min=1e-12)  # a band of no width
+        spread = self.spread + floor * torch.eye(2, dtype=self.spread.dtype)
+        return (left.mT @ torch.linalg.solve(spread, left)).flatten() <= REACH**2
+
+    def outlines(self, corners: int = 48) -> torch.Tensor:
+        """The ellipses as polygons (T, corners, 2)."""
+        values, directions = torch.linalg.eigh(self.spread)
+        angles = torch.linspace(0, 2 * math.pi, corners + 1, dtype=values.dtype)[:-1]
+        circle = torch.stack([angles.cos(), angles.sin()], 1)
+        axes = REACH * values.clamp(min=0).sqrt()[:, None] * directions
+        return self.centre[:, None] + circle @ axes.mT
+
+    def radius(self) -> torch.Tensor:
+        """Radius (T,) of the circle of the same area."""
+        return REACH * torch.linalg.det(self.spread).clamp(min=0).pow(0.25)

@@ -61,7 +61,7 @@ class Judge:
     def __init__(
         self, settings: JudgeSettings | None = None, identities=("mobilefacenet",), features=None, device="cpu"
     ):
-        self.settings = settings or JudgeSettings()
+        self.settings, self.device = settings or JudgeSettings(), device
         self.identities = {name: choose("identity network", name, IDENTITIES)().to(device) for name in identities}
         self.features = video_features.load(device=device) if features is None else features
         self.detector = None
@@ -105,7 +105,8 @@ class Watched:
         if name not in self.known:
             network, (crops, shown) = self.judge.identities[name], self.aligned
             with torch.no_grad():
-                seen = [network(part).double().cpu() for part in crops.split(8)] if shown.any() else [torch.zeros(0, 1)]
+                parts = (part.to(self.judge.device) for part in crops.split(8)) if shown.any() else ()
+                seen = [network(part).double().cpu() for part in parts] or [torch.zeros(0, 1)]
             vectors = torch.full((len(self), seen[0].shape[1]), torch.nan, dtype=torch.float64)
             vectors[shown] = torch.cat(seen).double()
             self.known[name] = vectors
@@ -184,6 +185,8 @@ def read_pair(
     source: a file or an asset; with a clip, its frames are the clip's.  Raises UserError for files that cannot be read, for
     videos of different frames, and for a clip without alignment.
     """
+    if frames < 0:
+        raise UserError(f"The number of frames to look at is 0 (all) or more, got {frames}.")
     path = assets.fetch(source) if source in assets.registry()[1] else Path(source)
     later, _ = video.read(edited, frames or None)
     one, quads = aligned_frames(path, clip, frames) if clip else (video.read(path, frames or None)[0], None)

@@ -11,8 +11,8 @@ from scipy.stats import multivariate_normal
 from sklearn.decomposition import PCA
 
 from dynode import clips, generators, methods, plots, tables
+from dynode.bands import REACH, Ellipses
 from dynode.between import distances, drawing, ensembles
-from dynode.between.ensembles import Band
 from dynode.clips import Clip
 from dynode.dynamics.presets import preset
 from dynode.editing import components
@@ -84,7 +84,7 @@ def test_a_band_holds_what_a_normal_distribution_says():
     members = torch.from_numpy(multivariate_normal([1, -2], spread).rvs(4000, random_state=0))[:, None].expand(
         -1, 3, -1
     )
-    band = Band.of(members)
+    band = Ellipses.of_samples(members)
     assert torch.allclose(band.spread[0], spread, atol=0.3)
     inside = torch.cat([band.inside(point.expand(3, 2))[:1] for point in members[:2000, 0]])
     assert inside.double().mean() == pytest.approx(0.95, abs=0.01)
@@ -98,10 +98,10 @@ def test_a_band_holds_what_a_normal_distribution_says():
 
 def test_a_band_without_width_holds_its_own_line_only():
     line = torch.tensor([[0.0, 0], [1, 1]], dtype=torch.float64)
-    band = Band.of(line.expand(3, 2, 2))
+    band = Ellipses.of_samples(line.expand(3, 2, 2))
     assert band.inside(line).all() and not band.inside(line + 0.01).any() and band.radius().tolist() == [0, 0]
-    circle = Band.round(line, torch.tensor([1.0, 2.0], dtype=torch.float64))
-    assert circle.radius().tolist() == pytest.approx([ensembles.REACH, 2 * ensembles.REACH])
+    circle = Ellipses.of_normal(line, torch.tensor([1.0, 2.0], dtype=torch.float64))
+    assert circle.radius().tolist() == pytest.approx([REACH, 2 * REACH])
 
 
 def test_a_bootstrap_keeps_the_ends_and_leaves_out_a_third():
@@ -224,7 +224,7 @@ def test_the_concept_figure_has_one_scale_and_shows_three_moments(arc):
     linear, edited = methods.fit("linear", arc), arc.ws + torch.tensor([[0.0, 0.2, 0.7]])
     plane, at = PrincipalAxes.of(arc.ws), arc.ts[[0, 3, 5]]
     paths = {name: methods.fit(name, arc)(torch.linspace(0, 1, 20)) for name in ("linear", "cubic")}
-    band = Band.round(plane.scores(arc.ws), torch.full((13,), 0.1, dtype=torch.float64)).outlines()
+    band = Ellipses.of_normal(plane.scores(arc.ws), torch.full((13,), 0.1, dtype=torch.float64)).outlines()
     images = {name: torch.zeros(3, 3, 8, 8) for name in ("own codes", "linear", "edited")}
     shown = plots.Concept(
         arc, plane, paths | {"dynode": paths["cubic"]}, band, "a band", paths["cubic"] + edited[0] - arc.ws[0], edited,

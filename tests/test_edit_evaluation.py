@@ -91,6 +91,18 @@ def test_no_face_anywhere_is_refused_in_one_sentence(judge, monkeypatch):
         edit_evaluation.rows(judge.watch(moving()), judge.watch(moving()))
 
 
+def test_faces_are_shown_to_identity_networks_on_their_own_device(monkeypatch):
+    class Elsewhere(Colour):
+        def __call__(self, crops):
+            seen.append(crops.device.type)
+            return super().__call__(torch.zeros(crops.shape))
+
+    seen = []
+    monkeypatch.setitem(edit_evaluation.IDENTITIES, "elsewhere", Elsewhere)
+    judge = Judge(QUICK, ("elsewhere",), False, device="meta")
+    assert len(judge.watch(moving(), quads=quads()).identity("elsewhere")) == TS and seen == ["meta"]
+
+
 def test_videos_of_different_frames_are_refused(judge):
     with pytest.raises(UserError, match="8 frames of 64 x 48 pixels, the edited video 7 frames"):
         edit_evaluation.rows(judge.watch(moving()), judge.watch(moving()[1:]))
@@ -129,5 +141,7 @@ def test_the_command_prints_a_table_and_writes_a_record(tmp_path, monkeypatch, c
     assert cli.main(["evaluate-edit", *map(str, paths), "-p", "clip_length=4"]) == 2
     assert "did you mean 'clip_len'" in capsys.readouterr().err
     assert cli.main(["evaluate-edit", str(paths[0]), str(tmp_path / "gone.mp4")]) == 2
+    assert cli.main(["evaluate-edit", *map(str, paths), "--frames", "-1"]) == 2
+    assert "0 (all) or more, got -1" in capsys.readouterr().err
     assert cli.main(["evaluate-edit", *map(str, paths), "--clip", "scene.day"]) == 2
     assert "no alignment" in capsys.readouterr().err

@@ -195,3 +195,12 @@ def test_a_face_parser_of_the_users_makes_the_mask(tmp_path):
     (tmp_path / "broken.pt").write_bytes(b"no network")
     with pytest.raises(UserError, match="TorchScript"):
         masks.region_finder(MaskSettings(str(tmp_path / "broken.pt")))
+
+
+def test_landmarks_of_a_mask_are_found_where_their_network_lies():
+    def find(crops):
+        seen.append(crops.device.type)
+        return torch.rand(1, 68, 2, generator=torch.Generator().manual_seed(0))
+
+    seen = []
+    assert masks.region_finder(MaskSettings(), find, device="meta")(torch.zeros(3, 64, 64)).any() and seen == ["meta"]

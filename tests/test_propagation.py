@@ -2,6 +2,8 @@
 
 import dataclasses
 import math
+import subprocess
+import sys
 from dataclasses import dataclass
 
 import pytest
@@ -218,6 +220,24 @@ def test_rivals_without_dynamics_and_edits_in_a_row(circle):
     assert torch.allclose(propagation.reedited(circle.ws, edits), 18 * circle.ws)
     rows = propagation.reedited(circle.ws, edits, rows=1)
     assert torch.equal(rows[:, 1:], circle.ws[:, 1:]) and torch.allclose(rows[:, :1], 18 * circle.ws[:, :1])
+
+
+def test_codes_are_edited_where_a_learned_editor_lies_and_come_back(circle):
+    class Elsewhere(nn.Linear):
+        def edit(self, ws, strength, rows=0):
+            seen.append(ws.device.type)
+            return torch.ones_like(ws, device="cpu")
+
+    seen = []
+    edited = propagation.reedited(circle.ws, [(Elsewhere(1, 1, device="meta"), 1.0), (Scaling(2.0), 1.0)])
+    assert seen == ["meta"] and torch.equal(edited, torch.full_like(circle.ws, 2.0))
+
+
+def test_a_tangent_warns_of_nothing_that_users_cannot_help():
+    script = "from dynode.editing.propagation import linearised; import torch; one = torch.ones(1)"
+    script += "; linearised(lambda t, u: u.sin(), 0, one, one)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert not done.stderr
 
 
 FREE = {"field.drift": "none", "training.segment_iterations": 100, "training.lr": 1e-2, "field.hidden": 32}

@@ -1,63 +1,19 @@
 """Ensembles of paths: how sure a method is between its observations, and how often the truth lies in that band."""
 
 import dataclasses
-import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
 
 from dynode import methods, runtime
+from dynode.bands import Ellipses
 from dynode.clips import Clip
 from dynode.fits import FitStore
 from dynode.metrics.latent import mean_step
 from dynode.principal import PrincipalAxes
 from dynode.records import Row
 from dynode.trajectory import Trajectory
-
-LEVEL = 0.95  # of a normal distribution in the plane that an ellipse holds
-REACH = math.sqrt(-2 * math.log(1 - LEVEL))  # semi-axes in standard deviations: the Rayleigh distribution's quantile
-
-
-@dataclass(frozen=True)
-class Band:
-    """Where a method expects codes in a plane: at each time an ellipse that holds LEVEL of a normal distribution.
-
-    centre (T, 2), spread (T, 2, 2): mean and covariance at each time.
-    """
-
-    centre: torch.Tensor
-    spread: torch.Tensor
-
-    @classmethod
-    def of(cls, members: torch.Tensor) -> "Band":
-        """Of the members (M, T, 2) of an ensemble, M >= 2."""
-        left = members - members.mean(0)
-        return cls(members.mean(0), torch.einsum("mti,mtj->tij", left, left) / (len(members) - 1))
-
-    @classmethod
-    def round(cls, centre: torch.Tensor, std: torch.Tensor) -> "Band":
-        """Of standard deviations (T,) that are the same in all directions, as a Gaussian process of one kernel has."""
-        return cls(centre, std.square()[:, None, None] * torch.eye(2, dtype=std.dtype))
-
-    def inside(self, points: torch.Tensor) -> torch.Tensor:
-        """Whether points (T, 2) lie in the ellipses of their times, (T,) bool."""
-        left = (points - self.centre)[..., None]
-        floor = 1e-9 * self.spread.diagonal(dim1=1, dim2=2).sum(1).max().clamp(min=1e-12)  # a band of no width
-        spread = self.spread + floor * torch.eye(2, dtype=self.spread.dtype)
-        return (left.mT @ torch.linalg.solve(spread, left)).flatten() <= REACH**2
-
-    def outlines(self, corners: int = 48) -> torch.Tensor:
-        """The ellipses as polygons (T, corners, 2)."""
-        values, directions = torch.linalg.eigh(self.spread)
-        angles = torch.linspace(0, 2 * math.pi, corners + 1, dtype=values.dtype)[:-1]
-        circle = torch.stack([angles.cos(), angles.sin()], 1)
-        axes = REACH * values.clamp(min=0).sqrt()[:, None] * directions
-        return self.centre[:, None] + circle @ axes.mT
-
-    def radius(self) -> torch.Tensor:
-        """Radius (T,) of the circle of the same area."""
-        return REACH * torch.linalg.det(self.spread).clamp(min=0).pow(0.25)
 
 
 def bootstrapped(clip: Clip, seed: int) -> Clip:
@@ -86,21 +42,21 @@ def fitted(store: FitStore, clip: Clip, settings, count: int, resample: bool = F
 
 @dataclass(frozen=True)
 class Ensemble:
-    """A way to tell how sure a path is: band(ts, plane) -> Band; members: of how many paths, 0 for none."""
+    """A way to tell how sure a path is: band(ts, plane) -> Ellipses; members: of how many paths, 0 for none."""
 
     name: str
     members: int
-    band: Callable[[torch.Tensor, PrincipalAxes], Band]
+    band: Callable[[torch.Tensor, PrincipalAxes], Ellipses]
 
 
 def of_paths(name: str, members: int, paths: Callable) -> Ensemble:
     """Of a function of times (T,) that gives the codes (M, T, L, D) of all members."""
-    return Ensemble(name, members, lambda ts, plane: Band.of(plane.scores(paths(ts))))
+    return Ensemble(name, members, lambda ts, plane: Ellipses.of_samples(plane.scores(paths(ts))))
 
 
 def of_process(name: str, process) -> Ensemble:
     """Of a Gaussian process, which knows its own standard deviation."""
-    return Ensemble(name, 0, lambda ts, plane: Band.round(plane.scores(process(ts)), process.std(ts)))
+    return Ensemble(name, 0, lambda ts, plane: Ellipses.of_normal(plane.scores(process(ts)), process.std(ts)))
 
 
 def of_clip(store: FitStore, clip: Clip, settings, count: int, samples: int = 0) -> list[Ensemble]:

@@ -14,8 +14,10 @@ for preset `dynode` outside the affine span of the observed codes, stays as it i
 does not).  Each shot of a clip with cuts is carried by its own field, from the same d at its beginning.
 """
 
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import cache
 
 import torch
 from scipy.interpolate import CubicHermiteSpline
@@ -132,7 +134,16 @@ def difference(field, t, u, d) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def linearised(field, t, u, d) -> tuple[torch.Tensor, torch.Tensor]:
+    load_forward_rules()
     return jvp(lambda u: field(t, u), (u,), (d,))
+
+
+@cache
+def load_forward_rules() -> None:
+    """Let torch load its rules of forward differentiation, which it does at the first use, with a warning about its own code."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "`torch.jit.script` is deprecated", FutureWarning)
+        jvp(torch.sin, (torch.zeros(1),), (torch.ones(1),))
 
 
 PULLS = {"flow": difference, "tangent": linearised}
@@ -235,10 +246,19 @@ def shifted(ws: torch.Tensor, w0: torch.Tensor, edited: torch.Tensor) -> torch.T
 
 @torch.no_grad()
 def reedited(ws: torch.Tensor, edits: Iterable[tuple], rows: int = 0) -> torch.Tensor:
-    """Every code (T, L, D) edited by itself, by editors one after the other: edits are (editor, strength)."""
+    """Every code (T, L, D) edited by itself, by editors one after the other: edits are (editor, strength).
+
+    Codes may lie on another device than a learned editor's numbers; they come back to where they were.
+    """
     for editor, strength in edits:
-        ws = editor.edit(ws, strength, rows)
+        ws = editor.edit(ws.to(device_of(editor, ws)), strength, rows).to(ws)
     return ws
+
+
+def device_of(editor, ws: torch.Tensor) -> torch.device:
+    """Where the numbers of a learned editor lie; where the codes do for one without any."""
+    numbers = getattr(editor, "parameters", tuple)()
+    return next((each.device for each in numbers), ws.device)
 
 
 def composed(w0: torch.Tensor, edits: Sequence[tuple], rows: int = 0) -> torch.Tensor:

@@ -4,6 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 
 from dynode.bands import LEVELS, Fan
 from dynode.plots.style import FULL_WIDTH, STYLE, colour
@@ -18,7 +19,7 @@ def fans(found: dict[str, Fan], dense, ts, codes: torch.Tensor, observed, axes: 
     """
     with plt.style.context(STYLE):
         axes = min(axes, codes.shape[1])
-        size = (FULL_WIDTH, 0.5 + 1.15 * axes)
+        size = (FULL_WIDTH, 0.7 + 1.15 * axes)
         figure, grid = plt.subplots(axes, len(found), figsize=size, sharex=True, sharey="row", squeeze=False)
         for line, (name, fan) in zip(grid.T, found.items(), strict=True):
             shade = of(name)
@@ -35,6 +36,10 @@ def fans(found: dict[str, Fan], dense, ts, codes: torch.Tensor, observed, axes: 
             line[-1].set_xlabel("time (s)")
         for k, axis in enumerate(grid[:, 0]):
             axis.set_ylabel(f"PC {k + 1} - lines")
+        shades = zip(LEVELS, ("0.6", "0.8"), strict=True)  # of the bands in grey: a light one lies under a dark one
+        marks = [Patch(color=shade, lw=0, label=f"{share:.0%} band") for share, shade in shades]
+        marks += [dot("o", "black", "observed"), dot("o", "white", "hidden")]
+        figure.legend(handles=marks, loc="outside upper right", ncols=len(marks))
         return figure
 
 

@@ -97,7 +97,7 @@ def region_finder(settings: MaskSettings, landmarks: Callable | None = None, dev
     landmarks: (1, 3, R, R) -> points (1, 68, 2) as shares of the square.  Raises UserError for a file that is no network.
     """
     if settings.kind == "landmarks":
-        return lambda crop: polygon(np.asarray(landmarks(crop[None]).cpu(), dtype=np.float64)[0, :27])
+        return lambda crop: polygon(np.asarray(landmarks(crop[None].to(device)).cpu(), dtype=np.float64)[0, :27])
     try:
         parser = torch.jit.load(settings.kind, map_location=device).eval()
     except (RuntimeError, ValueError, OSError):
