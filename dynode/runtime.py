@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import tokenize
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -21,6 +22,8 @@ from dynode.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[1]
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # parameters of glibc's mallopt
+LAYOUT = {tokenize.COMMENT: "", tokenize.NL: "", tokenize.ENDMARKER: ""}  # kind of token -> what is kept of it
+LAYOUT |= {tokenize.NEWLINE: "\n", tokenize.INDENT: "{", tokenize.DEDENT: "}"}
 RECORDED_VERSIONS = ("torch", "torchdiffeq", "lpips", "numpy", "scikit-image", "facenet-pytorch")
 
 
@@ -102,6 +105,21 @@ def provenance(chosen: torch.device, **extra) -> dict:
         "versions": {name: installed(name) for name in RECORDED_VERSIONS},
         **extra,
     }
+
+
+def code_of(path: Path) -> str:
+    """The words of a Python file without comments, docstrings and layout: what tells that it does something else now."""
+    words, opens = [], True  # opens: a statement begins here
+    with tokenize.open(path) as file:
+        for kind, text, *_ in tokenize.generate_tokens(file.readline):
+            if kind in LAYOUT:
+                docstring = kind == tokenize.NEWLINE and opens
+                words.append("" if docstring else LAYOUT[kind])
+                opens = opens or bool(LAYOUT[kind])
+            elif not (opens and kind == tokenize.STRING):
+                words.append(text)
+                opens = False
+    return "".join(words)
 
 
 # A new process starts with the peak of the one that made it: a small one stands between, so that ours does not count.

@@ -6,7 +6,8 @@ import pytest
 import torch
 from skimage.color import rgb2lab
 
-from dynode import assets, cli, generators, worlds
+from dynode import assets, cli, generators, runtime, worlds
+from dynode.clips import read_metadata
 from dynode.editing import samples
 from dynode.errors import UserError
 from dynode.perception import attributes, face_api, face_colours, face_geometry, face_networks, tracking
@@ -159,6 +160,38 @@ def test_scored_samples_are_kept_and_shorter_requests_are_their_beginning(tmp_pa
     assert torch.equal(five.of("wall_color"), five.scores[:, five.names.index("wall_color")])
     with pytest.raises(UserError, match="did you mean 'wall_color'"):
         five.of("wall_colour")
+
+
+def test_scores_by_another_scorer_are_made_anew(tmp_path, monkeypatch):
+    monkeypatch.setenv("DYNODE_CACHE", str(tmp_path))
+    monkeypatch.setattr(samples, "shipped_scores", dict)
+    world, few, measured = generators.load("stylegan2-isaac3d"), samples.SampleSettings(count=2, seed=3), []
+    measure = samples.measure
+    monkeypatch.setattr(samples, "measure", lambda *each, **named: measured.append(each) or measure(*each, **named))
+    for _ in range(2):
+        samples.scored(world, few)
+    assert len(measured) == 1
+    monkeypatch.setattr(attributes, "hash_of", lambda category: "another")
+    samples.scored(world, few)
+    assert len(measured) == 2
+    assert samples.read(samples.place_of(world, few) / "scores.safetensors", world, few) is not None
+
+
+def test_the_scores_that_ship_are_by_todays_scorers():
+    """Where this fails the scorer has changed: `make editors` makes the scores, and what was learned from them, anew."""
+    for name, path in samples.shipped_scores().items():
+        assert read_metadata(path, samples.FORMAT, samples.WHAT)["scorer"] == attributes.hash_of(
+            generators.category_of(name)
+        )
+    assert len({attributes.hash_of(category) for category in ("face", "scene", "isaac3d")}) == 3
+
+
+def test_the_words_of_code_are_told_and_its_layout_is_not(tmp_path):
+    one, same, other = (tmp_path / f"{name}.py" for name in "abc")
+    one.write_text('"""What it is."""\ndef f(a):\n    """Does it."""\n    return f"{a}" + "b"  # so\n')
+    same.write_text('def f( a ):\n\n    """Does it otherwise."""\n    return  f"{a}"+"b"\n')
+    other.write_text('def f(a):\n    return f"{a}" + "c"\n')
+    assert runtime.code_of(one) == runtime.code_of(same) != runtime.code_of(other)
 
 
 @pytest.mark.parametrize("arguments", [["nothing.png"], ["--count", "0", "a.png"], [__file__]])

@@ -126,12 +126,14 @@ def scored(generator, settings: SampleSettings | None = None, *, device="cpu", p
 
 
 def read(path: Path, generator, settings: SampleSettings) -> Scored | None:
-    """The scores that a file holds, None where they are of other weights, other samples, fewer, or other attributes."""
+    """The scores that a file holds, None where they are of other weights, other samples or fewer, or by another scorer."""
     tensors, metadata = read_safetensors(path, FORMAT, WHAT)
     belongs, card = json.loads(metadata["generator"]), json.loads(metadata["card"])
     held = SampleSettings(**json.loads(card["settings"]))
     same = (held.seed, held.truncation_psi) == (settings.seed, settings.truncation_psi)
     if belongs["hash"] != generator.hash or not same or held.count < settings.count:
+        return None
+    if metadata.get("scorer") != attributes.hash_of(generators.category_of(generator.name)):
         return None
     scores = unpacked(tensors)[: settings.count]
     return Scored(tuple(card["names"]), codes(generator, settings), scores, card)
@@ -154,7 +156,8 @@ def unpacked(tensors: dict[str, torch.Tensor]) -> torch.Tensor:
 @torch.no_grad()
 def measure(generator, settings: SampleSettings, output: Path, *, device="cpu", progress: bool = False) -> dict:
     """Score the pictures of the samples, write the scores, and return their card."""
-    scorer = attributes.of(generators.category_of(generator.name), device)
+    category = generators.category_of(generator.name)
+    scorer = attributes.of(category, device)
     parts = [scorer(images.to(device)).cpu() for images in pictures(generator, settings, progress)]
     scores = torch.cat(parts)
     card = {
@@ -165,6 +168,7 @@ def measure(generator, settings: SampleSettings, output: Path, *, device="cpu", 
     }
     belongs = {"name": generator.name, "hash": generator.hash}
     metadata = {"format": FORMAT, "generator": json.dumps(belongs), "card": json.dumps(card)}
+    metadata["scorer"] = attributes.hash_of(category)
     with runtime.written_whole(output) as scratch:
         save_file(packed(scores), scratch, metadata)
     return card

@@ -1,14 +1,18 @@
 """Attributes of a picture as numbers: what editors learn to change, and what they are to leave alone."""
 
+import hashlib
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch import nn
 
-from dynode.perception import face_colours, face_geometry, factors
+from dynode import assets, runtime
+from dynode.perception import face_api, face_colours, face_geometry, face_networks, factors
 from dynode.perception.face_api import EXPRESSIONS, AgeGender, Expression, Landmarks
 from dynode.settings import choose
 
+WEIGHTS = ("face-landmarks-weights", "face-expression-weights", "face-age-gender-weights")  # that faces are scored by
 APART = 0.1  # of the aligned square: eyes that are nearer to each other were not found
 
 
@@ -117,3 +121,18 @@ def of(category: str, device="cpu") -> FaceAttributes | WorldAttributes:
     if choose("category whose pictures are scored", category, legal) == "face":
         return FaceAttributes().to(device)
     return WorldAttributes(factors.shipped(category, device)).to(device)
+
+
+def hash_of(category: str) -> str:
+    """Twelve hex digits that stand for what scores pictures of a category, its code and weights; scores carry them.
+
+    Raises UserError as `of` does.
+    """
+    legal = ["face", *factors.shipped_names()]
+    if choose("category whose pictures are scored", category, legal) == "face":
+        modules = (face_api, face_colours, face_geometry, face_networks)
+        weights = [assets.find(name).sha256 for name in WEIGHTS]
+    else:
+        modules, weights = (factors,), [assets.sha256_of(factors.shipped_names()[category])]
+    code = [runtime.code_of(Path(path)) for path in (__file__, *(module.__file__ for module in modules))]
+    return hashlib.sha256("".join([*code, *weights]).encode()).hexdigest()[:12]
