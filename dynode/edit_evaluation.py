@@ -254,13 +254,19 @@ def distance_rows(sources: list[Watched], edits: list[Watched], **named) -> tupl
     """
     judge = sources[0].judge
     settings, network = judge.settings, judge.features.name
-    real, fake = (torch.cat([video.clip_features for video in videos]) for videos in (sources, edits))
+    pairs = [(one.clip_features, two.clip_features) for one, two in zip(sources, edits, strict=True)]
+    kept = [pair for pair in pairs if len(pair[0])] or pairs[:1]
+    real, fake = (torch.cat(found) for found in zip(*kept, strict=True))
     if min(len(real), len(fake)) < 2:
         missing = f"Less than 2 clips of {settings.clip_len} frames: no {frechet_video.name_of(network)}."
         return [], (missing,)
     found = frechet_video.distance(real, fake, network, settings.clip_len, settings.clip_stride)
+    short = len(pairs) - len(kept)
+    left_out = (f"{short} videos are shorter than {settings.clip_len} frames and left out.",) if short else ()
     told = f"{found.n_clips[0]} clips of {settings.clip_len} frames, {found.dims} dimensions"
-    return [Row(found.name, found.value, n=found.n_clips[1], **({"reference": told} | named))], found.warnings
+    return [
+        Row(found.name, found.value, n=found.n_clips[1], **({"reference": told} | named))
+    ], left_out + found.warnings
 
 
 def stand_ins(judge: Judge) -> tuple[str, ...]:

@@ -115,6 +115,14 @@ def test_one_clip_makes_no_distance_and_says_so(judge):
     assert by_name(rows, "same")["acd"] == by_name(rows, "source")["acd"] > 0  # of mean colours
 
 
+def test_a_video_too_short_for_a_clip_is_left_out_of_the_distance_and_told(judge):
+    source, short = (judge.watch(frames) for frames in (moving(), moving()[:3]))
+    alone, _ = edit_evaluation.distance_rows([source], [source])
+    found, warnings = edit_evaluation.distance_rows([short, source], [short, source])
+    assert [row.value for row in found] == [row.value for row in alone]
+    assert warnings[0] == "1 videos are shorter than 4 frames and left out."
+
+
 def test_the_table_keeps_a_stand_in_apart_from_the_papers_fvd(judge):
     source = judge.watch(moving(), quads=quads())
     rows, warnings = edit_evaluation.rows(source, source, clip="a", method="ours", variant="smile 1")

@@ -1,5 +1,6 @@
 """Edits that a text asks for: optimisation, mappers, global directions."""
 
+import copy
 import json
 
 import pytest
@@ -132,9 +133,14 @@ def test_training_goes_on_from_its_checkpoint(tiny, tmp_path, monkeypatch):
     first, again = (Mapper(settings.mapper, 6, 12) for _ in range(2))
     held = tmp_path / "m.checkpoint"
     train_mapper.fit(first, tiny, Colours(), settings, checkpoint=held)
-    assert train_mapper.resumed(again, held, settings) == 6
+    job = train_mapper.job_of(settings, tiny, Colours())
+    assert train_mapper.resumed(again, held, job) == 6
     assert torch.allclose(first.networks["fine"][0].weight, again.networks["fine"][0].weight, rtol=1e-3, atol=0.1)
-    assert train_mapper.resumed(again, held, changed(settings, {"lr": 1.0})) == 0
+    teacher, other = Colours(), copy.copy(tiny)
+    teacher.name, other.hash = "clip", "another"
+    faster = changed(settings, {"lr": 1.0})
+    for parts in ((faster, tiny, Colours()), (settings, other, Colours()), (settings, tiny, teacher)):
+        assert train_mapper.resumed(again, held, train_mapper.job_of(*parts)) == 0
 
 
 def test_strength_one_may_stand_for_a_share_of_what_was_taught(taught, tiny):

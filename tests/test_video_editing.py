@@ -226,6 +226,13 @@ def test_a_strength_over_time_multiplies_another():
     assert track.strength([0.0, 0.5, 1.0, 9.0]).tolist() == [0.0, 2.0, 3.0, 3.0] and track.largest == 3.0
 
 
+def test_the_product_of_two_strengths_holds_between_their_keyframes_too():
+    track = EditTrack.parsed("smile=0:0,1:2").scaled(edits.keyframes("0:0,1:1"))
+    times = np.linspace(0, 1, 41)
+    assert track.strength(times).tolist() == pytest.approx(list(2 * times**2), abs=2e-3)
+    assert EditTrack.parsed("smile=3").scaled(edits.keyframes("0:0,1:1")).keyframes == ((0.0, 0.0), (1.0, 3.0))
+
+
 @pytest.mark.parametrize(
     "width, resolution, size", [(90, 1024, 128), (291, 1024, 512), (3000, 1024, 1024), (200, 64, 64)]
 )
@@ -280,6 +287,7 @@ def test_no_output_replaces_what_an_edit_is_made_from_or_another_record(film, tm
     for source, output, more, told in (
         (own, own, [], "own.mp4 is what the edit is made from"),
         (film, tmp_path / "a.mp4", ["--codes", str(tmp_path / "a.codes.safetensors")], "is what the edit is made from"),
+        (film, tmp_path / "a.mp4", ["--frames", str(own)], "cannot be written"),
         (film, kept.with_suffix(".mp4"), [], "judged.json is a record of evaluate-edit"),
     ):
         assert cli.main(["edit", str(source), "-o", str(output), *EDIT_A_WORLD, *more]) == 2

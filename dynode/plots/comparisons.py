@@ -170,15 +170,16 @@ def bench(found):
         figure, axis = plt.subplots(figsize=(FULL_WIDTH, 0.7 + 0.42 * len(found)))
         for place, one in enumerate(found):
             axis.plot([one.ours, one.other], [place, place], color="0.8", linewidth=1, zorder=0)
-            axis.text(one.other * 1.12, place, f"{one.other_name}, {one.ratio:.1f} x", va="center", fontsize=7)
+            axis.text(max(one.ours, one.other) * 1.15, place, f"{one.ratio:.1f} x", va="center", fontsize=7)
         places = range(len(found))
         axis.plot([one.other for one in found], places, "o", color=COLOURS["hold"], label="the other way")
         axis.plot([one.ours for one in found], places, "o", color=COLOURS["dynode"], label="ours")
         floors = [(one.floor, place) for place, one in enumerate(found) if one.floor is not None]
         axis.plot(*zip(*floors, strict=True) if floors else ([], []), "|", ms=10, color="black", label="floor")
-        axis.set(xscale="log", xlabel="seconds", yticks=places, yticklabels=[one.name for one in found])
+        names = [f"{one.name}\nbeside {one.other_name}" for one in found]
+        axis.set(xscale="log", xlabel="seconds", yticks=places, yticklabels=names)
         axis.set_ylim(len(found) - 0.5, -0.5)
         low, high = axis.get_xlim()
-        axis.set_xlim(low, high * (high / low) ** 0.45)  # room for the names of the other ways
+        axis.set_xlim(low, high * (high / low) ** 0.1)  # room for the ratios
         axis.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=3)
         return figure

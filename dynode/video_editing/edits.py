@@ -10,6 +10,7 @@ from dynode.editing import editors
 from dynode.errors import UserError
 
 EXAMPLE = "smile=1.5, or smile=0:0,0.5:1.5 for a strength of 0 at 0 s that rises to 1.5 at 0.5 s"
+BETWEEN = 16  # straight lines that stand for a product of two: what they miss of it is below a thousandth
 
 
 @dataclass(frozen=True)
@@ -56,9 +57,15 @@ class EditTrack:
         return self.strength(seconds) / self.largest if self.largest else torch.zeros(len(seconds))
 
     def scaled(self, shares: tuple[tuple[float, float], ...]) -> "EditTrack":
-        """The track times another, given as keyframes of shares."""
-        times = sorted({t for t, _ in (*self.keyframes, *shares)})
+        """The track times another, given as keyframes of shares.
+
+        Where both change between two keyframes their product is no straight line: it gets keyframes in between.
+        """
         other = EditTrack("the strength over time", shares)
+        times = sorted({t for t, _ in (*self.keyframes, *shares)})
+        if not (self.constant or other.constant):
+            pairs = zip(times, times[1:], strict=False)
+            times = [*(t for a, b in pairs for t in np.linspace(a, b, BETWEEN, endpoint=False).tolist()), times[-1]]
         values = self.strength(times) * other.strength(times)
         return EditTrack(self.attribute, tuple(zip(times, values.tolist(), strict=True)))
 

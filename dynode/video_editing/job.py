@@ -140,7 +140,13 @@ def require_places(job: Job) -> None:
         runtime.require_writable(path)
         if path.absolute() in read:
             raise UserError(f"{path} is what the edit is made from: name another file to write.")
+    if job.frames is not None:
+        runtime.require_writable(frame_path(job.frames, 0))
     records.require_place(job.record, ITEM)
+
+
+def frame_path(folder: Path, number: int) -> Path:
+    return folder / f"{number:06d}.png"
 
 
 def parts_of(job: Job, generator_name: str) -> dict:
@@ -175,7 +181,7 @@ def write(job: Job, video: EditedVideo) -> int:
         def also(time: float, frame: np.ndarray) -> None:
             bar.update()
             if job.frames is not None:
-                with runtime.written_whole(job.frames / f"{bar.n - 1:06d}.png") as scratch:
+                with runtime.written_whole(frame_path(job.frames, bar.n - 1)) as scratch:
                     imsave(scratch, frame, check_contrast=False)
 
         return video.write(job.output, also)
