@@ -1,5 +1,7 @@
 """Pasting back: Poisson cloning against closed forms, a frame's own crop, and corrections that do not flicker."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -8,9 +10,12 @@ from dynode import clips, images, video
 from dynode.errors import UserError
 from dynode.inversion import source
 from dynode.perception import alignment
-from dynode.video_editing import masks, paste, poisson
+from dynode.video_editing import footage, masks, paste, paste_back, poisson
 from dynode.video_editing.masks import MaskSettings
 from dynode.video_editing.paste import PasteSettings, Patch
+from dynode.video_editing.skeleton import VideoEditor
+
+WAYS = ["seamless", "mixed", "feather", "smooth"]
 
 
 def disc(size: int = 40, radius: float = 14.0) -> np.ndarray:
@@ -75,7 +80,7 @@ def test_a_region_may_touch_the_edge_of_the_picture_be_empty_or_be_all_of_it():
     assert np.array_equal(poisson.cloned(target, guide, np.ones_like(inside)), guide)
 
 
-@pytest.mark.parametrize("way", ["seamless", "mixed", "feather", "smooth"])
+@pytest.mark.parametrize("way", WAYS)
 def test_a_frames_own_crop_comes_back_and_outside_the_mask_nothing_changes(frame, way):
     picture, quad = frame
     patch = Patch(
@@ -88,6 +93,23 @@ def test_a_frames_own_crop_comes_back_and_outside_the_mask_nothing_changes(frame
     inside, error = masked(patch), np.abs(found.astype(int) - picture)
     assert inside.sum() > 30_000 and (error[~inside] == 0).all()
     assert error[inside].mean() < 0.5 and np.percentile(error[inside], 99) < 3
+
+
+@pytest.mark.parametrize("name", ["single_face.warm", "carphone.warm", "pexels.warm", "webcam.warm"])
+def test_every_clips_own_crop_comes_back_at_the_size_at_which_edits_are_decoded(name, monkeypatch):
+    followed = footage.of_clip(clips.load(name)).only(slice(0, 1))
+    editor = VideoEditor(None, SimpleNamespace(resolution=1024), mask=MaskSettings("ellipse"))
+    assert paste_back.own_patches(followed, editor)[0].crop.shape[-1] < 1024  # small faces come in small crops
+    found = {(r.method, r.metric): r.value for r in paste_back.rows(name, followed, editor, WAYS)}
+    assert set(found) == {(way, f"paste_back_{measure}") for way in WAYS for measure in ("mean", "p99", "outside")}
+    for way in WAYS:
+        assert found[way, "paste_back_outside"] == 0
+        assert found[way, "paste_back_mean"] < 0.5 and found[way, "paste_back_p99"] < 3
+    monkeypatch.setattr(paste, "ROUNDS", 0)  # what sampling there and back costs
+    (blurred,) = (
+        r.value for r in paste_back.rows(name, followed, editor, ["feather"]) if r.metric == "paste_back_mean"
+    )
+    assert blurred > 3 * found["feather", "paste_back_mean"] + 0.1
 
 
 @pytest.mark.parametrize("way", ["seamless", "feather"])

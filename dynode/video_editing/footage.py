@@ -33,10 +33,12 @@ class Footage:
 
     def head(self, frames: int) -> "Footage":
         """The first so many followed frames, and no others."""
-        keep = slice(0, frames)
+        return dataclasses.replace(self.only(slice(0, frames)), clip=self.clip and self.clip.head(frames))
+
+    def only(self, keep: slice | np.ndarray) -> "Footage":
+        """Some of the followed frames, without their codes."""
         parts = {f.name: getattr(self.track, f.name)[keep] for f in dataclasses.fields(self.track)}
-        clip = self.clip and self.clip.head(frames)
-        return dataclasses.replace(self, track=FaceTrack(**parts), stretch=None, clip=clip)
+        return dataclasses.replace(self, track=FaceTrack(**parts), stretch=None, clip=None)
 
     def pictures(self) -> Iterator[np.ndarray]:
         """The followed frames uint8 (H, W, 3), in order, one at a time."""

@@ -17,6 +17,7 @@ from dynode.video_editing import poisson
 
 WAYS = ("seamless", "mixed", "feather", "smooth", "none")
 GRID = 96  # pixels a side of the square in which the smooth correction is solved
+ROUNDS = 5  # of putting back what sampling lost; each leaves a fraction of the error, most where a face is as wide as its crop
 REACH = 3  # standard deviations that a filter over time looks to each side
 
 
@@ -60,15 +61,16 @@ def box_of(quad: np.ndarray, shape: tuple[int, int]) -> tuple[slice, slice]:
 def placed(patch: Patch) -> tuple[tuple[slice, slice], np.ndarray, np.ndarray]:
     """Where in its frame the square lies; there the crop, grey levels float64 (h, w, 3), and its mask (h, w).
 
-    Sampling there and back blurs: what the picture would lack, were it cut out again, is put back once, which leaves the
-    square of that error and returns a frame's own crop nearly as it was.
+    Sampling there and back blurs: what the picture would lack, were it cut out again, is put back, and again what it lacks
+    then, so that a frame's own crop returns as it was.
     """
     box = box_of(patch.quad, patch.frame.shape[:2])
     height, width = patch.frame[box].shape[:2]
     crop, quad = patch.crop.double().cpu(), patch.quad - (box[1].start, box[0].start)
     source, inside = alignment.uncrop(crop, quad, height, width)
-    lost = crop - alignment.crop(source, quad, crop.shape[-1])
-    source = source + alignment.uncrop(lost, quad, height, width)[0]
+    for _ in range(ROUNDS):
+        lost = crop - alignment.crop(source, quad, crop.shape[-1])
+        source = source + alignment.uncrop(lost, quad, height, width)[0]
     mask, _ = alignment.uncrop(torch.tensor(patch.mask)[None].double(), quad, height, width)
     return box, ((source + 1) * 127.5).movedim(0, -1).numpy(), (mask[0] * inside).numpy()
 
