@@ -88,7 +88,9 @@ class Stage:
         moved = propagation.composed(w0, [(found[edit.editor], edit.strength)], edit.rows)
         images = self.drawn(propagation.propagate(self.path, w0, moved, self.mode))
         own = edit.measures or own_attribute(edit.editor, self.judge.names)
-        rows = self.rows(self.judge.names.index(own), self.judge.look(images), named)
+        rows = list(self.rows(self.judge.names.index(own), self.judge.look(images), named))
+        share = propagation.seen_share(self.path, w0, moved)
+        rows.append(Row("edit_seen_share", share, space="latent", unit="share of the edit", **named))
         return EditedClip(edit, images, [row for row in rows if math.isfinite(row.value)])
 
     def rows(self, own: int, after: Seen, named: dict) -> Iterator[Row]:

@@ -48,6 +48,11 @@ class Flow(nn.Module):
             nn.init.normal_(layer.weight, std=0.1 / w_dim**0.5)
             nn.init.normal_(layer.bias, std=0.1)
 
+    @property
+    def leads_to(self) -> int | None:
+        """The class of its factor that it was taught to reach, where that is known."""
+        return self.settings.target if self.settings.target >= 0 else None
+
     @torch.no_grad()
     def begin(self, direction: torch.Tensor) -> None:
         """Begin a constant flow (depth 0) with a direction (D,): that from one class's mean code to another's, for one."""

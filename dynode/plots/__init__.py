@@ -5,7 +5,7 @@ from dynode.plots.comparisons import ablations, bench, categories, observers, ri
 from dynode.plots.concept import Concept, concept
 from dynode.plots.curves import descent, error_over_time, frame_quality, looks, memory, reach, solver_work
 from dynode.plots.distances import distances, variance
-from dynode.plots.editors import editors
+from dynode.plots.editors import editors, ladders
 from dynode.plots.frames import aligned_face, difference, frame_border, frame_rates, image_rows
 from dynode.plots.motion import over_time, sizes, tracks, way_back
 from dynode.plots.panels import error_panels
@@ -37,6 +37,7 @@ __all__ = [
     "image_rows",
     "kernels",
     "known_paths",
+    "ladders",
     "looks",
     "memory",
     "note",

@@ -11,6 +11,7 @@ from skimage.io import imsave
 from tqdm import tqdm
 
 from dynode import assets, clips, generators, records, runtime, sound
+from dynode.editing.reach import beyond
 from dynode.errors import UserError
 from dynode.inversion.invert import warn
 from dynode.inversion.projection import settings_for
@@ -130,7 +131,8 @@ def run(job: Job, device) -> Done:
     named = {"clip": Path(job.video).stem, "method": job.method, "variant": video.text}
     stamp = runtime.provenance(torch.device(device), **told, stand_ins=list(video.stand_ins))
     records.write(job.record, ITEM, "", video.counters.rows(**named), stamp)
-    return Done(video, count, (*remarks(video), f"every number: {job.record}"), job.output)
+    far = [beyond(f"{job.editor}:{track.attribute}", track.largest, generators.category_of(name)) for track in tracks]
+    return Done(video, count, (*filter(None, far), *remarks(video), f"every number: {job.record}"), job.output)
 
 
 def require_places(job: Job) -> None:
