@@ -3,7 +3,7 @@
 import json
 import pickle
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, is_dataclass, replace
 from importlib import resources
 from pathlib import Path
 
@@ -176,6 +176,24 @@ def drawn(known: torch.Tensor, sampling: str, stride: int, draws: torch.Generato
 def squeeze_singleton(ws: torch.Tensor) -> torch.Tensor:
     """(T, 1, L, D), as the authors store codes, -> (T, L, D)."""
     return ws.squeeze(1) if ws.dim() == 4 and ws.shape[1] == 1 else ws
+
+
+def write_safetensors(path: Path | str, tensors: dict[str, torch.Tensor], format: str, **metadata) -> None:
+    """Write one of our own files, atomically.  metadata: strings, dataclasses of settings, or what JSON can hold."""
+    told = {"format": format} | {key: text_of(value) for key, value in metadata.items()}
+    with runtime.written_whole(Path(path)) as scratch:
+        save_file({key: value.detach().contiguous() for key, value in tensors.items()}, scratch, told)
+
+
+def text_of(value) -> str:
+    if isinstance(value, str):
+        return value
+    return json.dumps(asdict(value) if is_dataclass(value) else value)
+
+
+def half_precision(network: torch.nn.Module) -> dict[str, torch.Tensor]:
+    """What a network has learned, in half precision."""
+    return {key: value.half() for key, value in network.state_dict().items()}
 
 
 def read_safetensors(path: Path, wanted: str | tuple, what: str) -> tuple[dict[str, torch.Tensor], dict[str, str]]:

@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 import tokenize
+import warnings
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -105,6 +106,13 @@ def provenance(chosen: torch.device, **extra) -> dict:
         "versions": {name: installed(name) for name in RECORDED_VERSIONS},
         **extra,
     }
+
+
+def load_archive(path: Path | str, device="cpu"):
+    """A TorchScript archive, a program that its user vouches for.  Raises RuntimeError, or what opening does, for another file."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "`torch.jit", FutureWarning)  # torch means to give archives up one day
+        return torch.jit.load(str(path), map_location=device).eval()
 
 
 def code_of(path: Path) -> str:

@@ -1,15 +1,13 @@
 """Files of editors: their numbers, the generator they belong to, and where they come from."""
 
-import dataclasses
 import json
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
 
-from dynode import generators, runtime
-from dynode.clips import read_metadata, read_safetensors
+from dynode import generators
+from dynode.clips import read_metadata, read_safetensors, write_safetensors
 from dynode.errors import UserError
 from dynode.settings import choose
 
@@ -32,15 +30,8 @@ class Kind:
 
     def save(self, tensors: dict[str, torch.Tensor], path: Path, generator, card: dict, settings=None) -> None:
         """Write an editor of a generator, atomically; settings: a dataclass, where it is not in the card."""
-        metadata = {
-            "format": self.format,
-            "generator": json.dumps({"name": generator.name, "hash": generator.hash}),
-            "card": json.dumps(card),
-        }
-        if settings is not None:
-            metadata["settings"] = json.dumps(dataclasses.asdict(settings))
-        with runtime.written_whole(path) as scratch:
-            save_file({key: value.detach().contiguous() for key, value in tensors.items()}, scratch, metadata)
+        told = {"generator": {"name": generator.name, "hash": generator.hash}, "card": card}
+        write_safetensors(path, tensors, self.format, **told | ({} if settings is None else {"settings": settings}))
 
     def shipped(self) -> dict[str, Path]:
         """The files that come with the package, by name, such as "scene.fog"."""

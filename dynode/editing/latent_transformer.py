@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from dynode.clips import half_precision
 from dynode.editing.files import Kind
 
 FILES = Kind("latent transformer", "dynode-transformer-1", "transformers", "train-transformer")
@@ -74,9 +75,7 @@ def each_row(x: torch.Tensor, matrices: torch.Tensor) -> torch.Tensor:
 
 def save(editor: LatentTransformer, path: Path, generator, card: dict) -> None:
     """Write an editor in half precision."""
-    FILES.save(
-        {key: value.half() for key, value in editor.state_dict().items()}, path, generator, card, editor.settings
-    )
+    FILES.save(half_precision(editor), path, generator, card, editor.settings)
 
 
 def load(name_or_path: Path | str, generator) -> LatentTransformer:

@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 from tqdm import tqdm
 
 from dynode import assets, generators, runtime
-from dynode.clips import read_safetensors
+from dynode.clips import read_safetensors, write_safetensors
 from dynode.gan.pictures import as_images, levels
 from dynode.perception import attributes
 from dynode.settings import choose, require_positive, to_json
@@ -167,8 +167,6 @@ def measure(generator, settings: SampleSettings, output: Path, *, device="cpu", 
         "provenance": runtime.provenance(torch.device(device)),
     }
     belongs = {"name": generator.name, "hash": generator.hash}
-    metadata = {"format": FORMAT, "generator": json.dumps(belongs), "card": json.dumps(card)}
-    metadata["scorer"] = attributes.hash_of(category)
-    with runtime.written_whole(output) as scratch:
-        save_file(packed(scores), scratch, metadata)
+    told = {"generator": belongs, "card": card, "scorer": attributes.hash_of(category)}
+    write_safetensors(output, packed(scores), FORMAT, **told)
     return card

@@ -14,6 +14,7 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
+from dynode.clips import half_precision
 from dynode.editing.files import Kind
 from dynode.errors import UserError
 from dynode.generators.stylegan2 import GAIN, EqualLinear
@@ -145,9 +146,7 @@ class Mapper(nn.Module):
 
 def save(mapper: Mapper, path: Path, generator, card: dict) -> None:
     """Write a mapper in half precision; card["teacher"] names the image-text network."""
-    FILES.save(
-        {key: value.half() for key, value in mapper.state_dict().items()}, path, generator, card, mapper.settings
-    )
+    FILES.save(half_precision(mapper), path, generator, card, mapper.settings)
 
 
 def load(name_or_path: Path | str, generator) -> Mapper:

@@ -1,14 +1,12 @@
 """Files of generators' weights: float16 safetensors that carry the shape and the model card."""
 
-import dataclasses
 import json
 from pathlib import Path
 
-from safetensors.torch import save_file
 from torch import nn
 
-from dynode import assets, runtime
-from dynode.clips import read_metadata, read_safetensors
+from dynode import assets
+from dynode.clips import half_precision, read_metadata, read_safetensors, write_safetensors
 from dynode.errors import UserError
 from dynode.generators.dcgan import DCGAN, DCGANSettings
 from dynode.generators.stylegan2 import StyleGAN2, StyleGAN2Settings
@@ -26,10 +24,7 @@ def built(settings) -> nn.Module:
 def save(generator, path: Path, card: dict) -> None:
     """Weights as float16, with the shape and the card in the metadata; atomically."""
     kind = next(kind for kind, (network, _) in KINDS.items() if isinstance(generator, network))
-    tensors = {key: value.half().contiguous() for key, value in generator.state_dict().items()}
-    settings = json.dumps(dataclasses.asdict(generator.settings))
-    with runtime.written_whole(path) as scratch:
-        save_file(tensors, scratch, {"format": kind, "settings": settings, "card": json.dumps(card)})
+    write_safetensors(path, half_precision(generator), kind, settings=generator.settings, card=card)
 
 
 def load(path: Path, name: str):

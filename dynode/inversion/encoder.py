@@ -5,18 +5,16 @@ A pass also knows in which direction the code would lower the squared error: the
 generator, turned by a learned matrix for each row.  ReStyle has no such input; `gradient=False` leaves it out.
 """
 
-import dataclasses
 import json
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from safetensors.torch import save_file
 from torch import nn
 
-from dynode import assets, generators, runtime
-from dynode.clips import read_metadata, read_safetensors
+from dynode import assets, generators
+from dynode.clips import half_precision, read_metadata, read_safetensors, write_safetensors
 from dynode.errors import UserError
 from dynode.settings import require_positive
 
@@ -117,15 +115,8 @@ class Encoder(nn.Module):
 
 def save(encoder: Encoder, path: Path, generator_name: str, card: dict) -> None:
     """Weights as float16 safetensors with the generator they belong to; atomically."""
-    tensors = {key: value.half().contiguous() for key, value in encoder.state_dict().items()}
-    metadata = {
-        "format": FORMAT,
-        "settings": json.dumps(dataclasses.asdict(encoder.settings)),
-        "generator": json.dumps({"name": generator_name, "hash": encoder.generator[0].hash}),
-        "card": json.dumps(card),
-    }
-    with runtime.written_whole(path) as scratch:
-        save_file(tensors, scratch, metadata)
+    belongs = {"name": generator_name, "hash": encoder.generator[0].hash}
+    write_safetensors(path, half_precision(encoder), FORMAT, settings=encoder.settings, generator=belongs, card=card)
 
 
 def load(path: Path | str, generator) -> Encoder:

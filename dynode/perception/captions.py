@@ -4,18 +4,15 @@ Images: the frozen AlexNet of LPIPS, its features pooled over a coarse grid, a s
 phrases, one trained vector each.  It knows what `perception/wording.py` can say, and nothing else.
 """
 
-import dataclasses
 import json
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from safetensors.torch import save_file
 from torch import nn
 
-from dynode import runtime
-from dynode.clips import read_metadata, read_safetensors
+from dynode.clips import half_precision, read_metadata, read_safetensors, write_safetensors
 from dynode.images import resampled
 from dynode.perception import wording
 from dynode.perception.lpips import LPIPS
@@ -88,15 +85,8 @@ class Captions(nn.Module):
 
 
 def save(network: Captions, path: Path, card: dict) -> None:
-    tensors = {key: value.half().contiguous() for key, value in network.state_dict().items()}
-    metadata = {
-        "format": FORMAT,
-        "settings": json.dumps(dataclasses.asdict(network.settings)),
-        "phrases": json.dumps(network.phrases),
-        "card": json.dumps(card),
-    }
-    with runtime.written_whole(path) as scratch:
-        save_file(tensors, scratch, metadata)
+    told = {"settings": network.settings, "phrases": network.phrases, "card": card}
+    write_safetensors(path, half_precision(network), FORMAT, **told)
 
 
 def load(path: Path | str, device="cpu") -> Captions:

@@ -5,7 +5,6 @@ weights of an archive are used: the program in it runs in half precision on one 
 """
 
 import pickle
-import warnings
 from pathlib import Path
 
 import torch
@@ -14,7 +13,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
 
-from dynode import assets
+from dynode import assets, runtime
 from dynode.errors import UserError
 from dynode.perception.byte_pairs import LENGTH, BytePairs
 from dynode.perception.clip_network import ClipNetwork, of_weights
@@ -27,25 +26,18 @@ VOCABULARY = "clip-vocabulary"
 def network_of(path: Path) -> ClipNetwork:
     """The network of a file of weights, frozen, in float32.  Raises UserError for a file that is no CLIP.
 
-    An archive is opened by `torch.jit.load`, from a path that the user names: whoever names it vouches for it.
+    An archive is opened by torch, from a path that the user names: whoever names it vouches for it.
     """
     if not Path(path).is_file():
         raise UserError(f"There is no file {path}: CLIP's archive ViT-B-32.pt was wanted.")
     try:
-        state = load_file(path) if Path(path).suffix == ".safetensors" else of_archive(path)
+        state = load_file(path) if Path(path).suffix == ".safetensors" else runtime.load_archive(path).state_dict()
     except (RuntimeError, SafetensorError, pickle.UnpicklingError):
         raise UserError(f"{path} is no TorchScript archive: CLIP's ViT-B-32.pt was wanted.") from None
     try:
         return of_weights(state)
     except (KeyError, RuntimeError):
         raise UserError(f"{path} holds no CLIP with a vision transformer: ViT-B-32.pt was wanted.") from None
-
-
-def of_archive(path: Path) -> dict[str, torch.Tensor]:
-    """The weights in a TorchScript archive."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)  # torch means to give archives up one day
-        return torch.jit.load(str(path), map_location="cpu").state_dict()
 
 
 class Clip(nn.Module):

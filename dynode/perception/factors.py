@@ -1,6 +1,5 @@
 """A network that reads the factors of a world off a picture: each factor's range in bins, one softmax for each."""
 
-import dataclasses
 import json
 import math
 from dataclasses import dataclass
@@ -8,11 +7,9 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from safetensors.torch import save_file
 from torch import nn
 
-from dynode import runtime
-from dynode.clips import read_safetensors
+from dynode.clips import half_precision, read_safetensors, write_safetensors
 from dynode.images import resampled
 from dynode.settings import choose, require_positive
 from dynode.worlds import world
@@ -109,14 +106,7 @@ def apart(factors: tuple[Factor, ...], a: torch.Tensor, b: torch.Tensor) -> torc
 
 
 def save(network: FactorNet, path: Path, card: dict) -> None:
-    tensors = {key: value.half().contiguous() for key, value in network.state_dict().items()}
-    metadata = {
-        "format": FORMAT,
-        "settings": json.dumps(dataclasses.asdict(network.settings)),
-        "card": json.dumps(card),
-    }
-    with runtime.written_whole(path) as scratch:
-        save_file(tensors, scratch, metadata)
+    write_safetensors(path, half_precision(network), FORMAT, settings=network.settings, card=card)
 
 
 def load(path: Path | str, device="cpu") -> FactorNet:

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from dynode import assets
+from dynode import assets, runtime
 from dynode.errors import UserError
 from dynode.images import to_uint8
 from dynode.settings import choose
@@ -90,7 +90,7 @@ class I3D:
         if not self.path.is_file():
             raise UserError(f"There is no file {path}: name the I3D TorchScript file, or leave it out for TransNetV2.")
         try:
-            self.network = torch.jit.load(str(self.path), map_location=device).eval()
+            self.network = runtime.load_archive(self.path, device)
         except RuntimeError:
             raise UserError(
                 f"{path} is no TorchScript file: I3D is wanted as StyleGAN-V's i3d_torchscript.pt."

@@ -11,7 +11,7 @@ from scipy.ndimage import distance_transform_edt, gaussian_filter1d
 from scipy.spatial import ConvexHull
 from skimage.draw import polygon2mask
 
-from dynode import images
+from dynode import images, runtime
 from dynode.errors import UserError
 
 SIZE = 128  # pixels a side of a mask
@@ -99,7 +99,7 @@ def region_finder(settings: MaskSettings, landmarks: Callable | None = None, dev
     if settings.kind == "landmarks":
         return lambda crop: polygon(np.asarray(landmarks(crop[None].to(device)).cpu(), dtype=np.float64)[0, :27])
     try:
-        parser = torch.jit.load(settings.kind, map_location=device).eval()
+        parser = runtime.load_archive(settings.kind, device)
     except (RuntimeError, ValueError, OSError):
         raise UserError(
             f"{settings.kind} is no TorchScript file that can be read: export a face parser by torch.jit."
