@@ -352,6 +352,7 @@ def test_means_over_videos_leave_out_what_not_all_have_made():
         (["carphone.warm", "--attribute", "1=1", "--editor", "ganspace", "--mode", "drift"], "mode of propagation"),
         (["carphone.warm", "--attribute", "1=1", "--editor", "ganspace", "--paste", "glue"], "way to paste"),
         (["carphone.warm", "--attribute", "1=1", "--editor", "ganspace", "--mask", "glue"], "no mask"),
+        (["carphone.warm", "--attribute", "1=1", "--editor", "ganspace", "--mask", "gone.pt"], "no file gone.pt"),
         (["carphone.warm", "--attribute", "1=1", "--editor", "ganspace", "--stride", "0"], "stride"),
         (["carphone.warm", "--attribute", "1=1", "--editor", "ganspace", "--rows", "24"], "23 style rows"),
         (["carphone.warm", "--attribute", "1=1", "--editor", "ganspace", "-o", "x.avi"], ".mp4"),
