@@ -135,27 +135,29 @@ def encode(
     rate: frames a second; the encoder weighs bits, and the last frame is shown, by it.  heard: as in `write_timed`.
     """
     path = Path(path)
-    with (
-        written_whole(path, suffix=".mp4") as scratch,
-        av.open(str(scratch), "w", format="mp4") as container,
-        sound.copier(heard, container) as copier,
-    ):
+    with written_whole(path, suffix=".mp4") as scratch, av.open(str(scratch), "w", format="mp4") as container:
         container.metadata.update({key: value for key, value in (told or {}).items() if value})
         stream = container.add_stream("libx264", rate=rate)
         stream.pix_fmt, stream.options, stream.codec_context.time_base = "yuv420p", {"crf": str(crf)}, tick
-        seconds = 0.0
-        for at, image in frames:
-            image = np.pad(image, [(0, n % 2) for n in image.shape[:2]] + [(0, 0)], mode="edge")
-            if not stream.codec_context.is_open:  # the size is known with the first frame
-                stream.height, stream.width = image.shape[:2]
-            picture = av.VideoFrame.from_ndarray(image, format="rgb24")
-            picture.pts, picture.time_base, picture.duration = at, tick, max(1, round(1 / (rate * tick)))
-            container.mux(stream.encode(picture))
-            seconds = float(at * tick)
-            copier.until(seconds)
-        container.mux(stream.encode())
-        copier.until(seconds + float(1 / rate))
+        with sound.copier(heard, container) as copier:
+            fill(container, stream, frames, tick, rate, copier)
     return path
+
+
+def fill(container, stream, frames: Iterable[tuple[int, np.ndarray]], tick: Fraction, rate: Fraction, copier) -> None:
+    """Encode all frames into an open container, the sound beside them."""
+    seconds = 0.0
+    for at, image in frames:
+        image = np.pad(image, [(0, n % 2) for n in image.shape[:2]] + [(0, 0)], mode="edge")
+        if not stream.codec_context.is_open:  # the size is known with the first frame
+            stream.height, stream.width = image.shape[:2]
+        picture = av.VideoFrame.from_ndarray(image, format="rgb24")
+        picture.pts, picture.time_base, picture.duration = at, tick, max(1, round(1 / (rate * tick)))
+        container.mux(stream.encode(picture))
+        seconds = float(at * tick)
+        copier.until(seconds)
+    container.mux(stream.encode())
+    copier.until(seconds + float(1 / rate))
 
 
 def require_rate(fps: float) -> None:

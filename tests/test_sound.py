@@ -52,6 +52,8 @@ def test_sound_is_copied_packet_by_packet_at_its_own_times(tmp_path, name, delay
     assert [content for _, content in found] == [content for _, content in wanted] and len(found) > 10
     assert [t for t, _ in found] == pytest.approx([t for t, _ in wanted], abs=2e-3)
     assert video.read(out)[1] == pytest.approx(times, abs=1e-4)
+    with av.open(str(out)) as container:
+        assert [stream.type for stream in container.streams] == ["video", "audio"]
 
 
 def test_sound_is_cut_where_frames_are_cut(tmp_path):
