@@ -25,7 +25,11 @@ class Interpolation:
 
     def interval(self, ts: torch.Tensor) -> torch.Tensor:
         """Index of the observation at or before each time, at most the last but one."""
-        return (torch.searchsorted(self.ts, ts, right=True) - 1).clamp(0, len(self.ts) - 2)
+        return self.latest(ts).clamp(max=len(self.ts) - 2)
+
+    def latest(self, ts: torch.Tensor) -> torch.Tensor:
+        """Index of the observation at or before each time."""
+        return (torch.searchsorted(self.ts.contiguous(), ts.contiguous(), right=True) - 1).clamp(min=0)
 
 
 class Hold(Interpolation):
@@ -33,7 +37,7 @@ class Hold(Interpolation):
 
     def __call__(self, ts):
         ts = torch.as_tensor(ts, dtype=torch.float64)
-        return self.ws[(torch.searchsorted(self.ts, ts, right=True) - 1).clamp(min=0)]
+        return self.ws[self.latest(ts)]
 
     def derivative(self, ts):
         return torch.zeros(len(ts), *self.ws.shape[1:])

@@ -64,7 +64,7 @@ def rivals(rows, methods, metric: str = "skill", limits=(-1.0, 0.6)):
     with plt.style.context(STYLE):
         rows = [r for r in rows if (r.metric, r.split) == (metric, "unobserved") and r.method in methods]
         names = list(dict.fromkeys(r.category for r in rows))
-        size = (FULL_WIDTH, 0.6 + 0.19 * len(methods))
+        size = (FULL_WIDTH, 0.75 + 0.19 * len(methods))
         figure, axes = plt.subplots(1, len(names), figsize=size, sharey=True, squeeze=False)
         for axis, name in zip(axes[0], names, strict=True):
             for place, method in enumerate(methods):
@@ -78,6 +78,7 @@ def rivals(rows, methods, metric: str = "skill", limits=(-1.0, 0.6)):
             axis.axvline(0, color=COLOURS["linear"], linewidth=0.8)
             axis.set(title=name, xlim=(limits[0] - 0.05, limits[1] + 0.05), xlabel="skill over linear")
         axes[0, 0].set(yticks=range(len(methods)), yticklabels=methods, ylim=(len(methods) - 0.5, -0.5))
+        figure.supxlabel("|  mean      •  a clip under one sampling      ◂ ▸  beyond the axis", fontsize=7)
         return figure
 
 
