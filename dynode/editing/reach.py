@@ -37,7 +37,7 @@ SHIPPED: dict[str, dict[str, Reach]] = {  # category of the generator -> METHOD:
     "face": {
         **{f"interfacegan:{attribute}": both_ways(2.0, 3.0) for attribute in PLAIN},
         **{f"interfacegan:{attribute}": both_ways(1.5, 3.0) for attribute in WHO},
-        "interfacegan:eyeglasses": both_ways(2.0, 4.0),
+        "interfacegan:eyeglasses": both_ways(3.0, 4.0),  # below it most faces have none yet
         "latent-transformer:smile": Reach(1.5, -1.0, 2.0),
         "latent-transformer:age": Reach(1.0, -1.0, 1.5),
         "latent-transformer:gender": Reach(1.0, -1.0, 1.5),

@@ -45,7 +45,7 @@ def ladders(rows: list[Row]):
             shown = attribute.replace("_", " ")
             axis.set_title(shown if category == "face" else f"{category}:\n{shown}", fontsize=6.5)
         axes[0, 0].set(xticks=[-2, 0, 2], yticks=[-2, 0, 2])
-        figure.supxlabel("strength / strength used", fontsize=8)
+        axes[-1, COLUMNS // 2 - 1].set_xlabel("strength / strength used")
         figure.supylabel(DOTS["own_change"], fontsize=8)
         legend(figure, used)
         return figure
