@@ -5,12 +5,13 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from dynode import plots, tables
+from dynode import plots, records, tables
 from dynode.editing import boundary, editors, latent_flow, latent_transformer, quality, reach, styleclip
 from dynode.editing.latent_flow import Flow, FlowSettings
 from dynode.editing.quality import Judge, Seen
 from dynode.editing.reach import Reach
 from dynode.records import select
+from dynode.runtime import ROOT
 
 
 def test_every_editor_that_ships_has_a_range_and_nothing_else_has():
@@ -129,3 +130,10 @@ def test_the_figures_have_a_panel_for_each_attribute_and_a_line_for_each_editor(
     assert len(figure.axes) == 2  # nobody looked at identity
     labels = [label.get_text() for label in figure.axes[0].get_yticklabels()]
     assert labels == ["scene: glow, 1", "scene: component 1 (sky), 0.5", "scene: glow, 0.5"]
+
+
+def test_the_record_of_the_project_holds_every_editor_that_ships():
+    rows, _ = records.read(ROOT / "reports" / "recorded" / "edit_clips.embedded.json.gz")
+    graded = {(row.category, row.method): row.value for row in select(rows, metric="strength_used")}
+    wanted = {(category, name): each.used for category, known in reach.SHIPPED.items() for name, each in known.items()}
+    assert graded == wanted
