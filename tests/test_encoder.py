@@ -104,3 +104,16 @@ def test_an_inversion_is_told_in_units_of_another():
         return Clip(torch.zeros(3, 2, 4), torch.arange(3), meta=meta)
 
     assert quality.against(clip(3e-3, 10), clip(2e-3, 100)) == {"mse": pytest.approx(1.5), "seconds": 0.1}
+
+
+def test_a_pass_takes_the_length_whose_image_errs_least(generator):
+    encoder = Encoder(SHAPE, generator).eval()
+    torch.nn.init.normal_(encoder.residual.bias)  # changes that are too long somewhere
+    images, start = torch.rand(6, 3, 16, 16) * 2 - 1, encoder.start(6)
+    whole = encoder.refined(images, start, *encoder.looked(images, start)).detach()
+
+    def error(ws):
+        return (generator.synthesis(ws) - images).square().mean((1, 2, 3))
+
+    taken = encoder(images, passes=1)
+    assert (error(taken) <= error(whole)).all() and (error(taken) < error(whole)).any()

@@ -3,6 +3,7 @@
 Each pass sees the target beside the image of the code so far, starting from the average code, and adds a residual.
 A pass also knows in which direction the code would lower the squared error: the gradient, one backward pass of the
 generator, turned by a learned matrix for each row.  ReStyle has no such input; `gradient=False` leaves it out.
+An encoder that was trained takes of each change the length, out of three, whose image errs least: ReStyle takes it whole.
 """
 
 import json
@@ -20,6 +21,7 @@ from dynode.settings import require_positive
 
 FORMAT, WHAT = "dynode-encoder-1", "an encoder (as `dynode train-encoder` writes it)"
 SMALLEST = 4
+LENGTHS = (0.5, 1.0, 1.5)  # of a pass's change, that are tried
 
 
 @dataclass(frozen=True)
@@ -109,8 +111,14 @@ class Encoder(nn.Module):
         """Codes after so many passes, as many as the encoder was trained with unless told."""
         ws = self.start(len(images))
         for _ in range(passes or self.passes):
-            ws = self.refined(images, ws, *self.looked(images, ws))
+            ws = self.nearest(images, ws, self.refined(images, ws, *self.looked(images, ws)))
         return ws
+
+    def nearest(self, images, ws, new) -> torch.Tensor:
+        """Of the codes on the way from ws to new (B, L, D), and beyond, those whose images err least."""
+        tried = torch.stack([torch.lerp(ws, new, length) for length in LENGTHS])
+        errors = torch.stack([(self.synthesis(each) - images).square().mean((1, 2, 3)) for each in tried])
+        return tried[errors.argmin(0), torch.arange(len(ws))]
 
 
 def save(encoder: Encoder, path: Path, generator_name: str, card: dict) -> None:
