@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 
 import torch
+from torch.nn.utils.rnn import pad_sequence
 
 from dynode.clips import Clip
 from dynode.dynamics.fields import StackedFields, can_stack
@@ -66,6 +67,7 @@ class Together:
         t = settings.training
         self.optimiser = torch.optim.Adam(self.fields.parameters(), lr=t.lr, betas=t.betas, eps=t.eps, fused=True)
         self.rows = torch.arange(len(trainings))[:, None]
+        self.stages = self.taus.new_zeros(0)  # where in an interval the solver asks, once it has
 
     def run(self) -> None:
         """All iterations; ends with every training as if it had run alone.  Its seconds are its share of the whole."""
@@ -88,8 +90,7 @@ class Together:
 
         Where fewer were drawn the last one is repeated: an interval of no length has no error and no gradient.
         """
-        t, most = self.settings.training, max(map(len, drawn))
-        index = torch.stack([torch.cat([each, each[-1:].expand(most - len(each))]) for each in drawn])
+        t, index = self.settings.training, pad_sequence(drawn, batch_first=True, padding_value=-1).cummax(1).values
         states, ends, nfe = self.segments(index)
         losses = self.settings.losses.latent * (states - self.u[self.rows, ends]).square().sum((1, 2, 3))
         if t.reduction == "mean":
@@ -110,12 +111,21 @@ class Together:
         first = self.taus[self.rows, starts]
         length = self.taus[self.rows, ends] - first
 
+        pulls, asked = iter(self.pulls(first, length)), []
+
         def stretched(s, u):
-            return length[..., None, None] * self.fields(first + s * length, u)
+            asked.append(s)
+            return length[..., None, None] * self.fields(first + s * length, u, next(pulls, None))
 
         span = self.taus.new_tensor([0.0, 1.0])
         solved = rollout(stretched, self.u[self.rows, starts], span, self.settings.segment_solver)
+        self.stages = torch.stack(asked)
         return solved.states[1], ends, solved.nfe
+
+    @torch.no_grad()
+    def pulls(self, first: torch.Tensor, length: torch.Tensor) -> torch.Tensor:
+        """The trends' velocities (S, B, m, R, K) at all stages of the solver, which are those of the last time."""
+        return self.fields.pull(first + self.stages[:, None, None] * length)
 
     def clip_gradients(self, most: float) -> None:
         """To the norm `most` in each fit by itself; 0: as they are."""

@@ -70,13 +70,12 @@ class Training:
     def subset(self) -> torch.Tensor:
         """Sorted indices of the frames drawn for one iteration."""
         t, n = self.settings.training, len(self.u)
-        drawn = torch.randperm(n, generator=self.draws)[: min(t.batch, n - 1)]  # always leaves some out
-        from_first = t.start == "first" or t.start == "mixed" and self.iteration % 2 == 0
-        if from_first:
-            drawn = torch.cat([torch.zeros(1, dtype=torch.long), drawn[drawn > 0]])
+        drawn = torch.randperm(n, generator=self.draws).tolist()[: min(t.batch, n - 1)]  # always leaves some out
+        if t.start == "first" or t.start == "mixed" and self.iteration % 2 == 0:
+            drawn = [0, *filter(None, drawn)]
         if len(drawn) < 2:
-            drawn = torch.tensor([0, int(torch.randint(1, n, (), generator=self.draws))])
-        return drawn.sort().values
+            drawn = [0, int(torch.randint(1, n, (), generator=self.draws))]
+        return torch.tensor(sorted(drawn))
 
     def full_loss(self, index: torch.Tensor) -> torch.Tensor:
         """Roll out from the first drawn frame through the others (paper Eq. 6)."""

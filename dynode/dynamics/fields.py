@@ -105,14 +105,19 @@ class StackedFields(nn.Module):
             parts = ("weights", "knots", "heights", *SCALES)
             self.pulls, *self.kernels = (torch.stack([getattr(trend, name) for trend in self.trends]) for name in parts)
 
-    def forward(self, t, u):
+    def forward(self, t, u, pull=None):
+        """pull (B, m, R, K): `pull` at these times, where it is known."""
         x = torch.cat([u.flatten(-2), time_features(t, self.settings)], -1)
         for k, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
             x = torch.baddbmm(bias, self.activation(x) if k else x, weight)
         velocity = paced(x.view_as(u), self.axes, self.speeds)
+        return velocity + (self.pull(t) if pull is None else pull)
+
+    def pull(self, t: torch.Tensor) -> torch.Tensor:
+        """The trends' velocities (..., B, m, R, K) at times (..., B, m), zeros (..., B, m, 1, 1) where there are none."""
         if self.trends[0] is None:
-            return velocity
-        return velocity + torch.bmm(slope(t, *self.kernels), self.pulls.flatten(2)).view_as(u)
+            return torch.zeros_like(t)[..., None, None]
+        return torch.matmul(slope(t, *self.kernels), self.pulls.flatten(2)).unflatten(-1, self.pulls.shape[2:])
 
     @torch.no_grad()
     def unstack(self, fields: list[MLPField]) -> None:

@@ -34,23 +34,24 @@ def screened(times: np.ndarray, y: np.ndarray) -> tuple[float, list[float]]:
     """The highest log marginal likelihood of states y (n, K) at `times` (n,) over a grid, and what it is reached at:
     period, shape, and the heights of drift and noise beside the recurring part's.
 
-    The height of all is the likeliest for each; all processes are factorised at once.
+    The height of all is the likeliest for each; all processes are factorised at once, in single precision, which their
+    noise allows.
     """
-    apart = torch.from_numpy(np.subtract.outer(times, times))
-    shapes, drifts, noises = (torch.tensor(each, dtype=torch.float64) for each in LOOKED_AT)
-    periods = torch.from_numpy(np.geomspace(*PERIODS, SCREENED))
+    apart, y = (torch.from_numpy(each).float() for each in (np.subtract.outer(times, times), y))
+    shapes, drifts, noises = map(torch.tensor, LOOKED_AT)
+    periods = torch.from_numpy(np.geomspace(*PERIODS, SCREENED)).float()
     looked = torch.cartesian_prod(periods, shapes, drifts, noises)
     lasting, rate = apart / MIDDLING[0], 3**0.5 / MIDDLING[1]
     turns = torch.sin(math.pi * apart / periods[:, None, None])[:, None] / shapes[:, None, None]
     again = torch.exp(-2 * turns.square() - 0.5 * lasting.square())  # (periods, shapes, n, n)
     drift = drifts[:, None, None] * (1 + rate * apart.abs()) * torch.exp(-rate * apart.abs())
-    noise = noises[:, None, None] * torch.eye(len(times), dtype=torch.float64)
+    noise = noises[:, None, None] * torch.eye(len(times))
     beside = (drift[:, None] + noise).flatten(0, 1)
     factors = torch.linalg.cholesky((again[:, :, None] + beside).flatten(0, 2))
-    whitened = torch.linalg.solve_triangular(factors, torch.from_numpy(y).expand(len(looked), -1, -1), upper=False)
+    whitened = torch.linalg.solve_triangular(factors, y.expand(len(looked), -1, -1), upper=False)
     height = whitened.square().mean((1, 2))
     spread = 2 * factors.diagonal(dim1=1, dim2=2).log().sum(1)
-    evidence = -0.5 * y.size * (height.log() + 1 + math.log(2 * math.pi)) - 0.5 * y.shape[1] * spread
+    evidence = -0.5 * y.numel() * (height.log() + 1 + math.log(2 * math.pi)) - 0.5 * y.shape[1] * spread
     best = int(evidence.argmax())
     return float(evidence[best]), looked[best].tolist()
 
