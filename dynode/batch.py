@@ -93,7 +93,8 @@ def cores() -> int:
 
 
 def run_several(names: list[str], profile: str = "embedded", jobs: int = 1) -> list[Path]:
-    """Execute several items, `jobs` at a time, each in a process of its own with its share of the cores.
+    """Execute several items, `jobs` at a time, each in a process of its own with its share of the cores; all of them for
+    the last to begin.
 
     Longer ones begin first; one that reads the records of others (`after` in experiments.yaml) waits for them.  An item
     whose needs cannot be met is passed over, and said so.  One that fails stops none but those that wait for it.
@@ -109,9 +110,11 @@ def run_several(names: list[str], profile: str = "embedded", jobs: int = 1) -> l
     with ThreadPoolExecutor(jobs) as pool, tqdm(total=len(waiting), desc="items", unit="item") as bar:
         while waiting or running:
             unfinished = {item.name for item in (*waiting, *running.values())} | set(failed)
-            for item in [item for item in waiting if not unfinished & set(item.after)][: jobs - len(running)]:
+            ready = [item for item in waiting if not unfinished & set(item.after)]
+            share = 1 if bar.n and len(ready) == 1 else jobs  # the last soon has the cores of those that ended
+            for item in ready[: jobs - len(running)]:
                 waiting.remove(item)
-                running[pool.submit(in_process, item.name, profile, max(1, cores() // jobs))] = item
+                running[pool.submit(in_process, item.name, profile, max(1, cores() // share))] = item
             if not running:  # the rest waits for what failed
                 failed |= dict.fromkeys(
                     (item.name for item in waiting), "not begun, it reads the record of one that failed"

@@ -13,7 +13,7 @@ def began(monkeypatch):
     """The names of items in the order in which they began; those in `began.failing` fail, two can be under way."""
 
     class Began(list):
-        failing, together, most = (), 0, 0
+        failing, together, most, threads = (), 0, 0, {}
 
     found, lock = Began(), threading.Lock()
     pair = threading.Barrier(2)
@@ -21,6 +21,7 @@ def began(monkeypatch):
     def in_process(name, profile, threads):
         with lock:
             found.append(name)
+            found.threads[name] = threads
             found.together += 1
             found.most = max(found.most, found.together)
         if name in ("worlds", "interpolation"):
@@ -51,6 +52,12 @@ def test_the_longest_item_begins_first(began):
 def test_two_items_run_at_a_time(began):
     batch.run_several(["worlds", "interpolation"], "embedded", jobs=2)
     assert began.most == 2
+
+
+def test_the_last_item_has_all_cores(began, monkeypatch):
+    monkeypatch.setattr(batch, "cores", lambda: 6)
+    batch.run_several(["table1", *CATEGORIES], "embedded", jobs=3)
+    assert [began.threads[name] for name in began] == [2, 2, 2, 2, 6, 6]
 
 
 def test_what_fails_stops_only_what_waits_for_it(began):
