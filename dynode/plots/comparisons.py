@@ -2,6 +2,7 @@
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.lines import Line2D
 
 from dynode.plots.style import COLOURS, FULL_WIDTH, STYLE, colour
 
@@ -78,7 +79,9 @@ def rivals(rows, methods, metric: str = "skill", limits=(-1.0, 0.6)):
             axis.axvline(0, color=COLOURS["linear"], linewidth=0.8)
             axis.set(title=name, xlim=(limits[0] - 0.05, limits[1] + 0.05), xlabel="skill over linear")
         axes[0, 0].set(yticks=range(len(methods)), yticklabels=methods, ylim=(len(methods) - 0.5, -0.5))
-        figure.supxlabel("|  mean      •  a clip under one sampling      ◂ ▸  beyond the axis", fontsize=7)
+        marks = {"|": "mean", "o": "a clip under one sampling", "<": "beyond the axis"}
+        handles = [Line2D([], [], color="0.45", marker=mark, linestyle="", label=told) for mark, told in marks.items()]
+        figure.legend(handles=handles, loc="outside upper center", ncols=len(handles))
         return figure
 
 
