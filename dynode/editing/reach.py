@@ -65,7 +65,7 @@ SHIPPED: dict[str, dict[str, Reach]] = {  # category of the generator -> METHOD:
         "ganspace:2": both_ways(2.0, 3.0, "camera_height"),
     },
 }
-UNNAMED = "ganspace"  # its components have no attribute of their own: looked at is what each moved most
+UNNAMED = "ganspace"  # its components have no attribute of their own: looked at is one that each moves much
 
 
 def reach_of(name: str, category: str) -> Reach | None:
