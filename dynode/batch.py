@@ -8,9 +8,9 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from dynode import assets, experiments, runtime
+from dynode import assets, experiments, files
 from dynode.errors import UserError
-from dynode.report import outputs
+from dynode.report import folders
 from dynode.settings import choose, nearest
 
 KERNEL = "python3"  # resolved inside this environment, see `own_kernel`
@@ -35,20 +35,20 @@ def run(name: str, profile: str = "embedded", parameters: dict | None = None) ->
 
     item = experiments.item(name)
     choose("profile", profile, experiments.PROFILES)
-    notebook = runtime.ROOT / item.notebook
+    notebook = files.ROOT / item.notebook
     values = item.parameters.get(profile, {}) | {"item": name, "profile": profile} | (parameters or {})
     refuse_unknown(values, papermill.inspect_notebook(str(notebook)), name)
     say_cost(item, profile)
     own_kernel()
-    executed = executed_copy(name, profile)
-    runtime.require_writable(executed)
+    executed = folders.executed_copy(name, profile)
+    files.require_writable(executed)
     try:
         papermill.execute_notebook(
             str(notebook),
             str(executed),
             parameters=values,
             kernel_name=KERNEL,
-            cwd=str(outputs.root()),
+            cwd=str(folders.root()),
             stderr_file=sys.stderr,
             extra_arguments=["--log-level=ERROR"],
         )
@@ -62,11 +62,6 @@ def run(name: str, profile: str = "embedded", parameters: dict | None = None) ->
             "finished fits are kept."
         ) from None
     return executed
-
-
-def executed_copy(name: str, profile: str) -> Path:
-    """Where the executed notebook of an item lies."""
-    return outputs.root() / "reports" / "executed" / f"{name}.{profile}.ipynb"
 
 
 def refuse_unknown(values: dict, legal: dict, item: str) -> None:
@@ -90,6 +85,13 @@ def say_cost(item: experiments.Item, profile: str) -> None:
 def cores() -> int:
     """How many CPU cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def at_a_time() -> int:
+    """How many items to run at once, unless told: one on a GPU, else one for each CPU core, four at most."""
+    from dynode import runtime  # brings torch, which nothing else here wants
+
+    return min(4, cores()) if runtime.device().type == "cpu" else 1
 
 
 def run_several(names: list[str], profile: str = "embedded", jobs: int = 1) -> list[Path]:
@@ -128,7 +130,7 @@ def run_several(names: list[str], profile: str = "embedded", jobs: int = 1) -> l
                 if code:
                     failed[item.name] = said
                 else:
-                    done.append(executed_copy(item.name, profile))
+                    done.append(folders.executed_copy(item.name, profile))
     if failed:
         told = "; ".join(f"{name}: {said.removeprefix('dynode: ')}" for name, said in failed.items())
         raise UserError(f"{len(failed)} of {len(names)} items failed, the others are done. {told}")

@@ -12,7 +12,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from dynode import runtime
+from dynode import files, runtime
 from dynode.errors import UserError
 from dynode.settings import nearest
 
@@ -138,7 +138,7 @@ class Clip:
         half = self.ws.half()
         ws = half if torch.equal(half.float(), self.ws) else self.ws
         tensors = {"ws": ws, "ts": self.ts, "observed": self.observed, **optional}
-        with runtime.written_whole(Path(path)) as scratch:
+        with files.written_whole(Path(path)) as scratch:
             metadata = {"format": FORMAT, "meta": json.dumps(self.meta, sort_keys=True)}
             save_file(
                 {k: v.clone(memory_format=torch.contiguous_format) for k, v in tensors.items()}, scratch, metadata
@@ -181,7 +181,7 @@ def squeeze_singleton(ws: torch.Tensor) -> torch.Tensor:
 def write_safetensors(path: Path | str, tensors: dict[str, torch.Tensor], format: str, **metadata) -> None:
     """Write one of our own files, atomically.  metadata: strings, dataclasses of settings, or what JSON can hold."""
     told = {"format": format} | {key: text_of(value) for key, value in metadata.items()}
-    with runtime.written_whole(Path(path)) as scratch:
+    with files.written_whole(Path(path)) as scratch:
         save_file({key: value.detach().contiguous() for key, value in tensors.items()}, scratch, told)
 
 

@@ -6,7 +6,7 @@ from functools import cache
 import yaml
 
 from dynode.errors import UserError
-from dynode.runtime import ROOT
+from dynode.files import ROOT
 from dynode.settings import choose
 
 PROFILES = {

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dynode.errors import UserError
-from dynode.runtime import require_writable, written_whole
+from dynode.files import require_writable, written_whole
 
 DIGITS = 8  # of a number in a file: more than the arithmetic of single precision has
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from safetensors.torch import save_file
 
-from dynode import checkpoints, runtime, scratch
+from dynode import checkpoints, files, scratch
 from dynode.checkpoints import part
 from dynode.clips import read_safetensors
 from dynode.errors import UserError
@@ -47,7 +47,7 @@ class Checkpoint:
         tensors["draws"] = training.draws.get_state()
         numbers = {k: getattr(training, k) for k in ("best", "iteration", "nfe", "seconds", "looks")}
         metadata = {"format": CHECKPOINT_FORMAT, "job": self.job, "numbers": json.dumps(numbers)}
-        with runtime.written_whole(self.path) as target:
+        with files.written_whole(self.path) as target:
             save_file(tensors, target, metadata)
         self.written = time.time()
 

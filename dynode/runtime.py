@@ -2,12 +2,10 @@
 
 import contextlib
 import ctypes
-import os
 import platform
 import random
 import subprocess
 import sys
-import tempfile
 import time
 import tokenize
 import warnings
@@ -16,12 +14,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
 
-from dynode import scratch
 from dynode.errors import UserError
+from dynode.files import ROOT
 
-ROOT = Path(__file__).resolve().parents[1]
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # parameters of glibc's mallopt
 LAYOUT = {tokenize.COMMENT: "", tokenize.NL: "", tokenize.ENDMARKER: ""}  # kind of token -> what is kept of it
 LAYOUT |= {tokenize.NEWLINE: "\n", tokenize.INDENT: "{", tokenize.DEDENT: "}"}
@@ -150,39 +146,3 @@ def peak_memory(*arguments: str) -> int:
     if done.returncode:
         raise RuntimeError(f"dynode {arguments[0]} failed: {done.stderr.strip().splitlines()[-1:]}")
     return int(done.stdout) * (1 if sys.platform == "darwin" else 1024)
-
-
-def require_writable(path: Path) -> None:
-    """Refuse an output that cannot be written, before the work that would fill it.  Raises UserError."""
-    if Path(path).is_dir():
-        raise UserError(f"{path} cannot be written: it is a folder, name a file.")
-    folder = Path(path).absolute().parent
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=folder).close()
-    except OSError as error:
-        raise UserError(f"{path} cannot be written: {error.strerror}.") from None
-
-
-@contextlib.contextmanager
-def written_whole(path: Path, suffix: str = ""):
-    """Yield a temporary path to write; on success that file replaces `path`, on failure nothing is left.
-
-    It lies in a folder of its own, because libraries put temporary files of theirs beside what they write.
-    suffix: of the temporary path, where the writer goes by it.  Raises UserError when the file cannot be written.
-    """
-    path = Path(path)
-    with contextlib.ExitStack() as stack:
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            folder = stack.enter_context(scratch.folder(path.parent, path.name))
-        except OSError as error:
-            raise UserError(f"{path} cannot be written: {error.strerror}.") from None
-        part = folder / (path.stem + suffix if suffix else path.name)
-        try:
-            yield part
-            os.chmod(part, 0o644)
-            os.replace(part, path)
-        except (OSError, SafetensorError) as error:  # safetensors tells a full disk in an error of its own
-            reason = getattr(error, "strerror", None) or error
-            raise UserError(f"{path} could not be written: {reason}.") from None

@@ -11,7 +11,7 @@ import numpy as np
 
 from dynode import sound
 from dynode.errors import UserError
-from dynode.runtime import written_whole
+from dynode.files import written_whole
 
 MOST_FPS = 1000
 TICK = Fraction(1, 90_000)  # seconds; all usual frame rates are whole numbers of it

@@ -17,9 +17,9 @@ from dynode import assets, batch, cli, clips, generators, methods, resume, train
 from dynode.clips import Clip
 from dynode.dynamics import stored
 from dynode.dynamics.presets import preset
+from dynode.files import ROOT
 from dynode.inversion.partial import Partial
 from dynode.inversion.projection import Projection
-from dynode.runtime import ROOT
 from dynode.settings import changed
 
 QUICK = ("-p", "training.iterations=1", "-p", "training.segment_iterations=1")
@@ -300,10 +300,10 @@ def test_running_out_of_frames_is_not_an_error(tmp_path):
 def test_every_item_has_its_notebook_and_legal_parameters():
     import papermill
 
-    from dynode import experiments, runtime
+    from dynode import experiments, files
 
     for item in experiments.items().values():
-        legal = papermill.inspect_notebook(str(runtime.ROOT / item.notebook))
+        legal = papermill.inspect_notebook(str(files.ROOT / item.notebook))
         for values in item.parameters.values():
             batch.refuse_unknown(values, legal, item.name)
 

@@ -13,8 +13,8 @@ from packaging.utils import canonicalize_name
 
 from dynode import experiments, records
 from dynode.errors import UserError
-from dynode.report import outputs
-from dynode.runtime import ROOT
+from dynode.files import ROOT
+from dynode.report import folders, outputs
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
@@ -109,12 +109,12 @@ def test_every_smoke_run_checks_something():
 
 def test_the_last_record_is_the_users_own_before_the_one_that_comes_with_the_project(tmp_path, monkeypatch):
     monkeypatch.setenv("DYNODE_OUTPUT", str(tmp_path))
-    comes = outputs.last_record("dynamics_face", "paper")
+    comes = folders.last_record("dynamics_face", "paper")
     assert comes == ROOT / "reports" / "recorded" / "dynamics_face.embedded.json.gz"
     own = outputs.Outputs("dynamics_face", "paper").record([records.Row("mse", 1.0)])
-    assert outputs.last_record("dynamics_face", "paper") == own
+    assert folders.last_record("dynamics_face", "paper") == own
     with pytest.raises(UserError, match="dynode run nothing"):
-        outputs.last_record("nothing", "paper")
+        folders.last_record("nothing", "paper")
 
 
 def test_records_survive_their_file_and_average_over_seeds(tmp_path):

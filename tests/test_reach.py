@@ -10,8 +10,8 @@ from dynode.editing import boundary, editors, latent_flow, latent_transformer, q
 from dynode.editing.latent_flow import Flow, FlowSettings
 from dynode.editing.quality import Judge, Seen
 from dynode.editing.reach import Reach
+from dynode.files import ROOT
 from dynode.records import select
-from dynode.runtime import ROOT
 
 
 def test_every_editor_that_ships_has_a_range_and_nothing_else_has():

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from tyro.conf import Positional, arg
 
+from dynode import files
 from dynode.cli.parameters import Output, Parameters, assignments
 
 
@@ -44,7 +45,7 @@ def invert(
     from dynode.settings import changed
     from dynode.video import Stretch
 
-    runtime.require_writable(output)
+    files.require_writable(output)
     settings = changed(settings_for(generators.resolution_of(generator)), assignments(p))
     path = assets.fetch(video) if video in assets.registry()[1] else Path(video)
     clip = run_inversion(
@@ -100,7 +101,7 @@ def fit(
     from dynode.dynamics import stored
     from dynode.settings import changed
 
-    runtime.require_writable(output)
+    files.require_writable(output)
     settings = changed(methods.learned(preset, latent_only), assignments(p))
     shown = clips.load(clip).sampled(sampling, stride, seed, hidden_end)
     place = runtime.device(device)
@@ -141,10 +142,9 @@ def render(
         loop: Make a video that can be repeated without a seam: blend its end into its beginning, or swing there and back.
         device: auto, cpu, cuda or cuda:N.
     """
-    from dynode import runtime
     from dynode.inversion.decode import render_fit
 
-    runtime.require_writable(output)
+    files.require_writable(output)
     shown = {"speed": speed, "backward": reverse, "loop": loop}
     frames = render_fit(fit, output, fps=fps, resolution=resolution, device_name=device, **shown)
     print(f"{output}: {frames} frames at {fps:g} fps")
@@ -226,10 +226,10 @@ def diagnose(clip: Positional[str], output: Output = Path("diagnosis.png")) -> N
         clip: A clip file, or the name of a shipped clip.
         output: The figure to write.
     """
-    from dynode import clips, diagnosis, plots, runtime
+    from dynode import clips, diagnosis, plots
     from dynode.report.outputs import save_figure
 
-    runtime.require_writable(output)
+    files.require_writable(output)
     found = diagnosis.diagnose(clips.load(clip))
     print(found.text())
     save_figure(plots.diagnosis(found), output)

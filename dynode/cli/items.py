@@ -60,7 +60,7 @@ def run(
         all: Run every item.
         jobs: How many of several items run at a time; 0 is one on a GPU, else one for each CPU core, four at most.
     """
-    from dynode import batch, experiments, runtime
+    from dynode import batch, experiments
 
     if all == bool(items):
         raise UserError("Name items, or give --all for every one: `dynode list` shows them.")
@@ -71,7 +71,6 @@ def run(
     if not all and len(items) == 1:
         executed = [batch.run(items[0], profile, assignments(p))]
     else:
-        several = min(4, batch.cores()) if runtime.device().type == "cpu" else 1
-        executed = batch.run_several(list(items or experiments.items()), profile, jobs or several)
+        executed = batch.run_several(list(items or experiments.items()), profile, jobs or batch.at_a_time())
     for path in executed:
         print(f"executed notebook: {path}")

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from tyro.conf import Positional
 
+from dynode import files
 from dynode.cli.parameters import Output, Parameters, assignments
 
 
@@ -54,7 +55,7 @@ def score_samples(
     from dynode.editing import samples
     from dynode.settings import changed
 
-    runtime.require_writable(output)
+    files.require_writable(output)
     place = runtime.device(device)
     settings = changed(samples.SampleSettings(), assignments(p))
     card = samples.measure(generators.load(generator, place), settings, output, device=place, progress=True)
@@ -82,7 +83,7 @@ def train_boundary(
     from dynode.editing import boundary
     from dynode.settings import changed
 
-    runtime.require_writable(output)
+    files.require_writable(output)
     settings = changed(boundary.BoundarySettings(), assignments(p))
     card = boundary.train(generator, settings, output, device=runtime.device(device), progress=True)
     print(f"{output}: accuracy on held-out extremes, accuracy on the rest, correlation with the score")

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from tyro.conf import Positional
 
+from dynode import files
 from dynode.cli.parameters import Output, Parameters, assignments
 
 
@@ -27,7 +28,7 @@ def train_captions(
     from dynode.perception.wording import wording
     from dynode.settings import changed
 
-    runtime.require_writable(output)
+    files.require_writable(output)
     wording(category)
     settings = changed(training.settings_for(category), assignments(p))
     card = training.train(settings, output, device=runtime.device(device), progress=True)
@@ -59,7 +60,7 @@ def train_mapper(
     from dynode.editing.train_mapper import MapperTraining, train
     from dynode.settings import changed
 
-    runtime.require_writable(output)
+    files.require_writable(output)
     settings = changed(changed(MapperTraining(), assignments(p)), {"mapper.text": text})
     card = train(generator, settings, output, clip=clip, device=runtime.device(device), progress=True)
     print(f"{output}: {text!r}, taught by {card['teacher']} in {card['seconds']} s")
@@ -97,7 +98,7 @@ def edit_text(
     from dynode import clips, runtime
     from dynode.editing import by_text
 
-    runtime.require_writable(output)
+    files.require_writable(output)
     known = clips.load(clip)
     told = by_text.edit_frame(
         known,

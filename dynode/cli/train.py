@@ -4,6 +4,7 @@ from pathlib import Path
 
 from tyro.conf import Positional
 
+from dynode import files
 from dynode.cli.parameters import Output, Parameters, assignments
 
 
@@ -37,7 +38,7 @@ def train_gan(
     from dynode import runtime, worlds
     from dynode.gan import make
 
-    runtime.require_writable(output)
+    files.require_writable(output)
     known = worlds.world(world)
     card = make.train(
         known,
@@ -81,7 +82,7 @@ def train_encoder(
     from dynode.inversion.train_encoder import TrainingSettings, train
     from dynode.settings import changed
 
-    runtime.require_writable(output)
+    files.require_writable(output)
     card = train(
         generator,
         output,
@@ -118,7 +119,7 @@ def train_factors(
     from dynode.editing.train_flow import ReadingSettings, train_factors
     from dynode.settings import changed
 
-    runtime.require_writable(output)
+    files.require_writable(output)
     settings = changed(ReadingSettings(), {"network.world": worlds.world(world).name} | assignments(p))
     card = train_factors(settings, output, distinct=pictures, device=runtime.device(device), progress=True)
     print(f"{output}: share of held-out pictures read right")
@@ -150,7 +151,7 @@ def train_flow(
     from dynode.perception import factors as reading
     from dynode.settings import changed
 
-    runtime.require_writable(output)
+    files.require_writable(output)
     place = runtime.device(device)
     settings = changed(FlowTraining(), {"flow.factor": factor} | assignments(p))
     network = reading.load(factors, place) if factors else None
@@ -181,7 +182,7 @@ def train_transformer(
     from dynode.editing.train_transformer import TransformerTraining, train
     from dynode.settings import changed
 
-    runtime.require_writable(output)
+    files.require_writable(output)
     settings = changed(TransformerTraining(), {"transformer.attribute": attribute} | assignments(p))
     card = train(generator, settings, output, device=runtime.device(device), progress=True)
     print(

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from tyro.conf import Positional
 
+from dynode import files
 from dynode.cli.clips import told
 from dynode.cli.parameters import Output, Parameters, assignments
 
@@ -37,7 +38,7 @@ def episode(
     from dynode.worlds.film import film
 
     for path in filter(None, (output, truth)):
-        runtime.require_writable(path)
+        files.require_writable(path)
     drawn = worlds.world(world).episode(kind, seed, seconds)
     place = runtime.device(device)
     frames = film(drawn, output, fps=fps, resolution=resolution, truth=truth, device=place)
@@ -78,7 +79,7 @@ def invert_episode(
     from dynode.inversion.projection import settings_for
     from dynode.settings import changed
 
-    runtime.require_writable(output)
+    files.require_writable(output)
     drawn = worlds.world(world).episode(kind, seed, seconds)
     generator = generator or f"stylegan2-{world}"
     clip = run_inversion(
@@ -120,7 +121,7 @@ def flow_episode(
     from dynode import runtime
     from dynode.editing import flow_episode as making
 
-    runtime.require_writable(output)
+    files.require_writable(output)
     choices = {"seed": seed, "seconds": seconds, "fps": fps, "longest": longest, "device": runtime.device(device)}
     clip = making.flow_episode(generator, flows, output, **choices)
     print(f"{output}: {len(clip)} frames by {', '.join(clip.meta['flows'])}; synthetic, the easy case")

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
-from dynode import runtime
+from dynode import files
 from dynode.checkpoints import part
 from dynode.clips import Clip, read_safetensors
 from dynode.errors import UserError
@@ -32,7 +32,7 @@ def save(fit, path: Path | str) -> Path:
     for k, shot in enumerate(shots_of(fit)):
         parts, metadata[f"shot{k}"] = shot.packed()
         tensors |= {f"shot{k}.{name}": tensor.contiguous() for name, tensor in parts.items()}
-    with runtime.written_whole(Path(path)) as scratch:
+    with files.written_whole(Path(path)) as scratch:
         save_file(tensors, scratch, metadata)
     return Path(path)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 from skimage.io import imsave
 
-from dynode import generators, runtime
+from dynode import files, generators
 from dynode.clips import Clip
 from dynode.editing import global_direction
 from dynode.editing.styleclip import OptimisationSettings, optimised, seen_at
@@ -59,7 +59,7 @@ def edit_frame(
     source = generators.render(generator, ws, size).to(ws)
     with torch.no_grad():
         before, behind = (float((teacher.images(each) @ wanted.T)[0, 0]) for each in (source, edited))
-    with runtime.written_whole(Path(output), ".png") as scratch:
+    with files.written_whole(Path(output), ".png") as scratch:
         imsave(scratch, to_uint8(torch.cat([source, edited], 3))[0], check_contrast=False)
     known = getattr(teacher, "phrases", ())
     passed_over = wording.passed_over(text, known) if known else []

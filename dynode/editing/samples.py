@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from tqdm import tqdm
 
-from dynode import assets, generators, runtime
+from dynode import assets, files, generators, runtime
 from dynode.clips import read_safetensors, write_safetensors
 from dynode.gan.pictures import as_images, levels
 from dynode.perception import attributes
@@ -71,7 +71,7 @@ def drawn(generator, ws: torch.Tensor, folder: Path, progress: bool = False) -> 
             held = load_file(path)["images"] if path.is_file() else None
             if held is None or len(held) < len(part):
                 held = levels(generators.render(generator, part, resolution)).contiguous()
-                with runtime.written_whole(path) as scratch:
+                with files.written_whole(path) as scratch:
                     save_file({"images": held}, scratch)
             bar.update(len(part))
             yield as_images(held[: len(part)])

@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from tqdm import tqdm
 
-from dynode import runtime
+from dynode import files
 from dynode.worlds import World, factors
 
 CHUNK = 256  # pictures a file
@@ -53,7 +53,7 @@ def pictures(
 
 def save(path: Path, images: torch.Tensor) -> None:
     """Pictures (n, 3, R, R) in [-1, 1] as uint8."""
-    with runtime.written_whole(path) as scratch:
+    with files.written_whole(path) as scratch:
         save_file({"images": levels(images)}, scratch)
 
 

@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from safetensors.torch import save_file
 from tqdm import tqdm
 
-from dynode import assets, checkpoints, runtime
+from dynode import assets, checkpoints, files, runtime
 from dynode.checkpoints import part
 from dynode.clips import read_safetensors
 from dynode.errors import UserError
@@ -271,7 +271,7 @@ class GanTraining:
             tensors |= {f"{name}.{key}": value for key, value in checkpoints.of_optimiser(optimiser).items()}
         numbers = json.dumps({"shown": self.shown, "seconds": self.seconds, "losses": self.losses[-50:]})
         metadata = {"format": CHECKPOINT_FORMAT, "job": self.job(), "numbers": numbers}
-        with runtime.written_whole(path) as scratch:
+        with files.written_whole(path) as scratch:
             save_file(tensors, scratch, metadata)
 
     def resume(self, path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
-from dynode import runtime
+from dynode import files
 from dynode.clips import read_safetensors
 from dynode.errors import UserError
 from dynode.inversion.projection import Projection
@@ -42,7 +42,7 @@ class Partial:
             "ws": torch.stack([p.ws for p in projections]),
             "quality": torch.tensor(quality, dtype=torch.float64),
         }
-        with runtime.written_whole(path) as scratch:
+        with files.written_whole(path) as scratch:
             save_file(tensors, scratch, {"format": FORMAT, "job": self.job})
         self.done += projections
 

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import save_file
 from tqdm import tqdm
 
-from dynode import assets, checkpoints, generators, runtime
+from dynode import assets, checkpoints, files, generators, runtime
 from dynode.checkpoints import part
 from dynode.clips import read_safetensors
 from dynode.errors import UserError
@@ -128,7 +128,7 @@ class EncoderTraining:
         tensors |= {f"encoder.{key}": value.contiguous() for key, value in self.encoder.state_dict().items()}
         tensors |= {f"adam.{key}": value for key, value in checkpoints.of_optimiser(self.optimiser).items()}
         numbers = json.dumps({"shown": self.shown, "seconds": self.seconds, "losses": self.losses})
-        with runtime.written_whole(path) as scratch:
+        with files.written_whole(path) as scratch:
             save_file(tensors, scratch, {"format": CHECKPOINT_FORMAT, "job": self.job(), "numbers": numbers})
 
     def resume(self, path: Path) -> None:

@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import save_file
 from tqdm import tqdm
 
-from dynode import clips, runtime
+from dynode import clips, files
 from dynode.clips import read_safetensors
 from dynode.gan.pictures import as_images, drawn_by, levels
 from dynode.pixels.frames import Seen
@@ -69,5 +69,5 @@ def draw(path: Path, world: World, kind: str, seed: int, ts, seconds: float, res
     began = time.time()
     images = world.images(world.episode(kind, seed, seconds).factors(ts), resolution, samples=rays)
     spent = f"{time.time() - began:.4f}"
-    with runtime.written_whole(path) as scratch:
+    with files.written_whole(path) as scratch:
         save_file({"images": levels(images), "ts": ts}, scratch, {"format": FORMAT, "seconds": spent})

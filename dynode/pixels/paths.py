@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
-from dynode import runtime
+from dynode import files
 from dynode.clips import read_safetensors
 from dynode.pixels.frames import Between, Seen
 from dynode.pixels.model import PixelODE
@@ -54,7 +54,7 @@ class PixelModel:
         """Write weights, settings and log as safetensors, atomically."""
         rest = {"settings": to_json(self.settings), "log": self.log}
         tensors = {key: value.contiguous() for key, value in self.network.state_dict().items()}
-        with runtime.written_whole(path) as scratch:
+        with files.written_whole(path) as scratch:
             save_file(tensors, scratch, {"format": FORMAT, "rest": json.dumps(rest)})
         return path
 

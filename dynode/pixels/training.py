@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 from torch import nn
 from tqdm import tqdm
 
-from dynode import checkpoints, resume, runtime
+from dynode import checkpoints, files, resume, runtime
 from dynode.checkpoints import part
 from dynode.clips import read_safetensors
 from dynode.dynamics.relatives import drawn
@@ -99,7 +99,7 @@ class PixelTraining:
         tensors |= {f"model.{key}": value for key, value in self.model.state_dict().items()}
         tensors |= {f"adam.{key}": value for key, value in checkpoints.of_optimiser(self.optimiser).items()}
         numbers = json.dumps({"iteration": self.iteration, "seconds": self.seconds, "losses": self.losses})
-        with runtime.written_whole(path) as scratch:
+        with files.written_whole(path) as scratch:
             save_file(tensors, scratch, {"format": CHECKPOINT_FORMAT, "job": self.job(), "numbers": numbers})
 
     def resume(self, path: Path) -> None:

@@ -1,7 +1,6 @@
-"""The one place that knows where outputs go: figures/, reports/tables, reports/records, reports/executed."""
+"""Saves what a run leaves behind: figures, videos, tables and records, each stamped with where it came from."""
 
 import io
-import os
 import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,10 +10,10 @@ import torch
 from IPython import get_ipython
 from IPython.display import Image, display
 
-from dynode import plots, records, runtime, video
-from dynode.errors import UserError
+from dynode import files, plots, records, runtime, video
 from dynode.images import to_uint8
 from dynode.plots.style import STYLE
+from dynode.report import folders
 from dynode.settings import choose
 from dynode.tables import Table
 
@@ -22,28 +21,11 @@ SCREEN_DPI = 130
 PNG = {"compress_level": 4}  # of 9: half of the time, files 8 % larger
 
 
-def root() -> Path:
-    """The folder that figures/ and reports/ lie in: `DYNODE_OUTPUT`, or this checkout."""
-    return Path(os.environ.get("DYNODE_OUTPUT") or runtime.ROOT)
-
-
-def last_record(item: str, profile: str) -> Path:
-    """The record of an item's last run under a profile, else the one that comes with the project.
-
-    Raises UserError where there is neither.
-    """
-    comes = runtime.ROOT / "reports" / "recorded" / f"{item}.embedded.json.gz"
-    for path in (root() / "reports" / "records" / f"{item}.{profile}.json", comes):
-        if path.is_file():
-            return path
-    raise UserError(f"There is no record of {item}: run `dynode run {item} --profile {profile}` first.")
-
-
 def save_figure(figure, path: Path, **metadata) -> Path:
     """Write a figure in the house's style, atomically; the suffix says the format.  Raises UserError for others."""
     choose("format of figures", Path(path).suffix.removeprefix("."), list(figure.canvas.get_supported_filetypes()))
     packed = {"pil_kwargs": PNG} if Path(path).suffix == ".png" else {}
-    with runtime.written_whole(path) as scratch, plt.style.context(STYLE):
+    with files.written_whole(path) as scratch, plt.style.context(STYLE):
         figure.savefig(scratch, metadata=metadata, **packed)
     return path
 
@@ -87,9 +69,9 @@ class Outputs:
             (".png", {"Description": alt, "Source": stamp}),
             (".pdf", {"Subject": alt, "Keywords": stamp}),
         ):
-            save_figure(figure, root() / "figures" / f"{stem}{suffix}", **keys)
+            save_figure(figure, folders.root() / "figures" / f"{stem}{suffix}", **keys)
         show(figure, alt)
-        return root() / "figures" / f"{stem}.png"
+        return folders.root() / "figures" / f"{stem}.png"
 
     def video(self, images, ts, name: str, title: str) -> Path:
         """Write figures/<name>.mp4 of images (T, 3, H, W) in [-1, 1], or of frames uint8 (T, H, W, 3), at times ts (T,) in
@@ -98,7 +80,7 @@ class Outputs:
         stem = name if self.profile == "embedded" else f"{name}.{self.profile}"
         timed = ((t - ts[0], frame) for t, frame in zip(ts, frames, strict=True))
         fps = (len(ts) - 1) / (ts[-1] - ts[0])
-        return video.write_timed(root() / "figures" / f"{stem}.mp4", timed, fps, title=title)
+        return video.write_timed(folders.root() / "figures" / f"{stem}.mp4", timed, fps, title=title)
 
     @property
     def note(self) -> str:
@@ -107,14 +89,14 @@ class Outputs:
     @property
     def fits(self) -> Path:
         """Where the item's fits lie: a killed run finds there what it had finished."""
-        return root() / "reports" / "fits" / f"{self.item}.{self.profile}"
+        return folders.root() / "reports" / "fits" / f"{self.item}.{self.profile}"
 
     def table(self, table: Table, name: str) -> Path:
         """Write reports/tables/<name>.<profile>.{md,tex,csv}."""
-        folder, note = root() / "reports" / "tables", "; ".join(filter(None, (table.note, self.note)))
+        folder, note = folders.root() / "reports" / "tables", "; ".join(filter(None, (table.note, self.note)))
         table = replace(table, note=note)
         for suffix, text in (("md", table.markdown()), ("tex", table.latex()), ("csv", table.csv())):
-            with runtime.written_whole(folder / f"{name}.{self.profile}.{suffix}") as scratch:
+            with files.written_whole(folder / f"{name}.{self.profile}.{suffix}") as scratch:
                 scratch.write_text(text)
         return folder / f"{name}.{self.profile}.md"
 
@@ -125,5 +107,5 @@ class Outputs:
         stamp = runtime.provenance(
             torch.device(device), command=command, seconds=seconds, stand_ins=list(self.stand_ins), **provenance
         )
-        path = root() / "reports" / "records" / f"{self.item}.{self.profile}.json"
+        path = folders.root() / "reports" / "records" / f"{self.item}.{self.profile}.json"
         return records.write(path, self.item, self.profile, rows, stamp)

@@ -10,7 +10,7 @@ import torch
 from skimage.io import imsave
 from tqdm import tqdm
 
-from dynode import assets, clips, generators, records, runtime, sound
+from dynode import assets, clips, files, generators, records, runtime, sound
 from dynode.editing.reach import beyond
 from dynode.errors import UserError
 from dynode.inversion.invert import warn
@@ -139,11 +139,11 @@ def require_places(job: Job) -> None:
     """Refuse outputs that cannot be written, or that would replace what the edit is made from or another's record."""
     read = [Path(path).absolute() for path in (job.video, job.footage, job.inverted) if path]
     for path in filter(None, (job.output, job.codes)):
-        runtime.require_writable(path)
+        files.require_writable(path)
         if path.absolute() in read:
             raise UserError(f"{path} is what the edit is made from: name another file to write.")
     if job.frames is not None:
-        runtime.require_writable(frame_path(job.frames, 0))
+        files.require_writable(frame_path(job.frames, 0))
     records.require_place(job.record, ITEM)
 
 
@@ -183,7 +183,7 @@ def write(job: Job, video: EditedVideo) -> int:
         def also(time: float, frame: np.ndarray) -> None:
             bar.update()
             if job.frames is not None:
-                with runtime.written_whole(frame_path(job.frames, bar.n - 1)) as scratch:
+                with files.written_whole(frame_path(job.frames, bar.n - 1)) as scratch:
                     imsave(scratch, frame, check_contrast=False)
 
         return video.write(job.output, also)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dynode import runtime, video, worlds
+from dynode import files, video, worlds
 from dynode.images import to_uint8
 from dynode.worlds.episodes import Episode
 
@@ -22,7 +22,7 @@ def film(
     drawn = world.drawn(factors, resolution, device=device, progress=True)
     video.write(output, (frame for images in drawn for frame in to_uint8(images)), fps)
     if truth is not None:
-        with runtime.written_whole(truth) as scratch, open(scratch, "w", newline="") as file:
+        with files.written_whole(truth) as scratch, open(scratch, "w", newline="") as file:
             rows = csv.writer(file)
             rows.writerow(["t", *(factor.name for factor in world.factors)])
             rows.writerows(
