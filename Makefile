@@ -43,7 +43,7 @@ codes: setup
 	for one in scene:day bird:flight isaac3d:robot_x; do \
 	  set -- $$(echo $$one | tr : ' '); \
 	  $(DYNODE) invert-episode $$1 $$2 --seed 1 -o dynode/codes/$$1.$$2.encoder.safetensors \
-	    -p start=encoder -p first_steps=0 || exit; \
+	    -p start=encoder -p first_steps=0 -p conjugate_steps=10 -p batch=8 || exit; \
 	done
 	$(DYNODE) invert-episode bird beats --seed 4 --seconds 3 -o dynode/codes/bird.beats.safetensors \
 	  -p start=encoder -p first_steps=40 -p first_lr=0.01

@@ -70,7 +70,8 @@ def invert_episode(
         fps: Frames per second.
         generator: That of the world where none is named; NAME@w or NAME@z for codes of one row.
         encoder: The file of an encoder, for -p start=encoder; the shipped one of the generator where none is named.
-        p: Change a projection setting, such as steps=80, or start=encoder first_steps=0: an encoder's codes as they are.
+        p: Change a projection setting, such as steps=80, or start=encoder first_steps=0 conjugate_steps=10: an encoder's
+            codes, and ten conjugate gradient steps from there.
         compiled: Use torch.compile: a minute longer to start, then faster; takes a C++ compiler.
         device: auto, cpu, cuda or cuda:N.
     """

@@ -151,9 +151,10 @@ def runs(footage: Footage, settings: ProjectionSettings) -> list[tuple[int, int]
     shots = footage.shots[footage.detected]
     if settings.independent:
         sizes = [min(settings.batch, len(shots) - k) for k in range(0, len(shots), settings.batch)]
-        return [(size, settings.first_steps) for size in sizes]
+        return [(size, settings.first_steps + settings.conjugate_steps) for size in sizes]
     opens = np.flatnonzero(np.diff(shots, prepend=-1))
-    return [(1, settings.first_steps if k in opens else settings.steps) for k in range(len(shots))]
+    steps = [settings.first_steps if k in opens else settings.steps for k in range(len(shots))]
+    return [(1, count + settings.conjugate_steps) for count in steps]
 
 
 def project_all(projector: Projector, footage: Footage, partial: Partial, settings: ProjectionSettings, watch) -> None:

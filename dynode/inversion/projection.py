@@ -15,6 +15,7 @@ import torch
 
 from dynode.errors import UserError
 from dynode.images import resampled
+from dynode.inversion import conjugate
 from dynode.perception.lpips import BACKBONES
 from dynode.settings import choose, require_positive
 
@@ -36,6 +37,7 @@ class ProjectionSettings:
     )
     first_steps: int = 200  # steps of a frame without a predecessor; 0 takes an encoder's codes as they are
     steps: int = 40  # steps of a frame that starts from the previous code
+    conjugate_steps: int = 0  # after these, of every frame: conjugate gradients on the squared error alone
     first_lr: float = 0.05
     lr: float = 0.01
     beta2: float = 0.999  # Adam's memory of squared gradients
@@ -61,7 +63,7 @@ class ProjectionSettings:
         require_positive(self, *(("first_steps",) * (self.start != "encoder")), "steps", "first_lr", "lr", "batch")
         if not 0 <= self.beta2 < 1:
             raise UserError(f"beta2 must lie in [0, 1), got {self.beta2:g}.")
-        for name in ("candidates", "first_steps"):
+        for name in ("candidates", "first_steps", "conjugate_steps"):
             if getattr(self, name) < 0:
                 raise UserError(f"{name} must be 0 or more, got {getattr(self, name)}.")
 
@@ -195,11 +197,31 @@ class Projector:
             optimiser.zero_grad()
             loss.sum().backward()
             optimiser.step()
+        ws = self.refined(ws.detach(), target, lambda step, mse: callback and callback(steps + step, mse, math.nan))
         with torch.no_grad():
             mse, lpips, identity = self.losses(ws, target, with_identity=True)
         cosine = 1 - identity if self.identity else torch.full_like(identity, torch.nan)
         values = zip(ws.detach().cpu(), mse.tolist(), lpips.tolist(), cosine.tolist(), strict=True)
         return [Projection(*found) for found in values]
+
+    @cached_property
+    def preconditioner(self) -> conjugate.Preconditioner:
+        """How the generator bends, on the average."""
+        return conjugate.Preconditioner(self.generator, self.shown)
+
+    def shown(self, ws: torch.Tensor) -> torch.Tensor:
+        """Images of codes in full precision."""
+        return self.synthesis(ws, self.settings.resolution)
+
+    def refined(self, ws: torch.Tensor, target: Target, callback) -> torch.Tensor:
+        """Codes (B, L, D) after the conjugate steps."""
+        if not self.settings.conjugate_steps:
+            return ws
+
+        def error(ws):
+            return (self.shown(ws) - target.images).square().mean((1, 2, 3))
+
+        return conjugate.minimised(error, ws, self.preconditioner, self.settings.conjugate_steps, callback)
 
     def average(self, frames: int = 1) -> torch.Tensor:
         """The generator's average code as (frames, L, D)."""

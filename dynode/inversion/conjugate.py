@@ -1,0 +1,89 @@
+"""Conjugate gradients on the squared error of images, for codes that are nearly right: an encoder's, say.
+
+Near its minimum |G(ws) - c|^2 bends as J^T J, the Gauss-Newton matrix of the generator, thousands of times as much in one
+direction as in another, which is what plain gradients lose their time on.  Its mean over random codes, row by row, makes
+the directions alike: `Preconditioner`.  The method is Polak and Ribiere's (Nocedal & Wright 2006, Sec. 5.2), every frame
+with a step of its own, the length from a parabola through one trial.
+"""
+
+import torch
+
+CODES, PROBES = 64, 4  # random codes, and random projections of the image of each
+DAMPING = 0.1  # of the mean curvature, added to every direction
+CHUNK = 16  # codes at a time
+LONGER = 4.0  # a step is at most so many times as long as its trial
+
+
+class Preconditioner:
+    """The inverse (L, D, D) of the damped mean of (2 / pixels) J^T J over a generator's random codes, a block for each row.
+
+    Estimated from gradients: E[J^T v v^T J] = J^T J for white noise v in the image.  synthesis: ws -> images.
+    """
+
+    def __init__(self, generator, synthesis):
+        draws = torch.Generator().manual_seed(0)
+        z = torch.randn(CODES, generator.z_dim, generator=draws).to(generator.w_avg)
+        total = 0
+        for part in z.split(CHUNK):
+            with torch.no_grad():
+                ws = generator.mapping(part)
+            ws = ws.detach().requires_grad_(True)
+            with torch.enable_grad():
+                images = synthesis(ws)
+            for left in reversed(range(PROBES)):
+                noise = torch.randn(images.shape, generator=draws).to(images)
+                (gradient,) = torch.autograd.grad(images, ws, noise, retain_graph=left > 0)
+                total = total + torch.einsum("bld,ble->lde", gradient.double(), gradient.double())
+        curvature = total * 2 / (CODES * PROBES * images[0].numel())
+        mean = curvature.diagonal(dim1=1, dim2=2).mean()
+        damped = curvature + DAMPING * mean * torch.eye(curvature.shape[-1]).to(curvature)
+        self.blocks = torch.linalg.inv(damped).to(generator.w_avg)
+
+    def __call__(self, gradient: torch.Tensor) -> torch.Tensor:
+        """A gradient (B, L, D) with the curvature taken out of it."""
+        return torch.einsum("bld,lde->ble", gradient, self.blocks)
+
+
+def gradient_of(error, ws: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """The errors of codes (B, L, D) as (B, 1, 1), and the gradient of each."""
+    with torch.enable_grad():
+        ws = ws.detach().requires_grad_(True)
+        values = error(ws)
+        (gradient,) = torch.autograd.grad(values.sum(), ws)
+    return values.detach()[:, None, None], gradient
+
+
+def inner(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+    """Inner products (B, 1, 1) of (B, L, D)."""
+    return (a * b).sum((1, 2), keepdim=True)
+
+
+@torch.no_grad()
+def minimised(error, ws: torch.Tensor, precondition, steps: int, callback=None) -> torch.Tensor:
+    """Codes (B, L, D) whose error(ws) (B,) is lower, each by itself, and never higher.
+
+    A step costs one image to try its length on, and one with its gradient.  callback(step, mean error) after each.
+    """
+    values, gradient = gradient_of(error, ws)
+    natural = precondition(gradient)
+    direction, length = -natural, torch.ones_like(values)
+    for step in range(steps):
+        slope = inner(gradient, direction)
+        tried = error(ws + length * direction)[:, None, None]
+        bend = (tried - values - slope * length) / length**2
+        furthest = LONGER * length
+        taken = torch.where(bend > 0, -slope / (2 * bend), furthest).clamp(max=furthest)
+        moved = ws + taken * direction
+        reached, new_gradient = gradient_of(error, moved)
+        better = reached < values
+        ws, values = torch.where(better, moved, ws), torch.where(better, reached, values)
+        new_gradient = torch.where(better, new_gradient, gradient)
+        new_natural = torch.where(better, precondition(new_gradient), natural)
+        kept = inner(new_gradient, new_natural - natural) / inner(gradient, natural)
+        direction = kept.clamp(min=0).nan_to_num(0) * direction - new_natural
+        direction = torch.where(inner(new_gradient, direction) < 0, direction, -new_natural)
+        length = torch.where(better, taken, taken / LONGER).clamp(min=1e-6)
+        gradient, natural = new_gradient, new_natural
+        if callback is not None:
+            callback(step, values.mean().item())
+    return ws
