@@ -103,7 +103,7 @@ def test_an_inversion_is_told_in_units_of_another():
         meta = {"mse": [mse] * 3, "provenance": {"seconds_last_run": seconds}}
         return Clip(torch.zeros(3, 2, 4), torch.arange(3), meta=meta)
 
-    assert quality.against(clip(3e-3, 10), clip(2e-3, 100)) == {"mse": pytest.approx(1.5), "seconds": 0.1}
+    assert quality.against(clip(3e-3, 10), clip(2e-3, 100)) == {"mse_ratio": pytest.approx(1.5), "seconds_ratio": 0.1}
 
 
 def test_a_pass_takes_the_length_whose_image_errs_least(generator):

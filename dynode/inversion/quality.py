@@ -2,7 +2,10 @@
 
 import torch
 
+from dynode import generators
 from dynode.clips import Clip
+from dynode.inversion import encoder as encoders
+from dynode.inversion import source
 from dynode.metrics import METRICS
 
 
@@ -23,4 +26,15 @@ def against(clip: Clip, other: Clip) -> dict[str, float]:
     """What an inversion costs beside another one of the same frames: ratios of mean squared error and of seconds."""
     mse = [sum(each.meta["mse"]) / len(each) for each in (clip, other)]
     seconds = [each.meta["provenance"]["seconds_last_run"] for each in (clip, other)]
-    return {"mse": mse[0] / mse[1], "seconds": seconds[0] / seconds[1]}
+    return {"mse_ratio": mse[0] / mse[1], "seconds_ratio": seconds[0] / seconds[1]}
+
+
+def encoder_against(encoded: Clip, projected: Clip, device="cpu") -> dict[str, float]:
+    """The same of an encoder's codes beside projected ones, and the ratio of mean squared error of its passes alone."""
+    generator = generators.load(projected.meta["generator"], device)
+    encoder = encoders.load(encoders.shipped_for(generator), generator)
+    images = source.references(projected, generator.resolution)["truth"]
+    codes = torch.cat([encoder(part.to(device)).cpu() for part in images.split(8)])
+    made = generators.render(generator, codes, generator.resolution)
+    alone = float(METRICS["mse"](made, images).mean()) / (sum(projected.meta["mse"]) / len(projected))
+    return against(encoded, projected) | {"passes_mse_ratio": alone}
