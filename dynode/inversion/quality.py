@@ -7,6 +7,7 @@ from dynode.clips import Clip
 from dynode.inversion import encoder as encoders
 from dynode.inversion import source
 from dynode.metrics import METRICS
+from dynode.records import Row
 
 
 def face_width(clip: Clip) -> float:
@@ -29,12 +30,19 @@ def against(clip: Clip, other: Clip) -> dict[str, float]:
     return {"mse_ratio": mse[0] / mse[1], "seconds_ratio": seconds[0] / seconds[1]}
 
 
-def encoder_against(encoded: Clip, projected: Clip, device="cpu") -> dict[str, float]:
-    """The same of an encoder's codes beside projected ones, and the ratio of mean squared error of its passes alone."""
-    generator = generators.load(projected.meta["generator"], device)
-    encoder = encoders.load(encoders.shipped_for(generator), generator)
-    images = source.references(projected, generator.resolution)["truth"]
-    codes = torch.cat([encoder(part.to(device)).cpu() for part in images.split(8)])
-    made = generators.render(generator, codes, generator.resolution)
-    alone = float(METRICS["mse"](made, images).mean()) / (sum(projected.meta["mse"]) / len(projected))
-    return against(encoded, projected) | {"passes_mse_ratio": alone}
+def encoder_rows(footage: list[Clip], device="cpu") -> list[Row]:
+    """Of every clip that comes with a clip of an encoder's codes, `<name>.encoder`: what these cost beside it, and the ratio
+    of mean squared error of the encoder's passes alone."""
+    encoded = {clip.name.removesuffix(".encoder"): clip for clip in footage if clip.name.endswith(".encoder")}
+    found = []
+    for clip in (clip for clip in footage if clip.name in encoded):
+        generator = generators.load(clip.meta["generator"], device)
+        encoder = encoders.load(encoders.shipped_for(generator), generator)
+        images = source.references(clip, generator.resolution)["truth"]
+        codes = torch.cat([encoder(part.to(device)).cpu() for part in images.split(8)])
+        made = generators.render(generator, codes, generator.resolution)
+        alone = float(METRICS["mse"](made, images).mean()) / (sum(clip.meta["mse"]) / len(clip))
+        category = generators.category_of(clip.meta["generator"])
+        for key, ratio in (against(encoded[clip.name], clip) | {"passes_mse_ratio": alone}).items():
+            found.append(Row(f"encoder_{key}", ratio, category, f"{clip.name}.encoder", reference="truth"))
+    return found
