@@ -26,6 +26,7 @@ from dynode.dynamics.spaces import fit_space
 from dynode.dynamics.stored import described
 from dynode.dynamics.tube import Tube
 from dynode.errors import UserError
+from dynode.generators.curvature import curvature_of
 from dynode.losses import ImageLoss
 from dynode.resume import Checkpoint, shot_checkpoints
 from dynode.settings import choose, to_json
@@ -292,7 +293,7 @@ class Begun:
         if settings.meets == "trend" and (settings.path, settings.field.drift) != ("blended", "trend"):
             raise UserError("Only a blended path with a trend can meet its trend: path=blended field.drift=trend.")
         runtime.seed_everything(seed)
-        space = fit_space(settings.space, seen.ws)
+        space = fit_space(settings.space, seen.ws, lambda: curvature_of(clip, device))
         clock = Clock.of(settings.clock, clip)
         net = MLPField(space.state_shape, settings.field, len(seen)).to(device)
         u, taus = space.encode(seen.ws).to(device), clock(seen.ts).float().to(device)

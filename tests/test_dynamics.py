@@ -18,7 +18,7 @@ QUICK = {"training.segment_iterations": 300, "training.iterations": 60, "field.h
 
 @pytest.mark.parametrize("name", SPACES)
 def test_every_space_returns_the_observed_codes(name, circle):
-    space = fit_space(name, circle.ws)
+    space = fit_space(name, circle.ws, lambda: torch.diag(torch.logspace(-1, 1, 8)).expand(3, -1, -1))
     u = space.encode(circle.ws)
     assert u.shape == (len(circle), *space.state_shape)
     assert torch.allclose(space.decode(u), circle.ws, atol=1e-5)
@@ -132,7 +132,10 @@ def test_equal_seeds_give_equal_fits_and_other_seeds_others(circle):
 
 
 @pytest.mark.parametrize("name", PRESETS)
-def test_every_preset_learns_and_survives_its_file(name, circle, tmp_path):
+def test_every_preset_learns_and_survives_its_file(name, circle, tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        training, "curvature_of", lambda clip, device: torch.eye(clip.ws.shape[2]).expand(clip.ws.shape[1], -1, -1)
+    )
     short = {
         "solver.rtol": 1e-3,
         "training.iterations": 0 if name == "dynode" else 30,
@@ -201,3 +204,25 @@ def test_a_clip_that_stands_still_is_fitted_as_standing_still(circle):
 def test_an_unknown_method_names_the_nearest(circle):
     with pytest.raises(UserError, match="did you mean 'linear'"):
         methods.fit("liner", circle)
+
+
+def test_the_visible_space_holds_every_observed_code_and_counts_what_shows():
+    draws = torch.Generator().manual_seed(0)
+    ws = torch.randn(6, 2, 5, generator=draws)
+    shows = torch.tensor([100.0, 1.0, 1.0, 1.0, 0.01])  # of changes along each axis
+    mixed = torch.linalg.qr(torch.randn(2, 5, 5, generator=draws))[0]
+    metric = mixed @ torch.diag(shows) @ mixed.mT
+    space = fit_space("visible", ws, lambda: metric)
+    u = space.encode(ws)
+    assert u.shape == (6, 1, 5) and torch.allclose(space.decode(u), ws, atol=1e-4)
+    distances = torch.cdist(u[:, 0], u[:, 0]) * space.sigma
+    apart = ws[:, None] - ws
+    seen = torch.einsum("abld,lde,able->ab", apart, metric, apart).sqrt()
+    assert torch.allclose(distances, seen, rtol=1e-3, atol=1e-3)
+    same = fit_space("visible", ws, lambda: torch.eye(5).expand(2, -1, -1)).encode(ws)
+    assert torch.allclose(same.abs(), fit_space("subspace", ws).encode(ws).abs(), atol=1e-4)
+
+
+def test_dynamics_in_what_shows_want_the_generator(circle):
+    with pytest.raises(UserError, match="belongs to weights none of mobilestylegan-ffhq"):
+        training.fit(circle.sampled("regular", 3), preset("visible"))

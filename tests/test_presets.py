@@ -189,5 +189,5 @@ def test_losses_in_images_want_the_generator(circle):
 
 
 def test_every_preset_is_selectable():
-    assert set(PRESETS) == {"paper", "demo", "robust", "subspace", "exact", "dynode", "calm"}
+    assert set(PRESETS) == {"paper", "demo", "robust", "subspace", "exact", "dynode", "calm", "visible"}
     assert all(PRESETS[name].preset == name for name in PRESETS)

@@ -88,7 +88,7 @@ def fit(
     Args:
         clip: A clip file, or the name of a shipped clip such as single_face.warm.
         output: The fit to write; a killed run goes on from the checkpoint that lies beside it.
-        preset: dynode (recommended), calm, exact, subspace, robust, paper or demo; a relative: gru, ode_rnn, latent_ode, cde, sde; or prior, learned from other clips.
+        preset: dynode (recommended), calm, visible, exact, subspace, robust, paper or demo; a relative: gru, ode_rnn, latent_ode, cde, sde; or prior, learned from other clips.
         stride: Show the fit every so many frames only.
         sampling: Which frames are shown: regular or irregular.
         hidden_end: Show the fit none of the last so many frames.

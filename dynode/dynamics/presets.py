@@ -12,6 +12,7 @@ exact   an MLP alone, in the same subspace, made to meet every observation by on
 dynode  an MLP that adds to a smooth trend through the observations, in the same subspace; the path is solved from the
         observation before and the one after, so that it meets both.  A fit takes a moment.
 calm    the same, but the path meets what the trend takes the observed codes for: without their noise, where it finds any.
+visible dynode where distances between codes are those that show in images: for codes that jitter unseen, as an encoder's do.
 """
 
 import dataclasses
@@ -203,6 +204,7 @@ PRESETS = {
     ),
 }
 PRESETS["calm"] = dataclasses.replace(PRESETS["dynode"], preset="calm", meets="trend")
+PRESETS["visible"] = dataclasses.replace(PRESETS["dynode"], preset="visible", space="visible")
 
 
 def preset(name: str) -> DynamicsSettings:

@@ -9,7 +9,9 @@ from dynode.settings import choose
 
 
 class Space:
-    """What all spaces share."""
+    """What all spaces share.  weighs: it is fitted to a metric too, how strongly changes of a code show."""
+
+    weighs = False
 
     def to(self, device):
         """The same space with its tensors on `device`."""
@@ -105,7 +107,38 @@ class Subspace(Space):
         return (du.squeeze(-2) * self.sigma @ self.basis).unflatten(-1, self.mu.shape)
 
 
-SPACES = {"wplus": WPlus, "standardised": Standardised, "subspace": Subspace}
+class Visible(Subspace):
+    """The same subspace, where a distance is what one sees of it: codes are turned by the root of a metric first.
+
+    Much of what an inversion leaves in codes hardly shows.  Here it hardly counts, so that what moves stands out.
+    basis (r, L*D) leads back to codes, dual (r, L*D) to coordinates; dual @ basis.T is the identity.
+    """
+
+    weighs = True
+
+    def __init__(self, mu: torch.Tensor, basis: torch.Tensor, sigma: torch.Tensor, dual: torch.Tensor):
+        super().__init__(mu, basis, sigma)
+        self.dual = dual
+
+    @classmethod
+    def fit(cls, ws: torch.Tensor, metric: torch.Tensor) -> "Visible":
+        """metric (L, D, D): a positive definite block for each row."""
+        values, vectors = torch.linalg.eigh(metric.double().to(ws.device))
+        root, back = (vectors * (values[:, None] ** power) @ vectors.mT for power in (0.5, -0.5))
+        mu = ws.double().mean(0)
+        turned = Subspace.fit(torch.einsum("nld,lde->nle", ws.double() - mu, root))
+        axes = turned.basis.double().unflatten(1, mu.shape)
+        basis, dual = (torch.einsum("rld,lde->rle", axes, each).flatten(1).float() for each in (back, root))
+        return cls(mu.float(), basis, turned.sigma, dual)
+
+    def tensors(self) -> dict[str, torch.Tensor]:
+        return super().tensors() | {"dual": self.dual}
+
+    def encode(self, ws):
+        return ((ws - self.mu).flatten(1) @ self.dual.T / self.sigma)[:, None]
+
+
+SPACES = {"wplus": WPlus, "standardised": Standardised, "subspace": Subspace, "visible": Visible}
 
 
 def rms(x: torch.Tensor) -> torch.Tensor:
@@ -113,6 +146,10 @@ def rms(x: torch.Tensor) -> torch.Tensor:
     return x.square().mean().sqrt().clamp(min=1e-8)
 
 
-def fit_space(name: str, ws: torch.Tensor):
-    """The space of that name, fitted to the observed codes ws (n, L, D)."""
-    return choose("state space", name, SPACES).fit(ws)
+def fit_space(name: str, ws: torch.Tensor, metric=None):
+    """The space of that name, fitted to the observed codes ws (n, L, D).
+
+    metric() -> (L, D, D), how strongly changes of a code show; asked by spaces that weigh by it.
+    """
+    kind = choose("state space", name, SPACES)
+    return kind.fit(ws, metric()) if kind.weighs else kind.fit(ws)

@@ -8,40 +8,17 @@ with a step of its own, the length from a parabola through one trial.
 
 import torch
 
-CODES, PROBES = 64, 4  # random codes, and random projections of the image of each
-DAMPING = 0.1  # of the mean curvature, added to every direction
-CHUNK = 16  # codes at a time
 LONGER = 4.0  # a step is at most so many times as long as its trial
 
 
 class Preconditioner:
-    """The inverse (L, D, D) of the damped mean of (2 / pixels) J^T J over a generator's random codes, a block for each row.
+    """Takes a generator's mean curvature (L, D, D) out of gradients (B, L, D)."""
 
-    Estimated from gradients: E[J^T v v^T J] = J^T J for white noise v in the image.  synthesis: ws -> images.
-    """
-
-    def __init__(self, generator, synthesis):
-        draws = torch.Generator().manual_seed(0)
-        z = torch.randn(CODES, generator.z_dim, generator=draws).to(generator.w_avg)
-        total = 0
-        for part in z.split(CHUNK):
-            with torch.no_grad():
-                ws = generator.mapping(part)
-            ws = ws.detach().requires_grad_(True)
-            with torch.enable_grad():
-                images = synthesis(ws)
-            for left in reversed(range(PROBES)):
-                noise = torch.randn(images.shape, generator=draws).to(images)
-                (gradient,) = torch.autograd.grad(images, ws, noise, retain_graph=left > 0)
-                total = total + torch.einsum("bld,ble->lde", gradient.double(), gradient.double())
-        curvature = total * 2 / (CODES * PROBES * images[0].numel())
-        mean = curvature.diagonal(dim1=1, dim2=2).mean()
-        damped = curvature + DAMPING * mean * torch.eye(curvature.shape[-1]).to(curvature)
-        self.blocks = torch.linalg.inv(damped).to(generator.w_avg)
+    def __init__(self, curvature: torch.Tensor):
+        self.blocks = torch.linalg.inv(curvature)
 
     def __call__(self, gradient: torch.Tensor) -> torch.Tensor:
-        """A gradient (B, L, D) with the curvature taken out of it."""
-        return torch.einsum("bld,lde->ble", gradient, self.blocks)
+        return torch.einsum("bld,lde->ble", gradient, self.blocks.to(gradient))
 
 
 def gradient_of(error, ws: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

@@ -14,6 +14,7 @@ from functools import cached_property
 import torch
 
 from dynode.errors import UserError
+from dynode.generators.curvature import mean_curvature
 from dynode.images import resampled
 from dynode.inversion import conjugate
 from dynode.perception.lpips import BACKBONES
@@ -207,7 +208,7 @@ class Projector:
     @cached_property
     def preconditioner(self) -> conjugate.Preconditioner:
         """How the generator bends, on the average."""
-        return conjugate.Preconditioner(self.generator, self.shown)
+        return conjugate.Preconditioner(mean_curvature(self.generator, self.shown))
 
     def shown(self, ws: torch.Tensor) -> torch.Tensor:
         """Images of codes in full precision."""

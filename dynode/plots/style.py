@@ -13,6 +13,7 @@ COLOURS = {  # Okabe-Ito, the same for a method in every figure
     "pchip": "#56B4E9",
     "slerp": "#F0E442",
     "robust": "#009E73",
+    "visible": "#009E73",
     "paper": "#CC79A7",
     "demo": "#000000",
     "gp": "#009E73",
