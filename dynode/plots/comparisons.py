@@ -24,7 +24,7 @@ def skills(rows, methods):
             axis.axvline(0, color=COLOURS["linear"], linewidth=0.8)
             axis.set(xlabel=f"skill over linear, {title}", yticks=range(len(keys)), yticklabels=names)
         axes[0].set_ylim(len(keys) - 0.5, -0.5)
-        axes[1].legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=len(methods))
+        figure.legend(*axes[1].get_legend_handles_labels(), loc="outside upper right", ncols=len(methods))
         return figure
 
 
