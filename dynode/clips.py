@@ -1,5 +1,6 @@
 """A clip: a video as a path in W+. Everything below inversion knows clips, nothing there knows videos."""
 
+import contextlib
 import json
 import pickle
 from collections.abc import Iterable
@@ -204,6 +205,15 @@ def read_safetensors(path: Path, wanted: str | tuple, what: str) -> tuple[dict[s
     metadata = read_metadata(path, wanted, what)
     with safe_open(path, framework="pt") as file:
         return {name: file.get_tensor(name) for name in file.keys()}, metadata  # noqa: SIM118 (not a dict)
+
+
+@contextlib.contextmanager
+def undamaged(path: Path | str, what: str):
+    """What is made of a file of ours goes well, or UserError says that the file's numbers do not fit what it says of them."""
+    try:
+        yield
+    except (LookupError, TypeError, ValueError, RuntimeError):
+        raise UserError(f"{path} is damaged, or of another version: {what} was wanted.") from None
 
 
 def read_metadata(path: Path, wanted: str | tuple, what: str) -> dict[str, str]:

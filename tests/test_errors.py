@@ -1,6 +1,7 @@
 """A mistake of the user ends in one plain sentence and exit code 2."""
 
 import errno
+import json
 import re
 import subprocess
 import sys
@@ -10,16 +11,20 @@ import numpy as np
 import pytest
 import torch
 from conftest import circle_codes
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from dynode import assets, batch, cli, clips, generators, methods, resume, training, video
 from dynode.clips import Clip
 from dynode.dynamics import stored
 from dynode.dynamics.presets import preset
+from dynode.editing import boundary, latent_flow, latent_transformer, styleclip
+from dynode.errors import UserError
 from dynode.files import ROOT
+from dynode.inversion import encoder as encoders
 from dynode.inversion.partial import Partial
 from dynode.inversion.projection import Projection
+from dynode.perception import captions, factors
 from dynode.settings import changed
 
 QUICK = ("-p", "training.iterations=1", "-p", "training.segment_iterations=1")
@@ -336,3 +341,28 @@ def test_a_reader_that_goes_away_gets_no_traceback():
     command = f"{sys.executable} -m dynode list | true"
     done = subprocess.run(["bash", "-c", f"set -o pipefail; {command}"], capture_output=True, text=True, cwd=ROOT)
     assert done.stderr == "" and done.returncode in (0, 141)
+
+
+LOADERS = {  # a folder of shipped files -> how one is loaded
+    "boundaries": lambda path, generator: boundary.load(f"smile@{path}", generator),
+    "captions": lambda path, generator: captions.load(path),
+    "encoders": encoders.load,
+    "factors": lambda path, generator: factors.load(path),
+    "flows": latent_flow.load,
+    "mappers": styleclip.load,
+    "transformers": latent_transformer.load,
+}
+
+
+@pytest.mark.parametrize("kind", LOADERS)
+def test_a_file_whose_numbers_do_not_fit_its_header_is_said_to_be_damaged(kind, tmp_path, monkeypatch):
+    whole = sorted((ROOT / "dynode" / "weights" / kind).glob("*.safetensors"))[0]
+    with safe_open(whole, framework="pt") as file:
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+        metadata = file.metadata()
+    name = max(tensors, key=lambda each: tensors[each].dim())
+    short = tmp_path / "short.safetensors"
+    save_file(tensors | {name: tensors[name][..., :-1].contiguous()}, short, metadata)
+    belongs = json.loads(metadata["generator"])["name"] if "generator" in metadata else "stylegan2-scene"
+    with pytest.raises(UserError, match=r"short.safetensors is damaged, or of another version: .* was wanted"):
+        LOADERS[kind](short, generators.load(belongs))

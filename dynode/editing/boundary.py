@@ -14,6 +14,7 @@ import torch
 from tqdm import tqdm
 
 from dynode import generators, runtime
+from dynode.clips import undamaged
 from dynode.editing import samples
 from dynode.editing.directions import Direction
 from dynode.editing.files import Kind
@@ -158,10 +159,13 @@ def load(wanted: str, generator) -> Direction:
     known = generator.name.partition("@")[0]
     path = Path(file) if at else choose("generator with boundaries", known, FILES.shipped())
     tensors, _, told = FILES.read(path, generator)
-    places = {name: k for k, name in enumerate(told["names"])}
+    with undamaged(path, FILES.what):
+        normals = tensors["normals"].view(len(told["names"]), generator.w_dim)
+        sigmas = dict(zip(told["names"], told["sigmas"], strict=True))
+        places = {name: k for k, name in enumerate(sigmas)}
     name, bar, kept = attribute.partition("|")
-    normals = torch.nn.functional.normalize(tensors["normals"], dim=1)
-    normal, sigma = (each[choose("attribute", name, places)] for each in (normals, told["sigmas"]))
+    normals = torch.nn.functional.normalize(normals, dim=1)
+    normal, sigma = normals[choose("attribute", name, places)], sigmas[name]
     if bar:
         normal = conditioned(normal, normals[[choose("attribute", each, places) for each in kept.split(",")]])
         sigma = spread(generator, normal, json.loads(told["settings"])["samples"])

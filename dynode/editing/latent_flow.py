@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from dynode.clips import undamaged
 from dynode.editing.files import Kind
 from dynode.settings import require_positive
 
@@ -99,6 +100,7 @@ def load(name_or_path: Path | str, generator) -> Flow:
     """A saved flow, frozen, of a loaded generator.  Raises UserError for an unknown one and for that of another."""
     path = FILES.found(name_or_path)
     tensors, settings, _ = FILES.read(path, generator)
-    flow = Flow(FlowSettings(**settings), generator.w_dim, path.stem)
-    flow.load_state_dict(tensors)
+    with undamaged(path, FILES.what):
+        flow = Flow(FlowSettings(**settings), generator.w_dim, path.stem)
+        flow.load_state_dict(tensors)
     return flow.to(generator.w_avg.device).eval().requires_grad_(False)

@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from dynode.clips import half_precision
+from dynode.clips import half_precision, undamaged
 from dynode.editing.files import Kind
 
 FILES = Kind("latent transformer", "dynode-transformer-1", "transformers", "train-transformer")
@@ -80,7 +80,9 @@ def save(editor: LatentTransformer, path: Path, generator, card: dict) -> None:
 
 def load(name_or_path: Path | str, generator) -> LatentTransformer:
     """A saved editor, frozen, of a loaded generator.  Raises UserError for an unknown one and for that of another."""
-    state, settings, _ = FILES.read(FILES.found(name_or_path), generator)
-    editor = LatentTransformer(TransformerSettings(**settings), state["mean"], state["scale"], generator.num_ws)
-    editor.load_state_dict(state)
+    path = FILES.found(name_or_path)
+    state, settings, _ = FILES.read(path, generator)
+    with undamaged(path, FILES.what):
+        editor = LatentTransformer(TransformerSettings(**settings), state["mean"], state["scale"], generator.num_ws)
+        editor.load_state_dict(state)
     return editor.to(generator.w_avg.device).eval().requires_grad_(False)

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
-from dynode.clips import half_precision
+from dynode.clips import half_precision, undamaged
 from dynode.editing.files import Kind
 from dynode.errors import UserError
 from dynode.generators.stylegan2 import GAIN, EqualLinear
@@ -153,7 +153,8 @@ def load(name_or_path: Path | str, generator) -> Mapper:
     """A mapper, frozen, of a loaded generator.  Raises UserError for an unknown one and for that of another generator."""
     path = FILES.found(name_or_path)
     tensors, settings, card = FILES.read(path, generator)
-    name = f"styleclip[{card['teacher']}]:{path.stem.rpartition('.')[2]}"
-    mapper = Mapper(MapperSettings(**settings), generator.num_ws, generator.w_dim, name)
-    mapper.load_state_dict(tensors)
+    with undamaged(path, FILES.what):
+        name = f"styleclip[{card['teacher']}]:{path.stem.rpartition('.')[2]}"
+        mapper = Mapper(MapperSettings(**settings), generator.num_ws, generator.w_dim, name)
+        mapper.load_state_dict(tensors)
     return mapper.to(generator.w_avg.device).eval().requires_grad_(False)

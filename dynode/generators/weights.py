@@ -6,8 +6,7 @@ from pathlib import Path
 from torch import nn
 
 from dynode import assets
-from dynode.clips import half_precision, read_metadata, read_safetensors, write_safetensors
-from dynode.errors import UserError
+from dynode.clips import half_precision, read_metadata, read_safetensors, undamaged, write_safetensors
 from dynode.generators.dcgan import DCGAN, DCGANSettings
 from dynode.generators.stylegan2 import StyleGAN2, StyleGAN2Settings
 
@@ -31,11 +30,9 @@ def load(path: Path, name: str):
     """A saved generator in float32, frozen; its hash is that of the file.  Raises UserError for another file."""
     tensors, metadata = read_safetensors(Path(path), tuple(KINDS), WHAT)
     network, shape = KINDS[metadata["format"]]
-    generator = network(shape(**json.loads(metadata["settings"])))
-    try:
+    with undamaged(path, WHAT):
+        generator = network(shape(**json.loads(metadata["settings"])))
         generator.load_state_dict({key: value.float() for key, value in tensors.items()})
-    except RuntimeError:
-        raise UserError(f"{path} is damaged: its weights do not have the shape it names.") from None
     generator.name, generator.hash = name, assets.sha256_of(Path(path))[:12]
     return generator.eval().requires_grad_(False)
 

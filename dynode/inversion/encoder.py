@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from dynode import assets, generators
-from dynode.clips import half_precision, read_metadata, read_safetensors, write_safetensors
+from dynode.clips import half_precision, read_metadata, read_safetensors, undamaged, write_safetensors
 from dynode.errors import UserError
 from dynode.settings import require_positive
 
@@ -136,8 +136,9 @@ def load(path: Path | str, generator) -> Encoder:
             f"{path} encodes for weights {belongs['hash']} of {belongs['name']}, the ones loaded are {generator.hash}: "
             "train an encoder for them by `dynode train-encoder`."
         )
-    encoder = Encoder(EncoderSettings(**json.loads(metadata["settings"])), generator)
-    encoder.load_state_dict({key: value.float() for key, value in tensors.items()})
+    with undamaged(path, WHAT):
+        encoder = Encoder(EncoderSettings(**json.loads(metadata["settings"])), generator)
+        encoder.load_state_dict({key: value.float() for key, value in tensors.items()})
     return encoder.to(generator.w_avg.device).eval().requires_grad_(False)
 
 

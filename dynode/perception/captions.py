@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from dynode.clips import half_precision, read_metadata, read_safetensors, write_safetensors
+from dynode.clips import half_precision, read_metadata, read_safetensors, undamaged, write_safetensors
 from dynode.images import resampled
 from dynode.perception import wording
 from dynode.perception.lpips import LPIPS
@@ -92,10 +92,13 @@ def save(network: Captions, path: Path, card: dict) -> None:
 def load(path: Path | str, device="cpu") -> Captions:
     """A saved network in float32, frozen."""
     tensors, metadata = read_safetensors(Path(path), FORMAT, WHAT)
-    network = Captions(CaptionSettings(**json.loads(metadata["settings"])))
-    network.phrases = tuple(json.loads(metadata["phrases"]))  # those it was trained with, whatever the table says now
-    network.words = nn.Parameter(torch.empty(len(network.phrases), network.settings.width))
-    network.load_state_dict({key: value.float() for key, value in tensors.items()})
+    with undamaged(path, WHAT):
+        network = Captions(CaptionSettings(**json.loads(metadata["settings"])))
+        network.phrases = tuple(
+            json.loads(metadata["phrases"])
+        )  # those it was trained with, whatever the table says now
+        network.words = nn.Parameter(torch.empty(len(network.phrases), network.settings.width))
+        network.load_state_dict({key: value.float() for key, value in tensors.items()})
     return network.to(device).eval().requires_grad_(False)
 
 

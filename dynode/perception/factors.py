@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from dynode.clips import half_precision, read_safetensors, write_safetensors
+from dynode.clips import half_precision, read_safetensors, undamaged, write_safetensors
 from dynode.images import resampled
 from dynode.settings import choose, require_positive
 from dynode.worlds import world
@@ -112,8 +112,9 @@ def save(network: FactorNet, path: Path, card: dict) -> None:
 def load(path: Path | str, device="cpu") -> FactorNet:
     """A saved network in float32, frozen."""
     tensors, metadata = read_safetensors(Path(path), FORMAT, WHAT)
-    network = FactorNet(FactorSettings(**json.loads(metadata["settings"])))
-    network.load_state_dict({key: value.float() for key, value in tensors.items()})
+    with undamaged(path, WHAT):
+        network = FactorNet(FactorSettings(**json.loads(metadata["settings"])))
+        network.load_state_dict({key: value.float() for key, value in tensors.items()})
     return network.to(device).eval().requires_grad_(False)
 
 
