@@ -17,7 +17,7 @@ ROWS, SIZE = 3, 4
 class Linear:
     """A generator whose images are linear in the code, far more so in some directions."""
 
-    z_dim, num_ws, w_dim = SIZE, ROWS, SIZE
+    z_dim, num_ws, w_dim, resolution = SIZE, ROWS, SIZE, 4
 
     def __init__(self, seed: int = 0):
         draws = torch.Generator().manual_seed(seed)

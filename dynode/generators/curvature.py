@@ -10,7 +10,7 @@ from dynode.clips import Clip
 RESOLUTION = 256  # pixels at most
 CODES, PROBES = 64, 4  # random codes, and random projections of the image of each
 DAMPING = 0.1  # of the mean over all directions, added to each
-CHUNK = 16  # codes at a time
+PIXELS = 16 * 64**2  # about as many at a time
 
 
 def mean_curvature(generator, synthesis=None) -> torch.Tensor:
@@ -23,7 +23,7 @@ def mean_curvature(generator, synthesis=None) -> torch.Tensor:
     synthesis = synthesis or generator.synthesis
     draws, total = torch.Generator().manual_seed(0), 0
     z = torch.randn(CODES, generator.z_dim, generator=draws).to(generator.w_avg)
-    for part in z.split(CHUNK):
+    for part in z.split(max(1, PIXELS // generator.resolution**2)):
         with torch.no_grad():
             ws = generator.mapping(part)
         with torch.enable_grad():
