@@ -5,7 +5,6 @@ import json
 import pickle
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, is_dataclass, replace
-from importlib import resources
 from pathlib import Path
 
 import numpy as np
@@ -234,14 +233,13 @@ def read_metadata(path: Path, wanted: str | tuple, what: str) -> dict[str, str]:
 
 def shipped_names() -> list[str]:
     """Names of the clips that come with the package."""
-    folder = resources.files("dynode") / "codes"
-    return sorted(f.name.removesuffix(".safetensors") for f in folder.iterdir() if f.name.endswith(".safetensors"))
+    return list(runtime.shipped("codes"))
 
 
 def load(name_or_path: Path | str) -> Clip:
     """A shipped clip by name (such as "single_face.warm"), or any clip file by path."""
-    if str(name_or_path) in shipped_names():
-        return Clip.load(Path(str(resources.files("dynode") / "codes" / f"{name_or_path}.safetensors")))
+    if path := runtime.shipped("codes").get(str(name_or_path)):
+        return Clip.load(path)
     if Path(name_or_path).exists():
         return Clip.load(name_or_path)
     legal = shipped_names()

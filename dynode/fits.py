@@ -2,39 +2,19 @@
 
 import hashlib
 import json
-from functools import cache
 from pathlib import Path
 
-from dynode import methods, resume, together
+from dynode import methods, resume, source_code, together
 from dynode.clips import Clip
 from dynode.dynamics import stored
 from dynode.dynamics.presets import DynamicsSettings
 from dynode.settings import to_json
 from dynode.trajectory import Trajectory
 
-# rooms of the layers above this one: no fit depends on them (the import contract in pyproject.toml holds it)
-ABOVE = {"cli", "report", "plots", "inversion", "between", "batch.py", "bootstrap.py", "comparison.py", "selection.py"}
-ABOVE |= {
-    "benchmarks.py",
-    "ablations",
-    "tables",
-    "evaluation.py",
-    "diagnosis.py",
-    "pixel_study.py",
-    "edited_worlds.py",
-    "edited_clips.py",
-}
-ABOVE |= {"edit_evaluation.py", "video_editing"}
 
-
-@cache
 def source_hash() -> str:
-    """One hash of the source that fits depend on: a fit made by other code is not found again."""
-    digest, package = hashlib.sha256(), Path(__file__).parent
-    for path in sorted(package.rglob("*.py")):
-        if path.relative_to(package).parts[0] not in ABOVE:
-            digest.update(path.read_bytes())
-    return digest.hexdigest()
+    """The hash of what fits compute: a fit made by other code is not found again; comments and moves do not count."""
+    return source_code.hash_of("dynode.methods")
 
 
 def key_of(clip: Clip, settings, seed: int) -> str:

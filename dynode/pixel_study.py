@@ -8,11 +8,10 @@ from pathlib import Path
 
 import torch
 
-from dynode import generators, worlds
+from dynode import generators, source_code, worlds
 from dynode.clips import Clip
 from dynode.errors import UserError
 from dynode.evaluation import Evaluator, Looked, splits
-from dynode.fits import source_hash
 from dynode.generators import weights
 from dynode.metrics import METRICS
 from dynode.pixels.frames import Seen
@@ -25,6 +24,7 @@ from dynode.settings import to_json
 from dynode.tables import SCALES, Table, number, ranked
 
 JUDGED = ("mse", "ssim", "lpips_alex")
+SOURCES = ("dynode.pixels.training", "dynode.pixels.lessons", "dynode.pixels.paths")  # what a trained model depends on
 FADE, FLOOR = "linear[pixels]", "own codes"
 
 
@@ -50,7 +50,9 @@ class PixelStore:
         return self.trained(path, learn_from, settings, seed)
 
     def path(self, name: str, settings: PixelSettings, seed: int, of: bytes) -> Path:
-        key = hashlib.sha256(f"{to_json(settings)} {seed} {source_hash()}".encode() + of).hexdigest()[:16]
+        key = hashlib.sha256(f"{to_json(settings)} {seed} {source_code.hash_of(*SOURCES)}".encode() + of).hexdigest()[
+            :16
+        ]
         return self.folder / f"{name}.{settings.preset}.{key}.safetensors"
 
     def trained(self, path: Path, learn_from: Callable, settings: PixelSettings, seed: int) -> PixelModel:

@@ -7,7 +7,6 @@ import random
 import subprocess
 import sys
 import time
-import tokenize
 import warnings
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -19,8 +18,6 @@ from dynode.errors import UserError
 from dynode.files import ROOT
 
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # parameters of glibc's mallopt
-LAYOUT = {tokenize.COMMENT: "", tokenize.NL: "", tokenize.ENDMARKER: ""}  # kind of token -> what is kept of it
-LAYOUT |= {tokenize.NEWLINE: "\n", tokenize.INDENT: "{", tokenize.DEDENT: "}"}
 RECORDED_VERSIONS = ("torch", "torchdiffeq", "lpips", "numpy", "scikit-image", "facenet-pytorch")
 
 
@@ -111,19 +108,9 @@ def load_archive(path: Path | str, device="cpu"):
         return torch.jit.load(str(path), map_location=device).eval()
 
 
-def code_of(path: Path) -> str:
-    """The words of a Python file without comments, docstrings and layout: what tells that it does something else now."""
-    words, opens = [], True  # opens: a statement begins here
-    with tokenize.open(path) as file:
-        for kind, text, *_ in tokenize.generate_tokens(file.readline):
-            if kind in LAYOUT:
-                docstring = kind == tokenize.NEWLINE and opens
-                words.append("" if docstring else LAYOUT[kind])
-                opens = opens or bool(LAYOUT[kind])
-            elif not (opens and kind == tokenize.STRING):
-                words.append(text)
-                opens = False
-    return "".join(words)
+def shipped(*parts: str) -> dict[str, Path]:
+    """Files of ours that come with the package in a folder of it, such as "weights", "flows": name -> path, sorted by name."""
+    return {path.stem: path for path in sorted(Path(__file__).parent.joinpath(*parts).glob("*.safetensors"))}
 
 
 # A new process starts with the peak of the one that made it: a small one stands between, so that ours does not count.

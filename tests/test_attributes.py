@@ -1,12 +1,13 @@
 """Attributes of pictures: networks of faces from their own weights, measures of landmarks and colours, factors of worlds."""
 
+import json
 import math
 
 import pytest
 import torch
 from skimage.color import rgb2lab
 
-from dynode import assets, cli, generators, runtime, worlds
+from dynode import assets, cli, generators, worlds
 from dynode.clips import read_metadata
 from dynode.editing import samples
 from dynode.errors import UserError
@@ -171,7 +172,8 @@ def test_scores_by_another_scorer_are_made_anew(tmp_path, monkeypatch):
     for _ in range(2):
         samples.scored(world, few)
     assert len(measured) == 1
-    monkeypatch.setattr(attributes, "hash_of", lambda category: "another")
+    other = [[score * 1.01 for score in row] for row in attributes.fingerprint("isaac3d")]
+    monkeypatch.setattr(attributes, "fingerprint", lambda category: other)
     samples.scored(world, few)
     assert len(measured) == 2
     assert samples.read(samples.place_of(world, few) / "scores.safetensors", world, few) is not None
@@ -180,18 +182,21 @@ def test_scores_by_another_scorer_are_made_anew(tmp_path, monkeypatch):
 def test_the_scores_that_ship_are_by_todays_scorers():
     """Where this fails the scorer has changed: `make editors` makes the scores, and what was learned from them, anew."""
     for name, path in samples.shipped_scores().items():
-        assert read_metadata(path, samples.FORMAT, samples.WHAT)["scorer"] == attributes.hash_of(
-            generators.category_of(name)
-        )
-    assert len({attributes.hash_of(category) for category in ("face", "scene", "isaac3d")}) == 3
+        stored = json.loads(read_metadata(path, samples.FORMAT, samples.WHAT)["fingerprint"])
+        assert attributes.same_scorer(generators.category_of(name), stored)
+    assert len({attributes.fingerprint(category) for category in ("face", "scene", "isaac3d")}) == 3
 
 
-def test_the_words_of_code_are_told_and_its_layout_is_not(tmp_path):
-    one, same, other = (tmp_path / f"{name}.py" for name in "abc")
-    one.write_text('"""What it is."""\ndef f(a):\n    """Does it."""\n    return f"{a}" + "b"  # so\n')
-    same.write_text('def f( a ):\n\n    """Does it otherwise."""\n    return  f"{a}"+"b"\n')
-    other.write_text('def f(a):\n    return f"{a}" + "c"\n')
-    assert runtime.code_of(one) == runtime.code_of(same) != runtime.code_of(other)
+def test_every_attribute_of_faces_counts_in_the_fingerprint():
+    """A scorer that measures any one attribute otherwise by 5 percent is another one; rounding makes no other."""
+    known = attributes.fingerprint("face")
+
+    def changed(k: int, by: float) -> list[list[float]]:
+        return [[score * by if n == k else score for n, score in enumerate(row)] for row in known]
+
+    for k in range(len(attributes.ATTRIBUTES)):
+        assert not attributes.same_scorer("face", changed(k, 1.05))
+        assert attributes.same_scorer("face", changed(k, 1.0001))
 
 
 @pytest.mark.parametrize("arguments", [["nothing.png"], ["--count", "0", "a.png"], [__file__]])

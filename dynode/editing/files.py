@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from dynode import generators
+from dynode import runtime
 from dynode.clips import read_metadata, read_safetensors, write_safetensors
 from dynode.errors import UserError
 from dynode.settings import choose
@@ -35,8 +35,7 @@ class Kind:
 
     def shipped(self) -> dict[str, Path]:
         """The files that come with the package, by name, such as "scene.fog"."""
-        folder = Path(generators.__file__).parents[1] / "weights" / self.folder
-        return {path.stem: path for path in sorted(folder.glob("*.safetensors"))}
+        return runtime.shipped("weights", self.folder)
 
     def found(self, name_or_path: Path | str) -> Path:
         """The file of an editor, given by path or by the name of a shipped one.  Raises UserError for an unknown name."""

@@ -19,7 +19,7 @@ from dynode.gan.pictures import as_images, levels
 from dynode.perception import attributes
 from dynode.settings import choose, require_positive, to_json
 
-FORMAT, WHAT = "dynode-scores-1", "scores of random pictures (as `dynode score-samples` writes them)"
+FORMAT, WHAT = "dynode-scores-2", "scores of random pictures (as `dynode score-samples` writes them)"
 MISSING = 255  # the level of a score that is NaN
 CHUNK = 50  # samples a file
 RESOLUTION = 256  # pixels at most: all that look at the pictures want no more
@@ -106,8 +106,7 @@ class Scored:
 
 def shipped_scores() -> dict[str, Path]:
     """Scores that come with the package, by the generator's name."""
-    folder = Path(generators.__file__).parents[1] / "weights" / "scores"
-    return {path.stem: path for path in sorted(folder.glob("*.safetensors"))}
+    return runtime.shipped("weights", "scores")
 
 
 def scored(generator, settings: SampleSettings | None = None, *, device="cpu", progress: bool = False) -> Scored:
@@ -133,7 +132,7 @@ def read(path: Path, generator, settings: SampleSettings) -> Scored | None:
     same = (held.seed, held.truncation_psi) == (settings.seed, settings.truncation_psi)
     if belongs["hash"] != generator.hash or not same or held.count < settings.count:
         return None
-    if metadata.get("scorer") != attributes.hash_of(generators.category_of(generator.name)):
+    if not attributes.same_scorer(generators.category_of(generator.name), json.loads(metadata["fingerprint"])):
         return None
     scores = unpacked(tensors)[: settings.count]
     return Scored(tuple(card["names"]), codes(generator, settings), scores, card)
@@ -167,6 +166,6 @@ def measure(generator, settings: SampleSettings, output: Path, *, device="cpu", 
         "provenance": runtime.provenance(torch.device(device)),
     }
     belongs = {"name": generator.name, "hash": generator.hash}
-    told = {"generator": belongs, "card": card, "scorer": attributes.hash_of(category)}
+    told = {"generator": belongs, "card": card, "fingerprint": attributes.fingerprint(category)}
     write_safetensors(output, packed(scores), FORMAT, **told)
     return card

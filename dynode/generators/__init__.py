@@ -65,7 +65,7 @@ SOURCES = {
 
 def shipped() -> dict[str, Path]:
     """Weights that come with the package, by the generator's name."""
-    return {path.stem: path for path in sorted((Path(__file__).parents[1] / "weights").glob("*.safetensors"))}
+    return runtime.shipped("weights")
 
 
 def found(name: str) -> Source | Path:

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from dynode import assets, generators
+from dynode import assets, runtime
 from dynode.clips import half_precision, read_metadata, read_safetensors, undamaged, write_safetensors
 from dynode.errors import UserError
 from dynode.settings import require_positive
@@ -149,8 +149,7 @@ def card(path: Path | str) -> dict:
 
 def shipped() -> dict[str, Path]:
     """Encoders that come with the package, by the generator's name."""
-    folder = Path(generators.__file__).parents[1] / "weights" / "encoders"
-    return {path.stem: path for path in sorted(folder.glob("*.safetensors"))}
+    return runtime.shipped("weights", "encoders")
 
 
 def shipped_for(generator) -> Path:

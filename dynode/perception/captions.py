@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from dynode import runtime
 from dynode.clips import half_precision, read_metadata, read_safetensors, undamaged, write_safetensors
 from dynode.images import resampled
 from dynode.perception import wording
@@ -104,8 +105,7 @@ def load(path: Path | str, device="cpu") -> Captions:
 
 def shipped(category: str, device="cpu") -> Captions:
     """The network that comes with the package for a category.  Raises UserError where there is none."""
-    found = {path.stem: path for path in (Path(__file__).parents[1] / "weights" / "captions").glob("*.safetensors")}
-    return load(choose("image-text network of", category, found), device)
+    return load(choose("image-text network of", category, runtime.shipped("weights", "captions")), device)
 
 
 def card(path: Path | str) -> dict:

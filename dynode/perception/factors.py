@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from dynode import runtime
 from dynode.clips import half_precision, read_safetensors, undamaged, write_safetensors
 from dynode.images import resampled
 from dynode.settings import choose, require_positive
@@ -120,9 +121,7 @@ def load(path: Path | str, device="cpu") -> FactorNet:
 
 def shipped_names() -> dict[str, Path]:
     """The networks that come with the package, by world."""
-    return {
-        path.stem: path for path in sorted((Path(__file__).parents[1] / "weights" / "factors").glob("*.safetensors"))
-    }
+    return runtime.shipped("weights", "factors")
 
 
 def shipped(world_name: str, device="cpu") -> FactorNet:
