@@ -1,19 +1,19 @@
 """A clip: a video as a path in W+. Everything below inversion knows clips, nothing there knows videos."""
 
-import contextlib
 import json
 import pickle
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field, is_dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from dynode import files, runtime
+from dynode import runtime
 from dynode.errors import UserError
+from dynode.io import files
+from dynode.io.tensor_files import read_safetensors
 from dynode.settings import nearest
 
 FORMAT = "dynode-clip-1"
@@ -176,59 +176,6 @@ def drawn(known: torch.Tensor, sampling: str, stride: int, draws: torch.Generato
 def squeeze_singleton(ws: torch.Tensor) -> torch.Tensor:
     """(T, 1, L, D), as the authors store codes, -> (T, L, D)."""
     return ws.squeeze(1) if ws.dim() == 4 and ws.shape[1] == 1 else ws
-
-
-def write_safetensors(path: Path | str, tensors: dict[str, torch.Tensor], format: str, **metadata) -> None:
-    """Write one of our own files, atomically.  metadata: strings, dataclasses of settings, or what JSON can hold."""
-    told = {"format": format} | {key: text_of(value) for key, value in metadata.items()}
-    with files.written_whole(Path(path)) as scratch:
-        save_file({key: value.detach().contiguous() for key, value in tensors.items()}, scratch, told)
-
-
-def text_of(value) -> str:
-    if isinstance(value, str):
-        return value
-    return json.dumps(asdict(value) if is_dataclass(value) else value)
-
-
-def half_precision(network: torch.nn.Module) -> dict[str, torch.Tensor]:
-    """What a network has learned, in half precision."""
-    return {key: value.half() for key, value in network.state_dict().items()}
-
-
-def read_safetensors(path: Path, wanted: str | tuple, what: str) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
-    """Tensors and metadata of one of our own files, of one or several formats.
-
-    Raises UserError when it is missing, broken or something else.
-    """
-    metadata = read_metadata(path, wanted, what)
-    with safe_open(path, framework="pt") as file:
-        return {name: file.get_tensor(name) for name in file.keys()}, metadata  # noqa: SIM118 (not a dict)
-
-
-@contextlib.contextmanager
-def undamaged(path: Path | str, what: str):
-    """What is made of a file of ours goes well, or UserError says that the file's numbers do not fit what it says of them."""
-    try:
-        yield
-    except (LookupError, TypeError, ValueError, RuntimeError):
-        raise UserError(f"{path} is damaged, or of another version: {what} was wanted.") from None
-
-
-def read_metadata(path: Path, wanted: str | tuple, what: str) -> dict[str, str]:
-    """The metadata alone; raises the same."""
-    if path.is_dir():
-        raise UserError(f"{path} is a folder: {what} was wanted.")
-    if not path.is_file():
-        raise UserError(f"There is no file {path}: {what} was wanted.")
-    try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-    except (SafetensorError, OSError):
-        raise UserError(f"{path} is no safetensors file, or is cut off: {what} was wanted.") from None
-    if metadata.get("format") not in ((wanted,) if isinstance(wanted, str) else wanted):
-        raise UserError(f"{path} has format {metadata.get('format', 'unknown')!r}: {what} was wanted.")
-    return metadata
 
 
 def shipped_names() -> list[str]:

@@ -1,4 +1,6 @@
-"""Where and with what a number was computed: device, seeds, versions, commit."""
+"""Where and with what a number was computed: device, seeds, versions, commit.  torch is loaded when first needed."""
+
+from __future__ import annotations
 
 import contextlib
 import ctypes
@@ -10,13 +12,15 @@ import time
 import warnings
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-
-import numpy as np
-import torch
+from typing import TYPE_CHECKING
 
 from dynode.errors import UserError
-from dynode.files import ROOT
 
+if TYPE_CHECKING:
+    import torch
+
+PACKAGE = Path(__file__).resolve().parent
+ROOT = PACKAGE.parent  # the checkout
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # parameters of glibc's mallopt
 RECORDED_VERSIONS = ("torch", "torchdiffeq", "lpips", "numpy", "scikit-image", "facenet-pytorch")
 
@@ -26,6 +30,8 @@ def device(name: str = "auto") -> torch.device:
 
     Raises UserError for a device that torch does not know or that is not here.
     """
+    import torch
+
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
@@ -62,6 +68,9 @@ def legal_seed(seed: int) -> int:
 
 def seed_everything(seed: int) -> None:
     """Seed the three global generators (for libraries that read them; our own code passes generators)."""
+    import numpy as np
+    import torch
+
     random.seed(seed)
     np.random.seed(seed % 2**32)
     torch.manual_seed(seed)
@@ -84,6 +93,8 @@ def installed(name: str) -> str:
 
 
 def device_name(chosen: torch.device) -> str:
+    import torch
+
     if chosen.type == "cuda":
         return torch.cuda.get_device_name(chosen)
     return f"cpu ({platform.machine()}, {torch.get_num_threads()} threads)"
@@ -103,6 +114,8 @@ def provenance(chosen: torch.device, **extra) -> dict:
 
 def load_archive(path: Path | str, device="cpu"):
     """A TorchScript archive, a program that its user vouches for.  Raises RuntimeError, or what opening does, for another file."""
+    import torch
+
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "`torch.jit", FutureWarning)  # torch means to give archives up one day
         return torch.jit.load(str(path), map_location=device).eval()
@@ -110,7 +123,7 @@ def load_archive(path: Path | str, device="cpu"):
 
 def shipped(*parts: str) -> dict[str, Path]:
     """Files of ours that come with the package in a folder of it, such as "weights", "flows": name -> path, sorted by name."""
-    return {path.stem: path for path in sorted(Path(__file__).parent.joinpath(*parts).glob("*.safetensors"))}
+    return {path.stem: path for path in sorted(PACKAGE.joinpath(*parts).glob("*.safetensors"))}
 
 
 # A new process starts with the peak of the one that made it: a small one stands between, so that ours does not count.

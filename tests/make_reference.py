@@ -32,13 +32,13 @@ def clean(notebook) -> None:
 
 
 def main() -> None:
-    from dynode import batch, experiments
+    from dynode.experiments import items, runner
 
     REFERENCE.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
         os.environ["DYNODE_OUTPUT"] = scratch
-        for name in sys.argv[1:] or experiments.items():
-            notebook = nbformat.read(batch.run(name, "smoke"), as_version=4)
+        for name in sys.argv[1:] or items.items():
+            notebook = nbformat.read(runner.run(name, "smoke"), as_version=4)
             clean(notebook)
             nbformat.write(notebook, REFERENCE / f"{name}.smoke.ipynb")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dynode import assets
+from dynode.io import assets
 
 FIXTURE = Path(__file__).with_name("fixtures") / "mobilestylegan.npz"
 SEEDS = (0, 1)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from dynode import bootstrap
-from dynode.files import ROOT
+from dynode.runtime import ROOT
 
 
 def test_it_runs_without_any_installed_package():

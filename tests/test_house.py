@@ -11,10 +11,11 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from dynode import experiments, records
 from dynode.errors import UserError
-from dynode.files import ROOT
-from dynode.report import folders, outputs
+from dynode.evaluation import records
+from dynode.experiments import items
+from dynode.reporting import outputs, paths
+from dynode.runtime import ROOT
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
@@ -78,9 +79,9 @@ def test_notebooks_are_stripped_parameterised_and_short(path):
     assert not any(re.search(r"^\s*(def|class) ", cell.source, re.M) for cell in code)
 
 
-@pytest.mark.parametrize("name", experiments.items())
+@pytest.mark.parametrize("name", items.items())
 def test_reference_executions_have_the_notebooks_own_cells(name):
-    own = nbformat.read(ROOT / experiments.item(name).notebook, as_version=4).cells
+    own = nbformat.read(ROOT / items.item(name).notebook, as_version=4).cells
     reference = nbformat.read(ROOT / "tests" / "reference" / f"{name}.smoke.ipynb", as_version=4).cells
     injected = [cell for cell in reference if "injected-parameters" in cell.metadata.get("tags", [])]
     assert len(injected) == 1
@@ -88,7 +89,7 @@ def test_reference_executions_have_the_notebooks_own_cells(name):
 
 
 EXPECTATIONS = [
-    (item, profile, name) for item, entry in experiments.items().items() for profile in entry.expected
+    (item, profile, name) for item, entry in items.items().items() for profile in entry.expected
     for name in entry.expected[profile]
 ]  # fmt: skip
 
@@ -96,7 +97,7 @@ EXPECTATIONS = [
 @pytest.mark.parametrize("item, profile, name", EXPECTATIONS)
 @pytest.mark.parametrize("change", [1.001, 0.999])
 def test_an_expectation_changed_by_a_thousandth_is_noticed(item, profile, name, change, capsys):
-    checks, value = experiments.checks(item, profile), experiments.item(item).expected[profile][name]["value"]
+    checks, value = items.checks(item, profile), items.item(item).expected[profile][name]["value"]
     checks.check(name, value)
     assert capsys.readouterr().out == f"{name}: {value:.3g} ok\n"
     with pytest.raises(AssertionError, match="expected"):
@@ -104,17 +105,17 @@ def test_an_expectation_changed_by_a_thousandth_is_noticed(item, profile, name, 
 
 
 def test_every_smoke_run_checks_something():
-    assert all(item.expected.get("smoke") for item in experiments.items().values())
+    assert all(item.expected.get("smoke") for item in items.items().values())
 
 
 def test_the_last_record_is_the_users_own_before_the_one_that_comes_with_the_project(tmp_path, monkeypatch):
     monkeypatch.setenv("DYNODE_OUTPUT", str(tmp_path))
-    comes = folders.last_record("dynamics_face", "paper")
+    comes = paths.last_record("dynamics_face", "paper")
     assert comes == ROOT / "reports" / "recorded" / "dynamics_face.embedded.json.gz"
     own = outputs.Outputs("dynamics_face", "paper").record([records.Row("mse", 1.0)])
-    assert folders.last_record("dynamics_face", "paper") == own
+    assert paths.last_record("dynamics_face", "paper") == own
     with pytest.raises(UserError, match="dynode run nothing"):
-        folders.last_record("nothing", "paper")
+        paths.last_record("nothing", "paper")
 
 
 def test_records_survive_their_file_and_average_over_seeds(tmp_path):

@@ -9,8 +9,8 @@ import torch
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from dynode import methods
 from dynode.clips import SAMPLINGS, Clip
+from dynode.dynamics import methods
 from dynode.dynamics.neural_ode import CLOCKS, Clock
 from dynode.errors import UserError
 

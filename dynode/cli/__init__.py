@@ -6,38 +6,38 @@ import sys
 
 import tyro
 
-from dynode.cli import bench, clips, edits, items, scores, text, train, worlds
+from dynode.cli import attributes, bench, dynamics, experiments, text_editing, training, video_editing, worlds
 from dynode.errors import UserError
 
 # What a machine refuses, as opposed to what we got wrong: a full disk or quota, no permission, a failing device.
 REFUSALS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO}
 COMMANDS = {
-    "fetch": items.fetch,
-    "invert": clips.invert,
-    "diagnose": clips.diagnose,
-    "choose-depth": clips.choose_depth,
+    "fetch": experiments.fetch,
+    "invert": dynamics.invert,
+    "diagnose": dynamics.diagnose,
+    "choose-depth": dynamics.choose_depth,
     "invert-episode": worlds.invert_episode,
-    "fit": clips.fit,
-    "render": clips.render,
+    "fit": dynamics.fit,
+    "render": dynamics.render,
     "episode": worlds.episode,
     "flow-episode": worlds.flow_episode,
-    "train-gan": train.train_gan,
-    "train-encoder": train.train_encoder,
-    "train-factors": train.train_factors,
-    "train-flow": train.train_flow,
-    "train-transformer": train.train_transformer,
-    "train-captions": text.train_captions,
-    "train-mapper": text.train_mapper,
-    "edit-text": text.edit_text,
-    "score": scores.score,
-    "score-samples": scores.score_samples,
-    "train-boundary": scores.train_boundary,
-    "evaluate": clips.evaluate,
-    "edit": edits.edit,
-    "evaluate-edit": edits.evaluate_edit,
+    "train-gan": training.train_gan,
+    "train-encoder": training.train_encoder,
+    "train-factors": training.train_factors,
+    "train-flow": training.train_flow,
+    "train-transformer": training.train_transformer,
+    "train-captions": text_editing.train_captions,
+    "train-mapper": text_editing.train_mapper,
+    "edit-text": text_editing.edit_text,
+    "score": attributes.score,
+    "score-samples": attributes.score_samples,
+    "train-boundary": attributes.train_boundary,
+    "evaluate": dynamics.evaluate,
+    "edit": video_editing.edit,
+    "evaluate-edit": video_editing.evaluate_edit,
     "bench": bench.bench,
-    "list": items.list_items,
-    "run": items.run,
+    "list": experiments.list_items,
+    "run": experiments.run,
 }
 DESCRIPTION = """The dynamics of a video in the latent space of a GAN, as a neural ODE.
 

@@ -24,8 +24,11 @@ def bench(names: Positional[tuple[str, ...]] = (), output: Output = Path("bench.
     import torch
     from tqdm import tqdm
 
-    from dynode import benchmarks, plots, records, runtime, tables
-    from dynode.report.outputs import save_figure
+    from dynode import runtime
+    from dynode.evaluation import records
+    from dynode.experiments import benchmarks
+    from dynode.reporting import plots, tables
+    from dynode.reporting.outputs import save_figure
     from dynode.settings import choose
 
     if repeats < 1:

@@ -4,9 +4,9 @@ from pathlib import Path
 
 from tyro.conf import Positional
 
-from dynode import files
-from dynode.cli.clips import told
+from dynode.cli.dynamics import told
 from dynode.cli.parameters import Output, Parameters, assignments
+from dynode.io import files
 
 
 def episode(
@@ -76,7 +76,7 @@ def invert_episode(
         device: auto, cpu, cuda or cuda:N.
     """
     from dynode import generators, runtime, worlds
-    from dynode.inversion.invert import invert_episode as run_inversion
+    from dynode.inversion.invert_frames import invert_episode as run_inversion
     from dynode.inversion.projection import settings_for
     from dynode.settings import changed
 

@@ -1,4 +1,4 @@
-"""The neural ODE of a clip as a trajectory: ask the solution for any time (paper Sec. 3). `dynode.training` fits it."""
+"""The neural ODE of a clip as a trajectory: ask the solution for any time (paper Sec. 3). `dynode.dynamics.fitting.trainer` fits it."""
 
 import json
 from collections.abc import Iterator
@@ -8,12 +8,12 @@ import numpy as np
 import torch
 from torch import nn
 
-from dynode.checkpoints import part
 from dynode.clips import Clip, frame_rate
 from dynode.dynamics.fields import MLPField
-from dynode.dynamics.integrate import rollout
 from dynode.dynamics.presets import DynamicsSettings
-from dynode.dynamics.spaces import SPACES
+from dynode.dynamics.solvers.rollout import rollout
+from dynode.dynamics.state_spaces import SPACES
+from dynode.io.training_state import part
 from dynode.settings import choose, from_json, to_json
 
 AT_ONCE = 4096  # times that are solved in parallel

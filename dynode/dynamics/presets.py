@@ -19,9 +19,9 @@ import dataclasses
 from dataclasses import dataclass
 
 from dynode.dynamics.fields import FieldSettings
-from dynode.dynamics.integrate import SolverSettings
+from dynode.dynamics.fitting.losses import LossSettings
+from dynode.dynamics.solvers.rollout import SolverSettings
 from dynode.errors import UserError
-from dynode.losses import LossSettings
 from dynode.settings import choose, require_positive
 
 
@@ -45,9 +45,7 @@ class TrainingSettings:
     reduction: str = "sum"  # "sum" over frames and entries (paper) | "mean"
     check_every: int = 50  # iterations between looks at the loss over all observed frames
     keep: str = "best"  # the state with the lowest such loss | "last"
-    tube: float = (
-        0.0  # how far beside the codes starts and targets are moved, as in `dynode.dynamics.tube`; 0: not at all
-    )
+    tube: float = 0.0  # how far beside the codes starts and targets are moved, as in `dynode.dynamics.fitting.tube`; 0: not at all
     tolerance: float = 0.0  # stop once that loss is below this share of the observed codes' variance
 
     def __post_init__(self):

@@ -9,7 +9,7 @@ from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
 from torch import nn
 
-from dynode.dynamics.recurrence import parts_of, recurring
+from dynode.dynamics.periodicity import parts_of, recurring
 
 LENGTHS = (0.5, 30.0)  # of the kernel, in mean intervals between observations
 NOISE = (1e-6, 1.0)  # variance of what the trend leaves out, as a share of the states'
@@ -24,7 +24,7 @@ class Trend(nn.Module):
     velocity stays what it was at the nearest: the process itself would turn back to its mean there.
 
     noise: False takes all of the states for motion.
-    returning: where the states say so, `dynode.dynamics.recurrence`, the process is one that comes back after a
+    returning: where the states say so, `dynode.dynamics.periodicity`, the process is one that comes back after a
     `period` (in the field's time; its height is 0 where it does not), with a smooth drift beside it.
     """
 

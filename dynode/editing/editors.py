@@ -10,15 +10,15 @@ from typing import Protocol
 import torch
 
 from dynode import generators
-from dynode.editing import boundary, components, global_direction, latent_flow, latent_transformer, styleclip
+from dynode.editing import ganspace, interfacegan, latent_flow, latent_transformer, styleclip, styleclip_direction
 from dynode.errors import UserError
 from dynode.perception import image_text
 from dynode.settings import choose
 
 METHODS: dict[str, Callable] = {
-    "interfacegan": boundary.load,
+    "interfacegan": interfacegan.load,
     "flow": lambda attribute, generator: latent_flow.load(of_category(attribute, generator), generator),
-    "ganspace": lambda attribute, generator: components.component(generator, number_of(attribute, generator)),
+    "ganspace": lambda attribute, generator: ganspace.component(generator, number_of(attribute, generator)),
     "latent-transformer": lambda name, generator: latent_transformer.load(of_category(name, generator), generator),
     "styleclip": lambda attribute, generator: styleclip.load(of_category(attribute, generator), generator),
     "styleclip-direction": lambda attribute, generator: of_texts(attribute, generator),
@@ -58,7 +58,7 @@ def of_texts(attribute: str, generator) -> Editor:
     if not (target and neutral):
         raise UserError(f"A direction is named TARGET/NEUTRAL, such as mountain/low hill, got {attribute!r}.")
     teacher = image_text.load(generators.category_of(generator.name), device=generator.w_avg.device)
-    return global_direction.direction(generator, teacher, target, neutral, global_direction.QUICK)
+    return styleclip_direction.direction(generator, teacher, target, neutral, styleclip_direction.QUICK)
 
 
 def load(name: str, generator) -> Editor:

@@ -10,11 +10,12 @@ from pathlib import Path
 
 import torch
 
-from dynode import assets, generators, runtime
+from dynode import generators, runtime
 from dynode.clips import Clip
 from dynode.editing import latent_flow
 from dynode.errors import UserError
-from dynode.video import require_rate
+from dynode.io import assets
+from dynode.io.video import require_rate
 
 SOURCE = "synthetic-flow"
 

@@ -12,8 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from dynode.clips import undamaged
-from dynode.editing.files import Kind
+from dynode.editing.editor_files import Kind
+from dynode.io.tensor_files import undamaged
 from dynode.settings import require_positive
 
 FILES = Kind("flow", "dynode-flow-1", "flows", "train-flow")

@@ -12,8 +12,8 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from dynode.clips import half_precision, undamaged
-from dynode.editing.files import Kind
+from dynode.editing.editor_files import Kind
+from dynode.io.tensor_files import half_precision, undamaged
 
 FILES = Kind("latent transformer", "dynode-transformer-1", "transformers", "train-transformer")
 

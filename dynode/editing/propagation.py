@@ -24,12 +24,12 @@ from scipy.interpolate import CubicHermiteSpline
 from torch import nn
 from torch.func import jvp
 
-from dynode.dynamics.integrate import SolverError
 from dynode.dynamics.neural_ode import NeuralODE
+from dynode.dynamics.retiming import double, smooth
+from dynode.dynamics.solvers.rollout import SolverError
+from dynode.dynamics.trajectory import Shots, Trajectory, in_parts, numeric_derivative
 from dynode.errors import UserError
-from dynode.motion import double, smooth
 from dynode.settings import choose
-from dynode.trajectory import Shots, Trajectory, in_parts, numeric_derivative
 
 MODES = ("offset", "flow", "tangent")
 STEPS = 4  # of the Runge-Kutta solver between two observations of a blended path

@@ -14,10 +14,10 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
-from dynode.clips import half_precision, undamaged
-from dynode.editing.files import Kind
+from dynode.editing.editor_files import Kind
 from dynode.errors import UserError
 from dynode.generators.stylegan2 import GAIN, EqualLinear
+from dynode.io.tensor_files import half_precision, undamaged
 from dynode.perception.image_text import ImageText
 from dynode.settings import require_positive
 

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from dynode.errors import UserError
-from dynode.images import resampled
+from dynode.io.images import resampled
 from dynode.settings import require_positive
 
 SMALLEST = 4
@@ -40,7 +40,7 @@ class DCGANSettings:
 
 
 class DCGAN(nn.Module):
-    """z (B, Z) -> images; see the protocol of `dynode.generators`.  ws (B, 1, Z) are latents."""
+    """z (B, Z) -> images; see the protocol of `dynode.generators.registry`.  ws (B, 1, Z) are latents."""
 
     img_channels, num_ws = 3, 1
 

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from dynode.generators.views import StylePlace
+from dynode.generators.latent_spaces import StylePlace
 
 LEAK = 0.2
 BAND = 64  # rows of the largest feature maps that are worked on at a time: they stay in a CPU's cache

@@ -12,8 +12,8 @@ import torch.nn.functional as F
 from torch import nn
 
 from dynode.errors import UserError
-from dynode.generators.views import StylePlace
-from dynode.images import resampled
+from dynode.generators.latent_spaces import StylePlace
+from dynode.io.images import resampled
 from dynode.settings import require_positive
 
 GAIN = math.sqrt(2)
@@ -158,7 +158,7 @@ class Modulated:
 
 
 class StyleGAN2(nn.Module):
-    """The generator; see the protocol of `dynode.generators`.  w_avg (D,) and w_std are measured after training."""
+    """The generator; see the protocol of `dynode.generators.registry`.  w_avg (D,) and w_std are measured after training."""
 
     img_channels = 3
 

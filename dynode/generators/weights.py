@@ -5,10 +5,10 @@ from pathlib import Path
 
 from torch import nn
 
-from dynode import assets
-from dynode.clips import half_precision, read_metadata, read_safetensors, undamaged, write_safetensors
 from dynode.generators.dcgan import DCGAN, DCGANSettings
 from dynode.generators.stylegan2 import StyleGAN2, StyleGAN2Settings
+from dynode.io import assets
+from dynode.io.tensor_files import half_precision, read_metadata, read_safetensors, undamaged, write_safetensors
 
 KINDS = {"dynode-stylegan2-1": (StyleGAN2, StyleGAN2Settings), "dynode-dcgan-1": (DCGAN, DCGANSettings)}
 WHAT = "a generator (as `dynode train-gan` writes it)"

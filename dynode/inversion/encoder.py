@@ -14,9 +14,10 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from dynode import assets, runtime
-from dynode.clips import half_precision, read_metadata, read_safetensors, undamaged, write_safetensors
+from dynode import runtime
 from dynode.errors import UserError
+from dynode.io import assets
+from dynode.io.tensor_files import half_precision, read_metadata, read_safetensors, undamaged, write_safetensors
 from dynode.settings import require_positive
 
 FORMAT, WHAT = "dynode-encoder-1", "an encoder (as `dynode train-encoder` writes it)"

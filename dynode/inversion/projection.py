@@ -15,8 +15,8 @@ import torch
 
 from dynode.errors import UserError
 from dynode.generators.curvature import mean_curvature
-from dynode.images import resampled
-from dynode.inversion import conjugate
+from dynode.inversion import conjugate_gradient
+from dynode.io.images import resampled
 from dynode.perception.lpips import BACKBONES
 from dynode.settings import choose, require_positive
 
@@ -206,9 +206,9 @@ class Projector:
         return [Projection(*found) for found in values]
 
     @cached_property
-    def preconditioner(self) -> conjugate.Preconditioner:
+    def preconditioner(self) -> conjugate_gradient.Preconditioner:
         """How the generator bends, on the average."""
-        return conjugate.Preconditioner(mean_curvature(self.generator, self.shown))
+        return conjugate_gradient.Preconditioner(mean_curvature(self.generator, self.shown))
 
     def shown(self, ws: torch.Tensor) -> torch.Tensor:
         """Images of codes in full precision."""
@@ -222,7 +222,7 @@ class Projector:
         def error(ws):
             return (self.shown(ws) - target.images).square().mean((1, 2, 3))
 
-        return conjugate.minimised(error, ws, self.preconditioner, self.settings.conjugate_steps, callback)
+        return conjugate_gradient.minimised(error, ws, self.preconditioner, self.settings.conjugate_steps, callback)
 
     def average(self, frames: int = 1) -> torch.Tensor:
         """The generator's average code as (frames, L, D)."""

@@ -2,7 +2,7 @@
 
 import torch
 
-from dynode.metrics import metric
+from dynode.metrics.registry import metric
 
 
 @metric("latent_mse", unit="w^2", better="lower", space="latent")

@@ -2,8 +2,8 @@
 
 import torch
 
-from dynode.images import resampled
-from dynode.metrics import metric
+from dynode.io.images import resampled
+from dynode.metrics.registry import metric
 
 LPIPS_RESOLUTION = 256
 

@@ -3,7 +3,7 @@
 import torch
 from skimage.filters import gaussian
 
-from dynode.metrics import metric
+from dynode.metrics.registry import metric
 
 DATA_RANGE = 2
 

@@ -6,7 +6,7 @@ from functools import cache
 import torch
 from torch import nn
 
-from dynode.perception import face_colours, face_geometry, factors
+from dynode.perception import face_colours, face_geometry, factor_reader
 from dynode.perception.face_api import EXPRESSIONS, AgeGender, Expression, Landmarks
 from dynode.settings import choose
 
@@ -88,11 +88,11 @@ class WorldAttributes(nn.Module):
     Of a circular factor it is the direction of the mean, in [0, classes).
     """
 
-    def __init__(self, network: factors.FactorNet):
+    def __init__(self, network: factor_reader.FactorNet):
         super().__init__()
         self.network = network
         self.names = tuple(factor.name for factor in network.factors)
-        self.periods = torch.tensor([float(factors.bins_of(f) * f.circular) for f in network.factors])
+        self.periods = torch.tensor([float(factor_reader.bins_of(f) * f.circular) for f in network.factors])
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         logits = self.network(images)
@@ -114,10 +114,10 @@ def of(category: str, device="cpu") -> FaceAttributes | WorldAttributes:
 
     Raises UserError for a category that nothing scores.
     """
-    legal = ["face", *factors.shipped_names()]
+    legal = ["face", *factor_reader.shipped_names()]
     if choose("category whose pictures are scored", category, legal) == "face":
         return FaceAttributes().to(device)
-    return WorldAttributes(factors.shipped(category, device)).to(device)
+    return WorldAttributes(factor_reader.shipped(category, device)).to(device)
 
 
 def probes() -> torch.Tensor:

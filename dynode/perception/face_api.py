@@ -12,9 +12,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from dynode import assets
-from dynode.images import resampled
-from dynode.perception.face_networks import DenseNet, DlibResNet, TinyXception
+from dynode.io import assets
+from dynode.io.images import resampled
+from dynode.perception.face_api_layers import DenseNet, DlibResNet, TinyXception
 
 MEAN = (122.782, 117.001, 104.298)  # red, green, blue of 0 to 255
 EXPRESSIONS = ("neutral", "happy", "sad", "angry", "fearful", "disgusted", "surprised")

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from dynode.images import resampled
+from dynode.io.images import resampled
 from dynode.perception import face_geometry as geometry
 
 RESOLUTION = 128  # pixels at which colours are read: each is a mean over a few of the picture

@@ -6,8 +6,8 @@ from torch import nn
 from torchvision.models.mobilenetv2 import InvertedResidual
 from torchvision.ops import Conv2dNormActivation
 
-from dynode import assets
-from dynode.images import area_resize
+from dynode.io import assets
+from dynode.io.images import area_resize
 
 BOTTLENECKS = (
     (2, 64, 5, 2),
@@ -88,3 +88,8 @@ class Identity(nn.Module):
         faces = area_resize(images, 256)[..., *CROP]
         faces = F.interpolate(faces, size=(112, 112), mode="area")
         return F.normalize(self.model(((faces + 1) / 2 - self.mean) / self.std), dim=1)
+
+
+def identity_of(category: str, device="cpu") -> Identity | None:
+    """What tells whether it is the same person; None for what is no face."""
+    return Identity().to(device) if category == "face" else None

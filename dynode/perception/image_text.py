@@ -10,7 +10,7 @@ from typing import Protocol
 
 import torch
 
-from dynode.perception import captions
+from dynode.perception import caption_network
 
 CLIP_VARIABLE = "DYNODE_CLIP"
 
@@ -40,7 +40,7 @@ def load(category: str, clip: Path | str = "", device="cpu") -> ImageText:
     """
     path = str(clip) or os.environ.get(CLIP_VARIABLE, "")
     if path:
-        from dynode.perception.clip import Clip
+        from dynode.perception.clip_model import Clip
 
         return Clip(Path(path)).to(device)
-    return captions.shipped(category, device)
+    return caption_network.shipped(category, device)

@@ -7,7 +7,7 @@ import warnings
 import torch
 from torch import nn
 
-from dynode import assets
+from dynode.io import assets
 from dynode.settings import choose
 
 BACKBONES = {"alex": ("lpips-alexnet", "AlexNet_0"), "vgg": ("lpips-vgg16", "VGG16_0")}

@@ -10,9 +10,10 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from dynode import assets, runtime
+from dynode import runtime
 from dynode.errors import UserError
-from dynode.images import to_uint8
+from dynode.io import assets
+from dynode.io.images import to_uint8
 from dynode.settings import choose
 
 DILATIONS = (1, 2, 4, 8)  # frames

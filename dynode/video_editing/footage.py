@@ -7,13 +7,14 @@ from pathlib import Path
 
 import numpy as np
 
-from dynode import assets, generators, video
+from dynode import generators
 from dynode.clips import Clip
 from dynode.errors import UserError
-from dynode.inversion import source
-from dynode.perception import alignment, tracking
-from dynode.perception.tracking import FaceTrack
-from dynode.video import Stretch
+from dynode.inversion import frame_sources
+from dynode.io import assets, video
+from dynode.io.video import Stretch
+from dynode.perception import alignment, face_tracking
+from dynode.perception.face_tracking import FaceTrack
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ def of_clip(clip: Clip, path: Path | str = "") -> Footage:
     frames = np.ones(len(clip), dtype=bool) if clip.detected is None else clip.detected.numpy()
     shots = np.zeros(len(clip), dtype=np.int64) if clip.shots is None else clip.shots.numpy()
     track = FaceTrack(clip.ts.numpy(), clip.quads.numpy(), frames, shots)
-    return Footage(Path(path) if path else source.footage_of(clip), track, clip.meta["generator"], clip=clip)
+    return Footage(Path(path) if path else frame_sources.footage_of(clip), track, clip.meta["generator"], clip=clip)
 
 
 def of_video(
@@ -83,13 +84,13 @@ def of_video(
     progress=None,
 ) -> Footage:
     """Follow the face of a video; squares: what smooths a track further.  Raises what `tracking.track` raises."""
-    track = squares(tracking.track(path, stretch, face=face, detector=detector, progress=progress))
+    track = squares(face_tracking.track(path, stretch, face=face, detector=detector, progress=progress))
     return told_of(path, track, generator, stretch, {"face": face})
 
 
 def of_middle(path: Path | str, generator: str, stretch: Stretch | None = None, *, progress=None) -> Footage:
     """The middle of every frame of a video, for a generator of anything but faces.  Raises what `tracking.middle` raises."""
-    return told_of(path, tracking.middle(path, stretch, progress=progress), generator, stretch, {})
+    return told_of(path, face_tracking.middle(path, stretch, progress=progress), generator, stretch, {})
 
 
 def told_of(path: Path | str, track: FaceTrack, generator: str, stretch: Stretch | None, told: dict) -> Footage:

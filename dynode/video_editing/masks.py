@@ -11,8 +11,9 @@ from scipy.ndimage import distance_transform_edt, gaussian_filter1d
 from scipy.spatial import ConvexHull
 from skimage.draw import polygon2mask
 
-from dynode import images, runtime
+from dynode import runtime
 from dynode.errors import UserError
+from dynode.io import images
 
 SIZE = 128  # pixels a side of a mask
 KINDS = ("landmarks", "ellipse", "whole")

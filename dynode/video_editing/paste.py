@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from scipy.ndimage import gaussian_filter1d
 
-from dynode import images
+from dynode.io import images
 from dynode.perception import alignment
 from dynode.settings import choose
 from dynode.video_editing import poisson

@@ -2,11 +2,11 @@
 
 import torch
 
-from dynode.worlds import marching
+from dynode.worlds import sphere_tracing
 from dynode.worlds.episodes import Motions
 from dynode.worlds.factors import Factor
-from dynode.worlds.marching import at, both, capsule, dot, ellipsoid, length, point, smooth_min, unit
 from dynode.worlds.shading import TAU, fractal, hashed, mix, noise, palette, pixel_grid, rgb, smoothstep, to_images
+from dynode.worlds.sphere_tracing import at, both, capsule, dot, ellipsoid, length, point, smooth_min, unit
 
 FACTORS = (
     Factor("back", 0, 4, "blue, rust, brown, green, black"),
@@ -169,13 +169,13 @@ class Bird:
     def shade(self, p, direction):
         """Light (3, B, N) that leaves points of surfaces towards the eye."""
         albedo, which = self.materials(p)
-        n = marching.normals(self.distance, p)
+        n = sphere_tracing.normals(self.distance, p)
         facing = dot(n, self.light)
         through = (which == WINGS) * 0.35 * (-facing).clamp(min=0)  # light that shines through feathers
         sun = mix(rgb(1.15, 1.10, 1.0, like=p), rgb(1.25, 0.85, 0.55, like=p), self.sky[None])
         above = (0.5 + 0.5 * n[1])[None]
         ambient = mix(rgb(0.20, 0.26, 0.14, like=p), rgb(0.38, 0.46, 0.58, like=p), above)
-        ambient = ambient * mix(0.5, 1.0, marching.openness(self.distance, p, n, 0.08))[None]
+        ambient = ambient * mix(0.5, 1.0, sphere_tracing.openness(self.distance, p, n, 0.08))[None]
         gloss = p.new_tensor([0.06, 0.56, 2.56, 0.06, 0.06, 0.06, 0.06])[which]
         spark = gloss * dot(n, unit(self.light - direction)).clamp(min=0) ** 40
         rim = 0.25 * (1 + dot(n, direction)).clamp(0, 1) ** 3
@@ -211,8 +211,8 @@ def render(factors: torch.Tensor, resolution: int, samples: int = 2) -> torch.Te
     """Images (B, 3, R, R) in [-1, 1] of factors (B, 14); samples a pixel's side."""
     bird = Bird(factors)
     x, y = pixel_grid(resolution, samples, factors)
-    direction = marching.rays(bird.eye, bird.target, x, y, zoom=0.31).expand(3, len(factors), -1)
-    travelled = marching.march(bird.distance, bird.eye, direction, near=1.0, far=FAR, steps=MARCH)
+    direction = sphere_tracing.rays(bird.eye, bird.target, x, y, zoom=0.31).expand(3, len(factors), -1)
+    travelled = sphere_tracing.march(bird.distance, bird.eye, direction, near=1.0, far=FAR, steps=MARCH)
     surface = bird.shade(bird.eye + direction * travelled, direction)
     return to_images(torch.where(travelled < FAR, surface, bird.background(x, y)), resolution, samples)
 

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from dynode import files, video, worlds
-from dynode.images import to_uint8
+from dynode import worlds
+from dynode.io import files, video
+from dynode.io.images import to_uint8
 from dynode.worlds.episodes import Episode
 
 

@@ -2,11 +2,11 @@
 
 import torch
 
-from dynode.worlds import marching
+from dynode.worlds import sphere_tracing
 from dynode.worlds.episodes import Motions
 from dynode.worlds.factors import Factor
-from dynode.worlds.marching import at, both, box, capsule, cylinder, dot, length, point, unit
 from dynode.worlds.shading import fractal, mix, noise, palette, pixel_grid, rgb, smoothstep, to_images
+from dynode.worlds.sphere_tracing import at, both, box, capsule, cylinder, dot, length, point, unit
 
 FACTORS = (
     Factor("object_shape", 0, 2, "cube, ball, can", count=3),
@@ -158,10 +158,10 @@ class Kitchen:
     def shade(self, p, direction):
         """Light (3, B, N) that leaves points of surfaces towards the eye."""
         albedo, gloss = self.materials(p)
-        n = marching.normals(self.distance, p)
+        n = sphere_tracing.normals(self.distance, p)
         facing = dot(n, self.light).clamp(min=0)
-        facing = facing * marching.shadow(self.casting, p + 5e-3 * n, self.light, SHADOW)
-        free = 0.5 * sum(marching.openness(self.distance, p, n, reach) for reach in (0.06, 0.18))
+        facing = facing * sphere_tracing.shadow(self.casting, p + 5e-3 * n, self.light, SHADOW)
+        free = 0.5 * sum(sphere_tracing.openness(self.distance, p, n, reach) for reach in (0.06, 0.18))
         spark = dot(n, unit(self.light - direction)).clamp(min=0) ** 48 * gloss
         lamp = rgb(1.0, 0.93, 0.82, like=p)
         ambient = rgb(0.22, 0.26, 0.32, like=p) * (0.675 + 0.325 * n[1]) * mix(0.35, 1.0, free)
@@ -173,8 +173,8 @@ def render(factors: torch.Tensor, resolution: int, samples: int = 2) -> torch.Te
     kitchen = Kitchen(factors)
     x, y = pixel_grid(resolution, samples, factors)
     target = at(0, 0.36, -0.15, like=factors)
-    direction = marching.rays(kitchen.eye, target, x, y, zoom=0.40)
-    travelled = marching.march(kitchen.distance, kitchen.eye, direction, near=0.2, far=6.0, steps=MARCH)
+    direction = sphere_tracing.rays(kitchen.eye, target, x, y, zoom=0.40)
+    travelled = sphere_tracing.march(kitchen.distance, kitchen.eye, direction, near=0.2, far=6.0, steps=MARCH)
     light = kitchen.shade(kitchen.eye + direction * travelled, direction)
     return to_images(light / (1 + 0.25 * light), resolution, samples)
 

@@ -1,0 +1,77 @@
+"""Commands for what a profile needs, and for the items of experiments.yaml."""
+
+from typing import Literal
+
+from tyro.conf import Positional
+
+from dynode.cli.parameters import Parameters, assignments
+from dynode.errors import UserError
+
+
+def fetch(
+    names: Positional[tuple[str, ...]] = (),
+    *,
+    list: bool = False,
+    profile: Literal["", "smoke", "embedded", "paper"] = "",
+) -> None:
+    """Fetch third-party weights and videos into the user's cache, hash checked.
+
+    Args:
+        names: Assets to fetch.
+        list: Show every asset with its size, licence and purpose instead.
+        profile: Fetch all that a profile needs.
+    """
+    from dynode.io import assets
+
+    known = assets.registry()[1]
+    if list or not (names or profile):
+        for asset in known.values():
+            print(f"{asset.name:32} {asset.size / 1e6:7.1f} MB  {asset.purpose}  [{asset.licence}]")
+        return
+    wanted = {*names, *(asset.name for asset in known.values() if profile in asset.profiles)}
+    for name in sorted(wanted):
+        print(f"{name}: {assets.fetch(name)}", flush=True)
+
+
+def list_items() -> None:
+    """Show the items of experiments.yaml: what can be regenerated, and what it costs."""
+    from dynode.experiments import items as experiments
+
+    for item in experiments.items().values():
+        cost = item.minutes.get("embedded", {})
+        told = ", ".join(f"{minutes} min on {where}" for where, minutes in cost.items())
+        print(f"{item.name:16} {item.title}  [{item.regenerates}; {told}]")
+
+
+def run(
+    items: Positional[tuple[str, ...]] = (),
+    *,
+    profile: str = "embedded",
+    p: Parameters = (),
+    all: bool = False,
+    jobs: int = 0,
+) -> None:
+    """Regenerate items of experiments.yaml: runs their notebooks and writes figures, tables and records.
+
+    Args:
+        items: One item or several, see `dynode list`.
+        profile: smoke, embedded (default) or paper.
+        p: Change a notebook parameter of a single item, such as seeds=[0,1,2].
+        all: Run every item.
+        jobs: How many of several items run at a time; 0 is one on a GPU, else one for each CPU core, four at most.
+    """
+    from dynode.experiments import items as experiments
+    from dynode.experiments import runner
+
+    if all == bool(items):
+        raise UserError("Name items, or give --all for every one: `dynode list` shows them.")
+    if p and (all or len(items) > 1):
+        raise UserError("-p changes one item's notebook: name that item alone.")
+    if jobs < 0:
+        raise UserError(f"--jobs must be 0 or more, got {jobs}: so many items run at a time.")
+    if not all and len(items) == 1:
+        executed = [runner.run(items[0], profile, assignments(p))]
+    else:
+        executed = runner.run_several(list(items or experiments.items()), profile, jobs or runner.at_a_time())
+    for path in executed:
+        print(f"executed notebook: {path}")

@@ -1,0 +1,1 @@
+"""What the neural ODE is compared with: interpolation, Gaussian processes, sequence models."""

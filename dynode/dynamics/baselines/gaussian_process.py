@@ -1,0 +1,98 @@
+"""Gaussian processes through the observed codes: smooth ones, and one that is told to look for a period."""
+
+import warnings
+
+import numpy as np
+import torch
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.gaussian_process import GaussianProcessRegressor
+from sklearn.gaussian_process.kernels import RBF, ConstantKernel, ExpSineSquared, WhiteKernel
+
+from dynode.clips import Clip
+from dynode.dynamics.trajectory import numeric_derivative
+
+NOISE = WhiteKernel(1e-2, (1e-6, 1.0))  # variance, as a share of the codes'
+LENGTHS = (0.5, 30.0)  # of the smooth kernel, in mean intervals between observations
+PERIODS = (1.5, 12.0)  # in mean intervals
+STARTS = 6  # periods that the search begins with
+
+
+class GaussianProcess:
+    """The mean of a process with a smooth kernel and white noise (Rasmussen and Williams 2006, Eqs. 2.25 and 2.26).
+
+    One kernel for all coordinates; its length scale and noise are those of the highest marginal likelihood (Eq. 5.8).
+    Far beyond the observations the mean goes back to the mean code.  `std` gives the band.
+    """
+
+    def __init__(self, ts: torch.Tensor, ws: torch.Tensor):
+        self.span, self.shape = (float(ts[0]), float(ts[-1])), ws.shape[1:]
+        self.interval = (self.span[1] - self.span[0]) / (len(ts) - 1)
+        codes = ws.double().flatten(1).numpy()
+        self.mean = codes.mean(0)
+        turned, lengths, self.axes = np.linalg.svd(codes - self.mean, full_matrices=False)
+        states = turned * lengths  # the likelihood's maximum is the same there, at a share of the numbers
+        self.scale = max(float(np.sqrt((states**2).mean())), 1e-8)
+        self.spread = self.scale * len(self.axes) ** 0.5 / codes.shape[1] ** 0.5  # the same of a code's own numbers
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # a bound that is reached is an answer
+            found = [
+                GaussianProcessRegressor(kernel).fit(self.times(ts), states / self.scale) for kernel in self.kernels()
+            ]
+        self.process = max(found, key=lambda process: process.log_marginal_likelihood_value_)
+
+    @classmethod
+    def fit(cls, clip: Clip, settings=None, seed: int = 0):
+        """Through the observed codes of a clip; there is nothing to set and nothing random."""
+        seen = clip.observations()
+        return cls(seen.ts, seen.ws)
+
+    def kernels(self) -> list:
+        """Where the search for the highest likelihood begins."""
+        return [ConstantKernel(1.0) * RBF(2.0, LENGTHS) + NOISE]
+
+    def times(self, ts) -> np.ndarray:
+        """Seconds -> mean intervals, (T, 1)."""
+        return (np.asarray(ts, dtype=np.float64)[:, None] - self.span[0]) / self.interval
+
+    def __call__(self, ts) -> torch.Tensor:
+        return self.exactly(ts).float()
+
+    def exactly(self, ts) -> torch.Tensor:
+        """Codes (T, L, D) in double precision."""
+        if not len(ts):
+            return torch.zeros(0, *self.shape, dtype=torch.float64)
+        states = self.process.predict(self.times(ts)).reshape(len(ts), -1)  # of one number it makes a vector
+        return torch.from_numpy(self.mean + self.scale * states @ self.axes).unflatten(1, self.shape)
+
+    def std(self, ts) -> torch.Tensor:
+        """Standard deviation (T,) of a code's numbers, without the noise of an observation."""
+        _, spread = self.process.predict(self.times(ts), return_std=True)
+        spread = spread.reshape(len(spread), -1)[:, 0]
+        return torch.from_numpy(self.spread * np.sqrt(np.maximum(spread**2 - self.noise, 0.0)))
+
+    @property
+    def noise(self) -> float:
+        """Variance of an observation's noise, as a share of the codes'."""
+        return float(self.process.kernel_.k2.noise_level)
+
+    def derivative(self, ts) -> torch.Tensor:
+        return numeric_derivative(self.exactly, self.span, ts).float()
+
+
+class PeriodicProcess(GaussianProcess):
+    """The informed rival: motion that comes back after some time, the period found by the marginal likelihood.
+
+    The kernel is locally periodic (RBF times ExpSineSquared), searched from several periods.
+    """
+
+    def kernels(self) -> list:
+        periods = np.geomspace(*PERIODS, STARTS + 2)[1:-1]
+        return [
+            ConstantKernel(1.0) * RBF(20.0, (2.0, 200.0)) * ExpSineSquared(1.0, period, (0.3, 10.0), PERIODS) + NOISE
+            for period in periods
+        ]
+
+    @property
+    def period(self) -> float:
+        """Seconds."""
+        return float(self.process.kernel_.k1.k2.periodicity) * self.interval

@@ -1,0 +1,236 @@
+"""One motion used again: at another speed, backward, in a loop, on another face.
+
+Every class here is a trajectory made of trajectories; nothing is fitted.  `turned` is what `dynode render` offers.
+"""
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+import torch
+
+from dynode.dynamics.neural_ode import NeuralODE
+from dynode.dynamics.trajectory import Trajectory, in_parts
+from dynode.errors import UserError
+from dynode.settings import choose
+
+SPEEDS = (1e-3, 1e3)  # slowest and fastest
+BLEND = 0.25  # share of a path that a loop blends with its beginning
+
+
+def smooth(x: torch.Tensor) -> torch.Tensor:
+    """From 0 to 1 over [0, 1] with slopes and bends of 0 at both ends: 6 x^5 - 15 x^4 + 10 x^3 (Perlin 2002)."""
+    x = x.clamp(0, 1)
+    return x**3 * (x * (6 * x - 15) + 10)
+
+
+def smooth_rate(x: torch.Tensor) -> torch.Tensor:
+    """Its slope: 0 outside."""
+    x = x.clamp(0, 1)
+    return 30 * x**2 * (1 - x) ** 2
+
+
+@dataclass
+class Retimed:
+    """A path shown on another clock: its code at tau(t), where `rate` is d tau / dt; both map times (T,), double."""
+
+    path: Trajectory
+    tau: Callable[[torch.Tensor], torch.Tensor]
+    rate: Callable[[torch.Tensor], torch.Tensor]
+    span: tuple[float, float]
+    closed: bool = False  # it ends as it begins, value and velocity: it can go round
+
+    def __call__(self, ts) -> torch.Tensor:
+        return self.path(self.tau(double(ts)))
+
+    def derivative(self, ts) -> torch.Tensor:
+        ts = double(ts)
+        return self.path.derivative(self.tau(ts)) * self.rate(ts).float()[:, None, None]
+
+    def parts(self, ts, chunk: int) -> Iterator[torch.Tensor]:
+        """The codes at times ts in parts of at most `chunk` frames."""
+        return self.path.parts(self.tau(double(ts)), chunk)
+
+
+def double(ts) -> torch.Tensor:
+    return torch.as_tensor(ts, dtype=torch.float64)
+
+
+def length(path: Trajectory) -> float:
+    """Seconds of a path; at least a microsecond."""
+    return max(path.span[1] - path.span[0], 1e-6)
+
+
+def sped(path: Trajectory, speed: float) -> Retimed:
+    """The path so many times faster, from its own beginning on.  Raises UserError for a speed that cannot be shown."""
+    if not SPEEDS[0] <= speed <= SPEEDS[1]:
+        raise UserError(
+            f"The speed must lie between {SPEEDS[0]:g} and {SPEEDS[1]:g}, got {speed:g}: 2 is twice as fast."
+        )
+    start = path.span[0]
+    span = (start, start + (path.span[1] - start) / speed)
+    return Retimed(path, lambda ts: start + (ts - start) * speed, lambda ts: torch.full_like(ts, speed), span)
+
+
+def reverse(path: Trajectory) -> Retimed:
+    """The path from its end to its beginning."""
+    return Retimed(path, lambda ts: sum(path.span) - ts, lambda ts: -torch.ones_like(ts), path.span)
+
+
+def eased(path: Trajectory) -> Retimed:
+    """The path in the same time, at rest where it begins and ends; it stays there outside its span."""
+    (start, _), seconds = path.span, length(path)
+    return Retimed(
+        path,
+        lambda ts: start + seconds * smooth((ts - start) / seconds),
+        lambda ts: smooth_rate((ts - start) / seconds),
+        path.span,
+    )
+
+
+def swung(path: Trajectory) -> Retimed:
+    """There and back again in twice the time, like a pendulum: tau = t0 + (1 - cos(2 pi t / P)) L / 2."""
+    (start, _), seconds = path.span, length(path)
+    turn = math.pi / seconds
+    return Retimed(
+        path,
+        lambda ts: start + seconds / 2 * (1 - (turn * (ts - start)).cos()),
+        lambda ts: seconds / 2 * turn * (turn * (ts - start)).sin(),
+        (start, start + 2 * seconds),
+        closed=True,
+    )
+
+
+class Looped:
+    """A path that goes on forever: before it ends it is blended, code by code, into its own beginning.
+
+    With the share b of a path of L seconds one round takes P = (1 - b) L, and for s = t mod P
+
+        z(s) = h(s / bL) x(s) + (1 - h(s / bL)) x(P + s)   while s < bL,   x(s) after,
+
+    where h is `smooth`: at s = 0 and at P the value, the velocity and the acceleration are those of x at P.
+    """
+
+    closed = True
+
+    def __init__(self, path: Trajectory, blend: float = BLEND):
+        if not 0 < blend <= 0.5:
+            raise UserError(f"The share that a loop blends must be above 0 and at most 0.5, got {blend:g}.")
+        self.path, self.start, self.blended = path, path.span[0], blend * length(path)
+        self.period = length(path) - self.blended
+        self.span = (self.start, self.start + self.period)
+
+    def phase(self, ts) -> torch.Tensor:
+        return torch.remainder(double(ts) - self.start, self.period)
+
+    def both(self, ask, ts) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """ask(times) of the path at each phase and a round later, and the share (T, 1, 1) of the former."""
+        s = self.phase(ts)
+        late = torch.where(s < self.blended, s + self.period, s)
+        share = torch.where(s < self.blended, smooth(s / self.blended), 1.0)
+        return ask(self.start + s), ask(self.start + late), share.float()[:, None, None]
+
+    def __call__(self, ts) -> torch.Tensor:
+        now, late, share = self.both(self.path, ts)
+        return torch.lerp(late, now, share)
+
+    def derivative(self, ts) -> torch.Tensor:
+        now, late, share = self.both(self.path.derivative, ts)
+        before, after, _ = self.both(self.path, ts)
+        closing = smooth_rate(self.phase(ts) / self.blended) / self.blended
+        return torch.lerp(late, now, share) + closing.float()[:, None, None] * (before - after)
+
+    def parts(self, ts, chunk: int) -> Iterator[torch.Tensor]:
+        """The codes at times ts in parts of at most `chunk` frames."""
+        return in_parts(self, ts, chunk)
+
+
+class Shifted:
+    """A path with the same offset (L, D) added to all of its codes."""
+
+    def __init__(self, path: Trajectory, offset: torch.Tensor):
+        self.path, self.offset, self.span = path, offset, path.span
+
+    def __call__(self, ts) -> torch.Tensor:
+        return self.path(ts) + self.offset
+
+    def derivative(self, ts) -> torch.Tensor:
+        return self.path.derivative(ts)
+
+    def parts(self, ts, chunk: int) -> Iterator[torch.Tensor]:
+        """The codes at times ts in parts of at most `chunk` frames."""
+        return (part + self.offset for part in self.path.parts(ts, chunk))
+
+
+class Transferred(Shifted):
+    """The motion of one clip on another code: w(t) = start + (z(t) - z(t0)), start (L, D) taking the place of z(t0)."""
+
+    def __init__(self, path: Trajectory, start: torch.Tensor):
+        first = path(double([path.span[0]]))[0]
+        if start.shape != first.shape:
+            raise UserError(
+                f"A motion of codes {tuple(first.shape)} cannot move a code {tuple(start.shape)}: both must belong to "
+                "one generator."
+            )
+        super().__init__(path, start - first)
+
+
+class Restarted(Shifted):
+    """The learned field followed from another code at another time, both ways: z' = f(z, t), z(t) = start.
+
+    What of the code (L, D) lies outside the space of the field stays as it is.  From a clip's own last code it solves the
+    clip backward; from the first frame of another clip it is that frame's motion under this clip's field, which nothing
+    trained there.  Raises UserError for paths that have no field, or one for each shot.
+    """
+
+    def __init__(self, fit: NeuralODE, start: torch.Tensor, t: float):
+        if not isinstance(fit, NeuralODE):
+            raise UserError("Only a neural ODE of one shot has a field to follow from another code.")
+        u = fit.space.encode(start[None])
+        settings, taus = replace(fit.settings, path="rollout", meets="codes"), fit.clock([t]).to(u)
+        solved = replace(fit, settings=settings, seen=u, taus=taus)
+        super().__init__(solved, start - fit.space.decode(u)[0])
+
+
+LOOPS = {"": lambda path: path, "blend": Looped, "swing": swung}
+
+
+def turned(path: Trajectory, speed: float = 1.0, backward: bool = False, loop: str = "") -> Trajectory:
+    """The path at another speed, backward, and in a loop: "blend" into its beginning, or "swing" there and back.
+
+    Raises UserError for a speed or a loop that cannot be.
+    """
+    make = choose("loop", loop, LOOPS)
+    path = path if speed == 1 else sped(path, speed)
+    return make(reverse(path) if backward else path)
+
+
+def frame_times(path: Trajectory, fps: float) -> torch.Tensor:
+    """Times (T,) of a video of the path: its span at that rate; a closed path is shown once, its end being its start."""
+    if getattr(path, "closed", False):
+        frames = max(1, round((path.span[1] - path.span[0]) * fps))
+        return path.span[0] + (path.span[1] - path.span[0]) * torch.arange(frames, dtype=torch.float64) / frames
+    return torch.arange(path.span[0], path.span[1] + 1e-9, 1 / fps, dtype=torch.float64)
+
+
+@dataclass(frozen=True)
+class Seam:
+    """Where a video that is repeated goes from its last moment to its first: jumps relative to the path's own means.
+
+    value: distance between the end and the start, in mean steps of 1 / fps; velocity: that of their velocities, in
+    mean speeds.  0 is seamless; a plain step on has value 1 and velocity near 0.
+    """
+
+    value: float
+    velocity: float
+
+    @classmethod
+    def of(cls, path: Trajectory, fps: float) -> "Seam":
+        """Of a path over its span."""
+        (start, end), aside = path.span, 1e-6 * length(path)  # aside: at an end itself a closed path is its start
+        dense = torch.linspace(start, end, max(3, round((end - start) * fps) + 1), dtype=torch.float64)
+        steps = path(dense).double().diff(dim=0).flatten(1).norm(dim=1).mean().clamp(min=1e-12)
+        speeds = path.derivative(dense).double().flatten(1).norm(dim=1).mean().clamp(min=1e-12)
+        ends = double([start + aside, end - aside])
+        value, velocity = (ask(ends).double().diff(dim=0).norm() for ask in (path, path.derivative))
+        return cls(float(value / steps), float(velocity / speeds))

@@ -1,0 +1,1 @@
+"""Solving dw/dt = f(t, w), and least-squares steps."""

@@ -1,0 +1,123 @@
+"""How fit a clip is for dynamics: what its codes look like before any method is tried (`dynode diagnose`)."""
+
+from dataclasses import dataclass
+
+import torch
+
+from dynode.clips import Clip, frame_rate
+from dynode.dynamics.baselines import interpolation
+from dynode.metrics.latent import latent_mse
+
+STRIDES = (2, 3, 4, 6, 8, 12, 16)
+JAGGED = 0.5  # of a clip's steps, the share that jitter may take before smooth methods lose their ground
+RELATED = 0.25  # mean cosine of neighbouring steps below which one step tells little of the next
+EXPLAINED = 0.9  # of the codes' variance between observed frames, the share that straight lines should still explain
+CUT_RATIO = 6.0  # a step so many times the median is a cut candidate
+NETS = {"lpips_vgg": "VGG", "lpips_alex": "Alex"}
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """Per frame: mse, lpips by its network (against the source, as recorded at inversion; may be empty), norms of w minus
+    its clip's mean.
+
+    steps (T - 1,): lengths |w_{k+1} - w_k|.  turn: mean cosine of neighbouring steps, near 1 smooth, 0 jagged, -0.5
+    white noise.  jitter: that noise's share of the mean squared step.  stride: recommended; 1: do not thin out.
+    """
+
+    clip: Clip
+    mse: list[float]
+    lpips: dict[str, list[float]]
+    norms: torch.Tensor
+    steps: torch.Tensor
+    turn: float
+    jitter: float
+    cuts: list[int]
+    stride: int
+
+    @property
+    def verdict(self) -> str:
+        """What the steps promise to methods that are smoother than straight lines."""
+        if self.jitter >= JAGGED:
+            return "jagged: straight lines are hard to beat"
+        if self.turn < RELATED:
+            return "neighbouring steps are hardly related: straight lines are hard to beat"
+        return "smooth"
+
+    def text(self) -> str:
+        """Sentences, one a line."""
+        clip = self.clip
+        lines = [
+            f"{clip.name}: {len(clip)} frames, {float(clip.ts[-1] - clip.ts[0]):.2f} s, {frame_rate(clip.ts):.1f} fps"
+        ]
+        if self.mse:
+            worst = max(range(len(self.mse)), key=self.mse.__getitem__)
+            distances = "".join(f", LPIPS-{net} {mean(values):.3f}" for net, values in self.lpips.items())
+            lines.append(
+                f"reconstruction: MSE {mean(self.mse):.4f} (worst {self.mse[worst]:.4f}, projected frame {worst}){distances}"
+            )
+        if clip.detected is not None and not clip.detected.all():
+            lines.append(f"face not found: frames {(~clip.detected).nonzero().flatten().tolist()} (codes interpolated)")
+        low, high = self.norms.aminmax()
+        lines.append(f"codes: |w - mean| {low:.1f} to {high:.1f}")
+        lines.append(f"steps: median {self.steps.median():.2f}, longest {self.steps.max():.2f}")
+        lines.append(f"jitter: {100 * self.jitter:.0f} % of the squared steps, turn {self.turn:+.2f} ({self.verdict})")
+        lines.append(f"cut candidates: {', '.join(f'before frame {k}' for k in self.cuts) or 'none'}")
+        lines.append(f"recommended stride: {self.stride}")
+        return "\n".join(lines)
+
+
+def mean(values) -> float:
+    return sum(values) / len(values)
+
+
+def diagnose(clip: Clip) -> Diagnosis:
+    """Measure a clip; a few tensor operations, no network."""
+    flat = clip.ws.double().flatten(1)
+    steps = flat.diff(dim=0)
+    lengths = steps.norm(dim=1)
+    turn = torch.nn.functional.cosine_similarity(steps[:-1], steps[1:], dim=1).mean() if len(steps) > 1 else 1.0
+    return Diagnosis(
+        clip,
+        clip.meta.get("mse", []),
+        {net: clip.meta[key] for key, net in NETS.items() if key in clip.meta},
+        (flat - flat.mean(0)).norm(dim=1),
+        lengths,
+        float(turn),
+        jitter(steps),
+        cut_candidates(clip, lengths),
+        recommended_stride(clip),
+    )
+
+
+def jitter(steps: torch.Tensor) -> float:
+    """The share of white noise in the mean squared step: noise of variance s^2 on every frame adds 2 s^2 to it and
+    correlates neighbouring steps by -s^2."""
+    if len(steps) < 2:
+        return 0.0
+    neighbours = (steps[:-1] * steps[1:]).sum(1).mean()
+    apart = (steps[:-2] * steps[2:]).sum(1).mean() if len(steps) > 2 else neighbours
+    noise = (apart - neighbours).clamp(min=0)  # smooth motion gives both products the same value
+    return float((2 * noise / steps.square().sum(1).mean()).clamp(max=1))
+
+
+def cut_candidates(clip: Clip, lengths: torch.Tensor) -> list[int]:
+    """Frames that begin a shot, by the clip's own marks or by a step far longer than usual."""
+    jumps = lengths > CUT_RATIO * lengths.median()
+    if clip.shots is not None:
+        jumps = jumps | (clip.shots.diff() > 0)
+    return (jumps.nonzero().flatten() + 1).tolist()
+
+
+def recommended_stride(clip: Clip) -> int:
+    """The longest stride at which straight lines between observed frames still explain most of the hidden codes."""
+    best, variance = 1, (clip.ws - clip.ws.mean(0)).double().square().mean()
+    for stride in (s for s in STRIDES if 2 * s < len(clip)):
+        shown = clip.sampled("regular", stride)
+        hidden = ~shown.observed & clip.observed
+        if not hidden.any():
+            continue
+        path = interpolation.Linear.fit(shown)
+        if latent_mse(path(clip.ts), clip.ws)[hidden].mean() <= (1 - EXPLAINED) * variance:
+            best = stride
+    return best

@@ -1,0 +1,48 @@
+"""How faithfully codes render what they were made from."""
+
+import torch
+
+from dynode import generators
+from dynode.clips import Clip
+from dynode.evaluation.records import Row
+from dynode.inversion import encoder as encoders
+from dynode.inversion import frame_sources as source
+from dynode.metrics import METRICS
+
+
+def face_width(clip: Clip) -> float:
+    """Mean side of the alignment square in source pixels: what the footage really resolves."""
+    return float((clip.quads[:, 3] - clip.quads[:, 0]).norm(dim=1).mean())
+
+
+def reconstruction(images: torch.Tensor, source: torch.Tensor, perceptual, identity) -> dict[str, torch.Tensor]:
+    """MSE, LPIPS (of the net given) and identity cosine of images (T, 3, R, R) against source frames, each (T,)."""
+    with torch.no_grad():
+        lpips = torch.cat([perceptual(a[None], b[None]) for a, b in zip(images, source, strict=True)])
+    found = {"mse": METRICS["mse"](images, source), f"lpips_{perceptual.net}": lpips.double()}
+    return found | {"identity": METRICS["identity"](images, source, identity)}
+
+
+def against(clip: Clip, other: Clip) -> dict[str, float]:
+    """What an inversion costs beside another one of the same frames: ratios of mean squared error and of seconds."""
+    mse = [sum(each.meta["mse"]) / len(each) for each in (clip, other)]
+    seconds = [each.meta["provenance"]["seconds_last_run"] for each in (clip, other)]
+    return {"mse_ratio": mse[0] / mse[1], "seconds_ratio": seconds[0] / seconds[1]}
+
+
+def encoder_rows(footage: list[Clip], device="cpu") -> list[Row]:
+    """Of every clip that comes with a clip of an encoder's codes, `<name>.encoder`: what these cost beside it, and the ratio
+    of mean squared error of the encoder's passes alone."""
+    encoded = {clip.name.removesuffix(".encoder"): clip for clip in footage if clip.name.endswith(".encoder")}
+    found = []
+    for clip in (clip for clip in footage if clip.name in encoded):
+        generator = generators.load(clip.meta["generator"], device)
+        encoder = encoders.load(encoders.shipped_for(generator), generator)
+        images = source.references(clip, generator.resolution)["truth"]
+        codes = torch.cat([encoder(part.to(device)).cpu() for part in images.split(8)])
+        made = generators.render(generator, codes, generator.resolution)
+        alone = float(METRICS["mse"](made, images).mean()) / (sum(clip.meta["mse"]) / len(clip))
+        category = generators.category_of(clip.meta["generator"])
+        for key, ratio in (against(encoded[clip.name], clip) | {"passes_mse_ratio": alone}).items():
+            found.append(Row(f"encoder_{key}", ratio, category, f"{clip.name}.encoder", reference="truth"))
+    return found

@@ -1,0 +1,1 @@
+"""Notebook 05: online updates, calibration of predictive uncertainty."""

@@ -1,0 +1,1 @@
+"""Notebook 06: video editing systems side by side."""

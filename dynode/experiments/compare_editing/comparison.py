@@ -1,0 +1,117 @@
+"""Systems side by side on the same footage and edits: frames, measures, costs, and whether the paper's order holds."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+
+from dynode.evaluation import edited_videos
+from dynode.evaluation.edited_videos import Judge, Watched
+from dynode.evaluation.records import Row, averaged, select
+from dynode.io import images
+from dynode.perception import alignment
+from dynode.video_editing.edited_video import EditedVideo
+from dynode.video_editing.footage import Footage
+from dynode.video_editing.keyframes import EditTrack, edit_of
+from dynode.video_editing.per_frame import rows_of
+from dynode.video_editing.video_editor import VideoEditor
+
+MEANT = ("tl_id", "tg_id", "acd", "acd_adjacent", "acd_reference", "edit_id", "src_id")  # of which means are told
+MEANT += ("warping_error", "motion_ratio", "flow_ratio", "flow_agreement")
+ORDER = {"tl_id": 1, "tg_id": 1, "acd": -1, "frechet": -1}  # which way is better
+
+
+@dataclass
+class Entry:
+    """One system's video of one edit of one clip: its pasted frames uint8 (T, H, W, 3), and as the judge sees them."""
+
+    clip: str
+    edit: str
+    method: str
+    video: EditedVideo
+    frames: np.ndarray
+    watched: Watched
+
+    @property
+    def named(self) -> dict:
+        return {"clip": self.clip, "variant": self.edit, "method": self.method}
+
+
+def frames_of(footage: Footage) -> np.ndarray:
+    """The followed frames uint8 (T, H, W, 3), all in memory."""
+    return np.stack(list(footage.pictures()))
+
+
+def entry(editor: VideoEditor, label: str, footage: Footage, edit: str, method: str, judge: Judge) -> Entry:
+    """Edit the followed frames of a clip's footage; edit: such as "smile=2 age=1"; method: of editing one code."""
+    tracks = [EditTrack.parsed(text) for text in edit.split()]
+    video = editor.edit(footage, edit_of(tracks, method, editor.generator, rows_of(editor.generator.name)))
+    frames = np.stack([frame for _, frame in video.frames()])
+    watched = judge.watch(frames, quads=footage.track.quads)
+    return Entry(footage.clip.name, video.text, label, video, frames, watched)
+
+
+def measured(sources: dict[str, Watched], entries: Iterable[Entry]) -> tuple[list[Row], tuple[str, ...]]:
+    """All measures of all entries beside their sources, by clip; the sources' own once for each; every warning once."""
+    found, warnings = {}, {}
+    for one in entries:
+        rows, told = edited_videos.rows(sources[one.clip], one.watched, **one.named)
+        found |= dict.fromkeys(rows)
+        warnings |= dict.fromkeys(told)
+    return list(found), tuple(warnings)
+
+
+def pooled(sources: dict[str, Watched], entries: list[Entry]) -> tuple[list[Row], tuple[str, ...]]:
+    """The Fréchet distance of each method's clips of all videos to those of their sources; what must be said of it."""
+    rows, warnings = [], {}
+    for method in dict.fromkeys(one.method for one in entries):
+        mine = [one for one in entries if one.method == method]
+        pair = [sources[one.clip] for one in mine], [one.watched for one in mine]
+        found, told = edited_videos.distance_rows(*pair, clip="all", variant="all", method=method)
+        rows += found
+        warnings |= dict.fromkeys(told)
+    return rows, tuple(warnings)
+
+
+def costs(entries: Iterable[Entry]) -> list[Row]:
+    """The counters of every entry as rows."""
+    return [row for one in entries for row in one.video.counters.rows(**one.named)]
+
+
+def gains(rows: list[Row], ours: str, other: str, identity: str = "mobilefacenet") -> dict[str, float]:
+    """How much better a method is than another in the paper's four measures; above 0: better.
+
+    Means over the videos that both made; the Fréchet distance is that over all videos.  rows: of `measured` and `pooled`.
+    identity: the network whose vectors count.
+    """
+    found = {}
+    for name, sign in ORDER.items():
+        one, two = (of(rows, name, method, identity) for method in (ours, other))
+        shared = one.keys() & two.keys()
+        if shared:
+            found[name] = sign * float(np.mean([one[video] - two[video] for video in shared]))
+    return found
+
+
+def of(rows: list[Row], name: str, method: str, identity: str) -> dict[tuple[str, str], float]:
+    """A method's values of a measure by (clip, edit)."""
+    if name == "frechet":
+        mine = [r for r in select(rows, method=method, clip="all") if r.metric.startswith(("frechet", "fvd"))]
+    else:
+        mine = [r for r in select(rows, method=method, metric=name) if r.reference.startswith(identity)]
+    return {(row.clip, row.variant): row.value for row in mine}
+
+
+def overall(rows: list[Row], methods: Iterable[str]) -> list[Row]:
+    """The means of these methods' measures over all clips and edits that all of them made, beside the pooled distances."""
+    methods = list(methods)
+    made = [{(r.clip, r.variant) for r in select(rows, method=method) if r.clip != "all"} for method in methods]
+    shared = set.intersection(*made)
+    mine = [row for row in rows if row.method in methods and (row.clip, row.variant) in shared and row.metric in MEANT]
+    return averaged([replace(row, clip="", variant="", n=1, std=None) for row in mine])
+
+
+def close_up(frames: np.ndarray, quads: np.ndarray, at: Iterable[int], size: int = 256) -> torch.Tensor:
+    """The face's square of some pasted frames, images (n, 3, S, S): what lies around the mask's edge is in it."""
+    return torch.stack([alignment.crop(images.from_uint8(frames[k]), quads[k], size) for k in at])

@@ -1,0 +1,1 @@
+"""Notebook 07: edits of clips of faces, and of worlds against their ground truth."""

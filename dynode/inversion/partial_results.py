@@ -1,0 +1,53 @@
+"""Finished codes on disk beside the output, so that a killed inversion goes on where it stopped."""
+
+import json
+import shutil
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+
+from dynode.errors import UserError
+from dynode.inversion.projection import Projection
+from dynode.io import files
+from dynode.io.tensor_files import read_safetensors
+
+FORMAT = "dynode-partial-inversion-2"
+
+
+class Partial:
+    """A folder `<output>.partial` with one small file for each batch of frames, and the job they belong to."""
+
+    def __init__(self, output: Path, job: dict):
+        self.folder = output.with_suffix(".partial")
+        self.job = json.dumps(job, sort_keys=True)
+        self.done: list[Projection] = []
+        for path in sorted(self.folder.glob("[0-9]*.safetensors")):
+            self.resume(path)
+
+    def resume(self, path: Path) -> None:
+        tensors, metadata = read_safetensors(path, FORMAT, "a partial inversion")
+        if metadata["job"] != self.job:
+            raise UserError(
+                f"{self.folder} belongs to another inversion (other video, settings or weights): "
+                "delete it, or choose another output."
+            )
+        self.done += [Projection(ws, *row) for ws, row in zip(tensors["ws"], tensors["quality"].tolist(), strict=True)]
+
+    def append(self, projections: list[Projection]) -> None:
+        """Write one more batch; it counts once it is whole."""
+        path = self.folder / f"{len(self.done):06d}.safetensors"
+        quality = [[p.mse, p.lpips, p.identity] for p in projections]
+        tensors = {
+            "ws": torch.stack([p.ws for p in projections]),
+            "quality": torch.tensor(quality, dtype=torch.float64),
+        }
+        with files.written_whole(path) as scratch:
+            save_file(tensors, scratch, {"format": FORMAT, "job": self.job})
+        self.done += projections
+
+    def remove(self) -> None:
+        """The clip is written: what led to it may go, the last first, so that what a kill leaves is still a beginning."""
+        for path in sorted(self.folder.glob("[0-9]*.safetensors"), reverse=True):
+            path.unlink(missing_ok=True)
+        shutil.rmtree(self.folder, ignore_errors=True)

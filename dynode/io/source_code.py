@@ -1,0 +1,199 @@
+"""The source code that a result depends on: the static import closure of modules, and a hash of what it computes.
+
+The hash is over syntax. Comments, docstrings, annotations of functions, imports, the order of definitions and the modules
+they live in do not count; a changed statement does.
+"""
+
+import ast
+import hashlib
+from collections.abc import Iterable, Iterator
+from functools import cache
+from pathlib import Path
+
+from dynode import lazy
+
+PACKAGE = Path(__file__).resolve().parents[1]
+NAME = PACKAGE.name
+
+
+@cache
+def path_of(module: str) -> Path | None:
+    """The file of a module of this package, given by its dotted name; None where there is no such module."""
+    first, *rest = module.split(".")
+    if first != NAME:
+        return None
+    place = PACKAGE.joinpath(*rest)
+    files = (place / "__init__.py", place.with_suffix(".py")) if rest else (place / "__init__.py",)
+    return next((path for path in files if path.is_file()), None)
+
+
+@cache
+def face_of(module: str) -> dict[str, str]:
+    """What a package offers lazily: name -> "module:name", read from its stub `__init__.pyi`."""
+    path = path_of(module)
+    stub = path.with_suffix(".pyi") if path else None
+    if stub is None or not stub.is_file():
+        return {}
+    return {name: f"{module}:{there}" for name, (module, there) in lazy.names_in(stub).items()}
+
+
+def resolved(name: str) -> str:
+    """A dotted name or "module:name" as the module or definition it stands for, as "module" or "module:name"; "" if foreign.
+
+    Names of a lazy face stand for what the face offers; other attributes of modules are definitions there.
+    """
+    module, *rest = name.replace(":", ".").split(".")
+    while rest and path_of(module):
+        inner = f"{module}.{rest[0]}"
+        if rest[0] in face_of(module):
+            return resolved(face_of(module)[rest[0]])
+        if not path_of(inner):
+            return f"{module}:{rest[0]}"
+        module, rest = inner, rest[1:]
+    return module if path_of(module) and not rest else ""
+
+
+def bindings(tree: ast.AST) -> dict[str, str]:
+    """What imports anywhere in some syntax bind: local name -> what it stands for, see `resolved`; of this package alone."""
+    bound = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                bound[alias.asname or alias.name.split(".")[0]] = alias.name if alias.asname else NAME
+                if alias.name.split(".")[0] != NAME:
+                    bound.pop(alias.asname or alias.name.split(".")[0])
+        elif isinstance(node, ast.ImportFrom) and resolved(node.module or ""):
+            for alias in node.names:
+                bound[alias.asname or alias.name] = resolved(f"{node.module}.{alias.name}")
+    return bound
+
+
+def dotted(node: ast.expr) -> str:
+    """`a.b.c` of an attribute chain that begins with a name, else ""."""
+    if isinstance(node, ast.Name):
+        return node.id
+    base = dotted(node.value) if isinstance(node, ast.Attribute) else ""
+    return f"{base}.{node.attr}" if base else ""
+
+
+def referenced(tree: ast.AST) -> Iterator[str]:
+    """What of this package some syntax refers to, see `resolved`: by imports, by attributes of imported packages, and by
+    strings such as "dynode.dynamics.neural_ode" or "dynode.clips:Clip", which is how tables name what they load late.
+
+    A string that names a package stands for every module in it, as in `lazy.Registry`.
+    """
+    bound = bindings(tree)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (resolved(alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and resolved(node.module or ""):
+            yield resolved(node.module)
+            yield from (resolved(f"{node.module}.{alias.name}") for alias in node.names)
+        elif isinstance(node, ast.Attribute):
+            first, _, rest = dotted(node).partition(".")
+            if first in bound and ":" not in bound[first]:
+                yield resolved(f"{bound[first]}.{rest}")
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.startswith(f"{NAME}."):
+            yield resolved(node.value)
+            yield from modules_in(node.value)
+
+
+def modules_in(package: str) -> list[str]:
+    """The modules that lie directly in a package; none of what is no package."""
+    path = path_of(package)
+    if path is None or path.name != "__init__.py":
+        return []
+    return [f"{package}.{file.stem}" for file in path.parent.glob("*.py") if file.stem != "__init__"]
+
+
+def without_docstrings(tree: ast.Module) -> ast.Module:
+    """The same syntax without docstrings and other statements that are bare strings."""
+    for node in ast.walk(tree):
+        if isinstance(body := getattr(node, "body", None), list):
+            node.body = [s for s in body if not (isinstance(s, ast.Expr) and isinstance(s.value, ast.Constant))]
+    return tree
+
+
+def closure(modules: Iterable[str] = (), source: str = "") -> list[str]:
+    """The modules of this package that some of its modules, or some source text, import directly or not, sorted."""
+    waiting = {
+        resolved(name).partition(":")[0] for name in (*modules, *referenced(without_docstrings(ast.parse(source))))
+    }
+    held: set[str] = set()
+    while waiting := {name for name in waiting if name} - held:
+        held |= waiting
+        waiting = {name.partition(":")[0] for module in waiting for name in imported_by(module)}
+    return sorted(held)
+
+
+@cache
+def imported_by(module: str) -> frozenset[str]:
+    """What a module of this package refers to; the packages that it lies in are imported with it."""
+    tree = without_docstrings(ast.parse(path_of(module).read_text(encoding="utf-8")))
+    parents = module.split(".")[:-1]
+    return frozenset(referenced(tree)) | {".".join(parents[: k + 1]) for k in range(len(parents))}
+
+
+class Canonical(ast.NodeTransformer):
+    """Syntax with what says nothing of what is computed taken out: imports, annotations of functions, and by which module
+    a definition is reached."""
+
+    def __init__(self, bound: dict[str, str]):
+        self.bound = bound
+
+    def visit_Import(self, node):
+        return None
+
+    visit_ImportFrom = visit_Import
+
+    def visit_FunctionDef(self, node):
+        node.returns = None
+        self.generic_visit(node)
+        node.body = node.body or [ast.Pass()]
+        return node
+
+    def visit_arg(self, node):
+        node.annotation = None
+        return node
+
+    def visit_Name(self, node):
+        name = self.bound.get(node.id, "").partition(":")[2]
+        return ast.copy_location(ast.Name(name, node.ctx), node) if name else node
+
+    def visit_Attribute(self, node):
+        first, _, rest = dotted(node).partition(".")
+        if rest and first in self.bound:
+            name = resolved(f"{self.bound[first]}.{rest}").partition(":")[2]
+            if name:
+                return ast.copy_location(ast.Name(name, node.ctx), node)
+        self.generic_visit(node)
+        return node
+
+    def visit_Constant(self, node):
+        if isinstance(node.value, str) and node.value.startswith(f"{NAME}.") and resolved(node.value):
+            return ast.copy_location(ast.Constant(resolved(node.value).partition(":")[2]), node)
+        return node
+
+
+def statements(module: str) -> list[str]:
+    """What a module of this package computes: its top-level statements in canonical form."""
+    tree = without_docstrings(ast.parse(path_of(module).read_text(encoding="utf-8")))
+    canonical = Canonical(bindings(tree))
+    kept = [canonical.visit(node) for node in tree.body]
+    return [ast.dump(node) for node in kept if node is not None]
+
+
+@cache
+def hash_of(*modules: str, source: str = "") -> str:
+    """A hash of all that some modules of this package, or some source text, compute: over their import closure.
+
+    Raises ValueError for a module that is not there.
+    """
+    missing = [name for name in modules if not path_of(name)]
+    if missing:
+        raise ValueError(f"there is no module {missing[0]!r}")
+    lines = [line for module in closure(modules, source) for line in statements(module)]
+    digest = hashlib.sha256()
+    for line in sorted(lines):
+        digest.update(line.encode() + b"\n")
+    return digest.hexdigest()

@@ -1,0 +1,91 @@
+"""Late loading: the faces of packages, and registries that others may add to.  Standard library only.
+
+A face is what a package offers: its stub `__init__.pyi` names it, by lines `from dynode.room.module import name as name`,
+for type checkers and editors as for this module; nothing is imported before it is used.
+"""
+
+import ast
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+@cache
+def names_in(stub: Path) -> dict[str, tuple[str, str]]:
+    """What a stub re-exports: name -> (module, name there)."""
+    return {
+        alias.asname or alias.name: (node.module or "", alias.name)
+        for node in ast.parse(stub.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+
+
+def face(package: str, file: str) -> tuple[Callable, Callable, list[str]]:
+    """`__getattr__`, `__dir__` and `__all__` of a package whose `__init__.py` is `file`."""
+    names = names_in(Path(file).with_suffix(".pyi"))
+
+    def get(name: str):
+        if name not in names:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        module, there = names[name]
+        return getattr(import_module(module), there)
+
+    return get, lambda: sorted(names), sorted(names)
+
+
+class Registry(Mapping[str, T]):
+    """Things by name, each registered by the module that defines it; the modules are imported when first looked into.
+
+    package: all of its modules are imported.  group: of entry points, by which other packages name modules of theirs.
+    """
+
+    def __init__(self, package: str, group: str = ""):
+        self.package, self.group = package, group
+        self.held: dict[str, T] = {}
+        self.loaded = False
+
+    def add(self, name: str, thing: T) -> T:
+        self.held[name] = thing
+        return thing
+
+    def load(self) -> dict[str, T]:
+        if not self.loaded:
+            self.loaded = True  # before the imports: modules may look into what they register in
+            for module in modules_in(self.package):
+                import_module(module)
+            self.load_plugins()
+        return self.held
+
+    def load_plugins(self) -> None:
+        """Import the modules that installed packages name under the group.  Raises UserError for one that fails."""
+        from importlib.metadata import entry_points
+
+        from dynode.errors import UserError
+
+        for point in entry_points(group=self.group) if self.group else ():
+            try:
+                point.load()
+            except Exception as error:  # whatever a plugin of somebody else does wrong
+                raise UserError(
+                    f"The plugin {point.name} ({point.value}) cannot be imported: {error!r}. Repair or uninstall it."
+                ) from error
+
+    def __getitem__(self, name: str) -> T:
+        return self.load()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.load())
+
+    def __len__(self) -> int:
+        return len(self.load())
+
+
+def modules_in(package: str) -> list[str]:
+    """The modules that lie directly in a package, sorted."""
+    folder = Path(import_module(package).__file__ or "").parent
+    return sorted(f"{package}.{path.stem}" for path in folder.glob("*.py") if path.stem != "__init__")

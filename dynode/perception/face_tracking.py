@@ -1,0 +1,223 @@
+"""Follow one face through a video: shots, the same face from frame to frame, gaps, alignment squares, crops."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from dynode.errors import UserError
+from dynode.io import images, video
+from dynode.perception import alignment
+from dynode.perception.face_detection import Face, FaceDetector
+
+THUMBNAIL = (18, 32)  # rows, columns
+CUT_LEVELS, CUT_RATIO = 15.0, 6.0  # a cut jumps by so many grey levels, and so many times the median jump
+
+
+@dataclass(frozen=True)
+class FaceTrack:
+    """One face through T frames: times (T,) s, quads (T, 4, 2) px, detected (T,) bool, shots (T,) int from 0."""
+
+    ts: np.ndarray
+    quads: np.ndarray
+    detected: np.ndarray
+    shots: np.ndarray
+
+    def __len__(self):
+        return len(self.ts)
+
+    @property
+    def width(self) -> float:
+        """Mean side of the alignment square in source pixels."""
+        return float(np.linalg.norm(self.quads[:, 3] - self.quads[:, 0], axis=1).mean())
+
+    def crops(self, path: Path | str, size: int = 256) -> Iterator[torch.Tensor]:
+        """The aligned crops (3, size, size) of the frames, in order, read from the video one at a time."""
+        yield from cut(video.pick(path, self.ts), self.quads, size)
+
+
+def track(
+    path: Path | str,
+    stretch: video.Stretch | None = None,
+    *,
+    face: str = "largest",
+    detector: Callable[[np.ndarray], list[Face]] | None = None,
+    progress=None,
+) -> FaceTrack:
+    """Detect, follow and align one face; of each frame only its faces are kept, so a video may be long.
+
+    face: "largest", or a number counted from the left, 0 first, in the frame where the face is picked up.
+    Frames without the face between others get an interpolated quad and detected = False; those before its first and
+    after its last appearance in a shot are left out.
+    Raises UserError when the file cannot be read or no frame shows the face.
+    """
+    if face != "largest" and not face.isdecimal():
+        raise UserError(f"A face is 'largest' or a number counted from the left (0 first), got {face!r}.")
+    frames = (stretch or video.Stretch()).of(video.iterate(path))
+    ts, found, jumps = looked_at(frames, detector or FaceDetector(), progress)
+    if not len(ts):
+        raise UserError(f"{path} ends before the frames that were asked for: choose an earlier first frame.")
+    require_shown(found, face, path)
+    pieces = [align(ts[at], follow([found[k] for k in at], face)) for at in shot_indices(jumps)]
+    return joined([piece for piece in pieces if piece is not None], path)
+
+
+def middle(path: Path | str, stretch: video.Stretch | None = None, *, progress=None) -> FaceTrack:
+    """The middle square of every frame, and the shots: what a generator of anything but faces is given.
+
+    Raises UserError when the file cannot be read or holds a single frame.
+    """
+    sizes: list[tuple[int, int]] = []
+
+    def look(frame: np.ndarray) -> list[Face]:
+        sizes.append(frame.shape[:2])
+        return []
+
+    ts, _, jumps = looked_at((stretch or video.Stretch()).of(video.iterate(path)), look, progress)
+    if len(ts) < 2:
+        raise UserError(f"{path} has {len(ts)} of the frames asked for, at least 2 are wanted to learn a motion from.")
+    shots = np.concatenate([np.full(len(at), k) for k, at in enumerate(shot_indices(jumps))])
+    quads = np.stack([middle_square(*size) for size in sizes])
+    return FaceTrack(ts, quads, np.ones(len(ts), dtype=bool), shots)
+
+
+def portraits(path: Path | str, stretch: video.Stretch, detector=None, size: int = 256) -> torch.Tensor:
+    """The largest face of each frame of a picture or video, aligned by itself: (T, 3, size, size) in [-1, 1].
+
+    Raises UserError when the file cannot be read or one of the frames shows no face.
+    """
+    detector, crops = detector or FaceDetector(), []
+    for k, (_, frame) in enumerate(stretch.of(video.iterate(path))):
+        faces = detector(frame)
+        if not faces:
+            raise UserError(
+                f"No face was found in frame {stretch.first + k * stretch.every} of {path}: give a picture of a face "
+                "seen from the front, or choose other frames."
+            )
+        quads = alignment.Squares.from_landmarks(faces[0].landmarks[None]).quads()
+        crops += cut([frame], quads, size)
+    if not crops:
+        raise UserError(f"{path} ends before frame {stretch.first}: choose an earlier one.")
+    return torch.stack(crops)
+
+
+def middle_square(height: int, width: int) -> np.ndarray:
+    """The corners (4, 2) of the largest square in the middle of a frame, in the order of an alignment square."""
+    side = min(height, width)
+    left, top = (width - side) / 2 - 0.5, (height - side) / 2 - 0.5
+    return np.array([[left, top], [left, top + side], [left + side, top + side], [left + side, top]])
+
+
+def looked_at(frames, detector, progress) -> tuple[np.ndarray, list[list[Face]], np.ndarray]:
+    """Times (T,) and faces of all frames, and how far the picture jumps (T - 1,) from each to the next, in grey levels."""
+    ts, found, jumps, before = [], [], [], None
+    for time, frame in frames:
+        ts.append(time)
+        found.append(detector(frame))
+        small = thumbnail(frame)
+        if before is not None:
+            jumps.append(float(np.abs(small - before).mean()))
+        before = small
+        if progress is not None:
+            progress.update()
+    return np.array(ts), found, np.array(jumps)
+
+
+def require_shown(found: list[list[Face]], choice: str, path) -> None:
+    """Refuse a video in which no frame shows the chosen face."""
+    most = max(map(len, found))
+    if most == 0:
+        raise UserError(
+            f"No face was found in the {len(found)} frames of {path}: give footage of a face seen from the front."
+        )
+    if choice != "largest" and int(choice) >= most:
+        raise UserError(
+            f"There is no face {choice} in {path}: its frames show {most} at most; choose the largest, or a number up to "
+            f"{most - 1}, counted from 0 at the left."
+        )
+
+
+def thumbnail(frame: np.ndarray) -> np.ndarray:
+    """A frame reduced to a few grey levels, float32 (18, 32) in [0, 255]."""
+    grey = torch.from_numpy(frame.mean(axis=2, dtype=np.float32))
+    return F.adaptive_avg_pool2d(grey[None], THUMBNAIL)[0].numpy()
+
+
+def shot_indices(jumps: np.ndarray) -> list[np.ndarray]:
+    """The frames of each shot, split where the picture jumps (T - 1,) far more than it usually does."""
+    usual = np.median(jumps) if len(jumps) else 0.0
+    cuts = np.flatnonzero((jumps > CUT_LEVELS) & (jumps > CUT_RATIO * usual)) + 1
+    return np.split(np.arange(len(jumps) + 1), cuts)
+
+
+def follow(found: list[list[Face]], choice: str) -> list[Face | None]:
+    """The same face in every frame of a shot, None where it is not seen.
+
+    The nearest face counts as the same one while it moves by less than its own width, more after a gap.
+    """
+    followed: list[Face | None] = []
+    last, missing = None, 0
+    for faces in found:
+        face = pick_up(faces, choice) if last is None else nearest(faces, last, reach=0.75 + 0.25 * missing)
+        missing = 0 if face else missing + 1
+        last = face or last
+        followed.append(face)
+    return followed
+
+
+def pick_up(faces: list[Face], choice: str) -> Face | None:
+    """The face to start with: the largest, or the n-th from the left where there are that many."""
+    if choice == "largest":
+        return faces[0] if faces else None
+    ordered = sorted(faces, key=lambda face: face.centre[0])
+    return ordered[int(choice)] if int(choice) < len(ordered) else None
+
+
+def nearest(faces: list[Face], last: Face, reach: float) -> Face | None:
+    """The face nearest to where it was, if it is within `reach` of its width."""
+    if not faces:
+        return None
+    distances = [np.linalg.norm(face.centre - last.centre) for face in faces]
+    k = int(np.argmin(distances))
+    return faces[k] if distances[k] < reach * last.width else None
+
+
+def align(ts: np.ndarray, faces: list[Face | None]) -> FaceTrack | None:
+    """The quads of one shot, from the face's first to its last appearance; None where it appears less than twice."""
+    seen = np.flatnonzero([face is not None for face in faces])
+    if len(seen) < 2:
+        return None
+    inside = slice(seen[0], seen[-1] + 1)
+    points = [None if face is None else face.landmarks for face in faces[inside]]
+    landmarks, detected = fill_missing(points, ts[inside])
+    quads = alignment.Squares.from_landmarks(landmarks).smoothed().quads()
+    return FaceTrack(ts[inside], quads, detected, np.zeros(len(landmarks), dtype=np.int64))
+
+
+def fill_missing(points: list[np.ndarray | None], ts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Landmarks (T, 5, 2), interpolated in time where a face was not found, and detected (T,)."""
+    detected = np.array([p is not None for p in points])
+    known = np.stack([p for p in points if p is not None]).reshape(-1, 10)
+    filled = np.stack([np.interp(ts, ts[detected], column) for column in known.T], axis=1)
+    return filled.reshape(-1, 5, 2), detected
+
+
+def joined(pieces: list[FaceTrack], path) -> FaceTrack:
+    if not pieces:
+        raise UserError(
+            f"The face in {path} was followed for 1 frame, at least 2 of one shot are wanted: dynamics need a motion to "
+            "learn."
+        )
+    shots = np.concatenate([np.full(len(piece), k) for k, piece in enumerate(pieces)])
+    parts = (np.concatenate([getattr(piece, key) for piece in pieces]) for key in ("ts", "quads", "detected"))
+    return FaceTrack(*parts, shots)
+
+
+def cut(frames: Iterable[np.ndarray], quads: np.ndarray, size: int = 256) -> Iterator[torch.Tensor]:
+    """Aligned crops (3, size, size) of frames uint8 (H, W, 3): cut at 1024 pixels, reduced by area."""
+    for frame, quad in zip(frames, quads, strict=True):
+        large = alignment.crop(images.from_uint8(frame), quad, size=1024)[None]
+        yield images.area_resize(large, size)[0]

@@ -1,0 +1,129 @@
+"""A network that reads the factors of a world off a picture: each factor's range in bins, one softmax for each."""
+
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from dynode import runtime
+from dynode.io.images import resampled
+from dynode.io.tensor_files import half_precision, read_safetensors, undamaged, write_safetensors
+from dynode.settings import choose, require_positive
+from dynode.worlds import world
+from dynode.worlds.factors import Factor, index_of
+
+FORMAT, WHAT = "dynode-factors-1", "a network that reads factors (as `dynode train-factors` writes it)"
+BINS, CIRCULAR_BINS = 4, 8  # of a factor whose world has no grid
+
+
+def bins_of(factor: Factor) -> int:
+    """How many classes a factor has: those of its grid, or a few."""
+    return factor.count or (CIRCULAR_BINS if factor.circular else BINS)
+
+
+def classes(factors: tuple[Factor, ...], values: torch.Tensor) -> torch.Tensor:
+    """The class (B, F) of factor values (B, F); a grid's classes are centred on its values, others share the range."""
+    found = []
+    for k, factor in enumerate(factors):
+        share, n = factor.share(values[:, k]), bins_of(factor)
+        found.append((share * (n - 1)).round() if factor.count else (share * n).floor().clamp(max=n - 1))
+    return torch.stack(found, 1).long()
+
+
+@dataclass(frozen=True)
+class FactorSettings:
+    """Which world, at how many pixels, and how wide the network is."""
+
+    world: str = "scene"
+    resolution: int = 64
+    channels: int = 32
+    hidden: int = 128
+
+    def __post_init__(self):
+        require_positive(self, "resolution", "channels", "hidden")
+
+
+class FactorNet(nn.Module):
+    """Images (B, 3, H, W) in [-1, 1] -> logits by factor name, {name: (B, classes)}; differentiable."""
+
+    def __init__(self, settings: FactorSettings):
+        super().__init__()
+        s = self.settings = settings
+        self.factors = world(s.world).factors
+        widths = [3, *(s.channels * min(2**k, 4) for k in range((s.resolution // 4).bit_length() - 1))]
+        self.convs = nn.ModuleList(
+            nn.Conv2d(a, b, 3, stride=2, padding=1) for a, b in zip(widths[:-1], widths[1:], strict=True)
+        )
+        self.norms = nn.ModuleList(nn.GroupNorm(8, width) for width in widths[1:])
+        self.dense = nn.Linear(widths[-1] * 16, s.hidden)
+        self.heads = nn.ModuleDict({factor.name: nn.Linear(s.hidden, bins_of(factor)) for factor in self.factors})
+
+    def forward(self, images: torch.Tensor) -> dict[str, torch.Tensor]:
+        x = resampled(images, self.settings.resolution)
+        for conv, norm in zip(self.convs, self.norms, strict=True):
+            x = F.silu(norm(conv(x)))
+        x = F.silu(self.dense(x.flatten(1)))
+        return {name: head(x) for name, head in self.heads.items()}
+
+    def factor(self, name: str) -> Factor:
+        return self.factors[index_of(self.factors, name)]
+
+
+def middles(factor: Factor) -> torch.Tensor:
+    """The value (classes,) in the middle of each class."""
+    n = bins_of(factor)
+    return factor.at(torch.arange(n) / (n - 1) if factor.count else (torch.arange(n) + 0.5) / n)
+
+
+@torch.no_grad()
+def read(network: FactorNet, images: torch.Tensor) -> torch.Tensor:
+    """Factors (B, F) of images (B, 3, H, W): the mean value under each softmax, on the circle for a circular factor.
+
+    On held-out pictures they err by about a sixteenth of each range, a quarter of a class, where the network knows the factor.
+    """
+    logits, columns = network(images), []
+    for factor in network.factors:
+        shares, values = logits[factor.name].softmax(1), middles(factor).to(images)
+        if factor.circular:
+            angle = 2 * math.pi * factor.share(values)
+            mean = torch.atan2(shares @ angle.sin(), shares @ angle.cos())
+            columns.append(factor.at(mean / (2 * math.pi) % 1))
+        else:
+            columns.append(shares @ values)
+    return torch.stack(columns, 1)
+
+
+def apart(factors: tuple[Factor, ...], a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+    """How far factors (B, F) lie from others, as shares of each range (B, F); round a circle the shorter way."""
+    columns = []
+    for k, factor in enumerate(factors):
+        gap = (factor.share(a[:, k]) - factor.share(b[:, k])).abs()
+        columns.append(torch.minimum(gap % 1, 1 - gap % 1) if factor.circular else gap)
+    return torch.stack(columns, 1)
+
+
+def save(network: FactorNet, path: Path, card: dict) -> None:
+    write_safetensors(path, half_precision(network), FORMAT, settings=network.settings, card=card)
+
+
+def load(path: Path | str, device="cpu") -> FactorNet:
+    """A saved network in float32, frozen."""
+    tensors, metadata = read_safetensors(Path(path), FORMAT, WHAT)
+    with undamaged(path, WHAT):
+        network = FactorNet(FactorSettings(**json.loads(metadata["settings"])))
+        network.load_state_dict({key: value.float() for key, value in tensors.items()})
+    return network.to(device).eval().requires_grad_(False)
+
+
+def shipped_names() -> dict[str, Path]:
+    """The networks that come with the package, by world."""
+    return runtime.shipped("weights", "factors")
+
+
+def shipped(world_name: str, device="cpu") -> FactorNet:
+    """The network that comes with the package for a world.  Raises UserError where there is none."""
+    return load(choose("network that reads the factors of", world_name, shipped_names()), device)

@@ -1,0 +1,92 @@
+"""Images side by side."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+
+from dynode.io.images import to_uint8
+from dynode.reporting.plots.style import COLOURS, FULL_WIDTH, STYLE
+
+
+def image_rows(rows: dict[str, torch.Tensor], ts, observed=None, title: str = ""):
+    """A grid of images: one row for each entry of `rows` (T, 3, H, W), a column for each time (seconds) or title.
+
+    observed (T,) bool: observed frames get a solid frame, unobserved ones a dashed one.
+    """
+    with plt.style.context(STYLE):
+        columns, cell = len(ts), FULL_WIDTH / (len(ts) + 0.6)
+        size = (FULL_WIDTH, cell * len(rows) + 0.4)
+        figure, axes = plt.subplots(len(rows), columns, figsize=size, squeeze=False)
+        for (label, images), line in zip(rows.items(), axes, strict=True):
+            for k, axis in enumerate(line):
+                axis.imshow(to_uint8(images[k]), interpolation="antialiased")
+                frame_border(axis, None if observed is None else bool(observed[k]))
+            line[0].set_ylabel(label)
+        for k, axis in enumerate(axes[0]):
+            axis.set_title(ts[k] if isinstance(ts[k], str) else f"{float(ts[k]):.2f} s", fontsize=7, pad=3)
+        if title:
+            figure.suptitle(title, x=0.01, ha="left")
+        return figure
+
+
+def frame_border(axis, observed: bool | None) -> None:
+    """No ticks; a solid border for observed frames, a dashed one for the others, none when it does not apply."""
+    axis.set_xticks([])
+    axis.set_yticks([])
+    for spine in axis.spines.values():
+        spine.set_visible(observed is not None)
+        spine.set_color("#0072B2" if observed else "#D55E00")
+        spine.set_linewidth(1.6)
+        spine.set_linestyle("-" if observed else (0, (2, 1.5)))
+
+
+def difference(a: torch.Tensor, b: torch.Tensor, gain: float = 4.0) -> torch.Tensor:
+    """|a - b| averaged over colours, `gain` times brighter, black for none: an image in [-1, 1]."""
+    gap = (a - b).abs().mean(1, keepdim=True) * gain
+    return (gap.clamp(0, 2) - 1).expand(-1, 3, -1, -1)
+
+
+def frame_rates(rows: dict[str, tuple], observed, title: str = ""):
+    """The same stretch of time at several frame rates: label -> (times (n,), images (n, 3, H, W)), one row each.
+
+    Every frame stands at its time; frames at one of the `observed` times are framed solid, the others dashed.
+    """
+    with plt.style.context(STYLE):
+        gap = min((float(torch.as_tensor(ts).diff().min()) for ts, _ in rows.values() if len(ts) > 1), default=1.0)
+        begin = min(float(ts[0]) for ts, _ in rows.values())
+        end = max(float(ts[-1]) for ts, _ in rows.values())
+        left, cell = 0.75, (FULL_WIDTH - 0.75) / ((end - begin) / gap + 1.02)
+        tall = len(rows) * (cell + 0.06) + 0.5
+        figure = plt.figure(figsize=(FULL_WIDTH, tall))
+        figure.set_layout_engine("none")
+        for r, (label, (ts, images)) in enumerate(rows.items()):
+            bottom = tall - 0.22 - (r + 1) * (cell + 0.06)
+            figure.text(0.005, (bottom + cell / 2) / tall, label, va="center", fontsize=7)
+            for time, image in zip(torch.as_tensor(ts).tolist(), images, strict=True):
+                x = left + (time - begin) / gap * cell
+                axis = figure.add_axes((x / FULL_WIDTH, bottom / tall, 0.96 * cell / FULL_WIDTH, 0.96 * cell / tall))
+                axis.imshow(to_uint8(image), interpolation="antialiased")
+                frame_border(axis, bool(np.isclose(np.asarray(observed), time, atol=gap / 10).any()))
+                if r == len(rows) - 1:
+                    axis.set_xlabel(f"{time - begin:.2f} s", fontsize=6, labelpad=2)
+        figure.text(0.005, 1 - 0.03 / tall, title, va="top", fontsize=8)
+        return figure
+
+
+def aligned_face(frame: np.ndarray, landmarks: np.ndarray, quad: np.ndarray, crop: torch.Tensor):
+    """A frame (H, W, 3) with its landmarks (5, 2) and alignment square (4, 2), beside the crop (3, S, S)."""
+    with plt.style.context(STYLE):
+        height, width = frame.shape[:2]
+        ratio = {"width_ratios": [width / height, 1]}
+        figure, (left, right) = plt.subplots(
+            1, 2, figsize=(FULL_WIDTH, FULL_WIDTH / (1 + width / height)), gridspec_kw=ratio
+        )
+        left.imshow(frame)
+        left.plot(*np.vstack([quad, quad[:1]]).T, color=COLOURS["linear"], linewidth=1.5)
+        left.plot(*landmarks.T, "o", color=COLOURS["dynode"], markersize=3)
+        left.set(xlim=(0, width), ylim=(height, 0), title="frame 0, landmarks and square")
+        right.imshow(to_uint8(crop))
+        right.set_title("aligned crop")
+        for axis in (left, right):
+            frame_border(axis, None)
+        return figure

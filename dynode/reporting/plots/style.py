@@ -1,0 +1,53 @@
+"""What all figures share: colours, sizes, a line at the foot."""
+
+from pathlib import Path
+
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+STYLE = Path(__file__).with_name("dynode.mplstyle")
+COLOURS = {  # Okabe-Ito, the same for a method in every figure
+    "dynode": "#0072B2",
+    "linear": "#E69F00",
+    "hold": "#999999",
+    "cubic": "#D55E00",
+    "pchip": "#56B4E9",
+    "slerp": "#F0E442",
+    "robust": "#009E73",
+    "visible": "#009E73",
+    "paper": "#CC79A7",
+    "demo": "#000000",
+    "gp": "#009E73",
+    "sde": "#CC79A7",
+    "cde": "#CC79A7",
+    "prior": "#000000",
+    "edited": "#CC79A7",
+    "pixel_ode[own]": "#CC79A7",
+    "pixel_ode[own_warp]": "#F0E442",
+    "pixel_ode[taught]": "#56B4E9",
+    "pixel_ode[taught_warp]": "#009E73",
+    "own codes": "#000000",
+}
+FULL_WIDTH = 6.75  # inches
+NOTE_INCHES = 0.14
+ROUNDING = 1e-9  # errors below are zero but for the arithmetic
+
+
+def note(figure, text: str) -> None:
+    """A small line at the foot of a finished figure, in room made for it."""
+    share = NOTE_INCHES / figure.get_size_inches()[1]
+    figure.set_size_inches(figure.get_size_inches() * (1, 1 + share))
+    share = NOTE_INCHES / figure.get_size_inches()[1]
+    if isinstance(figure.get_layout_engine(), ConstrainedLayoutEngine):
+        figure.get_layout_engine().set(rect=(0, share, 1, 1 - share))
+    else:  # the axes were placed by hand: move up what there is
+        for axes in figure.axes:
+            box = axes.get_position()
+            axes.set_position((box.x0, share + box.y0 * (1 - share), box.width, box.height * (1 - share)))
+        for told in figure.texts:
+            told.set_y(share + told.get_position()[1] * (1 - share))
+    figure.text(0.995, 0.2 * share, text, ha="right", va="bottom", fontsize=6, color="0.4")
+
+
+def colour(method: str) -> str | None:
+    """The colour of a method; a shortened run such as demo[1000/20000], or the same on pixels, keeps its preset's."""
+    return COLOURS.get(method.replace(",changed]", "]")) or COLOURS.get(method.split("[")[0])

@@ -1,0 +1,69 @@
+"""Fits made together are the fits made alone."""
+
+import math
+
+import pytest
+import torch
+
+from dynode.clips import Clip
+from dynode.dynamics.fitting import batched, trainer
+from dynode.dynamics.fitting.store import FitStore
+from dynode.dynamics.presets import preset
+from dynode.settings import changed
+
+QUICK = changed(preset("dynode"), {"training.segment_iterations": 12, "field.hidden": 8})
+
+
+def spiral(frames=16, speed=7.0, name="spiral", shots=None):
+    ts = torch.arange(frames, dtype=torch.float64) / 10
+    angle = speed * ts
+    ws = torch.stack([angle.cos(), ts * angle.sin(), ts, (2 * angle).sin()], -1).float()[:, None]
+    return Clip(ws, ts, shots=shots, meta={"name": name})
+
+
+def test_fits_made_together_are_those_made_alone():
+    """Of two lengths, one with a cut, from several seeds; also where not all draw equally many frames."""
+    cut = torch.tensor([0] * 8 + [1] * 8)
+    clips = [spiral(), spiral(speed=3.0), spiral(22), spiral(shots=cut)]
+    clips = [clip.sampled("irregular", 2, seed) for seed, clip in enumerate(clips)]
+    settings, seeds = changed(QUICK, {"training.batch": 4}), [0, 5, 2, 7]
+    for clip, seed, fit in zip(clips, seeds, batched.fit(clips, seeds, settings), strict=True):
+        alone, ts = trainer.fit(clip, settings, seed), torch.linspace(-0.1, 1.7, 23)
+        assert torch.allclose(fit(ts), alone(ts), atol=1e-4)
+        for one, other in zip(getattr(fit, "shots", [fit]), getattr(alone, "shots", [alone]), strict=True):
+            assert one.meta == other.meta and one.log["iterations"] == other.log["iterations"]
+            assert one.log["looks"] == pytest.approx(other.log["looks"], rel=1e-3)
+            assert math.isclose(one.log["observed_error"], other.log["observed_error"], rel_tol=1e-3)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"training.iterations": 3},
+        {"training.tolerance": 1e-3},
+        {"segment_solver.solver": "dopri5"},
+        {"losses.image": 1.0},
+        {"training.keep": "best"},
+    ],
+)
+def test_what_cannot_be_made_together_is_refused(changes):
+    settings = changed(QUICK, changes)
+    assert batched.can(QUICK) and not batched.can(settings)
+    with pytest.raises(ValueError, match="together"):
+        batched.fit([spiral()], [0], settings)
+
+
+def test_a_store_makes_what_is_missing_together_and_finds_it_again(tmp_path, monkeypatch):
+    store, made = FitStore(tmp_path), []
+    whole = batched.fit
+    monkeypatch.setattr(
+        batched, "fit", lambda clips, *rest, **named: made.append(len(clips)) or whole(clips, *rest, **named)
+    )
+    shown = [(spiral().sampled("irregular", 2, seed), seed) for seed in range(3)]
+    store.fit_together(QUICK, shown[:2])
+    store.fit_together(QUICK, shown)
+    store.fit_together(QUICK, shown)
+    assert made == [2, 1] and len(list(tmp_path.glob("spiral.dynode.*"))) == 3
+    monkeypatch.setattr("dynode.dynamics.fitting.store.fit_to_file", lambda *_, **__: pytest.fail("fitted again"))
+    assert store.fit("dynode", *shown[1][:1], QUICK, shown[1][1]).meta["seed"] == 1
+    store.fit_together(None, shown)  # hold, linear: nothing to learn

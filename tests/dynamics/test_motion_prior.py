@@ -1,0 +1,175 @@
+"""What is learned from other clips, what arrives late, and how wide bands are."""
+
+import math
+
+import pytest
+import torch
+from sklearn.gaussian_process import GaussianProcessRegressor
+from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
+
+from dynode import clips
+from dynode.clips import Clip
+from dynode.dynamics import fit_files, methods
+from dynode.dynamics.baselines import motion_prior
+from dynode.errors import UserError
+from dynode.experiments.beyond import online_cde, online_updates
+from dynode.metrics.prediction_bands import Fan
+from dynode.settings import changed
+
+
+def process(seed: int, theta, frames: int = 40, width: int = 60) -> Clip:
+    """A clip drawn from the prior's own kernel."""
+    ts, draws = torch.arange(frames, dtype=torch.float64) / 20, torch.Generator().manual_seed(seed)
+    kernel = motion_prior.Kernel(motion_prior.double(theta))
+    covariance = (
+        kernel(ts, ts) - motion_prior.CONSTANT + (kernel.shares[2] + 1e-9) * torch.eye(frames, dtype=torch.float64)
+    )
+    codes = torch.linalg.cholesky(covariance) @ torch.randn(frames, width, generator=draws, dtype=torch.float64)
+    return Clip(codes.float().unflatten(1, (6, width // 6)), ts, meta={"name": f"drawn{seed}"})
+
+
+SMOOTH = (-3.0, -9.0, math.log(0.3), math.log(2.0))
+JITTERY = (-3.0, 1.0, math.log(0.3), math.log(2.0))
+
+
+def test_the_kernel_is_sklearns():
+    theta, ts = (0.3, -1.0, math.log(0.2), math.log(1.5)), torch.linspace(0, 1, 7, dtype=torch.float64)
+    kernel = motion_prior.Kernel(motion_prior.double(theta))
+    a, b, c = kernel.shares.tolist()
+    theirs = ConstantKernel(a) * Matern(0.2, nu=2.5) + ConstantKernel(b) * Matern(1.5, nu=0.5) + WhiteKernel(c)
+    ours = kernel(ts, ts) + c * torch.eye(7)
+    wanted = torch.from_numpy((theirs + ConstantKernel(motion_prior.CONSTANT))(ts[:, None].numpy()))
+    assert torch.allclose(ours, wanted) and a + b + c == pytest.approx(1)
+
+
+def test_the_path_is_the_mean_of_sklearns_process_and_so_is_its_spread():
+    clip = process(0, SMOOTH).sampled("irregular", 4)
+    path, seen = motion_prior.conditioned(motion_prior.Kernel(motion_prior.double(SMOOTH)), clip), clip.observations()
+    a, b, c = path.kernel.shares.tolist()
+    motion, drift = path.theta[2:].exp().tolist()
+    theirs = ConstantKernel(a) * Matern(motion, nu=2.5) + ConstantKernel(b) * Matern(drift, nu=0.5) + WhiteKernel(c)
+    process_ = GaussianProcessRegressor(
+        theirs + ConstantKernel(motion_prior.CONSTANT), alpha=motion_prior.RIDGE, optimizer=None
+    )
+    process_.fit(seen.ts[:, None].numpy(), path.seen.double().numpy())
+    mean, spread = process_.predict(clip.ts[:, None].numpy(), return_std=True)
+    assert torch.allclose(path.states(clip.ts), torch.from_numpy(mean), atol=1e-6)
+    ratio = path.spread(clip.ts)[:, 0] / torch.from_numpy(spread[:, 0])
+    assert torch.allclose(ratio, ratio[0].expand_as(ratio), rtol=1e-4)  # but for the scale of the axis
+
+
+@pytest.mark.parametrize("theta", [SMOOTH, JITTERY], ids=["smooth", "jittery"])
+def test_a_prior_finds_what_clips_were_drawn_from(theta):
+    found = motion_prior.learn([process(seed, theta) for seed in range(3)])
+    assert torch.allclose(found.shares, motion_prior.Kernel(motion_prior.double(theta)).shares, atol=0.08)
+    assert float(found.theta[2].exp()) == pytest.approx(0.3, rel=0.25)
+
+
+def test_a_clip_moves_the_prior_as_far_as_it_has_something_to_say():
+    smooth = motion_prior.Kernel(motion_prior.double(SMOOTH))
+    jittery, calm = (process(9, theta).sampled("regular", 2) for theta in (JITTERY, SMOOTH))
+    assert motion_prior.adapted(smooth, jittery).shares[2] > 0.4 > 0.1 > motion_prior.adapted(smooth, calm).shares[2]
+
+
+def test_what_others_taught_helps_where_observations_are_few():
+    shown = process(5, JITTERY).sampled("regular", 6)
+    hidden = ~shown.observed
+    path = motion_prior.conditioned(motion_prior.learn([process(seed, JITTERY) for seed in (1, 2)]), shown)
+    knowing = motion_prior.conditioned(motion_prior.Kernel(motion_prior.double(JITTERY)), shown)
+    rivals = [path, knowing, *(methods.fit(name, shown) for name in ("linear", "cubic"))]
+    ours, best, *drawn = [float((each(shown.ts) - shown.ws)[hidden].square().mean()) for each in rivals]
+    assert ours < 0.85 * min(drawn) and ours < 1.05 * best
+
+
+def test_other_clips_never_show_the_same_footage():
+    for name in clips.shipped_names():
+        clip = clips.load(name)
+        known = motion_prior.shipped_others(clip)
+        footage = [motion_prior.footage_of(one) for one in known]
+        assert (
+            motion_prior.footage_of(clip) not in footage and None not in footage and len(set(footage)) == len(footage)
+        )
+        assert all(one.ws.shape[1:] == clip.ws.shape[1:] for one in known)
+    names = {one.name for one in motion_prior.shipped_others(clips.load("single_face.independent"))}
+    assert names == {"carphone.warm", "pexels.warm", "webcam.warm"}
+
+
+def test_named_clips_are_checked():
+    clip = clips.load("scene.day")
+    assert [
+        one.name for one in motion_prior.others(clip, motion_prior.PriorSettings(clips="scene.winter, scene.weather"))
+    ] == [
+        "scene.winter",
+        "scene.weather",
+    ]
+    with pytest.raises(UserError, match="same footage as scene.day"):
+        motion_prior.others(clip, motion_prior.PriorSettings(clips="scene.day.encoder"))
+    with pytest.raises(UserError, match="name clips of one generator"):
+        motion_prior.others(clip, motion_prior.PriorSettings(clips="carphone.warm"))
+    with pytest.raises(UserError, match="No other clip is shipped"):
+        methods.fit("prior", process(0, SMOOTH))
+
+
+def test_the_method_of_that_name_survives_its_file(tmp_path):
+    clip = clips.load("scene.day").sampled("regular", 8)
+    path = methods.fit("prior", clip, seed=3)
+    back = fit_files.load(fit_files.save(path, tmp_path / "fit.safetensors"))
+    ts = torch.tensor([0.3, -0.1, 0.0, 2.5])
+    assert torch.equal(back(ts), path(ts)) and back.settings.label == "prior" and back.meta["seed"] == 3
+    assert back.meta["learned_from"] == ["scene.weather", "scene.winter"] and back.log["parameters"] == 4
+    assert torch.equal(back.spread(ts), path.spread(ts)) and path([]).shape == (0, 10, 128)
+    assert torch.cat(list(path.parts(ts, 3))).shape == (4, 10, 128)
+    numeric = (path([0.301]) - path([0.299])) / 0.002
+    assert torch.allclose(path.derivative([0.3]), numeric, atol=0.05 * float(numeric.abs().max()))
+    assert changed(motion_prior.PRIOR, {"steps": 5}).label == "prior[changed]"
+
+
+@pytest.fixture(scope="module")
+def wheel() -> Clip:
+    """A turning wheel and noise, 48 frames, five turns."""
+    ts, draws = torch.arange(48, dtype=torch.float64) / 24, torch.Generator().manual_seed(0)
+    angle = 2 * math.pi * ts / 0.4
+    ws = torch.stack([angle.cos(), angle.sin(), 0.2 * (2 * angle).cos()], -1)
+    return Clip((ws + 0.01 * torch.randn(ws.shape, generator=draws)).float()[:, None], ts, meta={"name": "wheel"})
+
+
+@pytest.fixture(scope="module")
+def learned(wheel):
+    return online_cde.fit(wheel.head(32), changed(online_cde.OnlineSettings(), {"components": 3, "iterations": 120}))
+
+
+def test_an_online_path_meets_what_came_and_looks_at_nothing_ahead(wheel, learned):
+    ts = torch.linspace(0, 1.9, 77, dtype=torch.float64)
+    before, later = ts < wheel.ts[35], ts >= wheel.ts[35]
+    told = learned.observe(wheel.ts[35:36], wheel.ws[35:36])
+    assert torch.allclose(told(ts)[before], learned(ts)[before], atol=1e-5)
+    assert (told(ts)[later] - learned(ts)[later]).abs().max() > 0.1
+    assert torch.allclose(told(wheel.ts[:32]), wheel.ws[:32], atol=1e-5) and torch.equal(told([-1.0]), told([0.0]))
+    alone = torch.cat([told([t]) for t in (1.6, 0.33)])
+    assert torch.allclose(alone, told([0.33, 1.6]).flip(0), atol=1e-5)
+    with pytest.raises(UserError, match="must come in order"):
+        told.observe(wheel.ts[33:34], wheel.ws[33:34])
+    with pytest.raises(UserError, match="at least 6"):
+        online_cde.fit(wheel.head(5))
+
+
+def test_a_path_that_knows_the_wheel_foretells_better_than_lines_and_what_is_held(wheel, learned):
+    found = online_updates.foretell(wheel, learned, 3, ["hold", "linear"])
+    assert found.arrived.tolist() == [34, 37, 40, 43] and found.frames[0].tolist() == [35, 36]
+    rows = {(r.method, r.variant): r.value for r in found.rows("latent_mse", found.told(), wheel.ws, clip="wheel")}
+    assert learned.log["kept"] > 0 and rows["cde", "after"] < rows["cde", "before"]
+    assert rows["cde", "after"] < 0.5 * min(rows["hold", "after"], rows["linear", "after"])
+    assert set(found.seconds) == {"cde", "hold", "linear"}
+    with pytest.raises(UserError, match="leaves none"):
+        online_updates.foretell(wheel, learned, 1, [])
+
+
+def test_bands_hold_what_they_promise():
+    draws = torch.Generator().manual_seed(0)
+    true, samples = torch.randn(2000, 2, generator=draws), torch.randn(400, 2000, 2, generator=draws)
+    for fan in (Fan.of_samples(samples), Fan.of_normal(torch.zeros(2000, 2), torch.ones(2000, 1))):
+        assert fan.coverage(true, 0.5).tolist() == pytest.approx([0.5, 0.5], abs=0.04)
+        assert fan.coverage(true, 0.9).tolist() == pytest.approx([0.9, 0.9], abs=0.03)
+        assert fan.spread.mean() == pytest.approx(1, abs=0.02)
+    narrow = Fan.of_normal(torch.zeros(2000, 2), 0.1 * torch.ones(2000, 2))
+    assert narrow.coverage(true, 0.9).max() < 0.2

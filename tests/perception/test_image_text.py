@@ -1,0 +1,264 @@
+"""Words for pictures, the network that learns them, and the way to CLIP."""
+
+import gzip
+import math
+
+import pytest
+import torch
+import torch.nn.functional as F
+from safetensors.torch import save_file
+
+from dynode import cli
+from dynode.editing.random_samples import Scored
+from dynode.errors import UserError
+from dynode.perception import caption_network, caption_vocabulary, clip_tokenizer, image_text
+from dynode.perception.caption_network import CHANNELS, Captions, CaptionSettings
+from dynode.perception.caption_vocabulary import WORDINGS, Band
+from dynode.perception.clip_layers import ClipNetwork, Vision
+from dynode.perception.clip_model import MEAN, STD, Clip, resized
+from dynode.perception.clip_tokenizer import MERGES, BytePairs
+from dynode.training import train_captions
+from dynode.training.train_captions import CaptionTraining, Shown, composed, owners, ranks, right_of_bands
+
+
+@pytest.mark.parametrize("category", WORDINGS)
+def test_each_phrase_is_of_one_attribute_and_is_read_back(category):
+    known = caption_vocabulary.phrases(category)
+    assert len(set(known)) == len(known)
+    for phrase in known:
+        assert caption_vocabulary.parsed(f"a picture: {phrase.upper()}!", known) == [phrase]
+    assert owners(category).sum(0).tolist() == [1] * len(known)
+
+
+def test_the_longest_phrase_is_read_and_negations_stay_whole():
+    known = caption_vocabulary.phrases("face")
+    read = caption_vocabulary.parsed("A smiling young woman, without lipstick", known)
+    assert read == ["smiling", "young", "woman", "without lipstick"]
+    assert caption_vocabulary.passed_over("a purple young woman", known) == ["purple"]
+    assert caption_vocabulary.told("face", "smiling, red lips") == ["smile", "lipstick"]
+    assert caption_vocabulary.told("face", "purple") == [] == caption_vocabulary.told("bird", "a tail")
+    with pytest.raises(UserError, match="'lipstik' is known, did you mean 'lipstick'.*smiling"):
+        caption_vocabulary.parsed("lipstik", known)
+
+
+def test_bands_hold_their_levels_around_the_end_of_a_circle_too():
+    levels = torch.tensor([0.0, 0.1, 0.5, 0.95, math.nan])
+    assert Band(0.9, 0.2, ()).holds(levels).tolist() == [True, True, False, True, False]
+    assert Band(0.1, 0.5, ()).holds(levels).tolist() == [False, True, True, False, False]
+    night, dawn, day, dusk = caption_vocabulary.SCENE["hour"]
+    hours = torch.tensor([0.0, 6.0, 12.0, 18.0]) / 24
+    assert [band.holds(hours).tolist().index(True) for band in (night, dawn, day, dusk)] == [0, 1, 2, 3]
+    cube = caption_vocabulary.fitting("isaac3d", {name: torch.tensor([0.0]) for name in caption_vocabulary.ISAAC3D})[0]
+    assert (
+        cube[caption_vocabulary.phrases("isaac3d").index("cube")]
+        and not cube[caption_vocabulary.phrases("isaac3d").index("ball")]
+    )
+
+
+def test_ranks_are_shares_and_leave_out_what_is_unknown():
+    assert ranks(torch.tensor([3.0, math.nan, -1.0, 7.0])).nan_to_num(-1).tolist() == [0.5, -1, 0, 1]
+
+
+def test_captions_say_what_is_true_once_an_attribute():
+    owner, draws = owners("face"), torch.Generator().manual_seed(0)
+    true = torch.rand(200, owner.shape[1], generator=draws) < 0.3
+    bags = composed(true, owner, 0.5, draws)
+    assert not (bags.bool() & ~true).any() and (bags @ owner.float().T).amax() == 1
+    could = (true.float() @ owner.float().T > 0).float().sum()
+    assert 0.4 < bags.sum() / could < 0.6
+    everything = composed(true, owner, 1.0, draws)
+    assert torch.equal(everything @ owner.float().T > 0, true.float() @ owner.float().T > 0)
+
+
+def planted(n: int, network: Captions, seed: int) -> Shown:
+    """Features whose channels carry the levels of a scene, in some cells only, in noise."""
+    draws = torch.Generator().manual_seed(seed)
+    names = list(caption_vocabulary.SCENE)
+    levels = torch.rand(n, len(names), generator=draws)
+    maps = torch.randn(len(names) + 1, sum(CHANNELS.values()), generator=torch.Generator().manual_seed(9))
+    angles = 2 * math.pi * levels[:, :1]
+    signals = torch.cat([angles.sin(), angles.cos(), 2 * levels[:, 1:] - 1], 1) @ maps
+    features = torch.randn(n, sum(CHANNELS.values()), 2, 2, generator=draws)
+    features[:, :, 0, 1] += signals
+    return Shown(features, caption_vocabulary.fitting("scene", {name: levels[:, k] for k, name in enumerate(names)}))
+
+
+@pytest.fixture(scope="module")
+def taught():
+    torch.manual_seed(0)
+    settings = CaptionTraining(CaptionSettings("scene", grid=2), batch=64, steps=120)
+    network = Captions(settings.network)
+    train_captions.fit(network, planted(1000, network, 0), settings)
+    return network.eval().requires_grad_(False)
+
+
+def test_the_network_learns_planted_attributes(taught):
+    found = train_captions.measure(taught, planted(300, taught, 1))
+    assert min(found.values()) > 0.85
+    torch.manual_seed(1)
+    chance = train_captions.measure(Captions(taught.settings), planted(300, taught, 1))
+    assert 0.2 < sum(chance.values()) / len(chance) < 0.8
+
+
+def test_texts_are_bags_of_words_and_pictures_unit_vectors(taught):
+    one, other, foggy = taught.texts(["a mountain at night", "at night: mountain", "a mountain in fog"])
+    assert torch.allclose(one, other) and one @ foggy < 0.99
+    images = torch.rand(2, 3, 64, 64).requires_grad_(True)
+    seen = taught.images(images)
+    assert torch.allclose(seen.norm(dim=1), torch.ones(2), atol=1e-5)
+    seen[:, 0].sum().backward()
+    assert images.grad.abs().sum() > 0
+
+
+def test_a_saved_network_keeps_its_words_whatever_the_table_says_later(taught, tmp_path, monkeypatch):
+    caption_network.save(taught, tmp_path / "c.safetensors", {"name": taught.name})
+    monkeypatch.setitem(caption_vocabulary.WORDINGS, "scene", {"fog": (caption_vocabulary.more("fog"),)})
+    back = caption_network.load(tmp_path / "c.safetensors")
+    assert back.phrases == taught.phrases and caption_network.card(tmp_path / "c.safetensors") == {
+        "name": "captions[alexnet]"
+    }
+    text = ["low hill at night"]
+    assert torch.allclose(back.texts(text), taught.texts(text), atol=1e-2)
+
+
+def test_samples_are_ranked_by_their_scores_and_the_last_tenth_is_held_out(monkeypatch):
+    class Faces(Captions):  # without its own AlexNet
+        def __init__(self):
+            torch.nn.Module.__init__(self)
+            self.settings = CaptionSettings("face")
+
+        def features(self, images):
+            return images[:, :, :1, :1]
+
+    scores = torch.arange(20.0)[:, None].expand(-1, len(caption_vocabulary.FACE))
+    names = tuple(caption_vocabulary.FACE)
+    monkeypatch.setattr(train_captions.generators, "load", lambda *a: None)
+    monkeypatch.setattr(train_captions.samples, "scored", lambda *a, **k: Scored(names, torch.zeros(20, 1), scores))
+    monkeypatch.setattr(train_captions.samples, "pictures", lambda *a: iter(torch.rand(2, 10, 3, 4, 4)))
+    seen, held_out = train_captions.of_samples(Faces(), 20)
+    assert seen.features.shape == (18, 3, 1, 1) and len(held_out.true) == 2
+    smiles, serious = (caption_vocabulary.phrases("face").index(phrase) for phrase in ("smiling", "serious"))
+    assert seen.true[:6, serious].all() and not seen.true[6:, serious].any() and held_out.true[:, smiles].all()
+
+
+def test_telling_apart_is_counted_in_pairs():
+    agrees = torch.tensor([[0.9, 0.1], [0.2, 0.8], [0.3, 0.7], [0.0, 0.0]])
+    true = torch.tensor([[True, False], [False, True], [True, False], [False, False]])
+    assert right_of_bands(agrees, true, [0, 1]) == pytest.approx(2 / 3)
+    assert right_of_bands(agrees, true, [0]) == 1.0  # .9 and .3 are above .2 and 0
+
+
+@pytest.fixture(scope="module")
+def vocabulary(tmp_path_factory):
+    """As many merges as CLIP has; those of "low" and "lower" come first."""
+    merges = ["l o", "lo w</w>", "lo w", "e r</w>", "low er</w>"]
+    merges += [f"{chr(0x4E00 + k // 256)} {chr(0x4E00 + k % 256)}" for k in range(MERGES - len(merges))]
+    path = tmp_path_factory.mktemp("words") / "bpe.txt.gz"
+    with gzip.open(path, "wt", encoding="utf-8") as file:
+        file.write("version\n" + "\n".join(merges) + "\nnot used")
+    return path
+
+
+def test_byte_pairs_merge_in_their_order(vocabulary):
+    words = BytePairs(vocabulary)
+    assert len(words.number) == 49408 and words.parts("lower") == ("lower</w>",)
+    assert words.parts("low") == ("low</w>",) and words.parts("lowl") == ("low", "l</w>")
+    assert words.numbers("Low  lower") == [49406, 512 + 1, 512 + 4, 49407]
+    assert words.numbers("é") == [49406, *(words.number[p] for p in ("Ã", "©</w>")), 49407]
+    assert len(words.numbers("it's 42!")) == 2 + 2 + 2 + 2 + 1
+    with pytest.raises(UserError, match="1 to 75 tokens, got 0"):
+        words.numbers(" ")
+
+
+def test_another_file_is_no_vocabulary(tmp_path):
+    (tmp_path / "a.gz").write_bytes(b"nothing")
+    with pytest.raises(UserError, match="bpe_simple_vocab"):
+        BytePairs(tmp_path / "a.gz")
+
+
+@pytest.fixture(scope="module")
+def tiny_clip(tmp_path_factory):
+    """A CLIP of one layer a tower with random weights, and its archive."""
+    torch.manual_seed(0)
+    network = ClipNetwork(Vision(64, 1, 32, 50, 16), 49408, 77, 64, 1, 16).eval()
+    path = tmp_path_factory.mktemp("clip") / "ViT-tiny.pt"
+    shown = {"encode_image": torch.zeros(1, 3, 224, 224), "encode_text": torch.zeros(1, 77, dtype=torch.long)}
+    torch.jit.trace_module(network, shown).save(path)
+    return network, path
+
+
+def test_clip_is_taken_from_the_users_file(tiny_clip, vocabulary, monkeypatch, tmp_path):
+    network, path = tiny_clip
+    part = Clip(path, vocabulary)
+    images = torch.rand(2, 3, 64, 64) * 2 - 1
+    mean, std = (torch.tensor(numbers)[:, None, None] for numbers in (MEAN, STD))
+    with torch.no_grad():
+        wanted = network.encode_image(((resized(images) + 1) / 2 - mean) / std)
+    assert torch.allclose(part.images(images), F.normalize(wanted, dim=1), atol=1e-5)
+    save_file(network.state_dict(), tmp_path / "same.safetensors")
+    assert torch.equal(Clip(tmp_path / "same.safetensors", vocabulary).images(images), part.images(images))
+    monkeypatch.setenv("DYNODE_CLIP", str(path))
+    monkeypatch.setattr("dynode.io.assets.fetch", lambda name: vocabulary)
+    assert image_text.load("face").name == "clip[ViT-tiny]"
+
+
+def test_a_text_ends_at_its_mark_and_sees_no_later_word(tiny_clip, vocabulary):
+    part = Clip(tiny_clip[1], vocabulary)
+    alone, beside = part.texts(["low"]), part.texts(["low", "low lower low"])
+    assert torch.allclose(alone[0], beside[0], atol=1e-5) and not torch.allclose(beside[0], beside[1], atol=1e-3)
+    tokens = torch.zeros(2, 77, dtype=torch.long)
+    tokens[:, :3] = torch.tensor([49406, 513, 49407])
+    tokens[1, 3:] = 7  # behind the end
+    with torch.no_grad():
+        one, other = part.network.encode_text(tokens)
+    assert torch.allclose(one, other, atol=1e-5)
+
+
+@pytest.mark.parametrize("size", [64, 96, 256])
+def test_images_come_to_224_pixels_as_styleclip_brings_them_there(size):
+    images = torch.randn(1, 3, size, size)
+    literal = F.avg_pool2d(F.interpolate(images, scale_factor=7), size // 32)
+    assert torch.allclose(resized(images), literal, atol=1e-5)
+
+
+def test_what_is_no_clip_is_refused(tmp_path, vocabulary):
+    with pytest.raises(UserError, match="There is no file"):
+        Clip(tmp_path / "none.pt", vocabulary)
+    (tmp_path / "text.pt").write_text("no archive")
+    with pytest.raises(UserError, match="no TorchScript"):
+        Clip(tmp_path / "text.pt", vocabulary)
+    torch.jit.trace(torch.nn.Linear(1, 1), torch.zeros(1, 1)).save(tmp_path / "other.pt")
+    with pytest.raises(UserError, match="holds no CLIP"):
+        Clip(tmp_path / "other.pt", vocabulary)
+
+
+def test_a_category_without_words_is_told(capsys):
+    assert cli.main(["train-captions", "fase"]) == 2
+    assert "did you mean 'face'" in capsys.readouterr().err
+    with pytest.raises(UserError, match="network of 'bird'"):
+        image_text.load("bird")
+
+
+def test_the_vocabulary_has_clips_size():
+    assert 256 * 2 + clip_tokenizer.MERGES + 2 == 49408 and len(set(clip_tokenizer.byte_letters().values())) == 256
+
+
+def test_the_shipped_network_tells_scenes_apart():
+    from dynode.worlds import world
+
+    part, scene = image_text.load("scene"), world("scene")
+    factors = scene.sample(1, seed=3).repeat(4, 1)
+    named = {factor.name: k for k, factor in enumerate(scene.factors)}
+    factors[:, named["hour"]] = torch.tensor([12.0, 0.0, 12.0, 12.0])
+    factors[:, named["fog"]] = torch.tensor([0.0, 0.0, 1.0, 0.0])
+    factors[:, named["mountain"]] = torch.tensor([1.0, 1.0, 1.0, 0.0])
+    seen = part.images(scene.images(factors, 64))
+    said = part.texts(
+        [
+            "by day, no fog, mountain",
+            "at night, no fog, mountain",
+            "by day in fog, mountain",
+            "by day, no fog, low hill",
+        ]
+    )
+    assert (seen @ said.T).argmax(1).tolist() == [0, 1, 2, 3]

@@ -1,0 +1,230 @@
+"""Pasting back: Poisson cloning against closed forms, a frame's own crop, and corrections that do not flicker."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from dynode import clips
+from dynode.errors import UserError
+from dynode.experiments.compare_editing import pasting_error
+from dynode.inversion import frame_sources
+from dynode.io import images, video
+from dynode.perception import alignment
+from dynode.video_editing import footage, masks, paste, poisson
+from dynode.video_editing.masks import MaskSettings
+from dynode.video_editing.paste import PasteSettings, Patch
+from dynode.video_editing.video_editor import VideoEditor
+
+WAYS = ["seamless", "mixed", "feather", "smooth"]
+
+
+def disc(size: int = 40, radius: float = 14.0) -> np.ndarray:
+    y, x = np.mgrid[:size, :size]
+    return np.hypot(y - size / 2, x - size / 2) < radius
+
+
+def plane(size: int, *slopes: float) -> np.ndarray:
+    y, x = np.mgrid[:size, :size].astype(float)
+    return np.stack([50 + a * x - 2 * a * y for a in slopes], axis=-1)
+
+
+@pytest.fixture(scope="module")
+def frame():
+    """The first frame of the single face, and its square."""
+    clip = clips.load("single_face.warm")
+    return next(video.pick(frame_sources.footage_of(clip), clip.ts.numpy()[:1])), clip.quads[0].numpy()
+
+
+@pytest.mark.parametrize("inside", [disc(), np.eye(40, k=3, dtype=bool), disc() | (np.mgrid[:40, :40][0] > 30)])
+def test_a_guide_without_differences_makes_the_harmonic_function_that_meets_the_target(inside):
+    # a plane is harmonic: what is cloned into it from a flat picture is the plane; where Ω leaves the picture it is not
+    target, flat = plane(40, 1.0, -0.5, 2.0), np.full((40, 40, 3), 9.0)
+    found = poisson.cloned(target, flat, inside & (np.mgrid[:40, :40] < 39).all(0) & (np.mgrid[:40, :40] > 0).all(0))
+    assert np.abs(found - target).max() < 0.05
+
+
+def test_a_source_that_differs_by_a_constant_is_cloned_without_a_trace():
+    target = np.random.default_rng(0).uniform(0, 255, (40, 40, 3))
+    assert np.allclose(poisson.cloned(target, target + 30, disc()), target, atol=1e-6)
+
+
+def test_the_equations_hold_in_the_region_and_outside_nothing_changes():
+    rng, inside = np.random.default_rng(1), disc(90, 38)  # some 4,500 unknowns: two levels of multigrid
+    target, guide = rng.uniform(0, 255, (2, 90, 90, 3))
+    found = poisson.cloned(target, guide, inside)
+
+    def laplacian(f):
+        return sum(f - np.roll(f, step, axis) for step in (1, -1) for axis in (0, 1))
+
+    assert np.array_equal(found[~inside], target[~inside])
+    assert np.abs(laplacian(found) - laplacian(guide))[inside].max() < 0.05
+    assert np.abs(found - guide)[inside].max() > 1  # it does not simply copy
+
+
+def test_mixed_gradients_keep_the_stronger_edge_of_either_picture():
+    step = np.where(np.mgrid[:40, :40][1] < 20, 0.0, 100.0)[..., None].repeat(3, -1)
+    flat, inside = np.full((40, 40, 3), 30.0), disc()
+    assert np.allclose(poisson.cloned(step, flat, inside, "mixed"), step, atol=0.05)
+    assert np.abs(poisson.cloned(step, flat, inside) - step).max() > 20
+    with pytest.raises(UserError, match="mixed"):
+        poisson.cloned(step, flat, inside, "mixd")
+
+
+def test_a_region_may_touch_the_edge_of_the_picture_be_empty_or_be_all_of_it():
+    target, guide = np.full((2, 12, 10, 3), 40.0)
+    guide = guide + np.random.default_rng(0).uniform(0, 9, guide.shape)
+    inside = np.zeros((12, 10), dtype=bool)
+    assert np.array_equal(poisson.cloned(target, guide, inside), target)
+    inside[:, :5] = True
+    assert np.isfinite(poisson.cloned(target, guide, inside)).all()
+    assert np.array_equal(poisson.cloned(target, guide, np.ones_like(inside)), guide)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_frames_own_crop_comes_back_and_outside_the_mask_nothing_changes(frame, way):
+    picture, quad = frame
+    patch = Patch(
+        picture,
+        alignment.crop(images.from_uint8(picture), quad, 1024),
+        quad,
+        masks.constant(1, MaskSettings("ellipse"))[0],
+    )
+    (found,) = paste.stream([patch], PasteSettings(way))
+    inside, error = masked(patch), np.abs(found.astype(int) - picture)
+    assert inside.sum() > 30_000 and (error[~inside] == 0).all()
+    assert error[inside].mean() < 0.5 and np.percentile(error[inside], 99) < 3
+
+
+@pytest.mark.parametrize("name", ["single_face.warm", "carphone.warm", "pexels.warm", "webcam.warm"])
+def test_every_clips_own_crop_comes_back_at_the_size_at_which_edits_are_decoded(name, monkeypatch):
+    followed = footage.of_clip(clips.load(name)).only(slice(0, 1))
+    editor = VideoEditor(None, SimpleNamespace(resolution=1024), mask=MaskSettings("ellipse"))
+    assert pasting_error.own_patches(followed, editor)[0].crop.shape[-1] < 1024  # small faces come in small crops
+    found = {(r.method, r.metric): r.value for r in pasting_error.rows(name, followed, editor, WAYS)}
+    assert set(found) == {(way, f"paste_back_{measure}") for way in WAYS for measure in ("mean", "p99", "outside")}
+    for way in WAYS:
+        assert found[way, "paste_back_outside"] == 0
+        assert found[way, "paste_back_mean"] < 0.5 and found[way, "paste_back_p99"] < 3
+    monkeypatch.setattr(paste, "ROUNDS", 0)  # what sampling there and back costs
+    (blurred,) = (
+        r.value for r in pasting_error.rows(name, followed, editor, ["feather"]) if r.metric == "paste_back_mean"
+    )
+    assert blurred > 3 * found["feather", "paste_back_mean"] + 0.1
+
+
+@pytest.mark.parametrize("way", ["seamless", "feather"])
+def test_another_crop_changes_the_face_and_nothing_outside_the_mask(frame, way):
+    picture, quad = frame
+    crop = -alignment.crop(images.from_uint8(picture), quad, 256)
+    patch = Patch(picture, crop, quad, masks.constant(1, MaskSettings("ellipse"))[0])
+    (found,) = paste.stream([patch], PasteSettings(way))
+    inside, error = masked(patch), np.abs(found.astype(int) - picture)
+    assert (error[~inside] == 0).all() and error[inside].mean() > 10
+
+
+def masked(patch) -> np.ndarray:
+    box, _, mask = paste.placed(patch)
+    inside = np.zeros(patch.frame.shape[:2], dtype=bool)
+    inside[box] = mask > 0
+    return inside
+
+
+def test_a_square_may_leave_the_frame_in_part_or_as_a_whole(frame):
+    picture, quad = frame
+    crop, mask = torch.zeros(3, 64, 64), masks.constant(1, MaskSettings("ellipse"))[0]
+    for off, share in ((0, 1.0), (-300, 0.5), (-5000, 0.0)):
+        found = paste.pasted(Patch(picture, crop, quad + off, mask), PasteSettings("feather"))
+        assert ((found != picture).any() > 0) == (share > 0)
+
+
+def flickering(frames: int = 15):
+    """Grey frames, and crops whose colour is off by another amount in every frame."""
+    grey, quad = np.full((64, 64, 3), 120, dtype=np.uint8), np.array([[8.0, 8], [8, 56], [56, 56], [56, 8]])
+    mask, off = masks.constant(1, MaskSettings("ellipse"))[0], np.random.default_rng(0).normal(0, 12, frames)
+    tilt = torch.linspace(-0.1, 0.1, 48).expand(3, 48, 48)
+    return [Patch(grey, 120 / 127.5 - 1 + tilt + float(k) / 127.5, quad, mask) for k in off], off
+
+
+def test_the_smooth_correction_follows_slow_changes_of_colour_only():
+    patches, off = flickering()
+    corrected = list(paste.smoothed(patches, PasteSettings("smooth", sigma=2.0)))
+    assert len(corrected) == len(patches)
+    before = np.array([float(p.crop.mean()) for p in patches]) * 127.5
+    added = np.array([float((c.crop - p.crop).mean()) for c, p in zip(corrected, patches, strict=True)]) * 127.5
+    assert np.diff(added).std() < 0.2 * np.diff(before).std()  # the membrane of each frame alone would follow all of it
+    alone = list(paste.smoothed(patches, PasteSettings("smooth", sigma=0.01)))
+    added = np.array([float((c.crop - p.crop).mean()) for c, p in zip(alone, patches, strict=True)]) * 127.5
+    assert np.allclose(np.diff(added), -np.diff(off), atol=1)
+
+
+def test_smooth_pasting_streams_and_frames_do_not_depend_on_how_many_follow():
+    patches, _ = flickering(20)
+    settings, seen = PasteSettings("smooth"), []
+
+    def counted():
+        for k, patch in enumerate(patches):
+            seen.append(k)
+            yield patch
+
+    stream = paste.stream(counted(), settings)
+    first = next(stream)
+    assert len(seen) == settings.reach + 1 < len(patches)
+    assert np.array_equal(first, next(paste.stream(patches[: settings.reach + 1], settings)))
+    assert len(list(stream)) == 19
+
+
+def test_masks_are_soft_larger_when_dilated_and_end_before_the_square_does():
+    small, large = (masks.soft(masks.ellipse(), MaskSettings("ellipse", dilation=d)) for d in (0.0, 0.05))
+    assert (large >= small).all() and large.sum() > small.sum()
+    whole = masks.constant(2, MaskSettings("whole"))
+    assert whole.shape == (2, masks.SIZE, masks.SIZE) and whole[0, 0].max() == 0 and whole[0, 64, 64] == 1
+    half = masks.soft(
+        masks.polygon(np.array([[0.2, 0.2], [0.8, 0.2], [0.8, 0.8], [0.2, 0.8]])), MaskSettings("ellipse", 0.0)
+    )
+    assert abs(float((half >= 0.5).mean()) - 0.36) < 0.02
+
+
+def test_moving_masks_are_smoothed_over_time_within_a_shot(frame):
+    jumps = iter([0.4, 0.6] * 4)
+
+    def find(_):
+        x = next(jumps)
+        return masks.polygon(np.array([[x - 0.2, 0.3], [x + 0.2, 0.3], [x + 0.2, 0.7], [x - 0.2, 0.7]]))
+
+    found = masks.over_time([None] * 8, find, np.array([0] * 6 + [1] * 2), MaskSettings("landmarks", sigma=2.0))
+    assert np.abs(found[2] - found[3]).max() < 0.3 and found.shape == (8, masks.SIZE, masks.SIZE)
+
+
+@pytest.mark.parametrize(
+    "make", [lambda: MaskSettings("elipse"), lambda: MaskSettings(feather=0.0), lambda: PasteSettings("glue")]
+)
+def test_masks_and_ways_that_are_none_are_refused(make):
+    with pytest.raises(UserError):
+        make()
+
+
+def test_a_face_parser_of_the_users_makes_the_mask(tmp_path):
+    class Parser(torch.nn.Module):
+        def forward(self, x):
+            logits = torch.zeros(len(x), 19, x.shape[2], x.shape[3])
+            logits[:, 1, 128:384, 128:384] = 1.0
+            return logits
+
+    torch.jit.script(Parser()).save(str(tmp_path / "parser.pt"))
+    settings = MaskSettings(str(tmp_path / "parser.pt"))
+    found = masks.region_finder(settings)(torch.zeros(3, 512, 512))
+    assert found.mean() == pytest.approx(0.25) and settings.name == "mask[parser.pt]"
+    (tmp_path / "broken.pt").write_bytes(b"no network")
+    with pytest.raises(UserError, match="TorchScript"):
+        masks.region_finder(MaskSettings(str(tmp_path / "broken.pt")))
+
+
+def test_landmarks_of_a_mask_are_found_where_their_network_lies():
+    def find(crops):
+        seen.append(crops.device.type)
+        return torch.rand(1, 68, 2, generator=torch.Generator().manual_seed(0))
+
+    seen = []
+    assert masks.region_finder(MaskSettings(), find, device="meta")(torch.zeros(3, 64, 64)).any() and seen == ["meta"]
