@@ -8,25 +8,26 @@ setup reproduce test:
 
 lint: setup
 	.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/lint-imports
+	.venv/bin/basedpyright --level error
 
 # Train everything that ships of the worlds anew: hours on a CPU, each resumed where it was stopped.
 weights: setup
 	for world in scene bird isaac3d; do \
-	  $(DYNODE) train-gan $$world -o dynode/weights/stylegan2-$$world.safetensors --compiled || exit; \
+	  $(DYNODE) train gan $$world -o dynode/weights/stylegan2-$$world.safetensors --compiled || exit; \
 	done
 	for world in scene bird isaac3d; do \
-	  $(DYNODE) train-encoder stylegan2-$$world -o dynode/weights/encoders/stylegan2-$$world.safetensors \
+	  $(DYNODE) train encoder stylegan2-$$world -o dynode/weights/encoders/stylegan2-$$world.safetensors \
 	    --compiled -p pictures=14000 -p lr=2e-3 || exit; \
 	done
 	for world in scene isaac3d; do \
-	  $(DYNODE) train-factors $$world -o dynode/weights/factors/$$world.safetensors \
+	  $(DYNODE) train factors $$world -o dynode/weights/factors/$$world.safetensors \
 	    -p network.channels=24 -p network.hidden=64 || exit; \
 	done
-	$(DYNODE) train-gan isaac3d --architecture dcgan -o dynode/weights/dcgan-isaac3d.safetensors \
+	$(DYNODE) train gan isaac3d --architecture dcgan -o dynode/weights/dcgan-isaac3d.safetensors \
 	  -p distil=40000 -p refine=0 -p generator.channel_max=64
 	for one in scene:fog:0:3 scene:hour:4:7 isaac3d:wall_color:0:3; do \
 	  set -- $$(echo $$one | tr : ' '); \
-	  $(DYNODE) train-flow stylegan2-$$1 $$2 -o dynode/weights/flows/$$1.$$2.safetensors \
+	  $(DYNODE) train flow stylegan2-$$1 $$2 -o dynode/weights/flows/$$1.$$2.safetensors \
 	    -p flow.source=$$3 -p flow.target=$$4 -p steps=700 -p batch=8 -p halve=350 || exit; \
 	done
 
@@ -34,52 +35,52 @@ weights: setup
 codes: setup
 	for one in bird:flight:1 bird:take_off:2 bird:landing:3; do \
 	  set -- $$(echo $$one | tr : ' '); \
-	  $(DYNODE) invert-episode $$1 $$2 --seed $$3 -p steps=120 -o dynode/codes/$$1.$$2.safetensors || exit; \
+	  $(DYNODE) world invert $$1 $$2 --seed $$3 -p steps=120 -o dynode/codes/$$1.$$2.safetensors || exit; \
 	done
 	for one in scene:day:1 scene:weather:2 scene:winter:3 isaac3d:robot_x:1 isaac3d:robot_y:2 isaac3d:camera:3; do \
 	  set -- $$(echo $$one | tr : ' '); \
-	  $(DYNODE) invert-episode $$1 $$2 --seed $$3 -o dynode/codes/$$1.$$2.safetensors || exit; \
+	  $(DYNODE) world invert $$1 $$2 --seed $$3 -o dynode/codes/$$1.$$2.safetensors || exit; \
 	done
 	for one in scene:day bird:flight isaac3d:robot_x; do \
 	  set -- $$(echo $$one | tr : ' '); \
-	  $(DYNODE) invert-episode $$1 $$2 --seed 1 -o dynode/codes/$$1.$$2.encoder.safetensors \
+	  $(DYNODE) world invert $$1 $$2 --seed 1 -o dynode/codes/$$1.$$2.encoder.safetensors \
 	    -p start=encoder -p first_steps=0 -p conjugate_steps=10 -p batch=8 || exit; \
 	done
-	$(DYNODE) invert-episode bird beats --seed 4 --seconds 3 -o dynode/codes/bird.beats.safetensors \
+	$(DYNODE) world invert bird beats --seed 4 --seconds 3 -o dynode/codes/bird.beats.safetensors \
 	  -p start=encoder -p first_steps=40 -p first_lr=0.01
 	for space in w z; do \
-	  $(DYNODE) invert-episode isaac3d robot_x --seed 1 -o dynode/codes/isaac3d.robot_x.$$space.safetensors \
+	  $(DYNODE) world invert isaac3d robot_x --seed 1 -o dynode/codes/isaac3d.robot_x.$$space.safetensors \
 	    --generator stylegan2-isaac3d@$$space || exit; \
 	done
-	$(DYNODE) invert-episode isaac3d robot_x --seed 1 --generator dcgan-isaac3d \
+	$(DYNODE) world invert isaac3d robot_x --seed 1 --generator dcgan-isaac3d \
 	  -o dynode/codes/isaac3d.robot_x.dcgan.safetensors
-	$(DYNODE) flow-episode stylegan2-scene scene.fog scene.hour --seed 21 --longest 9 \
+	$(DYNODE) world flow stylegan2-scene scene.fog scene.hour --seed 21 --longest 9 \
 	  -o dynode/codes/scene.flow.safetensors
 
 # Train what edits codes anew: an hour on a CPU core, half of it for the 3,000 faces and two mappers of faces.
 EDITORS = dynode/weights
 FACE = mobilestylegan-ffhq
 editors: setup
-	$(DYNODE) score-samples $(FACE) -o $(EDITORS)/scores/$(FACE).safetensors
-	$(DYNODE) train-boundary $(FACE) -o $(EDITORS)/boundaries/$(FACE).safetensors
+	$(DYNODE) train scores $(FACE) -o $(EDITORS)/scores/$(FACE).safetensors
+	$(DYNODE) train boundary $(FACE) -o $(EDITORS)/boundaries/$(FACE).safetensors
 	for one in smile age gender lipstick mouth_open; do \
-	  $(DYNODE) train-transformer $(FACE) $$one -p stay=100 -o $(EDITORS)/transformers/face.$$one.safetensors || exit; \
+	  $(DYNODE) train transformer $(FACE) $$one -p stay=100 -o $(EDITORS)/transformers/face.$$one.safetensors || exit; \
 	done
-	$(DYNODE) train-transformer stylegan2-isaac3d wall_color -p measured=32 \
+	$(DYNODE) train transformer stylegan2-isaac3d wall_color -p measured=32 \
 	  -o $(EDITORS)/transformers/isaac3d.wall_color.safetensors
-	$(DYNODE) train-captions face -o $(EDITORS)/captions/face.safetensors
-	$(DYNODE) train-captions scene -p pictures=3072 -p steps=500 -o $(EDITORS)/captions/scene.safetensors
-	$(DYNODE) train-mapper $(FACE) "smiling, broad smile" -o $(EDITORS)/mappers/face.smile.safetensors \
+	$(DYNODE) train captions face -o $(EDITORS)/captions/face.safetensors
+	$(DYNODE) train captions scene -p pictures=3072 -p steps=500 -o $(EDITORS)/captions/scene.safetensors
+	$(DYNODE) train mapper $(FACE) "smiling, broad smile" -o $(EDITORS)/mappers/face.smile.safetensors \
 	  -p batch=1 -p lr=5.0 -p mapper.fine=false -p mapper.width=16 -p steps=90 -p unit=0.4
-	$(DYNODE) train-mapper $(FACE) "red lips, lipstick" -o $(EDITORS)/mappers/face.lipstick.safetensors \
+	$(DYNODE) train mapper $(FACE) "red lips, lipstick" -o $(EDITORS)/mappers/face.lipstick.safetensors \
 	  -p batch=1 -p lr=4.0 -p mapper.coarse=false -p mapper.width=16 -p steps=150 -p unit=0.5
-	$(DYNODE) train-mapper stylegan2-scene mountain -o $(EDITORS)/mappers/scene.mountain.safetensors \
+	$(DYNODE) train mapper stylegan2-scene mountain -o $(EDITORS)/mappers/scene.mountain.safetensors \
 	  -p batch=6 -p mapper.fine=false -p mapper.width=16 -p steps=200 -p unit=0.75
-	$(DYNODE) train-flow stylegan2-scene mountain -o $(EDITORS)/flows/scene.mountain.safetensors \
+	$(DYNODE) train flow stylegan2-scene mountain -o $(EDITORS)/flows/scene.mountain.safetensors \
 	  -p flow.depth=0 -p flow.target=3 -p batch=8 -p codes=1536 -p halve=20 -p lr=3e-4 -p steps=40
-	$(DYNODE) train-flow stylegan2-isaac3d wall_color -o $(EDITORS)/flows/isaac3d.sand_wall.safetensors \
+	$(DYNODE) train flow stylegan2-isaac3d wall_color -o $(EDITORS)/flows/isaac3d.sand_wall.safetensors \
 	  -p flow.depth=0 -p flow.source=2 -p flow.target=0 -p alpha=4.0 -p batch=8 -p codes=2048 -p halve=20 -p lr=3e-4 -p steps=40
-	$(DYNODE) train-flow stylegan2-isaac3d lighting_intensity -o $(EDITORS)/flows/isaac3d.lighting_intensity.safetensors \
+	$(DYNODE) train flow stylegan2-isaac3d lighting_intensity -o $(EDITORS)/flows/isaac3d.lighting_intensity.safetensors \
 	  -p flow.depth=0 -p flow.target=3 -p alpha=8.0 -p batch=8 -p codes=2048 -p halve=60 -p lr=5e-4 -p steps=100
 
 # Pin the newest versions that fit pyproject.toml, for every platform (needs `pip install uv`).

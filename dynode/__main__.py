@@ -4,7 +4,7 @@ import sys
 
 
 def main() -> None:
-    if len(sys.argv) > 1 and sys.argv[1] in {"setup", "reproduce", "test"}:
+    if len(sys.argv) > 1 and sys.argv[1] in ("setup", "reproduce", "test"):
         from dynode.bootstrap import main as run
     else:
         from dynode.cli import main as run

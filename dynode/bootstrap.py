@@ -28,11 +28,14 @@ class SetupError(Exception):
 def main(arguments: list[str]) -> int:
     """Run one of the three commands; returns the exit code (2 for a mistake of the user)."""
     command, rest = arguments[0], arguments[1:]
+    if {"-h", "--help"} & set(rest):
+        print(USAGE)
+        return 0
     try:
         if command == "reproduce":
             return reproduce(rest)
         if rest:
-            raise SetupError(f"`{command}` takes no further arguments, got {' '.join(rest)}. {USAGE}")
+            raise SetupError(f"`{command}` takes no further arguments, got {' '.join(rest)}; {USAGE}.")
         return test() if command == "test" else int(not setup())
     except SetupError as error:
         print(f"dynode: {error}", file=sys.stderr)

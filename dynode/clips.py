@@ -2,9 +2,10 @@
 
 import json
 import pickle
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import overload
 
 import numpy as np
 import torch
@@ -22,6 +23,22 @@ PER_FRAME = {"observed": (), "quads": (4, 2), "detected": (), "shots": ()}  # wh
 SAMPLINGS = ("regular", "irregular")
 
 
+class ObservedFrames:
+    """The field `observed` of a clip: a mask (T,) bool, which the constructor may leave out, or take None for all frames."""
+
+    @overload
+    def __get__(self, clip: None, owner: type) -> None: ...
+
+    @overload
+    def __get__(self, clip: "Clip", owner: type) -> torch.Tensor: ...
+
+    def __get__(self, clip: "Clip | None", owner: type) -> torch.Tensor | None:
+        return None if clip is None else clip.__dict__["observed"]  # of the class: the constructor's default
+
+    def __set__(self, clip: "Clip", observed: torch.Tensor | None) -> None:
+        clip.__dict__["observed"] = observed  # a mask from `Clip.__post_init__` on
+
+
 @dataclass(frozen=True)
 class Clip:
     """Codes ws (T, L, D) float32 at strictly increasing times ts (T,) float64 in seconds.
@@ -34,7 +51,7 @@ class Clip:
 
     ws: torch.Tensor
     ts: torch.Tensor
-    observed: torch.Tensor | None = None
+    observed: ObservedFrames = ObservedFrames()  # None: all frames
     quads: torch.Tensor | None = None
     detected: torch.Tensor | None = None
     shots: torch.Tensor | None = None
@@ -77,6 +94,22 @@ class Clip:
     def name(self) -> str:
         return self.meta.get("name", "clip")
 
+    @property
+    def optimiser_steps(self) -> int:
+        """Steps that inverting these frames took; 0 for codes that were not inverted.
+
+        The inversion's own count, while the clip holds all of its frames; otherwise, and for files without that count,
+        what its settings imply for these frames.
+        """
+        if "optimiser_steps" in self.meta and self.meta.get("frames") == len(self):
+            return self.meta["optimiser_steps"]
+        settings = self.meta.get("settings", {})
+        if "steps" not in settings:
+            return 0
+        shots = torch.zeros(len(self), dtype=torch.long) if self.shots is None else self.shots
+        detected = torch.ones(len(self), dtype=torch.bool) if self.detected is None else self.detected
+        return sum(steps for _, steps in inversion_batches(shots, detected, settings))
+
     def where(self, keep: torch.Tensor) -> "Clip":
         """The frames where `keep` (T,) is true."""
         optional = {k: None if getattr(self, k) is None else getattr(self, k)[keep] for k in OPTIONAL}
@@ -92,13 +125,14 @@ class Clip:
 
     def split(self) -> list["Clip"]:
         """One clip for each shot that holds at least two observed frames, named after its shot where there are several."""
-        if self.shots is None or (self.shots == self.shots[0]).all():
+        shots = self.shots
+        if shots is None or (shots == shots[0]).all():
             return [self]
-        parts = [self.shots == k for k in self.shots.unique()]
-        kept = [self.where(part) for part in parts if (self.observed & part).sum() >= 2]
+        parts = {int(k): shots == k for k in shots.unique()}
+        kept = {k: self.where(part) for k, part in parts.items() if (self.observed & part).sum() >= 2}
         if not kept:
             raise UserError(f"No shot of {self.name} holds 2 observed frames: dynamics need a motion to learn.")
-        return [replace(clip, meta=clip.meta | {"name": f"{self.name}.shot{int(clip.shots[0])}"}) for clip in kept]
+        return [replace(clip, meta=clip.meta | {"name": f"{self.name}.shot{k}"}) for k, clip in kept.items()]
 
     def sampled(self, sampling: str = "regular", stride: int = 2, seed: int = 0, hidden_end: int = 0) -> "Clip":
         """Mark fewer frames as observed, among those that are.
@@ -107,21 +141,7 @@ class Clip:
         Both ends of every shot stay observed; but of the clip's last `hidden_end` frames none is (to extrapolate to).
         Raises UserError for what cannot be, and when less than two frames would be left to observe.
         """
-        if sampling not in SAMPLINGS:
-            raise UserError(f"There is no sampling {sampling!r}{nearest(sampling, SAMPLINGS)}.")
-        if stride < 1:
-            raise UserError(f"The stride must be at least 1, got {stride}: every so many frames one is observed.")
-        if hidden_end < 0:
-            raise UserError(f"The number of frames to hide at the end must be 0 or more, got {hidden_end}.")
-        stride, draws = min(stride, len(self)), torch.Generator().manual_seed(runtime.legal_seed(seed))
-        allowed = self.observed & (torch.arange(len(self)) < len(self) - hidden_end)
-        if allowed.sum() < 2:
-            raise UserError(f"Hiding the last {hidden_end} of {len(self)} frames leaves less than 2 to observe.")
-        shots = torch.zeros(len(self), dtype=torch.long) if self.shots is None else self.shots
-        observed = torch.zeros_like(allowed)
-        for shot in shots.unique():
-            known = (allowed & (shots == shot)).nonzero().flatten()
-            observed[drawn(known, sampling, stride, draws)] = True
+        observed = sampled_frames(self.observed, self.shots, sampling, stride, seed, hidden_end)
         return replace(self, observed=observed)
 
     def halved(self) -> "Clip":
@@ -162,15 +182,64 @@ class Clip:
         return cls(**tensors, meta=meta)
 
 
-def drawn(known: torch.Tensor, sampling: str, stride: int, draws: torch.Generator) -> torch.Tensor:
-    """The indices to observe among the increasing indices `known` of one shot; both ends always."""
-    if len(known) <= 2:
-        return known
-    regular = torch.cat([known[known % stride == 0], known[[0, -1]]]).unique()
+def sampled_frames(
+    observed: torch.Tensor,
+    shots: torch.Tensor | None = None,
+    sampling: str = "regular",
+    stride: int = 2,
+    seed: int = 0,
+    held_out_end: int = 0,
+) -> torch.Tensor:
+    """The frames (T,) bool that stay observed of those that are, `observed` (T,), as in `Clip.sampled`.
+
+    shots: (T,) int; None is one shot.  held_out_end: of so many last frames none is observed.
+    Raises UserError for what cannot be, and when less than two frames would be left to observe.
+    """
+    if sampling not in SAMPLINGS:
+        raise UserError(f"There is no sampling {sampling!r}{nearest(sampling, SAMPLINGS)}.")
+    if stride < 1:
+        raise UserError(f"The stride must be at least 1, got {stride}: every N-th frame is observed.")
+    if held_out_end < 0:
+        raise UserError(f"The number of frames to hold out at the end must be 0 or more, got {held_out_end}.")
+    frames, rng = len(observed), torch.Generator().manual_seed(runtime.legal_seed(seed))
+    allowed = observed & (torch.arange(frames) < frames - held_out_end)
+    if allowed.sum() < 2:
+        raise UserError(
+            f"{int(allowed.sum())} of {frames} frames can be observed, with the last {held_out_end} held out: "
+            "at least 2 are wanted."
+        )
+    shots = torch.zeros(frames, dtype=torch.long) if shots is None else shots
+    kept = torch.zeros_like(allowed)
+    for shot in shots.unique():
+        indices = (allowed & (shots == shot)).nonzero().flatten()
+        kept[sampled_indices(indices, sampling, min(stride, frames), rng)] = True
+    return kept
+
+
+def sampled_indices(indices: torch.Tensor, sampling: str, stride: int, rng: torch.Generator) -> torch.Tensor:
+    """The frames to observe among the increasing `indices` of one shot; both ends always."""
+    if len(indices) <= 2:
+        return indices
+    regular = torch.cat([indices[indices % stride == 0], indices[[0, -1]]]).unique()
     if sampling == "regular":
         return regular
-    inner = known[1:-1][torch.randperm(len(known) - 2, generator=draws)]
-    return torch.cat([inner[: len(regular) - 2], known[[0, -1]]])
+    inner = indices[1:-1][torch.randperm(len(indices) - 2, generator=rng)]
+    return torch.cat([inner[: len(regular) - 2], indices[[0, -1]]])
+
+
+def inversion_batches(shots, detected, settings: Mapping) -> list[tuple[int, int]]:
+    """(frames, optimiser steps) of every batch of an inversion, in order; frames without the face are not inverted.
+
+    shots (T,) int, detected (T,) bool.  settings: the fields of `dynode.inversion.projection.ProjectionSettings`.
+    A frame starts from the code before it, except the first of a shot; or all frames are independent, in batches.
+    """
+    shots = np.asarray(shots)[np.asarray(detected, dtype=bool)]
+    first_steps, refinement = settings["first_steps"], settings.get("conjugate_steps", 0)
+    if settings.get("start", "previous") != "previous":
+        batch = settings.get("batch", 1)
+        return [(min(batch, len(shots) - k), first_steps + refinement) for k in range(0, len(shots), batch)]
+    opens_shot = np.diff(shots, prepend=-1) != 0
+    return [(1, (first_steps if opens else settings["steps"]) + refinement) for opens in opens_shot]
 
 
 def squeeze_singleton(ws: torch.Tensor) -> torch.Tensor:
@@ -218,14 +287,14 @@ def every_fourth(name_or_path: Path | str, count: int = 11) -> Clip:
 
 
 def stand_ins(footage: Iterable[Clip]) -> tuple[str, ...]:
-    """What in these clips is not real footage: the world that was rendered, or flows that moved a code."""
-    found = set()
+    """The synthetic sources among some clips, sorted: rendered worlds, and latent flows that made the path of the codes."""
+    sources = set()
     for clip in footage:
         if "episode" in clip.meta:
-            found.add(f"rendered world {clip.meta['episode']['world']}")
+            sources.add(f"rendered world {clip.meta['episode']['world']}")
         if "flows" in clip.meta:
-            found.add("path made by latent flows")
-    return tuple(sorted(found))
+            sources.add("path made by latent flows")
+    return tuple(sorted(sources))
 
 
 def frame_rate(ts: torch.Tensor) -> float:

@@ -42,10 +42,11 @@ class Registry(Mapping[str, T]):
     """Things by name, each registered by the module that defines it; the modules are imported when first looked into.
 
     package: all of its modules are imported.  group: of entry points, by which other packages name modules of theirs.
+    first: modules elsewhere that register too, imported before those.
     """
 
-    def __init__(self, package: str, group: str = ""):
-        self.package, self.group = package, group
+    def __init__(self, package: str, group: str = "", first: tuple[str, ...] = ()):
+        self.package, self.group, self.first = package, group, first
         self.held: dict[str, T] = {}
         self.loaded = False
 
@@ -56,7 +57,7 @@ class Registry(Mapping[str, T]):
     def load(self) -> dict[str, T]:
         if not self.loaded:
             self.loaded = True  # before the imports: modules may look into what they register in
-            for module in modules_in(self.package):
+            for module in (*self.first, *modules_in(self.package)):
                 import_module(module)
             self.load_plugins()
         return self.held

@@ -1,4 +1,4 @@
-"""From a trajectory to video: evaluate it at any frame rate, synthesise, write."""
+"""From a trajectory to a video: evaluate it at any frame rate, synthesise, write."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -9,48 +9,67 @@ from tqdm import tqdm
 
 from dynode import generators, runtime
 from dynode.dynamics import fit_files, retiming
+from dynode.dynamics.trajectory import Trajectory
 from dynode.errors import UserError
-from dynode.io import video
+from dynode.generators import Generator
+from dynode.io import files, video
 from dynode.io.images import to_uint8
 
 RESOLUTION = 512  # of videos, unless the generator's images are smaller
 CHUNK = 8  # frames in memory at a time
 
 
-def render_fit(
-    path: Path,
-    output: Path,
+def render(
+    path: Trajectory | Path | str,
+    output: Path | str,
     *,
-    fps: float,
+    fps: float = 60,
     resolution: int = 0,
     speed: float = 1.0,
-    backward: bool = False,
+    reverse: bool = False,
     loop: str = "",
-    device_name: str = "auto",
+    device: torch.device | str = "auto",
 ) -> int:
-    """Write a fit's trajectory over its span as an .mp4; returns the number of frames, with which its memory does not grow.
+    """Decode a trajectory, or the fit of a file, over its span into an .mp4; returns the number of frames.
 
-    resolution 0: the generator's own, at most 512.  speed, backward, loop: as in `dynode.dynamics.retiming.turned`.
-    Raises UserError for a frame rate, resolution, speed or loop that cannot be, or a fit that belongs to other weights.
+    resolution: pixels; 0 is the generator's own, at most 512.  speed, reverse (its `backward`), loop: as in `dynode.dynamics.retiming.retime`.
+    Memory does not grow with the number of frames.  Raises UserError for a frame rate, resolution, speed or loop that
+    cannot be, for an output that cannot be written, and for codes that belong to other weights.
     """
-    fit = fit_files.load(path)
-    clip = fit_files.shots_of(fit)[0].meta["clip"]
+    files.require_writable(Path(output))
     video.require_rate(fps)
-    shown = retiming.turned(fit, speed, backward, loop)
-    generators.require_same(clip["generator"], clip["generator_hash"], f"The fit {path}")
-    device = runtime.device(device_name)
-    generator = generators.load(clip["generator"], device)
+    what = "The trajectory" if isinstance(path, Trajectory) else f"The fit {path}"
+    path = path if isinstance(path, Trajectory) else fit_files.load(path)
+    shown = retiming.retime(path, speed, reverse, loop)
+    generator = generator_of(path, what, device)
+    resolution = legal_resolution(resolution, generator)
+    ts = retiming.frame_times(shown, fps)
+    with tqdm(total=len(ts), desc="render", unit="frame", mininterval=1) as bar:
+        video.write(output, decoded(shown.chunks(ts, CHUNK), generator, resolution, bar), fps)
+    return len(ts)
+
+
+def generator_of(path: Trajectory, what: str, device: torch.device | str) -> Generator:
+    """The generator that a trajectory's codes belong to.  Raises UserError for unknown or other weights."""
+    clip = path.meta.get("clip", {})
+    if not clip.get("generator"):
+        raise UserError(f"{what} names no generator of its codes: fit a clip whose metadata do.")
+    generators.require_same(clip["generator"], clip["generator_hash"], what)
+    return generators.load(clip["generator"], runtime.device(str(device)))
+
+
+def legal_resolution(resolution: int, generator: Generator) -> int:
+    """The resolution of a video in pixels, 0 replaced by the default.  Raises UserError for one that cannot be."""
     legal = [2**k for k in range(4, 12) if 2**k <= generator.resolution]
     resolution = resolution or min(RESOLUTION, generator.resolution)
     if resolution not in legal:
         raise UserError(f"The resolution must be one of {legal}, got {resolution}.")
-    ts = retiming.frame_times(shown, fps)
-    with tqdm(total=len(ts), desc="render", unit="frame", mininterval=1) as bar:
-        video.write(output, decoded(shown.parts(ts, CHUNK), generator, resolution, bar), fps)
-    return len(ts)
+    return resolution
 
 
-def decoded(parts: Iterable[torch.Tensor], generator, resolution: int, progress=None) -> Iterator[np.ndarray]:
+def decoded(
+    parts: Iterable[torch.Tensor], generator: Generator, resolution: int, progress=None
+) -> Iterator[np.ndarray]:
     """Frames uint8 (R, R, 3) of codes that come in parts (n, L, D): no more than one part is in memory."""
     for part in parts:
         yield from to_uint8(generators.render(generator, part, resolution, progress=progress))

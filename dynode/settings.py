@@ -5,21 +5,38 @@ import dataclasses
 import difflib
 import json
 import math
+from collections.abc import Collection, Iterable, Mapping
+from typing import TypeVar, overload
 
 from dynode.errors import UserError
 
+T = TypeVar("T")
 
-def nearest(name: str, legal) -> str:
+
+def closest(name: str, legal: Iterable[str]) -> str:
+    """The legal name closest to `name`, "" where none is near."""
+    return next(iter(difflib.get_close_matches(name, list(legal), n=1, cutoff=0.4)), "")
+
+
+def nearest(name: str, legal: Iterable[str]) -> str:
     """ ", did you mean 'x'" for the legal name closest to `name`, or nothing."""
-    close = difflib.get_close_matches(name, list(legal), n=1, cutoff=0.4)
-    return f", did you mean {close[0]!r}" if close else ""
+    close = closest(name, legal)
+    return f", did you mean {close!r}" if close else ""
+
+
+@overload
+def choose(kind: str, name: str, legal: Mapping[str, T]) -> T: ...
+
+
+@overload
+def choose(kind: str, name: str, legal: Collection[str]) -> str: ...
 
 
 def choose(kind: str, name: str, legal):
     """`legal[name]` (or `name` itself from a list), or a UserError with the nearest legal choice and all of them."""
     if name not in legal:
         raise UserError(f"There is no {kind} {name!r}{nearest(name, legal)}; legal are {', '.join(sorted(legal))}.")
-    return legal[name] if isinstance(legal, dict) else name
+    return legal[name] if isinstance(legal, Mapping) else name
 
 
 def changed(settings, changes: dict):

@@ -1,26 +1,24 @@
-"""`dynode bench`: how fast this package is beside the plain way, on this machine."""
+"""`dynode bench`: this package beside reference implementations, timed on this machine."""
 
 import shlex
 from pathlib import Path
 
 from tyro.conf import Positional
 
-from dynode.cli.parameters import Output
+from dynode.cli.options import Output, output_path
 from dynode.errors import UserError
 
 
-def bench(names: Positional[tuple[str, ...]] = (), output: Output = Path("bench.json"), *, repeats: int = 3) -> None:
-    """Compare our ways with the plain ones side by side; prints a table, writes a record and a chart beside it.
+def bench(names: Positional[tuple[str, ...]] = (), output: Output = None, *, repeats: int = 3) -> None:
+    """Time this package beside reference implementations; prints a table, writes a record and a chart beside it.
 
-    Three minutes on a CPU core. The seconds are this machine's at this moment; the ratios are what carries over.
+    Three minutes on a CPU core. The seconds are this machine's at this moment; the ratios carry over.
 
     Args:
-        names: What to compare: fits, times, times_equal, paper, paper_equal, face256, face1024, openvino (if openvino is installed); all where none is named.
-        output: The record to write; the chart gets its name and .png.
-        repeats: How often both ways are timed in turn; medians are told.
+        names: Comparisons: fits, times, times_equal, paper, paper_equal, face256, face1024, openvino (if installed); by default all.
+        output: The record to write, by default bench.json, or bench-NAMES.json of the named comparisons; the chart gets its name and .png.
+        repeats: Repetitions; the median time is reported.
     """
-    import importlib.util
-
     import torch
     from tqdm import tqdm
 
@@ -29,23 +27,34 @@ def bench(names: Positional[tuple[str, ...]] = (), output: Output = Path("bench.
     from dynode.experiments import benchmarks
     from dynode.reporting import plots, tables
     from dynode.reporting.outputs import save_figure
-    from dynode.settings import choose
 
     if repeats < 1:
         raise UserError(f"--repeats must be at least 1, got {repeats}.")
-    records.require_place(output, "bench")
-    chosen = list(names or benchmarks.COMPARISONS)
-    for name in chosen:
-        choose("comparison", name, benchmarks.COMPARISONS)
-    if "openvino" in chosen and not importlib.util.find_spec("openvino"):
-        if names:
-            raise UserError("openvino is not installed: `pip install openvino`, then compare with it.")
-        print("openvino is not installed: that comparison is passed over.")
-        chosen.remove("openvino")
-    found = [benchmarks.COMPARISONS[name](repeats) for name in tqdm(chosen, desc="bench", unit="comparison")]
-    print(tables.bench_table(found).markdown(), end="")
-    rows = [row for one in found for row in one.rows()]
+    output = output_path(output, "-".join(["bench", *names]) + ".json")
+    records.require_record_path(output, "bench")
+    chosen = available(names)
+    results = [benchmarks.COMPARISONS[name](repeats) for name in tqdm(chosen, desc="bench", unit="comparison")]
+    print(tables.bench_table(results).markdown(), end="")
+    rows = [row for one in results for row in one.rows()]
     stamp = runtime.provenance(torch.device("cpu"), command=shlex.join(["dynode", "bench", *names]))
     records.write(output, "bench", "", rows, stamp)
-    save_figure(plots.bench(found), output.with_suffix(".png"))
-    print(f"every number: {output}, chart: {output.with_suffix('.png')}")
+    chart: Path = save_figure(plots.bench(results), output.with_suffix(".png"))
+    print(f"every number: {output}, chart: {chart}")
+
+
+def available(names: tuple[str, ...]) -> list[str]:
+    """The comparisons of those names, or all that can be made here.  Raises UserError for one that cannot."""
+    import importlib.util
+
+    from dynode.experiments import benchmarks
+    from dynode.settings import choose
+
+    for name in names:
+        choose("comparison", name, list(benchmarks.COMPARISONS))
+    if importlib.util.find_spec("openvino"):
+        return [*names] or [*benchmarks.COMPARISONS]
+    if "openvino" in names:
+        raise UserError("openvino is not installed: `pip install openvino`, then compare with it.")
+    if not names:
+        print("openvino is not installed: that comparison is skipped.")
+    return [*names] or [name for name in benchmarks.COMPARISONS if name != "openvino"]

@@ -2,78 +2,70 @@
 
 import shlex
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Any
 
-from tyro.conf import Positional, arg
+from tyro.conf import OmitArgPrefixes, Positional
 
-from dynode.cli.parameters import Output, Parameters, assignments
-from dynode.io import files
+from dynode.cli.options import WHOLE, ClipName, Compiled, Device, Excerpt, FitFile, Output, VideoName, output_path, stem
+from dynode.cli.parameters import Parameters, settings_with
+
+if TYPE_CHECKING:
+    from dynode.clips import Clip
+    from dynode.dynamics.trajectory import Trajectory
 
 
 def invert(
-    video: Positional[str],
-    output: Output = Path("clip.safetensors"),
+    video: VideoName,
+    output: Output = None,
     *,
-    first: int = 0,
-    frames: int = 0,
-    every: int = 1,
-    face: str = "largest",
+    excerpt: OmitArgPrefixes[Excerpt] = WHOLE,
     generator: str = "mobilestylegan-ffhq",
     encoder: str = "",
     p: Parameters = (),
-    compiled: bool = False,
-    device: str = "auto",
+    compiled: Compiled = False,
+    device: Device = "auto",
 ) -> None:
     """Find the face in a video, align it and project every frame into W+; writes a clip.
 
     Args:
         video: A video file, or the name of a video asset such as single-face-video.
-        output: The clip to write; a killed run resumes from what lies beside it.
-        first: The first frame to take.
-        frames: How many frames to take, 0 for all.
-        every: Take only every so many frames.
-        face: largest, or a number counted from the left (0 first).
-        generator: A shipped generator or a file of weights; other than of faces, it gets the middle of every frame.
-        encoder: The file of an encoder, for -p start=encoder; the shipped one of the generator where none is named.
+        output: The clip to write, by default VIDEO.safetensors; a killed run resumes from the partial result beside it.
+        generator: A shipped generator or a file of weights; one of anything but faces gets the middle square of every frame.
+        encoder: The file of an encoder, for -p start=encoder; by default the shipped one of the generator.
         p: Change a projection setting, such as steps=80 or start=w_avg (every frame by itself, as the paper did).
-        compiled: Use torch.compile: a minute longer to start, then faster; takes a C++ compiler.
-        device: auto, cpu, cuda or cuda:N.
     """
     from dynode import generators, runtime
     from dynode.inversion.invert_frames import invert as run_inversion
     from dynode.inversion.projection import settings_for
     from dynode.io import assets
-    from dynode.io.video import Stretch
-    from dynode.settings import changed
 
-    files.require_writable(output)
-    settings = changed(settings_for(generators.resolution_of(generator)), assignments(p))
-    path = assets.fetch(video) if video in assets.registry()[1] else Path(video)
+    output = output_path(output, f"{stem(video)}.safetensors", video)
+    settings = settings_with(settings_for(generators.resolution_of(generator)), p)
     clip = run_inversion(
-        path,
+        assets.fetch(video) if video in assets.registry()[1] else Path(video),
         output,
         settings=settings,
-        stretch=Stretch(first, frames, every),
-        face=face,
+        stretch=excerpt.stretch,
+        face=excerpt.face,
         generator=generator,
         encoder=encoder,
         device=runtime.device(device),
         compiled=compiled,
     )
-    print(f"{output}: {told(clip)}")
+    print(f"{output}: {inversion_summary(clip)}")
 
 
-def told(clip) -> str:
-    """How many frames an inversion has, and how near they come, for the user's eyes."""
+def inversion_summary(clip: "Clip") -> str:
+    """How many frames an inversion has, and its mean errors."""
     names = {"mse": "MSE", "lpips_vgg": "LPIPS-VGG", "lpips_alex": "LPIPS-Alex", "identity": "identity cosine"}
-    found = {name: clip.meta[key] for key, name in names.items() if key in clip.meta}
-    means = [f"mean {name} {sum(values) / len(values):.4f}" for name, values in found.items()]
+    measured = {name: clip.meta[key] for key, name in names.items() if key in clip.meta}
+    means = [f"mean {name} {sum(values) / len(values):.4f}" for name, values in measured.items()]
     return ", ".join([f"{len(clip)} frames", *means])
 
 
 def fit(
-    clip: Positional[str],
-    output: Output = Path("fit.safetensors"),
+    clip: ClipName,
+    output: Output = None,
     *,
     preset: str = "dynode",
     stride: int = 1,
@@ -82,101 +74,109 @@ def fit(
     seed: int = 0,
     p: Parameters = (),
     latent_only: bool = False,
-    device: str = "auto",
+    device: Device = "auto",
 ) -> None:
     """Learn the dynamics of a clip; writes a fit.
 
     Args:
         clip: A clip file, or the name of a shipped clip such as single_face.warm.
-        output: The fit to write; a killed run goes on from the checkpoint that lies beside it.
-        preset: dynode (recommended), calm, visible, exact, subspace, robust, paper or demo; a relative: gru, ode_rnn, latent_ode, cde, sde; or prior, learned from other clips.
-        stride: Show the fit every so many frames only.
-        sampling: Which frames are shown: regular or irregular.
-        hidden_end: Show the fit none of the last so many frames.
-        seed: Seeds the field, the draws and the irregular sampling.
-        p: Change a setting, such as training.iterations=500 or field.depth=4; hidden=64 of a relative.
+        output: The fit to write, by default CLIP.fit; a killed run resumes from the checkpoint beside it.
+        preset: dynode (recommended), calm, visible, exact, subspace, robust, paper or demo; a sequence model: gru, ode_rnn, latent_ode, cde, sde; or prior, learned from other clips.
+        stride: Observe every N-th frame.
+        sampling: How the observed frames are chosen: regular or irregular.
+        hidden_end: Hold out the last N frames (scored as extrapolation).
+        seed: Seeds the field, all random numbers and the irregular sampling.
+        p: Change a setting, such as training.iterations=500, field.depth=4, or hidden=64 of a sequence model.
         latent_only: Drop the losses in images (preset paper), which want a GPU.
-        device: auto, cpu, cuda or cuda:N.
     """
     from dynode import clips, runtime
-    from dynode.dynamics import fit_files, methods
+    from dynode.dynamics import methods
     from dynode.dynamics.fitting import store as fits
-    from dynode.settings import changed
 
-    files.require_writable(output)
-    settings = changed(methods.learned(preset, latent_only), assignments(p))
-    shown = clips.load(clip).sampled(sampling, stride, seed, hidden_end)
-    place = runtime.device(device)
+    output = output_path(output, f"{stem(clip)}.fit", clip)
+    settings = settings_with(methods.learned(preset, latent_only), p)
+    sampled = clips.load(clip).sampled(sampling, stride, seed, hidden_end)
+    chosen = runtime.device(device)
     if methods.in_images(settings):
-        print(
-            f"{settings.training.total} iterations with losses in images: about {settings.training.batch * 1.2:.0f} s "
-            "each on 2 CPU cores, a tenth of a second on a GPU. It can be stopped and resumed."
-        )
-    fitted = fits.fit_to_file(output, preset, shown, settings, seed, device=place, progress=True)
-    print(f"{output}: {int(shown.observed.sum())} of {len(shown)} frames observed")
-    for shot in fit_files.shots_of(fitted):
-        log = shot.log
-        told = [f"relative error there {log['observed_error']:.2e}", f"{log['seconds']:.1f} s"]
-        told += [f"{log['nfe']} field evaluations"] if "nfe" in log else []  # relatives do not count theirs
-        print(f"{shot.meta['clip']['name']}: {', '.join(told)}, {log['parameters']} parameters")
+        print(image_loss_cost(settings))
+    fitted = fits.fit_to_file(output, sampled, settings, seed, device=chosen, progress=True)
+    print(f"{output}: {len(sampled.observations())} of {len(sampled)} frames observed")
+    print("\n".join(map(fit_summary, fitted.shots)))
+
+
+def image_loss_cost(settings: Any) -> str:
+    """How long a fit with losses in images takes."""
+    return (
+        f"{settings.training.total} iterations with losses in images: about {settings.training.batch * 1.2:.0f} s "
+        "each on 2 CPU cores, a tenth of a second on a GPU. It can be stopped and resumed."
+    )
+
+
+def fit_summary(shot: "Trajectory") -> str:
+    """How well a trajectory fits its observed frames, and what it took."""
+    log = shot.log
+    counted = [f"{log['nfe']} field evaluations"] if "nfe" in log else []  # sequence models do not count theirs
+    cost = [f"{log['seconds']:.1f} s", *counted, f"{log['parameters']} parameters"]
+    return f"{shot.meta['clip']['name']}: relative error there {log['observed_error']:.2e}, {', '.join(cost)}"
 
 
 def render(
-    fit: Positional[Path],
-    output: Output = Path("out.mp4"),
+    fit: FitFile,
+    output: Output = None,
     *,
     fps: float = 60,
     resolution: int = 0,
     speed: float = 1.0,
     reverse: bool = False,
     loop: str = "",
-    device: str = "auto",
+    device: Device = "auto",
 ) -> None:
     """Decode a fitted trajectory at any frame rate, speed and direction; writes an .mp4.
 
     Args:
         fit: A fit, as `dynode fit` writes it.
-        output: The video to write.
+        output: The video to write, by default FIT-60fps.mp4 (with its frame rate).
         fps: Frames per second of the video.
-        resolution: Pixels, a power of two up to the generator's own; 0: that, at most 512.
-        speed: How many times faster than it was, 0.001 to 1000.
-        reverse: Show it from its end to its beginning.
-        loop: Make a video that can be repeated without a seam: blend its end into its beginning, or swing there and back.
-        device: auto, cpu, cuda or cuda:N.
+        resolution: Pixels a side, a power of two up to the generator's own; 0: that, at most 512.
+        speed: Playback speed, from 0.001 to 1000 times the original.
+        reverse: Play from the end to the beginning.
+        loop: Make a video that repeats without a seam: blend its end into its beginning, or swing there and back.
     """
-    from dynode.rendering import render_fit
+    from dynode.rendering import render as render_trajectory
 
-    files.require_writable(output)
-    shown = {"speed": speed, "backward": reverse, "loop": loop}
-    frames = render_fit(fit, output, fps=fps, resolution=resolution, device_name=device, **shown)
+    output = output_path(output, f"{stem(fit)}-{fps:g}fps.mp4", fit)
+    retimed = {"speed": speed, "reverse": reverse, "loop": loop}
+    frames = render_trajectory(fit, output, fps=fps, resolution=resolution, device=device, **retimed)
     print(f"{output}: {frames} frames at {fps:g} fps")
 
 
 def evaluate(
     fits: Positional[tuple[Path, ...]],
-    output: Annotated[Path | None, arg(aliases=["-o"])] = None,
+    output: Output = None,
     *,
     clip: str = "",
     source: bool = False,
-    device: str = "auto",
+    all: bool = False,
+    device: Device = "auto",
 ) -> None:
-    """Compare fits with their clip at observed, unobserved and extrapolated times; prints a table.
+    """Compare fits and baselines with their clip at unobserved, extrapolated and observed times; prints a table.
 
     Args:
         fits: Fits, as `dynode fit` writes them, of one clip.
         output: Also write every number as a record (.json).
         clip: The clip file; not needed for shipped clips.
         source: Also compare with the footage itself, where it is one of the assets.
-        device: auto, cpu, cuda or cuda:N.
+        all: Print all metrics, identity and codes included, in the order of the record.
     """
     from dynode import runtime
     from dynode.evaluation import compare_fits, records
     from dynode.reporting import tables
 
     if output is not None:
-        records.require_place(output, "evaluate")
+        records.require_record_path(output_path(output, "", *fits, clip), "evaluate")
     rows = compare_fits.of_fits(fits, clip, with_source=source, device=runtime.device(device))
-    print(tables.comparison_table(rows).markdown(), end="")
+    table = tables.comparison_table if all else tables.short_comparison_table
+    print(table(rows).markdown(), end="")
     if output is not None:
         command = shlex.join(["dynode", "evaluate", *map(str, fits), *(["--source"] if source else [])])
         print(f"every number: {compare_fits.write(output, rows, fits, command)}")
@@ -184,63 +184,61 @@ def evaluate(
 
 def choose_depth(
     clips: Positional[tuple[str, ...]],
-    output: Annotated[Path | None, arg(aliases=["-o"])] = None,
+    output: Output = None,
     *,
     depths: tuple[int, ...] = (1, 2, 3, 4, 5),
     preset: str = "dynode",
     stride: int = 4,
     seeds: tuple[int, ...] = (0,),
     p: Parameters = (),
-    device: str = "auto",
+    device: Device = "auto",
 ) -> None:
-    """Choose DEPTH for some clips by observed frames that fits are not shown; prints a table.
+    """Select DEPTH for some clips on held-out observed frames (a validation split); prints a table.
 
     Args:
         clips: Clip files, or names of shipped clips.
         output: Also write every number as a record (.json).
         depths: What to choose from.
         preset: dynode (recommended), robust, paper or demo.
-        stride: One frame in so many is observed; half of those are shown, half judge.
+        stride: Every N-th frame is observed; half of those are fitted, the other half validate.
         seeds: Fits of each clip and depth.
         p: Change a setting of the preset, such as training.iterations=200.
-        device: auto, cpu, cuda or cuda:N.
     """
-    from dynode import clips as known
+    from dynode import clips as clip_files
     from dynode import runtime
     from dynode.dynamics import presets
     from dynode.evaluation import model_selection, records
     from dynode.reporting import tables
-    from dynode.settings import changed
 
     if output is not None:
-        records.require_place(output, "choose-depth")
-    footage, place = [known.load(name) for name in clips], runtime.device(device)
-    settings = changed(presets.latent_only(presets.preset(preset)), assignments(p))
-    found = model_selection.of_depths(
-        footage, depths, settings, stride=stride, seeds=seeds, device=place, progress=True
+        records.require_record_path(output_path(output, "", *clips), "choose-depth")
+    footage, chosen = [clip_files.load(name) for name in clips], runtime.device(device)
+    settings = settings_with(presets.latent_only(presets.preset(preset)), p)
+    rows = model_selection.of_depths(
+        footage, depths, settings, stride=stride, seeds=seeds, device=chosen, progress=True
     )
-    print(tables.depth_table(found).markdown(), end="")
-    print(f"DEPTH {model_selection.best(found)}")
+    print(tables.depth_table(rows).markdown(), end="")
+    print(f"DEPTH {model_selection.best(rows)}")
     if output is not None:
         command = shlex.join(["dynode", "choose-depth", *clips, "--stride", str(stride)])
-        records.write(output, "choose-depth", "", found, runtime.provenance(place, command=command))
+        records.write(output, "choose-depth", "", rows, runtime.provenance(chosen, command=command))
         print(f"every number: {output}")
 
 
-def diagnose(clip: Positional[str], output: Output = Path("diagnosis.png")) -> None:
-    """Tell how fit a clip is for dynamics: reconstruction, code norms, jitter, step lengths, cuts, a stride.
+def diagnose(clip: ClipName, output: Output = None) -> None:
+    """Check whether the codes of a clip suit dynamics: reconstruction, norms, jitter, step lengths, cuts, a stride.
 
     Args:
         clip: A clip file, or the name of a shipped clip.
-        output: The figure to write.
+        output: The figure to write, by default CLIP-diagnosis.png.
     """
     from dynode import clips
     from dynode.evaluation import diagnosis
     from dynode.reporting import plots
     from dynode.reporting.outputs import save_figure
 
-    files.require_writable(output)
-    found = diagnosis.diagnose(clips.load(clip))
-    print(found.text())
-    save_figure(plots.diagnosis(found), output)
+    output = output_path(output, f"{stem(clip)}-diagnosis.png", clip)
+    result = diagnosis.diagnose(clips.load(clip))
+    print(result.text())
+    save_figure(plots.diagnosis(result), output)
     print(f"figure: {output}")

@@ -1,6 +1,6 @@
-"""Commands for what a profile needs, and for the items of experiments.yaml."""
+"""Commands for the items of experiments.yaml, and for the assets that they need."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from tyro.conf import Positional
 
@@ -38,9 +38,9 @@ def list_items() -> None:
     from dynode.experiments import items as experiments
 
     for item in experiments.items().values():
-        cost = item.minutes.get("embedded", {})
-        told = ", ".join(f"{minutes} min on {where}" for where, minutes in cost.items())
-        print(f"{item.name:16} {item.title}  [{item.regenerates}; {told}]")
+        minutes = item.minutes.get("embedded", {})
+        cost = ", ".join(f"{value} min on {hardware}" for hardware, value in minutes.items())
+        print(f"{item.name:16} {item.title}  [{item.regenerates}; {cost}]")
 
 
 def run(
@@ -56,9 +56,9 @@ def run(
     Args:
         items: One item or several, see `dynode list`.
         profile: smoke, embedded (default) or paper.
-        p: Change a notebook parameter of a single item, such as seeds=[0,1,2].
+        p: Change a parameter of a single item's notebook, such as seeds=0,1,2.
         all: Run every item.
-        jobs: How many of several items run at a time; 0 is one on a GPU, else one for each CPU core, four at most.
+        jobs: How many of several items run at a time; 0: one on a GPU, else one per CPU core, at most four.
     """
     from dynode.experiments import items as experiments
     from dynode.experiments import runner
@@ -68,10 +68,21 @@ def run(
     if p and (all or len(items) > 1):
         raise UserError("-p changes one item's notebook: name that item alone.")
     if jobs < 0:
-        raise UserError(f"--jobs must be 0 or more, got {jobs}: so many items run at a time.")
-    if not all and len(items) == 1:
-        executed = [runner.run(items[0], profile, assignments(p))]
+        raise UserError(f"--jobs must be 0 or more, got {jobs}.")
+    if len(items) == 1:
+        executed = [runner.run(items[0], profile, notebook_parameters(items[0], p))]
     else:
-        executed = runner.run_several(list(items or experiments.items()), profile, jobs or runner.at_a_time())
+        executed = runner.run_several([*items] or [*experiments.items()], profile, jobs or runner.at_a_time())
     for path in executed:
         print(f"executed notebook: {path}")
+
+
+def notebook_parameters(name: str, p: tuple[str, ...]) -> dict[str, Any]:
+    """What -p says, where an item's notebook declares a list as a list.  Raises UserError for an unknown item."""
+    import papermill
+
+    from dynode import runtime
+    from dynode.experiments import items
+
+    declared = papermill.inspect_notebook(str(runtime.ROOT / items.item(name).notebook)) if p else {}
+    return assignments(p, lambda each: declared.get(each, {}).get("inferred_type_name") == "list")

@@ -1,118 +1,116 @@
-"""Commands that edit by what a text says: the image-text stand-in, mappers, one code."""
+"""Commands that edit by a text: the stand-in for CLIP, mappers, one code."""
 
-from pathlib import Path
+from typing import Annotated
 
-from tyro.conf import Positional
+from tyro.conf import arg
 
-from dynode.cli.parameters import Output, Parameters, assignments
-from dynode.io import files
+from dynode.cli.options import (
+    CategoryName,
+    ClipName,
+    Device,
+    GeneratorName,
+    Output,
+    Text,
+    output_path,
+    print_numbers,
+    slug,
+    stem,
+)
+from dynode.cli.parameters import Parameters, assignments, settings_with
+from dynode.settings import changed
+
+ImageText = Annotated[
+    str,
+    arg(
+        help="CLIP's TorchScript archive ViT-B-32.pt (or name it in DYNODE_CLIP): a program, so trust its source; by "
+        "default the shipped stand-in."
+    ),
+]
 
 
 def train_captions(
-    category: Positional[str],
-    output: Output = Path("captions.safetensors"),
-    *,
-    p: Parameters = (),
-    device: str = "auto",
+    category: CategoryName, output: Output = None, *, p: Parameters = (), device: Device = "auto"
 ) -> None:
-    """Train the small image-text network that stands in for CLIP, on captions of random pictures.
+    """Train the small image-text network that stands in for CLIP, on captions of random images.
 
     Args:
         category: face, scene or isaac3d.
-        output: The weights to write.
+        output: The weights to write, by default CATEGORY.captions.safetensors.
         p: Change a setting, such as steps=500, pictures=2000 or network.width=32.
-        device: auto, cpu, cuda or cuda:N.
     """
     from dynode import runtime
-    from dynode.perception.caption_vocabulary import wording
-    from dynode.settings import changed
+    from dynode.perception.caption_vocabulary import vocabulary
     from dynode.training import train_captions as training
 
-    files.require_writable(output)
-    wording(category)
-    settings = changed(training.settings_for(category), assignments(p))
-    card = training.train(settings, output, device=runtime.device(device), progress=True)
-    print(f"{output}: {card['name']}, share of held-out pictures whose attribute is told right by words")
-    for name, value in card["quality"].items():
-        print(f"{name}: {value:.3f}")
+    output = output_path(output, f"{category}.captions.safetensors")
+    vocabulary(category)
+    settings = settings_with(training.settings_for(category), p)
+    card = training.train_caption_network(settings, output, device=runtime.device(device), progress=True)
+    print(f"{output}: {card['name']}, zero-shot accuracy of each attribute on held-out pictures")
+    print_numbers(card["quality"])
 
 
 def train_mapper(
-    generator: Positional[str],
-    text: Positional[str],
-    output: Output = Path("mapper.safetensors"),
+    generator: GeneratorName,
+    text: Text,
+    output: Output = None,
     *,
-    clip: str = "",
+    image_text: ImageText = "",
     p: Parameters = (),
-    device: str = "auto",
+    device: Device = "auto",
 ) -> None:
-    """Teach a mapper one text (StyleCLIP): a small network that edits any code by what the text says.
+    """Train a mapper for one text (StyleCLIP): a small network that edits any code toward the text.
 
     Args:
         generator: Such as mobilestylegan-ffhq or stylegan2-scene, or a file of weights.
-        text: What pictures are to show, such as "red lips" or "mountain".
-        output: The mapper to write; a killed run goes on from the checkpoint that lies beside it.
-        clip: CLIP's TorchScript archive ViT-B-32.pt (or name it in DYNODE_CLIP); it is a program, which you vouch for. The shipped stand-in where none is named.
+        text: What images are to show, such as "red lips" or "mountain".
+        output: The mapper to write, by default GENERATOR.TEXT.mapper.safetensors; a killed run resumes from the checkpoint beside it.
         p: Change a setting, such as steps=200, batch=4, stay=0.4 or mapper.fine=false.
-        device: auto, cpu, cuda or cuda:N.
     """
     from dynode import runtime
-    from dynode.settings import changed
-    from dynode.training.train_mapper import MapperTraining, train
+    from dynode.training.train_mapper import MapperTrainingSettings, train_text_mapper
 
-    files.require_writable(output)
-    settings = changed(changed(MapperTraining(), assignments(p)), {"mapper.text": text})
-    card = train(generator, settings, output, clip=clip, device=runtime.device(device), progress=True)
-    print(f"{output}: {text!r}, taught by {card['teacher']} in {card['seconds']} s")
-    for name, value in card["quality"].items():
-        print(f"{name}: {value:.3f}")
+    output = output_path(output, f"{stem(generator)}.{slug(text)}.mapper.safetensors", generator, image_text)
+    settings = changed(settings_with(MapperTrainingSettings(), p), {"mapper.text": text})
+    card = train_text_mapper(generator, settings, output, clip=image_text, device=runtime.device(device), progress=True)
+    print(f"{output}: {text!r}, learned from {card['teacher']} in {card['seconds']} s")
+    print_numbers(card["quality"])
 
 
 def edit_text(
-    clip: Positional[str],
-    text: Positional[str],
-    output: Output = Path("edited.png"),
+    clip: ClipName,
+    text: Text,
+    output: Output = None,
     *,
     frame: int = 0,
     neutral: str = "",
     strength: float = 3.0,
-    image_text: str = "",
+    image_text: ImageText = "",
     p: Parameters = (),
-    device: str = "auto",
+    device: Device = "auto",
 ) -> None:
-    """Edit one frame of a clip by a text (StyleCLIP) and write both pictures side by side.
+    """Edit one frame of a clip by a text (StyleCLIP); writes source and edited image side by side.
 
-    The code is optimised; where a neutral text is named, it is moved along a global direction of the style space instead.
+    The code is optimised; with a neutral text, the edit is a global direction of the style space instead.
 
     Args:
         clip: A clip file, or the name of a shipped clip.
-        text: What the picture is to show, such as "a smiling woman with red lips".
-        output: The picture to write, source left, edited right.
-        frame: Which frame of the clip.
-        neutral: What the picture shows now, such as "pale lips": the direction leads from there to the text.
-        strength: How far along that direction, in units of the largest channel's deviation.
-        image_text: CLIP's TorchScript archive ViT-B-32.pt (or name it in DYNODE_CLIP); it is a program, which you vouch for. The shipped stand-in where none is named.
+        text: What the image is to show, such as "a smiling woman with red lips".
+        output: The image to write, source left, edited right, by default CLIP-TEXT.png.
+        frame: Which frame of the clip, from 0.
+        neutral: What the image shows now, such as "pale lips": the direction leads from there to the text.
+        strength: How far along that direction, in standard deviations of the channel that changes most.
         p: Change a setting of the optimisation, such as steps=50 or identity=0.1; of the direction, such as images=4.
-        device: auto, cpu, cuda or cuda:N.
     """
     from dynode import clips, runtime
     from dynode.editing import text_edit
 
-    files.require_writable(output)
-    known = clips.load(clip)
-    told = text_edit.edit_frame(
-        known,
-        text,
-        output,
-        frame=frame,
-        neutral=neutral,
-        strength=strength,
-        image_text=image_text,
-        changes=assignments(p),
-        device=runtime.device(device),
-        progress=True,
-    )
-    print(f"{output}: {told['name']}")
-    if told["passed_over"]:
-        print(f"words that it does not know: {', '.join(told['passed_over'])}")
-    print(f"agreement with the text: {told['before']:.3f} before, {told['behind']:.3f} behind")
+    output = output_path(output, f"{stem(clip)}-{slug(text)}.png", clip, image_text)
+    loaded = clips.load(clip)
+    choices = {"frame": frame, "neutral": neutral, "strength": strength, "image_text": image_text}
+    chosen = runtime.device(device)
+    report = text_edit.edit_frame(loaded, text, output, changes=assignments(p), device=chosen, progress=True, **choices)
+    print(f"{output}: {report['name']}")
+    if report["unknown_words"]:
+        print(f"words unknown to the image-text network: {', '.join(report['unknown_words'])}")
+    print(f"agreement with the text: {report['before']:.3f} before, {report['after']:.3f} after")

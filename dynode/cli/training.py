@@ -1,49 +1,57 @@
-"""Commands that train the networks of a world: generator, encoder, reader of factors, flows."""
+"""Commands that train the networks of a world: generator, encoder, reader of factors, flows, latent transformers."""
 
-from pathlib import Path
-
-from tyro.conf import Positional
-
-from dynode.cli.parameters import Output, Parameters, assignments
-from dynode.io import files
+from dynode.cli.options import (
+    AttributeName,
+    Compiled,
+    Device,
+    FactorName,
+    GeneratorName,
+    OptionalPath,
+    Output,
+    WorldName,
+    output_path,
+    print_numbers,
+    stem,
+)
+from dynode.cli.parameters import Parameters, settings_with
+from dynode.settings import changed
 
 
 def train_gan(
-    world: Positional[str],
-    output: Output = Path("generator.safetensors"),
+    world: WorldName,
+    output: Output = None,
     *,
     architecture: str = "stylegan2",
     p: Parameters = (),
     pictures: int = 12_288,
     measured: int = 2048,
-    start: Path | None = None,
+    start: OptionalPath = None,
     minutes: float = float("inf"),
-    compiled: bool = False,
-    device: str = "auto",
+    compiled: Compiled = False,
+    device: Device = "auto",
 ) -> None:
     """Train a generator on a world; writes its weights with a model card.
 
     Args:
         world: scene, bird or isaac3d.
-        output: The weights to write; a killed run goes on from the checkpoint that lies beside them.
+        output: The weights to write, by default stylegan2-WORLD.safetensors; a killed run resumes from the checkpoint beside them.
         architecture: stylegan2, or dcgan (small, without styles).
         p: Change a setting, such as distil=200000, play=0 or generator.resolution=128.
-        pictures: How many different pictures to draw and learn from; kept in the cache.
-        measured: How many pictures and samples the quality is measured on.
-        start: Weights to begin with, a file that this command wrote; random ones where none is named.
-        minutes: Stop training after so many; the same command goes on.
-        compiled: Use torch.compile: minutes longer to start, then faster; takes a C++ compiler.
-        device: auto, cpu, cuda or cuda:N.
+        pictures: How many distinct images to render and train on; kept in the cache.
+        measured: How many images and samples the quality is measured on.
+        start: Weights to begin with, a file that this command wrote; by default random ones.
+        minutes: Stop training after that long; the same command resumes.
     """
     from dynode import runtime, worlds
     from dynode.training import train_gan as make
 
-    files.require_writable(output)
+    output = output_path(output, f"{architecture}-{world}.safetensors", start or "")
     known = worlds.world(world)
-    card = make.train(
+    plain = make.settings_for(known, architecture=architecture)
+    card = make.train_generator(
         known,
         output,
-        make.settings_for(known, assignments(p), architecture),
+        settings_with(plain, p),
         distinct=pictures,
         measured=measured,
         minutes=minutes,
@@ -53,40 +61,36 @@ def train_gan(
         start=start,
     )
     print(f"{output}: {card['pictures_shown']} pictures shown in {card['hours']:.2f} hours")
-    for name, value in card["quality"].items():
-        print(f"{name}: {value:.3f}")
+    print_numbers(card["quality"])
 
 
 def train_encoder(
-    generator: Positional[str],
-    output: Output = Path("encoder.safetensors"),
+    generator: GeneratorName,
+    output: Output = None,
     *,
     p: Parameters = (),
     pictures: int = 12_288,
     minutes: float = float("inf"),
-    compiled: bool = False,
-    device: str = "auto",
+    compiled: Compiled = False,
+    device: Device = "auto",
 ) -> None:
     """Train an encoder for the generator of a world; writes its weights with a model card.
 
     Args:
         generator: Such as stylegan2-scene, or a file of weights.
-        output: The weights to write; a killed run goes on from the checkpoint that lies beside them.
+        output: The weights to write, by default GENERATOR.encoder.safetensors; a killed run resumes from the checkpoint beside them.
         p: Change a setting, such as pictures=20000, encoder.passes=3 or encoder.gradient=false.
-        pictures: How many different pictures of the world to draw and learn from; kept in the cache.
-        minutes: Stop training after so many; the same command goes on.
-        compiled: Use torch.compile: minutes longer to start, then faster; takes a C++ compiler.
-        device: auto, cpu, cuda or cuda:N.
+        pictures: How many distinct images of the world to render and train on; kept in the cache.
+        minutes: Stop training after that long; the same command resumes.
     """
     from dynode import runtime
-    from dynode.settings import changed
-    from dynode.training.train_encoder import TrainingSettings, train
+    from dynode.training.train_encoder import EncoderTrainingSettings, train_world_encoder
 
-    files.require_writable(output)
-    card = train(
+    output = output_path(output, f"{stem(generator)}.encoder.safetensors", generator)
+    card = train_world_encoder(
         generator,
         output,
-        changed(TrainingSettings(), assignments(p)),
+        settings_with(EncoderTrainingSettings(), p),
         distinct=pictures,
         minutes=minutes,
         device=runtime.device(device),
@@ -94,99 +98,89 @@ def train_encoder(
         progress=True,
     )
     print(f"{output}: {card['pictures_shown']} pictures shown in {card['hours']:.2f} hours")
-    for name, value in card["quality"].items():
-        print(f"{name}: {value:.4f}")
+    print_numbers(card["quality"], digits=4)
 
 
 def train_factors(
-    world: Positional[str],
-    output: Output = Path("factors.safetensors"),
+    world: WorldName,
+    output: Output = None,
     *,
     p: Parameters = (),
     pictures: int = 12_288,
-    device: str = "auto",
+    device: Device = "auto",
 ) -> None:
-    """Train the network that reads the factors of a world off a picture; flows learn from it.
+    """Train the network that reads the factors of a world off an image; flows learn from it.
 
     Args:
         world: scene, bird or isaac3d.
-        output: The weights to write.
+        output: The weights to write, by default WORLD.factors.safetensors.
         p: Change a setting, such as steps=500 or network.channels=16.
-        pictures: How many different pictures of the world to draw and learn from; kept in the cache.
-        device: auto, cpu, cuda or cuda:N.
+        pictures: How many distinct images of the world to render and train on; kept in the cache.
     """
     from dynode import runtime, worlds
-    from dynode.settings import changed
-    from dynode.training.train_flow import ReadingSettings, train_factors
+    from dynode.training.train_flow import FactorTrainingSettings, train_factor_reader
 
-    files.require_writable(output)
-    settings = changed(ReadingSettings(), {"network.world": worlds.world(world).name} | assignments(p))
-    card = train_factors(settings, output, distinct=pictures, device=runtime.device(device), progress=True)
-    print(f"{output}: share of held-out pictures read right")
-    for name, value in card["accuracy"].items():
-        print(f"{name}: {value:.3f}")
+    output = output_path(output, f"{world}.factors.safetensors")
+    plain = changed(FactorTrainingSettings(), {"network.world": worlds.world(world).name})
+    settings = settings_with(plain, p)
+    card = train_factor_reader(settings, output, distinct=pictures, device=runtime.device(device), progress=True)
+    print(f"{output}: accuracy on held-out pictures")
+    print_numbers(card["accuracy"])
 
 
 def train_flow(
-    generator: Positional[str],
-    factor: Positional[str],
-    output: Output = Path("flow.safetensors"),
+    generator: GeneratorName,
+    factor: FactorName,
+    output: Output = None,
     *,
     p: Parameters = (),
-    factors: Path | None = None,
-    device: str = "auto",
+    factors: OptionalPath = None,
+    device: Device = "auto",
 ) -> None:
     """Train a latent flow: a field in W along which one factor of a world changes.
 
     Args:
         generator: Such as stylegan2-scene, or a file of weights.
         factor: What is to change, such as hour, fog or wall_color.
-        output: The flow to write.
+        output: The flow to write, by default GENERATOR.FACTOR.flow.safetensors.
         p: Change a setting, such as flow.source=4, flow.target=0, flow.depth=0, alpha=8 or steps=500.
-        factors: The network that reads the factors; the shipped one of the world where none is named.
-        device: auto, cpu, cuda or cuda:N.
+        factors: The network that reads the factors; by default the shipped one of the world.
     """
     from dynode import runtime
-    from dynode.perception import factor_reader as reading
-    from dynode.settings import changed
-    from dynode.training.train_flow import FlowTraining, train_flow
+    from dynode.perception import factor_reader
+    from dynode.training.train_flow import FlowTrainingSettings, train_latent_flow
 
-    files.require_writable(output)
-    place = runtime.device(device)
-    settings = changed(FlowTraining(), {"flow.factor": factor} | assignments(p))
-    network = reading.load(factors, place) if factors else None
-    card = train_flow(generator, settings, output, network=network, device=place, progress=True)
+    output = output_path(output, f"{stem(generator)}.{factor}.flow.safetensors", generator, factors or "")
+    chosen = runtime.device(device)
+    settings = settings_with(changed(FlowTrainingSettings(), {"flow.factor": factor}), p)
+    network = factor_reader.load(factors, chosen) if factors else None
+    card = train_latent_flow(generator, settings, output, network=network, device=chosen, progress=True)
     print(f"{output}: trained in {card['seconds']} s")
-    for name, value in card["quality"].items():
-        print(f"{name}: {value:.3f}")
+    print_numbers(card["quality"])
 
 
 def train_transformer(
-    generator: Positional[str],
-    attribute: Positional[str],
-    output: Output = Path("transformer.safetensors"),
+    generator: GeneratorName,
+    attribute: AttributeName,
+    output: Output = None,
     *,
     p: Parameters = (),
-    device: str = "auto",
+    device: Device = "auto",
 ) -> None:
     """Train a latent transformer: a linear map of codes by which one attribute changes and the others stay.
 
     Args:
         generator: Such as mobilestylegan-ffhq or stylegan2-scene, or a file of weights.
-        attribute: What is to change, such as smile, age or fog: whatever is scored of what the generator shows.
-        output: The editor to write.
-        p: Change a setting, such as steps=500, keep=3, transformer.rank=512, transformer.apart=true, mixtures=1000 or classifier.view=rows.
-        device: auto, cpu, cuda or cuda:N.
+        attribute: What is to change, such as smile, age or fog: any attribute that is scored for this generator.
+        output: The editor to write, by default GENERATOR.ATTRIBUTE.transformer.safetensors.
+        p: Change a setting, such as steps=500, keep=3, transformer.rank=512, transformer.apart=true, mixtures=1000 or classifier.hidden=64,32.
     """
     from dynode import runtime
-    from dynode.settings import changed
-    from dynode.training.train_transformer import TransformerTraining, train
+    from dynode.training.train_transformer import TransformerTrainingSettings, train_latent_transformer
 
-    files.require_writable(output)
-    settings = changed(TransformerTraining(), {"transformer.attribute": attribute} | assignments(p))
-    card = train(generator, settings, output, device=runtime.device(device), progress=True)
-    print(
-        f"{output}: trained in {card['seconds']} s; classifier right for {card['classifier'][attribute]:.3f} of codes"
-    )
-    for name, value in card["quality"].items():
-        print(f"{name}: {value:.3f}")
+    output = output_path(output, f"{stem(generator)}.{attribute}.transformer.safetensors", generator)
+    settings = settings_with(changed(TransformerTrainingSettings(), {"transformer.attribute": attribute}), p)
+    card = train_latent_transformer(generator, settings, output, device=runtime.device(device), progress=True)
+    accuracy = card["classifier"][attribute]
+    print(f"{output}: trained in {card['seconds']} s; accuracy of the classifier {accuracy:.3f}")
+    print_numbers(card["quality"])

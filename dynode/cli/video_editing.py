@@ -1,121 +1,169 @@
 """Commands for edited videos."""
 
 import shlex
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
-from tyro.conf import Positional, UseAppendAction, arg
+from tyro.conf import OmitArgPrefixes, Positional, UseAppendAction, arg
 
-from dynode.cli.parameters import Output, Parameters, assignments
+from dynode.cli.options import WHOLE, Device, Excerpt, OptionalPath, Output, VideoName, output_path, stem
+from dynode.cli.parameters import Parameters, assignments, is_list_in, settings_with
 
 Attributes = Annotated[UseAppendAction[tuple[str, ...]], arg(metavar="NAME=STRENGTH")]
 
 
+@dataclass(frozen=True)
+class Propagation:
+    """How an edit reaches all frames."""
+
+    method: str = "dynode+latent-transformer"
+    """dynode+latent-transformer (some frames inverted, one edited, dynamics propagate the edit) or latent-transformer (every frame edited)."""
+    mode: str = "offset"
+    """How dynamics propagate an edit: offset, flow or tangent."""
+    stride: int = 4
+    """Invert every N-th frame (of dynode+latent-transformer)."""
+
+
+@dataclass(frozen=True)
+class Pasting:
+    """How edited crops are put back into the video."""
+
+    paste: str = "seamless"
+    """seamless, mixed, feather, smooth (no flicker), or none: write the aligned crops."""
+    mask: str = ""
+    """What is replaced: landmarks, ellipse, whole, or a TorchScript file of a face parser; by default landmarks for faces, else whole."""
+    footage: str = ""
+    """The video of a clip file, where it is none of the assets."""
+
+
+@dataclass(frozen=True)
+class Copies:
+    """What is written beside the video."""
+
+    save_frames: OptionalPath = None
+    """A folder for every frame as PNG."""
+    codes: OptionalPath = None
+    """A file for the edited codes, as a clip."""
+
+
+@dataclass(frozen=True)
+class Judges:
+    """The networks that judge."""
+
+    identity: tuple[str, ...] = ("mobilefacenet",)
+    """Identity network(s): mobilefacenet, dlib."""
+    no_face: bool = False
+    """The video shows no face: leave identity out, content is mean colour."""
+    i3d: str = ""
+    """StyleGAN-V's I3D TorchScript file, for a real FVD; or name it in DYNODE_I3D."""
+
+
+PROPAGATION, PASTING, COPIES, JUDGES = Propagation(), Pasting(), Copies(), Judges()
+
+
 def edit(
-    video: Positional[str],
-    output: Output = Path("edited.mp4"),
+    video: VideoName,
+    output: Output = None,
     *,
     attribute: Attributes = (),
-    method: str = "dynode+latent-transformer",
     editor: str = "latent-transformer",
     rows: int = -1,
-    mode: str = "offset",
-    stride: int = 4,
     strength_over_time: str = "",
-    paste: str = "seamless",
-    mask: str = "",
-    footage: str = "",
-    first: int = 0,
-    count: int = 0,
-    every: int = 1,
-    face: str = "largest",
     generator: str = "mobilestylegan-ffhq",
-    frames: Path | None = None,
-    codes: Path | None = None,
     p: Parameters = (),
-    device: str = "auto",
+    device: Device = "auto",
+    propagation: OmitArgPrefixes[Propagation] = PROPAGATION,
+    pasting: OmitArgPrefixes[Pasting] = PASTING,
+    excerpt: OmitArgPrefixes[Excerpt] = WHOLE,
+    copies: OmitArgPrefixes[Copies] = COPIES,
 ) -> None:
-    """Edit a video: writes an .mp4 that says it is edited, a record of what it took, and the codes it inverted.
+    """Edit a video: writes an .mp4 marked as edited, a record of what it took, and the codes it inverted.
 
-    A shipped clip comes with codes: under a minute on 2 CPU cores.  Any other video is inverted first, minutes a frame there; that can
-    be stopped and resumed, and the codes serve all further edits.
+    A shipped clip comes with codes: under a minute on 2 CPU cores.  Any other video is inverted first, minutes per frame
+    there; that can be stopped and resumed, and the codes serve all further edits.
 
     Args:
         video: A video file, the name of a video asset, a clip file or the name of a shipped clip, such as single_face.warm.
-        output: The video to write, with the footage's own frame times and sound; its record gets its name and .json.
-        attribute: What to change and how far, such as smile=1.5, or smile=0:0,0.5:1.5 from 0 at 0 s to 1.5 at 0.5 s; may be repeated.
-        method: dynode+latent-transformer (some frames inverted, one edited, dynamics carry it on) or latent-transformer (every frame).
+        output: The video to write, by default VIDEO-edited.mp4, with the source's frame times and sound; its record gets its name and .json.
+        attribute: What to change and how far, such as smile=1.5, or smile=0:0,0.5:1.5 from 0 at 0 s to 1.5 at 0.5 s; repeatable.
         editor: How one code is edited: latent-transformer, interfacegan, styleclip, ganspace or flow.
-        rows: Edit the first so many style rows, 0 all, -1 all but the fine ones of faces (16 of 23): those hold colours and texture.
-        mode: How dynamics carry an edit: offset, flow or tangent.
-        stride: One frame in so many is inverted, of dynode+latent-transformer.
-        strength_over_time: SECONDS:SHARE,... multiplies every strength, such as 0:0,1:1.
-        paste: seamless, mixed, feather, smooth (no flicker), or none: write the aligned crops.
-        mask: What is replaced: landmarks, ellipse, whole, or a TorchScript file of a face parser; by itself landmarks, whole where no face is meant.
-        footage: The video of a clip file, where it is none of the assets.
-        first: The first frame to take of a video; a clip has frames of its own.
-        count: How many frames to take of a video or a clip, 0 for all.
-        every: Take only every so many frames of a video.
-        face: largest, or a number counted from the left (0 first).
+        rows: Edit the first N style rows; 0: all; -1: all but the fine ones of faces (16 of 23), which hold colours and texture.
+        strength_over_time: SECONDS:FACTOR,... multiplies every strength, such as 0:0,1:1.
         generator: A shipped generator or a file of weights, for a video.
-        frames: Also write every frame as PNG into this folder.
-        codes: Also write the edited codes, as a clip.
-        p: Change a projection setting, such as steps=80, for a video.
-        device: auto, cpu, cuda or cuda:N.
+        p: Change a setting of the projection, such as steps=80, or of the dynamics, such as dynamics.field.depth=4.
     """
-    asked = locals()
     from dynode import runtime
     from dynode.video_editing import edit_file
 
-    place, projection = runtime.device(asked.pop("device")), assignments(asked.pop("p"))
-    print(edit_file.run(edit_file.Job(**asked, projection=projection), place).text)
+    projection, dynamics = edit_settings(p)
+    groups = vars(propagation) | vars(pasting) | vars(excerpt) | vars(copies)
+    named = {"attribute": attribute, "editor": editor, "rows": rows, "strength_over_time": strength_over_time}
+    target = output or Path(f"{stem(video)}-edited.mp4")
+    settings = {"generator": generator, "projection": projection, "dynamics": dynamics}
+    request = edit_file.EditRequest(video, target, **named, **groups, **settings)
+    print(edit_file.run(request, runtime.device(device)).text)
+
+
+def edit_settings(p: tuple[str, ...]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """-p of an edit as changes of the projection and of the dynamics, whose names begin with "dynamics.".
+
+    Raises UserError for a name that neither has, with the nearest.
+    """
+    from dynode.dynamics.presets import preset
+    from dynode.inversion.projection import ProjectionSettings
+    from dynode.settings import changed, choose, field_names
+
+    dynamics, prefix = preset("dynode"), "dynamics."
+    legal = [*field_names(ProjectionSettings()), *(prefix + name for name in field_names(dynamics))]
+    is_list = is_list_in(dynamics)
+    values = assignments(p, lambda name: name.startswith(prefix) and is_list(name.removeprefix(prefix)))
+    for name in values:
+        choose("setting of an edit", ".".join(name.split(".")[: 2 if name.startswith(prefix) else 1]), legal)
+    propagated = {name.removeprefix(prefix): value for name, value in values.items() if name.startswith(prefix)}
+    changed(dynamics, propagated)  # a wrong name or value is an error now, not after the inversion
+    return {name: value for name, value in values.items() if not name.startswith(prefix)}, propagated
 
 
 def evaluate_edit(
     source: Positional[str],
     edited: Positional[str],
-    output: Annotated[Path | None, arg(aliases=["-o"])] = None,
+    output: Output = None,
     *,
     frames: int = 0,
     clip: str = "",
-    identity: tuple[str, ...] = ("mobilefacenet",),
-    no_face: bool = False,
-    i3d: str = "",
     p: Parameters = (),
-    device: str = "auto",
+    device: Device = "auto",
+    judges: OmitArgPrefixes[Judges] = JUDGES,
 ) -> None:
-    """Judge an edited video beside its source: identity, content, motion, warping, distance of clips; prints a table.
+    """Judge an edited video beside its source: identity, content, motion, warping, Fréchet distance; prints a table.
 
     Args:
         source: The source video, or the name of one of the assets.
         edited: The edited video: the same frames, at the same size.
         output: Also write every number as a record (.json).
-        frames: Look at the first so many frames; 0: at all of them.
-        clip: A clip of the source, whose alignment is used for both videos; without one faces are found anew in each frame.
-        identity: Who tells identity: mobilefacenet, dlib, or both.
-        no_face: The video shows no face: leave identity out, content is mean colour.
-        i3d: StyleGAN-V's I3D TorchScript file, for a real FVD; DYNODE_I3D names it too.
+        frames: Compare the first N frames; 0: all.
+        clip: A clip of the source, whose alignment is used for both videos; by default faces are detected in each frame.
         p: Change a setting, such as clip_len=10, flow_size=192 or missing=raise.
-        device: auto, cpu, cuda or cuda:N.
     """
     from dynode import runtime
     from dynode.evaluation import edited_videos, records
     from dynode.perception import video_features
     from dynode.reporting import tables
-    from dynode.settings import changed
 
     if output is not None:
-        records.require_place(output, "evaluate-edit")
-    place, settings = runtime.device(device), changed(edited_videos.JudgeSettings(), assignments(p))
+        records.require_record_path(output_path(output, "", source, edited, clip), "evaluate-edit")
+    chosen, settings = runtime.device(device), settings_with(edited_videos.VideoEvaluatorSettings(), p)
     *pair, quads = edited_videos.read_pair(source, edited, frames, clip)
-    identities = () if no_face else identity
-    judge = edited_videos.Judge(settings, identities, video_features.load(path=i3d, device=place), place)
-    watched = [judge.watch(video, quads=quads) for video in pair]
-    named = {"clip": Path(source).stem, "method": Path(edited).stem, "category": "" if no_face else "face"}
-    rows, warnings = edited_videos.rows(*watched, **named)
-    note = (*warnings, *(f"Stand-in: {name}." for name in edited_videos.stand_ins(judge)))
-    print(tables.edits_table(rows, note, paper=()).markdown(), end="")
+    features = video_features.load(path=judges.i3d, device=chosen)
+    judge = edited_videos.VideoEvaluator(settings, () if judges.no_face else judges.identity, features, chosen)
+    category = "" if judges.no_face else "face"
+    named = {"clip": Path(source).stem, "method": Path(edited).stem, "category": category}
+    rows, warnings = edited_videos.edit_rows(*(judge.features_of(video, quads=quads) for video in pair), **named)
+    stand_ins = list(edited_videos.stand_ins(judge))
+    notes = (*warnings, *(f"Stand-in: {name}." for name in stand_ins))
+    print(tables.edits_table(rows, notes, paper=()).markdown(), end="")
     if output is not None:
-        command = shlex.join(["dynode", "evaluate-edit", source, edited])
-        told = {"command": command, "warnings": list(warnings), "stand_ins": list(edited_videos.stand_ins(judge))}
-        print(f"every number: {records.write(output, 'evaluate-edit', '', rows, runtime.provenance(place, **told))}")
+        known = {"warnings": list(warnings), "stand_ins": stand_ins}
+        stamp = runtime.provenance(chosen, command=shlex.join(["dynode", "evaluate-edit", source, edited]), **known)
+        print(f"every number: {records.write(output, 'evaluate-edit', '', rows, stamp)}")

@@ -1,6 +1,7 @@
-"""Vector fields f(t, u): the paper's MLP with its repeated block, and its options."""
+"""Vector fields f(t, u): the paper's MLP, with options for time features, layout, normalisation and a trend."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -15,7 +16,7 @@ ACTIVATIONS = {
     "softplus": nn.Softplus,
     "tanh": nn.Tanh,
 }
-TIME_FEATURES = {"none": 0, "raw": 1, "fourier": None}
+TIME_FEATURES = ("none", "raw", "fourier")
 LAYOUTS = ("shared", "shared+row-embedding", "joint")
 DRIFTS = ("none", "trend")
 NORMALISATIONS = {"none": None, "feature": -1, "layer": -2, "global": (-2, -1)}  # the axes of (R, K) that are normed
@@ -32,12 +33,12 @@ class FieldSettings:
     frequencies: int = 4  # of "fourier": sin and cos of pi k t, k = 1..frequencies, beside t itself
     layout: str = "shared"  # one MLP for every row | with a learned row embedding | all rows at once
     row_embedding: int = 16
-    zero_init: bool = False  # start from a field that is zero: the path begins as a constant
+    zero_init: bool = False  # the field is zero before training: a constant path
     normalise: str = "none"  # divide by the norm over "feature" (each row), "layer" (each channel) or "global"
     learned_speed: bool = False  # a normalised field times one learned number
-    drift: str = "none"  # what the MLP adds to: nothing | "trend": a smooth process through the observed states
-    trend_noise: bool = True  # a trend may take part of what it sees for noise, as its likelihood says
-    recurring: bool = False  # a trend may come back after a period, where that is far likelier
+    drift: str = "none"  # "trend": the velocity of a Gaussian process through the observed states is added to the MLP
+    trend_noise: bool = True  # the trend estimates the noise of the observed states; else it interpolates them
+    recurring: bool = False  # the trend may be periodic, by a log-evidence margin of 10
 
     def __post_init__(self):
         require_positive(self, "depth", "hidden")
@@ -46,13 +47,13 @@ class FieldSettings:
 class MLPField(nn.Module):
     """du/dt = MLP(u, time features), for states u (..., R, K): R rows of K numbers (paper Eq. 4, Sec. B.3).
 
-    With settings.drift "trend" the velocity of a trend through `knots` observed states is added; `trend.fit` sets it.
+    With settings.drift "trend" the velocity of a trend through `knots` observed states is added, after `trend.fit`.
     """
 
     def __init__(self, state_shape: tuple[int, int], settings: FieldSettings, knots: int = 0):
         super().__init__()
-        choose("drift", settings.drift, dict.fromkeys(DRIFTS))
-        choose("layout", settings.layout, dict.fromkeys(LAYOUTS))
+        choose("drift", settings.drift, DRIFTS)
+        choose("layout", settings.layout, LAYOUTS)
         choose("kind of time features", settings.time_features, TIME_FEATURES)
         self.axes = choose("normalisation", settings.normalise, NORMALISATIONS)
         self.settings = settings
@@ -67,16 +68,16 @@ class MLPField(nn.Module):
         trend = Trend(state_shape, knots, settings.trend_noise, settings.recurring)
         self.trend = trend if settings.drift == "trend" else None
 
-    def forward(self, t, u):
+    def forward(self, t: torch.Tensor, u: torch.Tensor) -> torch.Tensor:
         flat = u.flatten(-2) if self.settings.layout == "joint" else u
         parts = [flat, *self.time_parts(t, flat)]
         if self.settings.layout == "shared+row-embedding":
             parts.append(self.rows.expand(*flat.shape[:-1], -1))
-        velocity = paced(self.net(torch.cat(parts, dim=-1)).reshape(u.shape), self.axes, self.speed)
+        velocity = normalised(self.net(torch.cat(parts, dim=-1)).reshape(u.shape), self.axes, self.speed)
         return velocity if self.trend is None else velocity + self.trend(torch.as_tensor(t).to(u))
 
-    def time_parts(self, t, flat) -> list[torch.Tensor]:
-        """Time features broadcast to the state; t is a scalar, or one time for each leading entry of the state."""
+    def time_parts(self, t: torch.Tensor, flat: torch.Tensor) -> list[torch.Tensor]:
+        """Time features broadcast to the state; t is a scalar, or has the leading shape of the state.  [] for "none"."""
         features = time_features(torch.as_tensor(t, dtype=flat.dtype, device=flat.device), self.settings)
         if not features.shape[-1]:
             return []
@@ -88,10 +89,10 @@ class MLPField(nn.Module):
 class StackedFields(nn.Module):
     """B fields of equal settings and shape as one, their layers as batched products: du/dt (B, m, R, K).
 
-    Of the layout "joint"; `can_stack` tells.  times (B, m), states (B, m, R, K).
+    Times are (B, m), states (B, m, R, K).  `can_stack` says for which settings.
     """
 
-    def __init__(self, fields: list[MLPField]):
+    def __init__(self, fields: Sequence[MLPField]):
         super().__init__()
         self.settings, self.activation, self.axes = fields[0].settings, fields[0].net[1], fields[0].axes
         layers = [[layer for layer in field.net if isinstance(layer, nn.Linear)] for field in fields]
@@ -103,49 +104,51 @@ class StackedFields(nn.Module):
         self.trends = [field.trend for field in fields]
         if self.trends[0] is not None:
             parts = ("weights", "knots", "heights", *SCALES)
-            self.pulls, *self.kernels = (torch.stack([getattr(trend, name) for trend in self.trends]) for name in parts)
+            stacked_parts = [torch.stack([getattr(trend, name) for trend in self.trends]) for name in parts]
+            self.trend_weights, *self.kernels = stacked_parts
 
-    def forward(self, t, u, pull=None):
-        """pull (B, m, R, K): `pull` at these times, where it is known."""
+    def forward(self, t: torch.Tensor, u: torch.Tensor, drift: torch.Tensor | None = None) -> torch.Tensor:
+        """drift (B, m, R, K): `trend_velocity` at these times, computed here by default."""
         x = torch.cat([u.flatten(-2), time_features(t, self.settings)], -1)
         for k, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
             x = torch.baddbmm(bias, self.activation(x) if k else x, weight)
-        velocity = paced(x.view_as(u), self.axes, self.speeds)
-        return velocity + (self.pull(t) if pull is None else pull)
+        velocity = normalised(x.view_as(u), self.axes, self.speeds)
+        return velocity + (self.trend_velocity(t) if drift is None else drift)
 
-    def pull(self, t: torch.Tensor) -> torch.Tensor:
-        """The trends' velocities (..., B, m, R, K) at times (..., B, m), zeros (..., B, m, 1, 1) where there are none."""
+    def trend_velocity(self, t: torch.Tensor) -> torch.Tensor:
+        """The trends' velocities (..., B, m, R, K) at times (..., B, m); zeros (..., B, m, 1, 1) without trends."""
         if self.trends[0] is None:
             return torch.zeros_like(t)[..., None, None]
-        return torch.matmul(slope(t, *self.kernels), self.pulls.flatten(2)).unflatten(-1, self.pulls.shape[2:])
+        weights = self.trend_weights
+        return torch.matmul(slope(t, *self.kernels), weights.flatten(2)).unflatten(-1, weights.shape[2:])
 
     @torch.no_grad()
-    def unstack(self, fields: list[MLPField]) -> None:
-        """Give each field its weights back."""
+    def unstack(self, fields: Sequence[MLPField]) -> None:
+        """Copy the weights back into each field."""
         for k, field in enumerate(fields):
             layers = [layer for layer in field.net if isinstance(layer, nn.Linear)]
             for layer, weight, bias in zip(layers, self.weights, self.biases, strict=True):
                 layer.weight.copy_(weight[k].T)
                 layer.bias.copy_(bias[k, 0])
-            if self.speeds is not None:
+            if self.speeds is not None and field.speed is not None:
                 field.speed.copy_(self.speeds[k].squeeze())
 
 
 def can_stack(settings: FieldSettings) -> bool:
+    """Whether `StackedFields` has these settings: those of the layout "joint"."""
     return settings.layout == "joint"
 
 
-def paced(velocity: torch.Tensor, axes, speed: torch.Tensor | None) -> torch.Tensor:
-    """Velocities with their norm over `axes` fixed, where there are any (1e-6 as in Khrulkov et al. and the demo)."""
+def normalised(velocity: torch.Tensor, axes: int | tuple[int, int] | None, speed: torch.Tensor | None) -> torch.Tensor:
+    """Velocities divided by their norm over `axes`, unless None (1e-6 as in Khrulkov et al. and the demo), times `speed`."""
     if axes is not None:
         velocity = velocity / (torch.linalg.vector_norm(velocity, dim=axes, keepdim=True) + 1e-6)
     return velocity if speed is None else velocity * speed
 
 
 def time_width(settings: FieldSettings) -> int:
-    return (
-        1 + 2 * settings.frequencies if settings.time_features == "fourier" else TIME_FEATURES[settings.time_features]
-    )
+    """How many time features there are."""
+    return {"none": 0, "raw": 1, "fourier": 1 + 2 * settings.frequencies}[settings.time_features]
 
 
 def time_features(t: torch.Tensor, settings: FieldSettings) -> torch.Tensor:
@@ -159,13 +162,13 @@ def time_features(t: torch.Tensor, settings: FieldSettings) -> torch.Tensor:
 
 
 def build_mlp(width_in: int, width_out: int, settings: FieldSettings) -> nn.Sequential:
-    """A first linear layer, then `depth` times (activation, linear); the last linear one makes the output."""
+    """A first linear layer, then `depth` times (activation, linear); the last linear layer gives the output."""
     layers: list[nn.Module] = [nn.Linear(width_in, settings.hidden)]
     for block in range(settings.depth):
         last = block == settings.depth - 1
         layers.append(choose("activation", settings.activation, ACTIVATIONS)())
         layers.append(nn.Linear(settings.hidden, width_out if last else settings.hidden))
     if settings.zero_init:
-        nn.init.zeros_(layers[-1].weight)
-        nn.init.zeros_(layers[-1].bias)
+        for parameter in layers[-1].parameters():
+            nn.init.zeros_(parameter)
     return nn.Sequential(*layers)

@@ -1,50 +1,110 @@
-"""Every method by the name it has in records: `fit(name, clip, settings, seed) -> Trajectory`."""
+"""`fit(clip, method)`: the one way to a trajectory, by the neural ODE or by any baseline."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+
+import torch
 
 from dynode import generators
 from dynode.clips import Clip
 from dynode.dynamics import presets
-from dynode.dynamics.baselines import gaussian_process, interpolation, motion_prior, sequence_models
-from dynode.dynamics.fitting import trainer
+from dynode.dynamics.fitting import batched, trainer
 from dynode.dynamics.fitting.losses import ImageLoss, LossSettings
-from dynode.dynamics.trajectory import Shots
+from dynode.dynamics.neural_ode import NeuralODE
+from dynode.dynamics.presets import DynamicsSettings
+from dynode.dynamics.registry import METHODS, How, Method
+from dynode.dynamics.trajectory import Trajectory
+from dynode.errors import UserError
 from dynode.settings import choose
 
-INTERPOLATORS = {
-    "hold": interpolation.Hold,
-    "linear": interpolation.Linear,
-    "slerp": interpolation.Slerp,
-    "cubic": interpolation.Cubic,
-    "pchip": interpolation.Pchip,
-    "catmull_rom": interpolation.CatmullRom,
-    "gp": gaussian_process.GaussianProcess,
-    "gp_periodic": gaussian_process.PeriodicProcess,
-}
-LEARNED = presets.PRESETS | sequence_models.RELATIVES | {"prior": motion_prior.PRIOR}
-METHODS = (*INTERPOLATORS, *LEARNED)
 
+def fit(
+    clip: Clip,
+    method: str | Any = "dynode",
+    *,
+    seed: int = 0,
+    device: torch.device | str = "cpu",
+    progress: bool = False,
+    checkpoint: Path | None = None,
+) -> Trajectory:
+    """Fit a method to the observed frames of a clip; a clip with cuts gets one trajectory for each shot.
 
-def learned(name: str, latent_only: bool = False):
-    """The settings of a learned method: a preset of the neural ODE, one of its relatives, or the motion prior.
-
-    latent_only: without losses in images, which relatives never have.  Raises UserError for other names.
+    method: a name of METHODS, or the settings of one (such as `changed(preset("dynode"), {"field.depth": 4})`).
+    checkpoint: a file that a killed fit goes on from.  Raises UserError for other names.
     """
-    settings = choose("preset", name, LEARNED)
+    chosen, settings = resolved(method)
+    return chosen.fit(clip, settings, seed, How(device, progress, checkpoint))
+
+
+def fit_many(
+    clips: Sequence[Clip],
+    method: str | Any = "dynode",
+    *,
+    seeds: Sequence[int] | None = None,
+    device: torch.device | str = "cpu",
+) -> list[Trajectory]:
+    """A trajectory of every clip, with the seed of the same position (0 where none are given).
+
+    Where the settings allow it, fits of one shape are one batched problem: the same results up to rounding.
+    """
+    seeds = [0] * len(clips) if seeds is None else seeds
+    settings = settings_of(method)
+    if isinstance(settings, DynamicsSettings) and batched.can_batch(settings):
+        return batched.fit_batched(clips, seeds, settings, device)
+    return [fit(clip, method, seed=seed, device=device) for clip, seed in zip(clips, seeds, strict=True)]
+
+
+def resolved(method: str | Any) -> tuple[Method, Any]:
+    """The method and its settings, of a name or of settings.  Raises UserError for what is neither."""
+    if isinstance(method, str):
+        return (known := choose("method", method, METHODS)), known.settings
+    name = getattr(method, "preset", None)
+    if name not in METHODS or type(METHODS[name].settings) is not type(method):
+        raise UserError(
+            f"A method is a name such as dynode or linear, or the settings of one, got a {type(method).__name__}."
+        )
+    return METHODS[name], method
+
+
+def settings_of(method: str | Any) -> Any:
+    """The settings of a method given by name or by its settings; None where there is nothing to set."""
+    return resolved(method)[1]
+
+
+def label_of(method: str | Any) -> str:
+    """The name of a method in records, which says where settings are changed."""
+    chosen, settings = resolved(method)
+    return chosen.name if settings is None else settings.label
+
+
+def unlearned_names() -> list[str]:
+    """Names of the methods with nothing to set: interpolation and Gaussian processes."""
+    return [name for name, method in METHODS.items() if method.settings is None]
+
+
+def learned_names() -> list[str]:
+    """Names of the methods that have settings: presets of the neural ODE, and what learns beside it."""
+    return [name for name, method in METHODS.items() if method.settings is not None]
+
+
+def learned(name: str, latent_only: bool = False) -> Any:
+    """The settings of a method that has some.  latent_only: without losses in images.  Raises UserError for other names."""
+    settings = settings_of(choose("preset", name, {each: each for each in learned_names()}))
     return presets.latent_only(settings) if latent_only and in_images(settings) else settings
 
 
-def in_images(settings) -> bool:
+def in_images(settings: Any) -> bool:
     """Whether a fit under these settings looks at images."""
-    return isinstance(settings, presets.DynamicsSettings) and settings.losses.in_images
+    return isinstance(settings, DynamicsSettings) and settings.losses.in_images
 
 
 @dataclass
 class Networks:
     """The frozen networks that losses in images need, loaded when first asked for."""
 
-    device: object = "cpu"
+    device: torch.device | str = "cpu"
     loaded: dict = field(default_factory=dict)
 
     def get(self, name: str, build):
@@ -66,29 +126,12 @@ class Networks:
         return ImageLoss(settings, targets, generator.synthesis, perceptual or None, identity or None)
 
 
-def fit(
-    name: str,
-    clip: Clip,
-    settings=None,
-    seed: int = 0,
-    *,
-    device="cpu",
-    progress: bool = False,
-    checkpoint: Path | None = None,
-):
-    """Fit the method of that name to the observed frames of a clip; a clip with cuts gets one path for each shot.
+def fit_neural_ode(clip: Clip, settings: DynamicsSettings, seed: int, how: How) -> Trajectory:
+    """The neural ODE under a preset, with the networks that its losses need."""
+    networks = Networks(how.device) if settings.losses.in_images else None
+    choices = {"device": how.device, "progress": how.progress, "checkpoint": how.checkpoint}
+    return trainer.fit(clip, settings, seed, networks=networks, **choices)
 
-    settings: to use instead of the method's own.  Raises UserError for other names.
-    """
-    choose("method", name, METHODS)
-    if name in INTERPOLATORS:
-        paths = [INTERPOLATORS[name].fit(shot) for shot in clip.split()]
-        return paths[0] if len(paths) == 1 else Shots(paths)
-    settings = settings or LEARNED[name]
-    if isinstance(settings, sequence_models.RelativeSettings):
-        return sequence_models.fit(clip, settings, seed, progress=progress)
-    if isinstance(settings, motion_prior.PriorSettings):
-        return motion_prior.fit(clip, settings, seed)
-    return trainer.fit(
-        clip, settings, seed, networks=Networks(device), device=device, progress=progress, checkpoint=checkpoint
-    )
+
+for _name, _settings in presets.PRESETS.items():
+    METHODS.add(_name, Method(_name, _settings, fit_neural_ode, NeuralODE))

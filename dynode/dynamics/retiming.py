@@ -1,6 +1,6 @@
 """One motion used again: at another speed, backward, in a loop, on another face.
 
-Every class here is a trajectory made of trajectories; nothing is fitted.  `turned` is what `dynode render` offers.
+Every class here is a trajectory made of trajectories; nothing is fitted.  `retime` is what `dynode render` offers.
 """
 
 import math
@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import torch
 
 from dynode.dynamics.neural_ode import NeuralODE
-from dynode.dynamics.trajectory import Trajectory, in_parts
+from dynode.dynamics.trajectory import Trajectory, double
 from dynode.errors import UserError
 from dynode.settings import choose
 
@@ -31,7 +31,7 @@ def smooth_rate(x: torch.Tensor) -> torch.Tensor:
 
 
 @dataclass
-class Retimed:
+class Retimed(Trajectory):
     """A path shown on another clock: its code at tau(t), where `rate` is d tau / dt; both map times (T,), double."""
 
     path: Trajectory
@@ -40,6 +40,9 @@ class Retimed:
     span: tuple[float, float]
     closed: bool = False  # it ends as it begins, value and velocity: it can go round
 
+    def __post_init__(self):
+        self.label, self.meta = self.path.label, self.path.meta
+
     def __call__(self, ts) -> torch.Tensor:
         return self.path(self.tau(double(ts)))
 
@@ -47,13 +50,8 @@ class Retimed:
         ts = double(ts)
         return self.path.derivative(self.tau(ts)) * self.rate(ts).float()[:, None, None]
 
-    def parts(self, ts, chunk: int) -> Iterator[torch.Tensor]:
-        """The codes at times ts in parts of at most `chunk` frames."""
-        return self.path.parts(self.tau(double(ts)), chunk)
-
-
-def double(ts) -> torch.Tensor:
-    return torch.as_tensor(ts, dtype=torch.float64)
+    def chunks(self, ts, size: int) -> Iterator[torch.Tensor]:
+        return self.path.chunks(self.tau(double(ts)), size)
 
 
 def length(path: Trajectory) -> float:
@@ -61,7 +59,7 @@ def length(path: Trajectory) -> float:
     return max(path.span[1] - path.span[0], 1e-6)
 
 
-def sped(path: Trajectory, speed: float) -> Retimed:
+def speed_up(path: Trajectory, speed: float) -> Retimed:
     """The path so many times faster, from its own beginning on.  Raises UserError for a speed that cannot be shown."""
     if not SPEEDS[0] <= speed <= SPEEDS[1]:
         raise UserError(
@@ -88,7 +86,7 @@ def eased(path: Trajectory) -> Retimed:
     )
 
 
-def swung(path: Trajectory) -> Retimed:
+def ping_pong(path: Trajectory) -> Retimed:
     """There and back again in twice the time, like a pendulum: tau = t0 + (1 - cos(2 pi t / P)) L / 2."""
     (start, _), seconds = path.span, length(path)
     turn = math.pi / seconds
@@ -101,7 +99,7 @@ def swung(path: Trajectory) -> Retimed:
     )
 
 
-class Looped:
+class Looped(Trajectory):
     """A path that goes on forever: before it ends it is blended, code by code, into its own beginning.
 
     With the share b of a path of L seconds one round takes P = (1 - b) L, and for s = t mod P
@@ -117,6 +115,7 @@ class Looped:
         if not 0 < blend <= 0.5:
             raise UserError(f"The share that a loop blends must be above 0 and at most 0.5, got {blend:g}.")
         self.path, self.start, self.blended = path, path.span[0], blend * length(path)
+        self.label, self.meta = path.label, path.meta
         self.period = length(path) - self.blended
         self.span = (self.start, self.start + self.period)
 
@@ -140,16 +139,13 @@ class Looped:
         closing = smooth_rate(self.phase(ts) / self.blended) / self.blended
         return torch.lerp(late, now, share) + closing.float()[:, None, None] * (before - after)
 
-    def parts(self, ts, chunk: int) -> Iterator[torch.Tensor]:
-        """The codes at times ts in parts of at most `chunk` frames."""
-        return in_parts(self, ts, chunk)
 
-
-class Shifted:
+class Shifted(Trajectory):
     """A path with the same offset (L, D) added to all of its codes."""
 
     def __init__(self, path: Trajectory, offset: torch.Tensor):
         self.path, self.offset, self.span = path, offset, path.span
+        self.label, self.meta = path.label, path.meta
 
     def __call__(self, ts) -> torch.Tensor:
         return self.path(ts) + self.offset
@@ -157,9 +153,8 @@ class Shifted:
     def derivative(self, ts) -> torch.Tensor:
         return self.path.derivative(ts)
 
-    def parts(self, ts, chunk: int) -> Iterator[torch.Tensor]:
-        """The codes at times ts in parts of at most `chunk` frames."""
-        return (part + self.offset for part in self.path.parts(ts, chunk))
+    def chunks(self, ts, size: int) -> Iterator[torch.Tensor]:
+        return (part + self.offset for part in self.path.chunks(ts, size))
 
 
 class Transferred(Shifted):
@@ -188,26 +183,26 @@ class Restarted(Shifted):
             raise UserError("Only a neural ODE of one shot has a field to follow from another code.")
         u = fit.space.encode(start[None])
         settings, taus = replace(fit.settings, path="rollout", meets="codes"), fit.clock([t]).to(u)
-        solved = replace(fit, settings=settings, seen=u, taus=taus)
+        solved = replace(fit, settings=settings, starts=u, taus=taus)
         super().__init__(solved, start - fit.space.decode(u)[0])
 
 
-LOOPS = {"": lambda path: path, "blend": Looped, "swing": swung}
+LOOPS = {"": lambda path: path, "blend": Looped, "swing": ping_pong}
 
 
-def turned(path: Trajectory, speed: float = 1.0, backward: bool = False, loop: str = "") -> Trajectory:
+def retime(path: Trajectory, speed: float = 1.0, backward: bool = False, loop: str = "") -> Trajectory:
     """The path at another speed, backward, and in a loop: "blend" into its beginning, or "swing" there and back.
 
     Raises UserError for a speed or a loop that cannot be.
     """
     make = choose("loop", loop, LOOPS)
-    path = path if speed == 1 else sped(path, speed)
+    path = path if speed == 1 else speed_up(path, speed)
     return make(reverse(path) if backward else path)
 
 
 def frame_times(path: Trajectory, fps: float) -> torch.Tensor:
     """Times (T,) of a video of the path: its span at that rate; a closed path is shown once, its end being its start."""
-    if getattr(path, "closed", False):
+    if path.closed:
         frames = max(1, round((path.span[1] - path.span[0]) * fps))
         return path.span[0] + (path.span[1] - path.span[0]) * torch.arange(frames, dtype=torch.float64) / frames
     return torch.arange(path.span[0], path.span[1] + 1e-9, 1 / fps, dtype=torch.float64)

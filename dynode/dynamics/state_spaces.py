@@ -3,29 +3,57 @@
 A space is fitted to the observed codes, holds only tensors, and is stored with the fit.
 """
 
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Self
+
 import torch
 
 from dynode.settings import choose
 
 
-class Space:
-    """What all spaces share.  weighs: it is fitted to a metric too, how strongly changes of a code show."""
+class StateSpace(ABC):
+    """Codes (..., L, D) -> states (..., R, K) and back.  weighted: it is fitted to a perceptual metric too."""
 
-    weighs = False
+    weighted = False
 
-    def to(self, device):
+    @classmethod
+    @abstractmethod
+    def fit(cls, ws: torch.Tensor, *metric: torch.Tensor) -> Self:
+        """Fitted to the observed codes ws (n, L, D), and to a metric (L, D, D) where it is weighted."""
+
+    @abstractmethod
+    def tensors(self) -> dict[str, torch.Tensor]:
+        """All that it holds: the arguments of its constructor."""
+
+    @property
+    @abstractmethod
+    def state_shape(self) -> tuple[int, int]:
+        """(R, K)"""
+
+    @abstractmethod
+    def encode(self, ws: torch.Tensor) -> torch.Tensor: ...
+
+    @abstractmethod
+    def decode(self, u: torch.Tensor) -> torch.Tensor: ...
+
+    @abstractmethod
+    def decode_velocity(self, du: torch.Tensor) -> torch.Tensor:
+        """The velocity of a code from that of its state."""
+
+    def to(self, device: torch.device | str) -> Self:
         """The same space with its tensors on `device`."""
         return type(self)(**{name: tensor.to(device) for name, tensor in self.tensors().items()})
 
 
-class WPlus(Space):
+class WPlus(StateSpace):
     """The paper's own state: the codes as they are, (L, D)."""
 
     def __init__(self, shape: torch.Tensor):
         self.shape = shape
 
     @classmethod
-    def fit(cls, ws: torch.Tensor) -> "WPlus":
+    def fit(cls, ws: torch.Tensor, *metric: torch.Tensor) -> Self:
         return cls(torch.tensor(ws.shape[1:]))
 
     def tensors(self) -> dict[str, torch.Tensor]:
@@ -33,26 +61,27 @@ class WPlus(Space):
 
     @property
     def state_shape(self) -> tuple[int, int]:
-        return tuple(self.shape.tolist())
+        rows, width = self.shape.tolist()
+        return rows, width
 
-    def encode(self, ws):
+    def encode(self, ws: torch.Tensor) -> torch.Tensor:
         return ws
 
-    def decode(self, u):
+    def decode(self, u: torch.Tensor) -> torch.Tensor:
         return u
 
-    def decode_velocity(self, du):
+    def decode_velocity(self, du: torch.Tensor) -> torch.Tensor:
         return du
 
 
-class Standardised(Space):
+class Standardised(StateSpace):
     """u = (z - mu) / sigma: mu (L, D) the mean observed code, sigma one number, the RMS of what is left."""
 
     def __init__(self, mu: torch.Tensor, sigma: torch.Tensor):
         self.mu, self.sigma = mu, sigma
 
     @classmethod
-    def fit(cls, ws: torch.Tensor) -> "Standardised":
+    def fit(cls, ws: torch.Tensor, *metric: torch.Tensor) -> Self:
         mu = ws.mean(0)
         return cls(mu, rms(ws - mu))
 
@@ -61,19 +90,19 @@ class Standardised(Space):
 
     @property
     def state_shape(self) -> tuple[int, int]:
-        return tuple(self.mu.shape)
+        return self.mu.shape[0], self.mu.shape[1]
 
-    def encode(self, ws):
+    def encode(self, ws: torch.Tensor) -> torch.Tensor:
         return (ws - self.mu) / self.sigma
 
-    def decode(self, u):
+    def decode(self, u: torch.Tensor) -> torch.Tensor:
         return self.mu + self.sigma * u
 
-    def decode_velocity(self, du):
+    def decode_velocity(self, du: torch.Tensor) -> torch.Tensor:
         return self.sigma * du
 
 
-class Subspace(Space):
+class Subspace(StateSpace):
     """Coordinates (1, r) in the affine subspace that the observed codes span: no loss on them, a hundred times smaller.
 
     mu (L, D) is the mean observed code, basis (r, L*D) orthonormal (r <= observed - 1), sigma the RMS coordinate.
@@ -83,7 +112,7 @@ class Subspace(Space):
         self.mu, self.basis, self.sigma = mu, basis, sigma
 
     @classmethod
-    def fit(cls, ws: torch.Tensor) -> "Subspace":
+    def fit(cls, ws: torch.Tensor, *metric: torch.Tensor) -> Self:
         mu = ws.double().mean(0)
         centred = (ws - mu).flatten(1)
         _, values, directions = torch.linalg.svd(centred, full_matrices=False)
@@ -97,48 +126,54 @@ class Subspace(Space):
     def state_shape(self) -> tuple[int, int]:
         return 1, len(self.basis)
 
-    def encode(self, ws):
+    def encode(self, ws: torch.Tensor) -> torch.Tensor:
         return ((ws - self.mu).flatten(1) @ self.basis.T / self.sigma)[:, None]
 
-    def decode(self, u):
+    def decode(self, u: torch.Tensor) -> torch.Tensor:
         return self.mu + self.decode_velocity(u)
 
-    def decode_velocity(self, du):
+    def decode_velocity(self, du: torch.Tensor) -> torch.Tensor:
         return (du.squeeze(-2) * self.sigma @ self.basis).unflatten(-1, self.mu.shape)
 
 
 class Visible(Subspace):
-    """The same subspace, where a distance is what one sees of it: codes are turned by the root of a metric first.
+    """A perceptually weighted subspace: codes are multiplied by the square root of a metric first.
 
-    Much of what an inversion leaves in codes hardly shows.  Here it hardly counts, so that what moves stands out.
+    Noise of an inversion in directions that hardly change the image hardly counts here.
     basis (r, L*D) leads back to codes, dual (r, L*D) to coordinates; dual @ basis.T is the identity.
     """
 
-    weighs = True
+    weighted = True
 
     def __init__(self, mu: torch.Tensor, basis: torch.Tensor, sigma: torch.Tensor, dual: torch.Tensor):
         super().__init__(mu, basis, sigma)
         self.dual = dual
 
     @classmethod
-    def fit(cls, ws: torch.Tensor, metric: torch.Tensor) -> "Visible":
+    def fit(cls, ws: torch.Tensor, *metric: torch.Tensor) -> Self:
         """metric (L, D, D): a positive definite block for each row."""
-        values, vectors = torch.linalg.eigh(metric.double().to(ws.device))
+        (blocks,) = metric
+        values, vectors = torch.linalg.eigh(blocks.double().to(ws.device))
         root, back = (vectors * (values[:, None] ** power) @ vectors.mT for power in (0.5, -0.5))
         mu = ws.double().mean(0)
-        turned = Subspace.fit(torch.einsum("nld,lde->nle", ws.double() - mu, root))
-        axes = turned.basis.double().unflatten(1, mu.shape)
+        weighed = Subspace.fit(torch.einsum("nld,lde->nle", ws.double() - mu, root))
+        axes = weighed.basis.double().unflatten(1, mu.shape)
         basis, dual = (torch.einsum("rld,lde->rle", axes, each).flatten(1).float() for each in (back, root))
-        return cls(mu.float(), basis, turned.sigma, dual)
+        return cls(mu.float(), basis, weighed.sigma, dual)
 
     def tensors(self) -> dict[str, torch.Tensor]:
         return super().tensors() | {"dual": self.dual}
 
-    def encode(self, ws):
+    def encode(self, ws: torch.Tensor) -> torch.Tensor:
         return ((ws - self.mu).flatten(1) @ self.dual.T / self.sigma)[:, None]
 
 
-SPACES = {"wplus": WPlus, "standardised": Standardised, "subspace": Subspace, "visible": Visible}
+SPACES: dict[str, type[StateSpace]] = {
+    "wplus": WPlus,
+    "standardised": Standardised,
+    "subspace": Subspace,
+    "visible": Visible,
+}
 
 
 def rms(x: torch.Tensor) -> torch.Tensor:
@@ -146,10 +181,11 @@ def rms(x: torch.Tensor) -> torch.Tensor:
     return x.square().mean().sqrt().clamp(min=1e-8)
 
 
-def fit_space(name: str, ws: torch.Tensor, metric=None):
+def fit_space(name: str, ws: torch.Tensor, metric: Callable[[], torch.Tensor] | None = None) -> StateSpace:
     """The space of that name, fitted to the observed codes ws (n, L, D).
 
-    metric() -> (L, D, D), how strongly changes of a code show; asked by spaces that weigh by it.
+    metric() -> (L, D, D), how strongly changes of a code change the image; called by weighted spaces only.
     """
     kind = choose("state space", name, SPACES)
-    return kind.fit(ws, metric()) if kind.weighs else kind.fit(ws)
+    arguments = [metric()] if kind.weighted and metric is not None else []
+    return kind.fit(ws, *arguments)

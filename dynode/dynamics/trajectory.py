@@ -1,63 +1,132 @@
-"""What every method returns: a path that gives codes at any time."""
+"""What every method returns: a path in W+ that gives codes at any time."""
 
-from collections.abc import Callable, Iterator
-from typing import Protocol
+from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import ClassVar, TypeAlias
+
+import numpy as np
 import torch
 
+from dynode.errors import UserError
 
-class Trajectory(Protocol):
-    """trajectory(ts) -> codes (T, L, D) for times ts (T,) in seconds, in any order."""
+Times: TypeAlias = torch.Tensor | np.ndarray | Sequence[float]  # (T,), seconds
+Codes: TypeAlias = Callable[[Times], torch.Tensor]  # times (T,) -> (T, ...)
 
+
+class Trajectory(ABC):
+    """trajectory(ts) -> codes (T, L, D) at times ts (T,) in seconds, in any order.
+
+    span: first and last observed time.  label: the method's name in records.  log: what was measured while fitting, such
+    as observed_error, seconds, parameters.  meta: clip, seed, times and observed frames of the fit.
+    closed: value and velocity at the end are those at the beginning, so that the path can be repeated.
+    kind: names the class in fit files; "" for a path that is not stored.
+    """
+
+    kind: ClassVar[str] = ""
     span: tuple[float, float]
+    label: str = ""
+    log: Mapping = MappingProxyType({})
+    meta: Mapping = MappingProxyType({})
+    closed: bool = False
 
-    def __call__(self, ts) -> torch.Tensor: ...
+    @abstractmethod
+    def __call__(self, ts: Times) -> torch.Tensor: ...
 
-    def derivative(self, ts) -> torch.Tensor:
-        """dw/dt at times ts, per second, (T, L, D)."""
-        ...
+    def derivative(self, ts: Times) -> torch.Tensor:
+        """dw/dt at times ts, per second, (T, L, D); by default central differences."""
+        return numeric_derivative(self, self.span, ts)
+
+    def chunks(self, ts: Times, size: int) -> Iterator[torch.Tensor]:
+        """The codes at times ts, in their order, in parts of at most `size` frames: never all codes in memory."""
+        for times in double(ts).split(size):
+            yield self(times)
+
+    @property
+    def shots(self) -> Sequence[Trajectory]:
+        """One trajectory for each shot of the clip: itself, unless the clip has cuts."""
+        return [self]
+
+    def packed(self) -> tuple[dict[str, torch.Tensor], str]:
+        """Tensors, and everything else as JSON text, of a path that can be stored: what `dynode.dynamics.fit_files` writes.
+
+        Raises UserError for a path that is made of other paths.
+        """
+        raise UserError(
+            f"A {type(self).__name__} is made of another path and has no file of its own: save the fit it was made of, "
+            "and make it again."
+        )
+
+    @classmethod
+    def unpacked(cls, tensors: dict[str, torch.Tensor], rest: dict) -> Trajectory:
+        """The path of what `packed` returned, the JSON text parsed."""
+        raise NotImplementedError(f"{cls.__name__} is not stored")
+
+    def save(self, path: Path | str) -> Path:
+        """Write as a fit file, atomically; `dynode.load_fit` reads it.  Raises UserError as `packed` does."""
+        from dynode.dynamics import fit_files  # imports this module
+
+        return fit_files.save(self, path)
 
 
-def numeric_derivative(path: Callable, span: tuple[float, float], ts) -> torch.Tensor:
-    """dw/dt of a path that knows no derivative of its own: central differences over a thousandth of its span."""
-    ts, half = torch.as_tensor(ts, dtype=torch.float64), 5e-4 * (span[1] - span[0])
+def double(ts: Times) -> torch.Tensor:
+    """Times as a tensor in double precision."""
+    return torch.as_tensor(ts, dtype=torch.float64)
+
+
+def numeric_derivative(path: Codes, span: tuple[float, float], ts: Times) -> torch.Tensor:
+    """dw/dt at times ts (T,), per second, by central differences over a thousandth of the span."""
+    ts, half = double(ts), 5e-4 * (span[1] - span[0])
     return (path(ts + half) - path(ts - half)) / (2 * half)
 
 
-def in_parts(path: Callable, ts, chunk: int) -> Iterator[torch.Tensor]:
-    """The codes of a path at times ts in parts of `chunk` frames, each asked for by itself."""
-    for times in torch.as_tensor(ts, dtype=torch.float64).split(chunk):
-        yield path(times)
+def joined(shots: Sequence[Trajectory]) -> Trajectory:
+    """The trajectory of a clip from those of its shots, of which there is at least one."""
+    return shots[0] if len(shots) == 1 else Shots(shots)
 
 
-class Shots:
+class Shots(Trajectory):
     """One trajectory for each shot of a clip; half-way between two shots the next one takes over."""
 
-    def __init__(self, shots: list[Trajectory]):
-        self.shots = shots
+    def __init__(self, shots: Sequence[Trajectory]):
+        self.each_shot = list(shots)
+        self.label, self.meta = shots[0].label, shots[0].meta
         self.span = (shots[0].span[0], shots[-1].span[1])
         gaps = [(a.span[1] + b.span[0]) / 2 for a, b in zip(shots, shots[1:], strict=False)]
         self.cuts = torch.tensor(gaps, dtype=torch.float64)
 
-    def __call__(self, ts):
+    @property
+    def shots(self) -> list[Trajectory]:
+        return self.each_shot
+
+    def __call__(self, ts: Times) -> torch.Tensor:
         return self.each(ts, lambda shot, times: shot(times))
 
-    def parts(self, ts, chunk: int) -> Iterator[torch.Tensor]:
-        """The codes at times ts, in their order, in parts of at most `chunk` frames."""
-        ts = torch.as_tensor(ts, dtype=torch.float64)
-        which, runs = torch.bucketize(ts, self.cuts, right=True).unique_consecutive(return_counts=True)
-        for k, times in zip(which, ts.split(runs.tolist()), strict=True):
-            yield from self.shots[int(k)].parts(times, chunk)
+    def chunks(self, ts: Times, size: int) -> Iterator[torch.Tensor]:
+        ts = double(ts)
+        shot, runs = self.shot_of(ts).unique_consecutive(return_counts=True)
+        for k, times in zip(shot, ts.split(runs.tolist()), strict=True):
+            yield from self.shots[int(k)].chunks(times, size)
 
-    def derivative(self, ts):
+    def derivative(self, ts: Times) -> torch.Tensor:
         return self.each(ts, lambda shot, times: shot.derivative(times))
 
-    def each(self, ts, ask) -> torch.Tensor:
-        ts = torch.as_tensor(ts, dtype=torch.float64)
-        which = torch.bucketize(ts, self.cuts, right=True)
-        found = {int(k): ask(self.shots[k], ts[which == k]) for k in which.unique()} or {0: ask(self.shots[0], ts)}
-        codes = next(iter(found.values()))
-        result = codes.new_empty(len(ts), *codes.shape[1:])
-        for k, part in found.items():
-            result[which == k] = part
+    def shot_of(self, ts: torch.Tensor) -> torch.Tensor:
+        """The index of the shot (T,) that every time belongs to."""
+        return torch.bucketize(ts, self.cuts, right=True)
+
+    def each(self, ts: Times, evaluate: Callable[[Trajectory, torch.Tensor], torch.Tensor]) -> torch.Tensor:
+        """evaluate(shot, times) at the times that belong to each shot, put together in the order of ts."""
+        ts = double(ts)
+        shot = self.shot_of(ts)
+        parts = {int(k): evaluate(self.shots[k], ts[shot == k]) for k in shot.unique()}
+        first = next(iter(parts.values()), None)
+        if first is None:  # no times at all
+            return evaluate(self.shots[0], ts)
+        result = first.new_empty(len(ts), *first.shape[1:])
+        for k, part in parts.items():
+            result[shot == k] = part
         return result

@@ -1,8 +1,10 @@
-"""Editors that move every code the same way: along one direction of W, in standard deviations of random codes."""
+"""Editors that shift every code by the same direction of W, in standard deviations of random codes."""
 
 from dataclasses import dataclass
 
 import torch
+
+from dynode.editing.editors import Strength, first_rows, per_code
 
 
 @dataclass(frozen=True)
@@ -14,8 +16,6 @@ class Direction:
     sigma: float
     space = "w+"
 
-    def edit(self, ws: torch.Tensor, strength, rows: int = 0) -> torch.Tensor:
-        """Codes (B, L, D) moved by `strength` standard deviations, the first `rows` style rows only (0: all)."""
-        steps = torch.as_tensor(strength, dtype=ws.dtype, device=ws.device).reshape(-1, 1, 1)
-        moved = ws + steps * self.sigma * self.direction.to(ws)
-        return moved if not rows else torch.cat([moved[:, :rows], ws[:, rows:]], 1)
+    def edit(self, ws: torch.Tensor, strength: Strength, rows: int = 0) -> torch.Tensor:
+        """Codes (B, L, D) shifted by `strength` standard deviations, in the first `rows` style rows only (0: all)."""
+        return first_rows(ws + per_code(strength, ws) * self.sigma * self.direction.to(ws), ws, rows)

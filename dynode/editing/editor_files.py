@@ -1,22 +1,26 @@
-"""Files of editors: their numbers, the generator they belong to, and where they come from."""
+"""Files of editors: their tensors, the generator they belong to, and where they come from."""
 
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from dynode import runtime
 from dynode.errors import UserError
+from dynode.generators.registry import Generator
 from dynode.io.tensor_files import read_metadata, read_safetensors, write_safetensors
+from dynode.lazy import Registry
 from dynode.settings import choose
 
 
 @dataclass(frozen=True)
-class Kind:
-    """One kind of editor's file.
+class EditorFormat:
+    """The files of one editing method.
 
-    name: of one, in the singular.  format: the mark in every file.  folder: of those that ship.  command: what makes one.
+    name: of one editor, in the singular.  format: the mark in every file.  folder: of the shipped files in `weights`.
+    command: the subcommand of `dynode` that writes one.
     """
 
     name: str
@@ -28,27 +32,29 @@ class Kind:
     def what(self) -> str:
         return f"a {self.name} (as `dynode {self.command}` writes it)"
 
-    def save(self, tensors: dict[str, torch.Tensor], path: Path, generator, card: dict, settings=None) -> None:
+    def save(
+        self, tensors: dict[str, torch.Tensor], path: Path, generator: Generator, card: dict, settings: Any = None
+    ) -> None:
         """Write an editor of a generator, atomically; settings: a dataclass, where it is not in the card."""
-        told = {"generator": {"name": generator.name, "hash": generator.hash}, "card": card}
-        write_safetensors(path, tensors, self.format, **told | ({} if settings is None else {"settings": settings}))
+        metadata = {"generator": {"name": generator.name, "hash": generator.hash}, "card": card}
+        write_safetensors(path, tensors, self.format, **metadata | ({} if settings is None else {"settings": settings}))
 
     def shipped(self) -> dict[str, Path]:
         """The files that come with the package, by name, such as "scene.fog"."""
         return runtime.shipped("weights", self.folder)
 
-    def found(self, name_or_path: Path | str) -> Path:
+    def locate(self, name_or_path: Path | str) -> Path:
         """The file of an editor, given by path or by the name of a shipped one.  Raises UserError for an unknown name."""
-        is_file = Path(name_or_path).suffix == ".safetensors"
-        return Path(name_or_path) if is_file else choose(self.name, str(name_or_path), self.shipped())
+        path = Path(name_or_path)
+        return path if path.suffix == ".safetensors" else choose(self.name, str(name_or_path), self.shipped())
 
-    def read(self, path: Path, generator) -> tuple[dict[str, torch.Tensor], dict, dict]:
+    def read(self, path: Path, generator: Generator) -> tuple[dict[str, torch.Tensor], dict, dict]:
         """Tensors in float32, settings and card.  Raises UserError for the file of another generator, or of no editor."""
         tensors, metadata = read_safetensors(Path(path), self.format, self.what)
-        belongs = json.loads(metadata["generator"])
-        if belongs["hash"] != generator.hash:
+        owner = json.loads(metadata["generator"])
+        if owner["hash"] != generator.hash:
             raise UserError(
-                f"{path} is made for codes of {belongs['name']} ({belongs['hash']}), the weights loaded are "
+                f"{path} is made for codes of {owner['name']} ({owner['hash']}), the weights loaded are "
                 f"{generator.hash}: train it anew by `dynode {self.command}`."
             )
         numbers = {key: value.float() for key, value in tensors.items()}
@@ -57,3 +63,6 @@ class Kind:
     def card(self, path: Path | str) -> dict:
         """Where an editor comes from: settings, quality, provenance."""
         return json.loads(read_metadata(Path(path), self.format, self.what)["card"])
+
+
+FORMATS: Registry[EditorFormat] = Registry("dynode.editing", "dynode.editors")  # by the name of the method

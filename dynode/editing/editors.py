@@ -1,6 +1,7 @@
-"""Editors by name: METHOD:ATTRIBUTE, such as "flow:fog" or "ganspace:1".
+"""Editors of one code by name, METHOD:ATTRIBUTE, such as "flow:fog" or "ganspace:1".
 
-A method is a function (attribute, generator) -> editor; an attribute that ends in .safetensors is a file of the user's.
+A method is a function (attribute, generator) -> editor that its own module registers by `@editing_method(name)`.  An
+attribute that ends in .safetensors is a file of the user's.
 """
 
 from collections.abc import Callable
@@ -10,60 +11,59 @@ from typing import Protocol
 import torch
 
 from dynode import generators
-from dynode.editing import ganspace, interfacegan, latent_flow, latent_transformer, styleclip, styleclip_direction
 from dynode.errors import UserError
-from dynode.perception import image_text
+from dynode.generators.registry import Generator
+from dynode.lazy import Registry
 from dynode.settings import choose
 
-METHODS: dict[str, Callable] = {
-    "interfacegan": interfacegan.load,
-    "flow": lambda attribute, generator: latent_flow.load(of_category(attribute, generator), generator),
-    "ganspace": lambda attribute, generator: ganspace.component(generator, number_of(attribute, generator)),
-    "latent-transformer": lambda name, generator: latent_transformer.load(of_category(name, generator), generator),
-    "styleclip": lambda attribute, generator: styleclip.load(of_category(attribute, generator), generator),
-    "styleclip-direction": lambda attribute, generator: of_texts(attribute, generator),
-}
+Strength = float | torch.Tensor  # a number, or one for each code (B,)
 
 
 class Editor(Protocol):
-    """Moves codes (B, L, D); strength is a number, or one for each code (B,), in the editor's own unit."""
+    """Edits codes (B, L, D) of a generator; the unit of strength is the editor's own, 0 leaves codes as they are.
 
-    name: str
-    space: str
+    name: as it stands in records.  space: of the codes it takes, "w+".
+    """
 
-    def edit(self, ws: torch.Tensor, strength, rows: int = 0) -> torch.Tensor:
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def space(self) -> str: ...
+
+    def edit(self, ws: torch.Tensor, strength: Strength, rows: int = 0) -> torch.Tensor:
         """Codes edited in their first `rows` style rows only (0: in all)."""
         ...
 
 
-def of_category(attribute: str, generator) -> str:
-    """The shipped file's name, "scene.fog" of the attribute "fog" of a generator of scenes; a user's file as it is."""
-    is_file = Path(attribute).suffix == ".safetensors"
-    return attribute if is_file else f"{generators.category_of(generator.name)}.{attribute}"
+Method = Callable[[str, Generator], Editor]
+METHODS: Registry[Method] = Registry("dynode.editing", "dynode.editors")
 
 
-def number_of(attribute: str, generator) -> int:
-    """The number of a principal component.  Raises UserError for what is none."""
-    if not attribute.isdecimal() or not 1 <= int(attribute) <= generator.w_dim:
-        raise UserError(f"W of {generator.name} has components 1 to {generator.w_dim}, got {attribute!r}.")
-    return int(attribute)
+def editing_method(name: str) -> Callable[[Method], Method]:
+    """Register a function (attribute, generator) -> editor as the editing method of that name."""
+    return lambda method: METHODS.add(name, method)
 
 
-def of_texts(attribute: str, generator) -> Editor:
-    """The global direction of "TARGET/NEUTRAL", such as "red lips/pale lips", found anew in a minute.
-
-    It is the nearest step in W+ to one in the style space, and its name says so.  Raises UserError for one text alone.
-    """
-    target, slash, neutral = attribute.partition("/")
-    if not (target and neutral):
-        raise UserError(f"A direction is named TARGET/NEUTRAL, such as mountain/low hill, got {attribute!r}.")
-    teacher = image_text.load(generators.category_of(generator.name), device=generator.w_avg.device)
-    return styleclip_direction.direction(generator, teacher, target, neutral, styleclip_direction.QUICK)
-
-
-def load(name: str, generator) -> Editor:
+def load(name: str, generator: Generator) -> Editor:
     """The editor of that name for a loaded generator.  Raises UserError for an unknown method or attribute."""
     method, colon, attribute = name.partition(":")
     if not colon:
         raise UserError(f"An editor is named METHOD:ATTRIBUTE, such as flow:fog or ganspace:1, got {name!r}.")
     return choose("method of editing", method, METHODS)(attribute, generator)
+
+
+def category_file(attribute: str, generator: Generator) -> str:
+    """The name of a shipped file, "scene.fog" of the attribute "fog" of a generator of scenes; a user's file as it is."""
+    is_file = Path(attribute).suffix == ".safetensors"
+    return attribute if is_file else f"{generators.category_of(generator.name)}.{attribute}"
+
+
+def per_code(strength: Strength, ws: torch.Tensor) -> torch.Tensor:
+    """Strengths that multiply offsets of codes (B, L, D): (1, 1, 1) or (B, 1, 1)."""
+    return torch.as_tensor(strength, dtype=ws.dtype, device=ws.device).reshape(-1, 1, 1)
+
+
+def first_rows(edited: torch.Tensor, ws: torch.Tensor, rows: int) -> torch.Tensor:
+    """The first `rows` style rows of edited codes (B, L, D), the others of the codes before; 0: all rows edited."""
+    return edited if not rows else torch.cat([edited[:, :rows], ws[:, rows:]], 1)

@@ -1,6 +1,6 @@
 """Unnamed directions of a generator: the principal components of its W (Härkönen et al. 2020, "GANSpace", Sec. 3.1).
 
-Nobody labels them, so each is called by what it is: "ganspace component 1" is where random faces differ most.
+They have no labels, so each is named by its rank: "ganspace component 1" is the direction of the largest variance.
 """
 
 from dataclasses import dataclass
@@ -8,25 +8,28 @@ from dataclasses import dataclass
 import torch
 
 from dynode.editing.directions import Direction
+from dynode.editing.editors import editing_method
+from dynode.errors import UserError
+from dynode.generators.registry import Generator
 
 SAMPLES = 10_000  # of W
 
 
 @dataclass(frozen=True)
 class Component(Direction):
-    """An editor that moves codes along one component.
+    """An editor that shifts codes along one component.
 
-    share: of the variance of W.  The published code counts components from 0, this from 1.
+    fraction: of the variance of W.  The published code counts components from 0, this from 1.
     """
 
-    share: float
+    fraction: float
 
 
 @torch.no_grad()
-def component(generator, number: int = 1, samples: int = SAMPLES, seed: int = 0) -> Component:
-    """The `number`-th principal component, from 1, of so many random codes in W.
+def principal_component(generator: Generator, number: int = 1, samples: int = SAMPLES, seed: int = 0) -> Component:
+    """The `number`-th principal component, from 1, of `samples` random codes in W.
 
-    A component has no sign of its own: its largest number is made positive.  Raises ValueError for a number beyond W.
+    A component has no sign of its own: its largest entry is made positive.  Raises ValueError for a number beyond W.
     """
     if not 1 <= number <= generator.w_dim:
         raise ValueError(f"W has components 1 to {generator.w_dim}, got {number}")
@@ -36,5 +39,13 @@ def component(generator, number: int = 1, samples: int = SAMPLES, seed: int = 0)
     direction = directions[:, -number]
     direction = direction * direction[direction.abs().argmax()].sign()
     variance = variances[-number]
-    share = float(variance / variances.sum())
-    return Component(f"ganspace component {number}", direction.float(), float(variance.sqrt()), share)
+    fraction = float(variance / variances.sum())
+    return Component(f"ganspace component {number}", direction.float(), float(variance.sqrt()), fraction)
+
+
+@editing_method("ganspace")
+def load(attribute: str, generator: Generator) -> Component:
+    """The component of a number.  Raises UserError for what is none."""
+    if not attribute.isdecimal() or not 1 <= int(attribute) <= generator.w_dim:
+        raise UserError(f"W of {generator.name} has components 1 to {generator.w_dim}, got {attribute!r}.")
+    return principal_component(generator, int(attribute))

@@ -1,23 +1,24 @@
-"""An edit of the first code, carried through a clip by its learned dynamics (paper Sec. 3).
+"""An edit of the first code, propagated through a clip by its learned dynamics (paper Sec. 3).
 
 The edited path is z'(t) = z(t) + s(t) d(t), where z is the learned path, d(t0) = z'_0 - z_0 is what the edit added to the
-first code and s is the edit's strength over time, 1 where none is asked for.  The three modes differ in d:
+first code and s is the edit's strength over time, 1 unless given.  The three modes differ in d:
 
-offset   d stays as it is: "identical dynamics".
+offset   d is constant: "identical dynamics".
 flow     dd/dt = f(z + d, t) - f(z, t): the field followed from the edited code.  z' then solves dz'/dt = f(z', t), which is
          what the paper's text says, where z itself is one roll-out.  A blended path (preset `dynode`) is no single solution
-         of its field; carried beside it, an edit of nothing still gives the path itself, exactly.
+         of its field; with d solved beside it, an edit of nothing still gives the path itself, exactly.
 tangent  dd/dt = J_f(z, t) d: the same to first order in d.
 
-All three are one where f does not look at z.  A field knows only the space it was fitted in: what of the edit lies outside,
-for preset `dynode` outside the affine span of the observed codes, stays as it is in every mode (`seen_share` tells how much
-does not).  Each shot of a clip with cuts is carried by its own field, from the same d at its beginning.
+All three are one where f does not depend on z.  A field knows only the space it was fitted in: the part of the edit outside,
+for preset `dynode` outside the affine span of the observed codes, is constant in every mode (`fraction_in_field`: how much
+lies inside).  In each shot of a clip with cuts the shot's own field propagates the edit, from the same d at its beginning.
 """
 
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import cache
+from typing import cast
 
 import torch
 from scipy.interpolate import CubicHermiteSpline
@@ -25,21 +26,24 @@ from torch import nn
 from torch.func import jvp
 
 from dynode.dynamics.neural_ode import NeuralODE
-from dynode.dynamics.retiming import double, smooth
+from dynode.dynamics.retiming import smooth
 from dynode.dynamics.solvers.rollout import SolverError
-from dynode.dynamics.trajectory import Shots, Trajectory, in_parts, numeric_derivative
+from dynode.dynamics.trajectory import Shots, Trajectory, double, numeric_derivative
+from dynode.editing.editors import Editor
 from dynode.errors import UserError
 from dynode.settings import choose
 
 MODES = ("offset", "flow", "tangent")
 STEPS = 4  # of the Runge-Kutta solver between two observations of a blended path
-CARRIED_AWAY = "An edit carried by {} left the range of numbers: its field is too steep there; take mode offset."
+OVERFLOW = "An edit propagated by {} left the range of numbers: its field is too steep there; take mode offset."
 
 Strength = Callable[[torch.Tensor], torch.Tensor]  # times (T,), double, in seconds -> (T,)
+Edits = Iterable[tuple[Editor, float | torch.Tensor]]  # editors with their strengths, in the order they are applied
+Law = Callable[..., tuple[torch.Tensor, torch.Tensor]]  # (field, t, u, d) -> du/dt, dd/dt
 
 
-class Steady:
-    """An offset (L, D) that stays as it is."""
+class ConstantOffset:
+    """An offset (L, D) that does not change."""
 
     def __init__(self, start: torch.Tensor):
         self.start = start
@@ -51,24 +55,27 @@ class Steady:
         return torch.zeros(len(ts), *self.start.shape)
 
 
-class Driven:
-    """An offset (L, D) that the field of a fit changes with time; `pull` is its law, one of `PULLS`."""
+class SolvedOffset:
+    """An offset (L, D) that the field of a fit changes with time, by one of `LAWS`."""
 
-    def __init__(self, fit: NeuralODE, start: torch.Tensor, pull: Callable):
+    def __init__(self, fit: NeuralODE, start: torch.Tensor, law: Law):
         self.fit, self.start = fit, start
-        first = fit.space.decode(fit.seen[:1])[0]
+        first = fit.space.decode(fit.starts[:1])[0]
         self.inside = fit.space.encode((first + start)[None])[0] - fit.space.encode(first[None])[0]
-        self.law, self.solved = Beside(fit.field, pull), {}  # way -> how far, and the curve to there
+        self.field = OffsetField(fit.field, law)
+        self.solved: dict[
+            int, tuple[float, CubicHermiteSpline]
+        ] = {}  # direction in time -> how far, the curve to there
 
     def __call__(self, ts) -> torch.Tensor:
-        """Offsets (T, L, D); what the field does not see stays as it is."""
-        changed = self.states(self.fit.clock(ts).to(self.fit.seen)) - self.inside
+        """Offsets (T, L, D); the part outside the field's space is constant."""
+        changed = self.states(self.fit.clock(ts).to(self.fit.starts)) - self.inside
         return self.start + self.fit.space.decode_velocity(changed)
 
     @torch.no_grad()
     def derivative(self, ts) -> torch.Tensor:
-        taus = self.fit.clock(ts).to(self.fit.seen)
-        rates = self.law(taus, torch.stack([self.fit.states(taus), self.states(taus)]))[1]
+        taus = self.fit.clock(ts).to(self.fit.starts)
+        rates = self.field(taus, torch.stack([self.fit.states(taus), self.states(taus)]))[1]
         return self.fit.space.decode_velocity(rates) * self.fit.clock.rate(ts).to(rates)[:, None, None]
 
     @torch.no_grad()
@@ -77,39 +84,40 @@ class Driven:
         return self.rolled(taus) if self.fit.settings.path == "rollout" else self.stepped(taus)
 
     def rolled(self, taus: torch.Tensor) -> torch.Tensor:
-        """Solved in one with the path, so that both take the same steps."""
-        both = torch.stack([self.fit.seen[0], self.inside])[None]
-        return replace(self.fit, field=self.law, seen=both).rolled(taus)[:, 1]
+        """Solved together with the path, so that both take the same steps."""
+        both = torch.stack([self.fit.starts[0], self.inside])[None]
+        return replace(self.fit, field=self.field, starts=both).rolled(taus)[:, 1]
 
     def stepped(self, taus: torch.Tensor) -> torch.Tensor:
-        """Beside a blended path, by fourth-order Runge-Kutta from the first observation, both ways."""
-        found = self.inside.expand(len(taus), *self.inside.shape).clone()
-        for way in (1, -1):
-            asked = (taus - self.fit.taus[0]) * way > 0
-            if asked.any():
-                found[asked] = torch.from_numpy(self.curve(taus[asked], way)(taus[asked].double().numpy())).to(found)
-        return found
+        """Beside a blended path, by fourth-order Runge-Kutta from the first observation, in both directions."""
+        offsets = self.inside.expand(len(taus), *self.inside.shape).clone()
+        for sign in (1, -1):
+            side = (taus - self.fit.taus[0]) * sign > 0
+            if side.any():
+                values = self.curve(taus[side], sign)(taus[side].double().numpy())
+                offsets[side] = torch.from_numpy(values).to(offsets)
+        return offsets
 
-    def curve(self, taus: torch.Tensor, way: int) -> CubicHermiteSpline:
-        """Cubics through the offsets at the grid's times, with their rates; solved once, farther where more is asked for."""
-        reach = float((taus * way).max())
-        if way not in self.solved or self.solved[way][0] < reach:
-            grid = self.grid(taus, way)
+    def curve(self, taus: torch.Tensor, sign: int) -> CubicHermiteSpline:
+        """Cubics through the offsets at the grid's times, with their rates; solved once, and again where `taus` go farther."""
+        reach = float((taus * sign).max())
+        if sign not in self.solved or self.solved[sign][0] < reach:
+            grid = self.grid(taus, sign)
             states, rates = self.runge_kutta(grid.to(taus))
             if not torch.isfinite(rates).all():
-                raise SolverError(CARRIED_AWAY.format(self.fit.settings.label))
-            turned = grid.argsort()
-            knots = (each[turned].double().numpy() for each in (grid, states, rates))
-            self.solved[way] = float(grid[-1] * way), CubicHermiteSpline(*knots)
-        return self.solved[way][1]
+                raise SolverError(OVERFLOW.format(self.fit.settings.label))
+            ascending = grid.argsort()
+            knots = (each[ascending].double().numpy() for each in (grid, states, rates))
+            self.solved[sign] = float(grid[-1] * sign), CubicHermiteSpline(*knots)
+        return self.solved[sign][1]
 
-    def grid(self, taus: torch.Tensor, way: int) -> torch.Tensor:
-        """Times from the first observation on (way 1) or back (-1), beyond all of `taus`; more of them change no other."""
-        known, share = self.fit.taus.double(), torch.arange(STEPS, dtype=torch.float64) / STEPS
-        inner = (known[:-1, None] + share * known.diff()[:, None]).flatten()
-        begin, step = (known[-1], inner.diff()[-1]) if way > 0 else (known[0], -inner.diff()[0])
+    def grid(self, taus: torch.Tensor, sign: int) -> torch.Tensor:
+        """Times from the first observation on (sign 1) or back (-1), beyond all of `taus`; more of them change no other."""
+        known, fractions = self.fit.taus.double(), torch.arange(STEPS, dtype=torch.float64) / STEPS
+        inner = (known[:-1, None] + fractions * known.diff()[:, None]).flatten()
+        begin, step = (known[-1], inner.diff()[-1]) if sign > 0 else (known[0], -inner.diff()[0])
         beyond = begin + step * torch.arange(2 + max(0, int((taus.double() - begin).div(step).max())))
-        return torch.cat([inner, beyond]) if way > 0 else beyond
+        return torch.cat([inner, beyond]) if sign > 0 else beyond
 
     def runge_kutta(self, grid: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Offsets and their rates (n, R, K) at the grid's times (n,), from the edit at the first of them on."""
@@ -124,18 +132,18 @@ class Driven:
             rates.append(self.rate(grid[k + 1], at[k + 1], states[-1]))
         return torch.stack(states), torch.stack(rates)
 
-    def rate(self, t, u, d) -> torch.Tensor:
-        return self.law(t, torch.stack([u, d]))[1]
+    def rate(self, t: torch.Tensor, u: torch.Tensor, d: torch.Tensor) -> torch.Tensor:
+        return self.field(t, torch.stack([u, d]))[1]
 
 
-def difference(field, t, u, d) -> tuple[torch.Tensor, torch.Tensor]:
+def difference(field: nn.Module, t, u: torch.Tensor, d: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     velocity = field(t, u)
     return velocity, field(t, u + d) - velocity
 
 
-def linearised(field, t, u, d) -> tuple[torch.Tensor, torch.Tensor]:
+def linearised(field: nn.Module, t, u: torch.Tensor, d: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     load_forward_rules()
-    return jvp(lambda u: field(t, u), (u,), (d,))
+    return cast(tuple[torch.Tensor, torch.Tensor], jvp(lambda u: field(t, u), (u,), (d,)))
 
 
 @cache
@@ -146,53 +154,49 @@ def load_forward_rules() -> None:
         jvp(torch.sin, (torch.zeros(1),), (torch.ones(1),))
 
 
-PULLS = {"flow": difference, "tangent": linearised}
+LAWS: dict[str, Law] = {"flow": difference, "tangent": linearised}
 
 
-class Beside(nn.Module):
+class OffsetField(nn.Module):
     """The field of a state and of an offset beside it: states (2, ..., R, K)."""
 
-    def __init__(self, field: nn.Module, pull: Callable):
+    def __init__(self, field: nn.Module, law: Law):
         super().__init__()
-        self.field, self.pull = field, pull
+        self.field, self.law = field, law
 
-    def forward(self, t, both):
-        return torch.stack(self.pull(self.field, t, *both))
+    def forward(self, t, both: torch.Tensor) -> torch.Tensor:
+        return torch.stack(self.law(self.field, t, *both))
 
 
-class Carried:
-    """A path with an edit beside it: z(t) + s(t) d(t).  A trajectory; `drift` tells how far d has left the edit."""
+class PropagatedPath(Trajectory):
+    """A path with an edit beside it: z(t) + s(t) d(t)."""
 
-    def __init__(self, path: Trajectory, offset: Steady | Driven, strength: Strength | None = None):
+    def __init__(self, path: Trajectory, offset: ConstantOffset | SolvedOffset, strength: Strength | None = None):
         self.path, self.offset, self.strength, self.span = path, offset, strength, path.span
 
-    def share(self, ts) -> torch.Tensor:
+    def weight(self, ts) -> torch.Tensor:
+        """s(t) at times ts, (T,)."""
         ts = double(ts)
         return torch.ones_like(ts) if self.strength is None else self.strength(ts)
 
     def __call__(self, ts) -> torch.Tensor:
-        return self.path(ts) + self.share(ts).float()[:, None, None] * self.offset(ts)
+        return self.path(ts) + self.weight(ts).float()[:, None, None] * self.offset(ts)
 
     def derivative(self, ts) -> torch.Tensor:
-        velocity = self.path.derivative(ts) + self.share(ts).float()[:, None, None] * self.offset.derivative(ts)
+        velocity = self.path.derivative(ts) + self.weight(ts).float()[:, None, None] * self.offset.derivative(ts)
         if self.strength is None:
             return velocity
         return velocity + numeric_derivative(self.strength, self.span, ts).float()[:, None, None] * self.offset(ts)
 
-    def parts(self, ts, chunk: int) -> Iterator[torch.Tensor]:
-        """The codes at times ts in parts of at most `chunk` frames."""
-        return in_parts(self, ts, chunk)
-
     def drift(self, ts) -> torch.Tensor:
-        """|d(t) - d(t0)| / |d(t0)| at times ts, (T,): 0 for mode offset, and for an edit of nothing."""
-        left = (self.offset(ts) - self.offset.start).flatten(1).norm(dim=1)
-        return left / self.offset.start.norm().clamp(min=1e-12)
+        """`relative_drift` of d from d(t0) at times ts, (T,): 0 for mode offset, and for an edit of nothing."""
+        return relative_drift(self.offset(ts), self.offset.start)
 
 
 def propagate(
     path: Trajectory, w0: torch.Tensor, edited: torch.Tensor, mode: str = "offset", strength: Strength | None = None
-) -> Carried | Shots:
-    """The edit that made `edited` (L, D) of the first code w0 (L, D), carried along a path; modes as in the module's text.
+) -> PropagatedPath | Shots:
+    """The edit that made `edited` (L, D) of the first code w0 (L, D), propagated along a path; modes as in the module's text.
 
     strength: s(t), such as `rising(0.5, 1)`, of the edit over time.  Mode offset takes any trajectory; the others a neural ODE.
     Raises UserError for an unknown mode, codes of another shape, and a path without a field in modes that want one.
@@ -206,61 +210,70 @@ def propagate(
             f"An edit of a path of codes {tuple(shape)} wants one code before and one after it, got {tuple(w0.shape)} and "
             f"{tuple(edited.shape)}."
         )
-    return Carried(path, offset_of(path, (edited - w0).detach().cpu().float(), mode), strength)
+    return PropagatedPath(path, offset_of(path, (edited - w0).detach().cpu().float(), mode), strength)
 
 
-def offset_of(path: Trajectory, start: torch.Tensor, mode: str) -> Steady | Driven:
+def offset_of(path: Trajectory, start: torch.Tensor, mode: str) -> ConstantOffset | SolvedOffset:
     if mode == "offset":
-        return Steady(start)
+        return ConstantOffset(start)
     if not isinstance(path, NeuralODE):
-        raise UserError(f"Only a neural ODE has a field that can carry an edit in mode {mode}: take mode offset.")
-    return Driven(path, start, PULLS[mode])
+        raise UserError(f"Only a neural ODE has a field that can propagate an edit in mode {mode}: take mode offset.")
+    return SolvedOffset(path, start, LAWS[mode])
 
 
-def drift(carried: Carried | Shots, ts) -> torch.Tensor:
-    """How far what `propagate` carries has left the edit of the first code, as a share of it, at times ts (T,)."""
-    return carried.each(ts, Carried.drift) if isinstance(carried, Shots) else carried.drift(ts)
+def relative_drift(offsets: torch.Tensor, first: torch.Tensor) -> torch.Tensor:
+    """|d(t) - d(t0)| / |d(t0)|, (T,), of offsets d (T, L, D) from the first one, d(t0) (L, D)."""
+    return (offsets - first).flatten(1).norm(dim=1) / first.norm().clamp(min=1e-12)
 
 
-def seen_share(path: Trajectory, w0: torch.Tensor, edited: torch.Tensor) -> float:
+def drift(path: PropagatedPath | Shots, ts) -> torch.Tensor:
+    """`relative_drift` of what `propagate` returned from the edit of the first code, at times ts (T,)."""
+    return (
+        path.each(ts, lambda shot, times: cast(PropagatedPath, shot).drift(times))
+        if isinstance(path, Shots)
+        else path.drift(ts)
+    )
+
+
+def fraction_in_field(path: Trajectory, w0: torch.Tensor, edited: torch.Tensor) -> float:
     """How much of an edit's squared length lies in the space of the path's field; modes flow and tangent leave the rest.
 
     Of the first shot where there are several; 0 for a path without a field.
     """
-    fit, offset = path.shots[0] if isinstance(path, Shots) else path, (edited - w0).detach().cpu().float()
+    fit, offset = path.shots[0], (edited - w0).detach().cpu().float()
     if not isinstance(fit, NeuralODE) or not offset.any():
         return 0.0
-    inside = fit.space.decode_velocity(Driven(fit, offset, difference).inside[None])[0]
+    inside = fit.space.decode_velocity(SolvedOffset(fit, offset, difference).inside[None])[0]
     return float(inside.square().sum() / offset.square().sum())
 
 
 def rising(start: float, seconds: float) -> Strength:
-    """A strength that goes smoothly from 0 to 1 in so many seconds from `start` on."""
+    """A strength that goes smoothly from 0 to 1 within `seconds` from `start` on."""
     return lambda ts: smooth((double(ts) - start) / seconds)
 
 
 def shifted(ws: torch.Tensor, w0: torch.Tensor, edited: torch.Tensor) -> torch.Tensor:
-    """The same offset on every code (T, L, D) by itself: a carried edit without dynamics."""
+    """The same offset on every code (T, L, D) by itself: an edit of all frames without dynamics."""
     return ws + (edited - w0)
 
 
 @torch.no_grad()
-def reedited(ws: torch.Tensor, edits: Iterable[tuple], rows: int = 0) -> torch.Tensor:
-    """Every code (T, L, D) edited by itself, by editors one after the other: edits are (editor, strength).
+def reedited(ws: torch.Tensor, edits: Edits, rows: int = 0) -> torch.Tensor:
+    """Every code (T, L, D) edited by itself, by editors one after the other.
 
-    Codes may lie on another device than a learned editor's numbers; they come back to where they were.
+    Codes may lie on another device than a learned editor's parameters; they are returned on their own.
     """
     for editor, strength in edits:
         ws = editor.edit(ws.to(device_of(editor, ws)), strength, rows).to(ws)
     return ws
 
 
-def device_of(editor, ws: torch.Tensor) -> torch.device:
-    """Where the numbers of a learned editor lie; where the codes do for one without any."""
-    numbers = getattr(editor, "parameters", tuple)()
-    return next((each.device for each in numbers), ws.device)
+def device_of(editor: Editor, ws: torch.Tensor) -> torch.device:
+    """The device of a learned editor's parameters; that of the codes for one without any."""
+    parameters = getattr(editor, "parameters", tuple)()
+    return next((each.device for each in parameters), ws.device)
 
 
-def composed(w0: torch.Tensor, edits: Sequence[tuple], rows: int = 0) -> torch.Tensor:
-    """One code (L, D) edited by editors one after the other: what `propagate` carries is all of them at once."""
+def composed(w0: torch.Tensor, edits: Sequence[tuple[Editor, float]], rows: int = 0) -> torch.Tensor:
+    """One code (L, D) edited by editors one after the other: `propagate` propagates all of them as one edit."""
     return reedited(w0[None], edits, rows)[0]

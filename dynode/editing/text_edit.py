@@ -1,4 +1,4 @@
-"""One frame of a clip edited by a text, as a picture of before and behind."""
+"""One frame of a clip edited by a text, written side by side with its source."""
 
 from pathlib import Path
 
@@ -8,13 +8,15 @@ from skimage.io import imsave
 from dynode import generators
 from dynode.clips import Clip
 from dynode.editing import styleclip_direction
-from dynode.editing.styleclip import OptimisationSettings, optimised, seen_at
+from dynode.editing.styleclip import OptimisationSettings, optimise, scoring_resolution
 from dynode.errors import UserError
+from dynode.generators.registry import Generator, StyleGenerator
 from dynode.io import files
 from dynode.io.images import to_uint8
 from dynode.perception import caption_vocabulary
-from dynode.perception import image_text as parts
+from dynode.perception import image_text as networks
 from dynode.perception.identity import identity_of
+from dynode.perception.image_text import ImageText
 from dynode.settings import changed
 
 
@@ -28,40 +30,69 @@ def edit_frame(
     strength: float = 3.0,
     image_text: str = "",
     changes: dict | None = None,
-    device="cpu",
+    device: torch.device | str = "cpu",
     progress: bool = False,
 ) -> dict:
-    """Edit a frame's code, write source and edited side by side, and tell what was done and how well the text fits now.
+    """Edit a frame's code by a text and write source and edited image side by side.
 
-    neutral: a text to come from, for a global direction; none: the code is optimised.  changes: of the settings of either.
-    Raises UserError for a frame that is not there, and for what those raise.
+    neutral: a text that describes the source, for a global direction; without it the code is optimised.  strength: of the
+    global direction.  image_text: a file of CLIP.  changes: of the settings of either method.
+    Returns {"name": of the editor, "before", "after": cosine with the text, "unknown_words": words that were ignored}.
+    Raises UserError for a frame that is not there, and as the methods do.
     """
     if not 0 <= frame < len(clip):
         raise UserError(f"The clip has frames 0 to {len(clip) - 1}, got {frame}.")
     generators.require_same(clip.meta["generator"], clip.meta["generator_hash"], f"The clip {clip.meta['name']}")
-    generator, category = (
-        generators.load(clip.meta["generator"], device),
-        generators.category_of(clip.meta["generator"]),
-    )
-    teacher, ws = parts.load(category, image_text, device), clip.ws[frame : frame + 1].float().to(generator.w_avg)
-    wanted, size = teacher.texts([text]), seen_at(generator)
+    generator = generators.load(clip.meta["generator"], device)
+    network = networks.load(generators.category_of(clip.meta["generator"]), image_text, device)
+    ws = clip.ws[frame : frame + 1].float().to(generator.w_avg)
     if neutral:
-        settings = changed(styleclip_direction.QUICK, changes or {})
-        found = styleclip_direction.direction(generator, teacher, text, neutral, settings, progress)
-        name = found.name.replace("[w+, ", "[")
-        with torch.no_grad():
-            edited = generator.synthesis_from_style(found.edit_styles(generator.to_style(ws), strength), size)
+        name, edited = by_direction(ws, (neutral, text), generator, network, strength, changes or {}, progress)
     else:
-        settings = changed(OptimisationSettings(), changes or {})
-        identity = identity_of(category, device) if settings.identity else None
-        name = f"styleclip optimisation[{teacher.name}]:{text}"
-        moved = optimised(ws, text, generator, teacher, settings, identity, progress)
-        edited = generators.render(generator, moved, size).to(ws)
-    source = generators.render(generator, ws, size).to(ws)
+        name, edited = by_optimisation(ws, text, generator, network, changes or {}, progress)
+    source = generators.render(generator, ws, scoring_resolution(generator)).to(ws)
     with torch.no_grad():
-        before, behind = (float((teacher.images(each) @ wanted.T)[0, 0]) for each in (source, edited))
+        before, after = (float((network.images(each) @ network.texts([text]).T)[0, 0]) for each in (source, edited))
     with files.written_whole(Path(output), ".png") as scratch:
         imsave(scratch, to_uint8(torch.cat([source, edited], 3))[0], check_contrast=False)
-    known = getattr(teacher, "phrases", ())
-    passed_over = caption_vocabulary.passed_over(text, known) if known else []
-    return {"name": name, "before": before, "behind": behind, "passed_over": passed_over}
+    known = getattr(network, "phrases", ())
+    unknown = caption_vocabulary.unknown_words(text, known) if known else []
+    return {"name": name, "before": before, "after": after, "unknown_words": unknown}
+
+
+def by_direction(
+    ws: torch.Tensor,
+    texts: tuple[str, str],
+    generator: Generator,
+    network: ImageText,
+    strength: float,
+    changes: dict,
+    progress: bool = False,
+) -> tuple[str, torch.Tensor]:
+    """The editor's name and the image of a code (1, L, D) edited by the global direction from a neutral text to a target."""
+    neutral, target = texts
+    settings = changed(styleclip_direction.QUICK, changes)
+    direction = styleclip_direction.global_direction(generator, network, target, neutral, settings, progress)
+    with torch.no_grad():
+        image = style_edited(generator, direction, ws, strength)  # pyright: ignore[reportArgumentType] (it has a style space)
+    return direction.name.replace("[w+, ", "["), image
+
+
+def style_edited(
+    generator: StyleGenerator, direction: styleclip_direction.StyleDirection, ws: torch.Tensor, strength: float
+) -> torch.Tensor:
+    """The image of a code (1, L, D) whose styles are shifted along a direction."""
+    styles = direction.edit_styles(generator.to_style(ws), strength)
+    return generator.synthesis_from_style(styles, scoring_resolution(generator))
+
+
+def by_optimisation(
+    ws: torch.Tensor, text: str, generator: Generator, network: ImageText, changes: dict, progress: bool = False
+) -> tuple[str, torch.Tensor]:
+    """The editor's name and the image of a code (1, L, D) optimised towards a text."""
+    settings = changed(OptimisationSettings(), changes)
+    device = generator.w_avg.device
+    identity = identity_of(generators.category_of(generator.name), device) if settings.identity else None
+    edited = optimise(ws, text, generator, network, settings, identity, progress)
+    image = generators.render(generator, edited, scoring_resolution(generator)).to(ws)
+    return f"styleclip optimisation[{network.name}]:{text}", image

@@ -1,1 +1,5 @@
-"""Judging: trajectories, fits, edited videos, editors, generators; records of every number; diagnosis and model selection."""
+"""Evaluation of trajectories, fits, edited videos, editors, generators and inversions: rows of numbers, and their records."""
+
+from dynode.lazy import face
+
+__getattr__, __dir__, __all__ = face(__name__, __file__)

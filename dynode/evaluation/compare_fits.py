@@ -1,24 +1,33 @@
-"""`dynode evaluate`: fits on disk beside the rivals that need no learning, as one table and one record."""
+"""`dynode evaluate`: trajectories beside baselines that need no training, as rows of one table and one record."""
 
 import dataclasses
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from tqdm import tqdm
 
 from dynode import clips, generators, runtime
+from dynode.clips import Clip
 from dynode.dynamics import fit_files, methods
+from dynode.dynamics.trajectory import Trajectory
 from dynode.errors import UserError
 from dynode.evaluation import records
+from dynode.evaluation.evaluator import Evaluation, Evaluator, resolution_for
 from dynode.evaluation.records import Row
-from dynode.evaluation.trajectories import Evaluation, Evaluator, resolution_for, rows
-from dynode.inversion.frame_sources import references
+from dynode.evaluation.trajectories import method_rows
+from dynode.inversion.frame_sources import reference_images
+
+BASELINES = ("hold", "cubic")  # beside linear interpolation, which skill is measured against
 
 
-def of_fits(paths: Iterable[Path], clip_name: str = "", *, with_source: bool = False, device="cpu") -> list[Row]:
-    """Every fit, and hold, linear, cubic under the observations of each, against the clip's codes and images.
+def of_fits(
+    paths: Iterable[Path], clip_name: str = "", *, with_source: bool = False, device: torch.device | str = "cpu"
+) -> list[Row]:
+    """Rows of fits on disk, and of baselines on the observed frames of each, against the clip's codes and images.
 
+    clip_name: a file or a shipped clip; "" for the shipped clip that the fits belong to.
     Raises UserError for fits of different clips, and for a clip that is not the one a fit was made from.
     """
     paths = [Path(path) for path in paths]
@@ -26,55 +35,72 @@ def of_fits(paths: Iterable[Path], clip_name: str = "", *, with_source: bool = F
     fits = {path.stem if stems.count(path.stem) == 1 else str(path): fit_files.load(path) for path in paths}
     if not fits:
         raise UserError("Name at least one fit, as `dynode fit` writes it.")
-    names = {fit_files.shots_of(fit)[0].meta["clip"]["name"].split(".shot")[0] for fit in fits.values()}
+    clip = clips.load(clip_name or shipped_clip_of(fits.values()))
+    return compare(fits, clip, with_source=with_source, device=device, progress=True)
+
+
+def shipped_clip_of(fits: Iterable[Trajectory]) -> str:
+    """The shipped clip that all fits belong to.  Raises UserError for several clips, and for one that does not ship."""
+    names = {fit.shots[0].meta["clip"]["name"].split(".shot")[0] for fit in fits}
     if len(names) > 1:
         raise UserError(
             f"The fits belong to different clips ({', '.join(sorted(names))}): evaluate them one clip at a time."
         )
-    if not clip_name and (clip_name := names.pop()) not in clips.shipped_names():
-        raise UserError(f"The fits belong to the clip {clip_name}, which is not shipped: name its file with --clip.")
-    clip = clips.load(clip_name)
+    (name,) = names
+    if name not in clips.shipped_names():
+        raise UserError(f"The fits belong to the clip {name}, which is not shipped: name its file with --clip.")
+    return name
+
+
+def compare(
+    paths: Mapping[str, Trajectory],
+    clip: Clip,
+    *,
+    with_source: bool = False,
+    device: torch.device | str = "cpu",
+    progress: bool = False,
+) -> list[Row]:
+    """Rows of trajectories by name, each on the frames it was fitted to, beside baselines on the same frames.
+
+    The name is the `variant` of the rows.  with_source: also against the footage, or the ground truth of a world.
+    Raises UserError for a clip of other weights, and for one that a trajectory was not fitted to.
+    """
     generators.require_same(
         clip.meta.get("generator", ""), clip.meta.get("generator_hash", ""), f"The clip {clip.name}"
     )
     generator = generators.load(clip.meta["generator"], device)
-    others = references(clip, resolution_for(generator)) if with_source else {}
-    with tqdm(desc="render", unit="frame", mininterval=2) as bar:
+    others = reference_images(clip, resolution_for(generator)) if with_source else {}
+    with tqdm(desc="render", unit="frame", mininterval=2, disable=not progress) as bar:
         evaluator = Evaluator(clip, generator, others=others, progress=bar)
-        return list(rows_of(fits, clip, evaluator))
+        return list(rows_of(paths, clip, evaluator))
 
 
-def rows_of(fits: dict, clip: clips.Clip, evaluator: Evaluator) -> Iterator[Row]:
-    """The rows of every fit, and of the rivals once for each choice of observed frames, named after its first fit."""
-    linear: dict[tuple, Evaluation] = {}
-    for name, fit in fits.items():
-        shown = dataclasses.replace(clip, observed=observed_by(fit, clip))
-        same = tuple(shown.observed.tolist())
-        if same not in linear:
-            linear[same] = evaluator.evaluate(shown, methods.fit("linear", shown))
-            yield from rows(
-                linear[same], linear[same], clip=clip.name, method="linear", variant=name, category=evaluator.category
-            )
-            for rival in ("hold", "cubic"):
-                result = evaluator.evaluate(shown, methods.fit(rival, shown))
-                yield from rows(
-                    result, linear[same], clip=clip.name, method=rival, variant=name, category=evaluator.category
-                )
-        label = fit_files.shots_of(fit)[0].settings.label
-        yield from rows(
-            evaluator.evaluate(shown, fit),
-            linear[same],
-            clip=clip.name,
-            method=label,
-            variant=name,
-            category=evaluator.category,
-        )
+def rows_of(paths: Mapping[str, Trajectory], clip: Clip, evaluator: Evaluator) -> Iterator[Row]:
+    """The rows of every trajectory, and of the baselines once for each choice of observed frames, named after its first."""
+    linear: dict[tuple[bool, ...], Evaluation] = {}
+    for name, path in paths.items():
+        observed = dataclasses.replace(clip, observed=observed_by(path, clip))
+        identity = {"clip": clip.name, "variant": name, "category": evaluator.category}
+        frames = tuple(observed.observed.tolist())
+        if frames not in linear:
+            linear[frames] = evaluator.evaluate(observed, methods.fit(observed, "linear"))
+            yield from method_rows(linear[frames], linear[frames], method="linear", **identity)
+            for baseline in BASELINES:
+                result = evaluator.evaluate(observed, methods.fit(observed, baseline))
+                yield from method_rows(result, linear[frames], method=baseline, **identity)
+        result = evaluator.evaluate(observed, path)
+        yield from method_rows(result, linear[frames], method=path.label or type(path).__name__, **identity)
 
 
-def observed_by(fit, clip: clips.Clip) -> torch.Tensor:
-    """The frames (T,) of the clip that the fit was shown."""
+def observed_by(path: Trajectory, clip: Clip) -> torch.Tensor:
+    """The frames (T,) bool of the clip that the trajectory was fitted to; those that the clip marks, where it has no record.
+
+    Raises UserError for a clip that is not the one the trajectory was fitted to.
+    """
+    if any("observed" not in shot.meta for shot in path.shots):
+        return clip.observed
     observed = torch.zeros(len(clip), dtype=torch.bool)
-    for shot in fit_files.shots_of(fit):
+    for shot in path.shots:
         ts = torch.tensor(shot.meta["ts"], dtype=torch.float64)
         at = torch.searchsorted(clip.ts, ts)
         if int(at.max()) >= len(clip) or not torch.allclose(clip.ts[at], ts):
@@ -83,19 +109,19 @@ def observed_by(fit, clip: clips.Clip) -> torch.Tensor:
     return observed
 
 
-def write(path: Path, found: list[Row], fits: Iterable[Path], command: str, device="cpu") -> Path:
-    """All rows as JSON with what each fit says of itself (settings, frames seen, seconds, evaluations), atomically."""
-    described = {
-        Path(fit).stem: [
-            {
-                "settings": dataclasses.asdict(shot.settings),
-                "seed": shot.meta["seed"],
-                "observed": torch.tensor(shot.meta["observed"]).nonzero().flatten().tolist(),
-                "log": shot.log,
-            }
-            for shot in fit_files.shots_of(fit_files.load(fit))
-        ]
-        for fit in fits
-    }
+def write(path: Path, rows: list[Row], fits: Iterable[Path], command: str, device: torch.device | str = "cpu") -> Path:
+    """All rows as JSON with the settings, observed frames and log of each fit, atomically."""
+    described = {Path(fit).stem: [description(shot) for shot in fit_files.load(fit).shots] for fit in fits}
     provenance = runtime.provenance(torch.device(device), command=command, fits=described)
-    return records.write(path, "evaluate", "", found, provenance)
+    return records.write(path, "evaluate", "", rows, provenance)
+
+
+def description(shot: Trajectory) -> dict[str, Any]:
+    """The settings of a fit, its seed, its observed frames and its log."""
+    settings = getattr(shot, "settings", None)  # of methods that have something to set
+    return {
+        "settings": dataclasses.asdict(settings) if settings else {},
+        "seed": shot.meta["seed"],
+        "observed": torch.tensor(shot.meta["observed"]).nonzero().flatten().tolist(),
+        "log": shot.log,
+    }

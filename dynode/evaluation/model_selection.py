@@ -36,8 +36,8 @@ def of_depths(
                 f"{clip.name} has {len(clip)} frames: too few to hide half of those that stride {stride} leaves."
             )
         chosen = dataclasses.replace(settings, field=dataclasses.replace(settings.field, depth=depth))
-        path = methods.fit(chosen.preset, shown, chosen, seed, device=device)
-        errors, linear = (latent_mse(each(shown.ts), shown.ws)[judged] for each in (path, methods.fit("linear", shown)))
+        path = methods.fit(shown, chosen, seed=seed, device=device)
+        errors, linear = (latent_mse(each(shown.ts), shown.ws)[judged] for each in (path, methods.fit(shown, "linear")))
         named = {"clip": clip.name, "method": chosen.preset, "seed": seed, "sampling": "regular", "stride": stride}
         found.append(
             Row(

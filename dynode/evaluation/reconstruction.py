@@ -38,7 +38,7 @@ def encoder_rows(footage: list[Clip], device="cpu") -> list[Row]:
     for clip in (clip for clip in footage if clip.name in encoded):
         generator = generators.load(clip.meta["generator"], device)
         encoder = encoders.load(encoders.shipped_for(generator), generator)
-        images = source.references(clip, generator.resolution)["truth"]
+        images = source.reference_images(clip, generator.resolution)["truth"]
         codes = torch.cat([encoder(part.to(device)).cpu() for part in images.split(8)])
         made = generators.render(generator, codes, generator.resolution)
         alone = float(METRICS["mse"](made, images).mean()) / (sum(clip.meta["mse"]) / len(clip))

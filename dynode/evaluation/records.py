@@ -1,11 +1,13 @@
-"""Records: one JSON file per run, a list of rows, each row one number with everything that names it."""
+"""Records: one JSON file per run, a list of rows, each row one number with everything that identifies it."""
 
 import dataclasses
 import gzip
 import json
 import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from dynode.errors import UserError
 from dynode.io.files import require_writable, written_whole
@@ -39,28 +41,29 @@ class Row:
     paper: float | None = None
 
 
-def write(path: Path | str, item: str, profile: str, rows: list[Row], provenance: dict) -> Path:
+def write(path: Path | str, item: str, profile: str, rows: Sequence[Row], provenance: dict[str, Any]) -> Path:
     """Write a record file, atomically: one line for each row, with the fields that differ from their defaults.
 
-    A path that ends in .gz is compressed, always to the same bytes.  A command stands for its item.  Raises ValueError for a number that is not finite.
+    item: or the command that made it.  A path that ends in .gz is compressed, always to the same bytes.
+    Raises ValueError for a number that is not finite.
     """
     for row in rows:
         if not math.isfinite(row.value):
             raise ValueError(f"a record holds only finite numbers, got {row}")
     head = json.dumps({"item": item, "profile": profile, "provenance": provenance}, indent=1).removesuffix("\n}")
-    body = ",\n".join(f"  {json.dumps(told(row))}" for row in rows)
+    body = ",\n".join(f"  {json.dumps(fields_of(row))}" for row in rows)
     with written_whole(Path(path)) as scratch:
         text = f'{head},\n "rows": [\n{body}\n ]\n}}\n'.encode()
         scratch.write_bytes(gzip.compress(text, mtime=0) if Path(path).suffix == ".gz" else text)
     return Path(path)
 
 
-def require_place(path: Path | str, item: str) -> None:
+def require_record_path(path: Path | str, item: str) -> None:
     """Refuse a file that a record of this item cannot be written to, or that is the record of another.  Raises UserError."""
     require_writable(Path(path))
-    held = item_of(path)
-    if held not in (None, item):
-        raise UserError(f"{path} is a record of {held}, which one of {item} would replace: name another file.")
+    present = item_of(path)
+    if present not in (None, item):
+        raise UserError(f"{path} is a record of {present}, which one of {item} would replace: name another file.")
 
 
 def item_of(path: Path | str) -> str | None:
@@ -72,19 +75,19 @@ def item_of(path: Path | str) -> str | None:
     return record.get("item") if isinstance(record, dict) else None
 
 
-def loaded(path: Path | str):
-    """What a JSON file holds, compressed or not."""
+def loaded(path: Path | str) -> Any:
+    """The content of a JSON file, compressed or not."""
     content = Path(path).read_bytes()
     return json.loads(gzip.decompress(content) if Path(path).suffix == ".gz" else content)
 
 
-def told(row: Row) -> dict:
+def fields_of(row: Row) -> dict[str, Any]:
     """The fields of a row but for those that have their default; numbers with DIGITS digits."""
     fields = {f.name: value for f in dataclasses.fields(row) if (value := getattr(row, f.name)) != f.default}
     return {key: float(f"{value:.{DIGITS}g}") if isinstance(value, float) else value for key, value in fields.items()}
 
 
-def read(path: Path | str) -> tuple[list[Row], dict]:
+def read(path: Path | str) -> tuple[list[Row], dict[str, Any]]:
     """Rows and provenance of a record file, compressed or not."""
     if not Path(path).is_file():
         raise UserError(f"There is no record {path}: run its item first, `dynode list` shows the items.")
@@ -92,12 +95,12 @@ def read(path: Path | str) -> tuple[list[Row], dict]:
     return [Row(**row) for row in record["rows"]], record["provenance"]
 
 
-def select(rows: list[Row], **wanted) -> list[Row]:
+def select(rows: Iterable[Row], **wanted: Any) -> list[Row]:
     """The rows whose fields have these values."""
     return [row for row in rows if all(getattr(row, key) == value for key, value in wanted.items())]
 
 
-def averaged(rows: list[Row]) -> list[Row]:
+def averaged(rows: Iterable[Row]) -> list[Row]:
     """Rows that differ only in their seed become one: mean, std over seeds, n of them."""
     groups: dict[Row, list[float]] = {}
     for row in rows:
@@ -105,12 +108,13 @@ def averaged(rows: list[Row]) -> list[Row]:
     return [dataclasses.replace(key, **summary(values)) for key, values in groups.items()]
 
 
-def pooled(rows: list[Row]) -> list[Row]:
+def pooled(rows: Iterable[Row]) -> list[Row]:
     """Rows of a category become one: mean over clips (each the mean over its seeds), std over clips, n of them."""
     return averaged([dataclasses.replace(row, clip="", std=None, n=1) for row in averaged(rows)])
 
 
-def summary(values: list[float]) -> dict:
+def summary(values: Sequence[float]) -> dict[str, Any]:
+    """Mean, standard deviation (None of one value) and number of values, as fields of a row."""
     mean = sum(values) / len(values)
-    spread = math.sqrt(sum((v - mean) ** 2 for v in values) / (len(values) - 1)) if len(values) > 1 else None
-    return {"value": mean, "std": spread, "n": len(values)}
+    std = math.sqrt(sum((v - mean) ** 2 for v in values) / (len(values) - 1)) if len(values) > 1 else None
+    return {"value": mean, "std": std, "n": len(values)}

@@ -1,22 +1,27 @@
-"""How fast this package works beside the plain way, and beside what the machine could do: side by side, in one run.
+"""Speed of this package's implementation beside the plain one, and beside a lower bound, measured in one run.
 
-Each comparison times both ways in turn, several times, and takes medians. Its floor is the arithmetic of the work,
-counted, over the measured rate of matrix products of the same shapes: what a perfect program would take here.
+Each comparison times both implementations in turn, several times, and takes medians.  The lower bound ("floor") is the
+counted arithmetic of the work over the measured rate of matrix products of the same shapes.
 """
 
 import statistics
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import torch
 import torchdiffeq
 
 from dynode import clips, generators
-from dynode.dynamics.fitting import batched, trainer
+from dynode.dynamics import methods
+from dynode.dynamics.fitting import trainer
+from dynode.dynamics.neural_ode import NeuralODE
 from dynode.dynamics.presets import latent_only, preset
+from dynode.errors import UserError
 from dynode.evaluation.records import Row
 from dynode.generators.mobile_stylegan import MobileStyleGAN, inverse_haar
+from dynode.io import assets
 from dynode.settings import changed
 
 PAPER = latent_only(preset("paper"))
@@ -27,12 +32,18 @@ FITS = 64
 TIMES = 1000
 CLIP = "scene.day"
 FACES = "single_face.warm"
+FACE_GENERATOR = "mobilestylegan-ffhq"
 STRIDE = 4
+
+Product = tuple[int, int, int, int]  # a batch of matrix products: batch, m, k, n
+Ours = TypeVar("Ours")
+Other = TypeVar("Other")
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Seconds of ours and of the other way, medians over `repeats`; the floor's, where the work was counted.
+    """Seconds of this package's implementation and of the other one, medians over `repeats`; the floor's, where the work
+    was counted.
 
     difference: the largest absolute difference between the two results, in the unit named in `of`.
     """
@@ -51,18 +62,18 @@ class Comparison:
         return self.other / self.ours
 
     def rows(self) -> Iterator[Row]:
-        """Every number as a record has it."""
-        named = {"category": "", "space": "", "variant": self.name, "n": self.repeats}
-        yield Row("seconds", self.ours, method="ours", unit="s", **named)
-        yield Row("seconds", self.other, method=self.other_name, unit="s", **named)
+        """Every number as a row of a record."""
+        identity: dict[str, Any] = {"category": "", "space": "", "variant": self.name, "n": self.repeats}
+        yield Row("seconds", self.ours, method="ours", unit="s", **identity)
+        yield Row("seconds", self.other, method=self.other_name, unit="s", **identity)
         if self.floor is not None:
-            yield Row("seconds", self.floor, method="floor", unit="s", **named)
-        yield Row("ratio", self.ratio, method="ours", **named)
-        yield Row("difference", self.difference, method="ours", unit=self.of, **named)
+            yield Row("seconds", self.floor, method="floor", unit="s", **identity)
+        yield Row("ratio", self.ratio, method="ours", **identity)
+        yield Row("difference", self.difference, method="ours", unit=self.of, **identity)
 
 
-def in_turn(ours: Callable, other: Callable, repeats: int) -> tuple[float, float, object, object]:
-    """Median seconds of both, called in turn, and what they gave at last; the first call of each does not count."""
+def in_turn(ours: Callable[[], Ours], other: Callable[[], Other], repeats: int) -> tuple[float, float, Ours, Other]:
+    """Median seconds of both, called in turn, and their last results; the first call of each is not timed."""
     first, second, results = [], [], [ours(), other()]
     for _ in range(repeats):
         for k, (call, seconds) in enumerate(((ours, first), (other, second))):
@@ -72,8 +83,8 @@ def in_turn(ours: Callable, other: Callable, repeats: int) -> tuple[float, float
     return statistics.median(first), statistics.median(second), *results
 
 
-def seconds_of_products(shapes: list[tuple[int, int, int, int]], repeats: int = 5) -> float:
-    """Seconds that matrix products (batch, m, k, n) take here, each at its best of several, times how often each occurs."""
+def seconds_of_products(shapes: list[Product], repeats: int = 5) -> float:
+    """Seconds that matrix products take here, each shape at its best of several, times the number of its occurrences."""
     total = 0.0
     for shape in dict.fromkeys(shapes):
         batch, m, k, n = shape
@@ -83,33 +94,41 @@ def seconds_of_products(shapes: list[tuple[int, int, int, int]], repeats: int = 
     return total
 
 
-def timed(call: Callable) -> float:
+def timed(call: Callable[[], object]) -> float:
+    """Seconds of one call."""
     began = time.perf_counter()
     call()
     return time.perf_counter() - began
 
 
-def fits_together(repeats: int) -> Comparison:
-    """As many fits of the default preset as one problem, beside one after another (which is timed on an eighth of them)."""
-    settings, share = preset("dynode"), FITS // 8
-    shown = [clips.load(CLIP).sampled("irregular", STRIDE, seed, 2) for seed in range(FITS)]
-    ts = shown[0].ts
+def neural_ode(fit: object) -> NeuralODE:
+    """The fit itself.  Raises UserError for a fit of a clip with cuts."""
+    if not isinstance(fit, NeuralODE):
+        raise UserError(f"A benchmark wants the neural ODE of a clip without cuts, got a {type(fit).__name__}.")
+    return fit
 
-    def at_once():
-        return batched.fit(shown, range(FITS), settings)
 
-    def one_by_one():
-        return [trainer.fit(clip, settings, seed) for seed, clip in enumerate(shown[:share])]
+def batched_fits(repeats: int) -> Comparison:
+    """Fits of the default preset as one batched problem, beside sequential fits (which are timed on an eighth of them)."""
+    settings, few = preset("dynode"), FITS // 8
+    observed = [clips.load(CLIP).sampled("irregular", STRIDE, seed, 2) for seed in range(FITS)]
+    ts = observed[0].ts
 
-    ours, other, many, few = in_turn(at_once, one_by_one, repeats)
-    difference = max(float((a(ts) - b(ts)).abs().max()) for a, b in zip(many, few, strict=False))
+    def batch():
+        return methods.fit_many(observed, settings, seeds=range(FITS))
+
+    def sequence():
+        return [trainer.fit(clip, settings, seed) for seed, clip in enumerate(observed[:few])]
+
+    ours, other, batched, sequential = in_turn(batch, sequence, repeats)
+    difference = max(float((a(ts) - b(ts)).abs().max()) for a, b in zip(batched, sequential, strict=False))
     name = f"fit {FITS} clips"
-    floor = seconds_of_products(products_of_fits(many[0], FITS))
-    return Comparison(name, ours, 8 * other, f"one after another ({share} timed)", difference, "w", floor, repeats)
+    floor = seconds_of_products(products_of_fits(neural_ode(batched[0]), FITS))
+    return Comparison(name, ours, 8 * other, f"one after another ({few} timed)", difference, "w", floor, repeats)
 
 
-def products_of_fits(fit, count: int) -> list[tuple[int, int, int, int]]:
-    """The matrix products of so many fits like this one: each layer, forward and twice backward, at every evaluation."""
+def products_of_fits(fit: NeuralODE, count: int) -> list[Product]:
+    """The matrix products of `count` fits like this one: each layer, forward and twice backward, at every evaluation."""
     settings = fit.settings.training
     rows = min(settings.batch, len(fit.taus) - 1) * 2  # intervals in both directions, with the first frame
     layers = [tuple(weight.shape) for name, weight in fit.field.named_parameters() if weight.dim() == 2]
@@ -123,18 +142,18 @@ def products_of_fits(fit, count: int) -> list[tuple[int, int, int, int]]:
 
 
 def unseen_times(repeats: int, equal: bool = False) -> Comparison:
-    """One learned path at many times it was not asked for before, beside torchdiffeq with its default tolerances.
+    """One learned path at many new times, beside torchdiffeq with its default tolerances.
 
-    equal: with the loosest tolerances, by factors of ten, that are as near as our fixed steps are to the exact solution.
+    equal: with the loosest tolerances, by factors of ten, that are as near to the exact solution as our fixed steps.
     """
-    fit = trainer.fit(clips.load(CLIP).sampled("regular", STRIDE, 0, 2), preset("dynode"))
+    fit = neural_ode(trainer.fit(clips.load(CLIP).sampled("regular", STRIDE, 0, 2), preset("dynode")))
     ts = torch.linspace(*fit.span, TIMES + 2, dtype=torch.float64)[1:-1]
-    taus = fit.clock(ts).to(fit.seen)
+    taus = fit.clock(ts).to(fit.starts)
 
     @torch.no_grad()
-    def plain(**tolerances):
-        found = [from_both_sides(fit, taus, k, tolerances) for k in range(len(fit.taus) - 1)]
-        return fit.space.decode(torch.cat(found)).float()
+    def plain(**tolerances: float) -> torch.Tensor:
+        states = [from_both_sides(fit, taus, k, tolerances) for k in range(len(fit.taus) - 1)]
+        return fit.space.decode(torch.cat(states)).float()
 
     tolerances, exact = {}, plain()
     if equal:
@@ -142,33 +161,38 @@ def unseen_times(repeats: int, equal: bool = False) -> Comparison:
         candidates = [{"rtol": 10.0**-k, "atol": 10.0 ** -(k + 1)} for k in range(2, 8)]
         tolerances = next((one for one in candidates if float((plain(**one) - exact).abs().max()) <= error), {})
     ours, other, own, _ = in_turn(lambda: fit(ts), lambda: plain(**tolerances), repeats)
-    difference, told = float((own - exact).abs().max()), f"rtol {tolerances['rtol']:.0e}" if tolerances else "defaults"
+    difference, label = float((own - exact).abs().max()), f"rtol {tolerances['rtol']:.0e}" if tolerances else "defaults"
     name = f"{TIMES} unseen times{', as exact' * equal}"
-    return Comparison(name, ours, other, f"torchdiffeq, {told}", difference, "w", None, repeats)
+    return Comparison(name, ours, other, f"torchdiffeq, {label}", difference, "w", None, repeats)
 
 
-def from_both_sides(fit, taus: torch.Tensor, k: int, tolerances: dict[str, float]) -> torch.Tensor:
+def from_both_sides(fit: NeuralODE, taus: torch.Tensor, k: int, tolerances: dict[str, float]) -> torch.Tensor:
     """States at the times between observations k and k + 1, by one solve from each of them."""
     inside = taus[(taus >= fit.taus[k]) & (taus < fit.taus[k + 1])]
-    ahead = torchdiffeq.odeint(fit.field, fit.seen[k], torch.cat([fit.taus[k : k + 1] - 1e-6, inside]), **tolerances)[
-        1:
-    ]
+    up = torch.cat([fit.taus[k : k + 1] - 1e-6, inside])
     down = torch.cat([fit.taus[k + 1 : k + 2], inside.flip(0)])
-    back = torchdiffeq.odeint(fit.field, fit.seen[k + 1], down, **tolerances)[1:].flip(0)
-    share = (inside - fit.taus[k]) / (fit.taus[k + 1] - fit.taus[k])
-    return torch.lerp(ahead, back, share[:, None, None])
+    ahead = plain_solution(fit.field, fit.starts[k], up, **tolerances)[1:]
+    back = plain_solution(fit.field, fit.starts[k + 1], down, **tolerances)[1:].flip(0)
+    weight = (inside - fit.taus[k]) / (fit.taus[k + 1] - fit.taus[k])
+    return torch.lerp(ahead, back, weight[:, None, None])
+
+
+def plain_solution(field: torch.nn.Module, start: torch.Tensor, taus: torch.Tensor, **options: Any) -> torch.Tensor:
+    """States (T, R, K) at the field's times taus (T,), by torchdiffeq."""
+    states: Any = torchdiffeq.odeint(field, start, taus, **options)  # typed as if `start` could be a tuple
+    return states
 
 
 def paper_steps(repeats: int, tolerances: dict[str, float]) -> Comparison:
-    """Steps of the preset `paper` with the latent loss alone, beside a plain loop over torchdiffeq; a few of its 5,000.
+    """Steps of the preset `paper` with the latent loss only, beside a plain loop over torchdiffeq; a few of its 5,000.
 
-    tolerances: of the plain loop; torchdiffeq's own where there are none.  At the preset's learning rate the fit diverges
-    within ten steps, here it is LEARNING_RATE.  Both fits go on with every call; difference: of their losses after the
-    last step, as a share of theirs.
+    tolerances: of the plain loop; torchdiffeq's defaults where there are none.  At the preset's learning rate the fit
+    diverges within ten steps, here it is LEARNING_RATE.  Both fits continue with every call; difference: of their losses
+    after the last step, as a fraction of the plain loop's.
     """
     settings = changed(PAPER, {"training.lr": LEARNING_RATE, "training.check_every": 10**6})
     clip = clips.load(CLIP).head(PAPER_FRAMES)
-    own, others = (trainer.Begun.of(clip, settings, 0).training for _ in range(2))
+    own, others = (trainer.PreparedFit.of(clip, settings, 0).training for _ in range(2))
     optimiser = torch.optim.Adam(others.field.parameters(), lr=LEARNING_RATE)
 
     def ours():
@@ -178,28 +202,27 @@ def paper_steps(repeats: int, tolerances: dict[str, float]) -> Comparison:
     def plain():
         for _ in range(STEPS):
             index = others.subset()
-            states = torchdiffeq.odeint(
-                others.field, others.u[index[0]], others.taus[index], method="dopri5", **tolerances
-            )
+            start, taus = others.u[index[0]], others.taus[index]
+            states = plain_solution(others.field, start, taus, method="dopri5", **tolerances)
             optimiser.zero_grad()
             (states[1:] - others.u[index[1:]]).square().sum().backward()
             optimiser.step()
 
     seconds = in_turn(ours, plain, repeats)[:2]
     floor = seconds_of_products(products_of_steps(own, repeats + 1))
-    told = "equal tolerances" if tolerances else "defaults"
-    difference = looked(own) / looked(others) - 1
-    name = f"paper, {STEPS} of 5,000 steps, {told}"
-    return Comparison(name, *seconds, f"torchdiffeq, {told}", difference, "share of the loss", floor, repeats)
+    label = "equal tolerances" if tolerances else "defaults"
+    difference = rollout_error(own) / rollout_error(others) - 1
+    name = f"paper, {STEPS} of 5,000 steps, {label}"
+    return Comparison(name, *seconds, f"torchdiffeq, {label}", difference, "share of the loss", floor, repeats)
 
 
-def looked(fit: trainer.Training) -> float:
+def rollout_error(fit: trainer.Trainer) -> float:
     """The mean squared error of a roll-out from the first frame on, over the codes' variance."""
     fit.look()
     return fit.looks[-1]
 
 
-def products_of_steps(fit: trainer.Training, calls: int) -> list[tuple[int, int, int, int]]:
+def products_of_steps(fit: trainer.Trainer, calls: int) -> list[Product]:
     """The matrix products of a call of `paper_steps`, on average: each layer forward and back at every evaluation, its
     weights once a step."""
     layers = [tuple(weight.shape) for weight in fit.field.net.parameters() if weight.dim() == 2]
@@ -209,9 +232,17 @@ def products_of_steps(fit: trainer.Training, calls: int) -> list[tuple[int, int,
     return each * evaluations + weights * STEPS
 
 
+def face_generator() -> MobileStyleGAN:
+    """The face generator's network."""
+    generator = generators.load(FACE_GENERATOR)
+    if not isinstance(generator, MobileStyleGAN):
+        raise TypeError(f"{FACE_GENERATOR} is a {type(generator).__name__}, not a MobileStyleGAN")
+    return generator
+
+
 def faces(resolution: int, repeats: int) -> Comparison:
-    """A picture of the face generator, beside the same network layer by layer."""
-    generator, ws = generators.load("mobilestylegan-ffhq"), clips.load(FACES).ws[:1]
+    """An image of the face generator, beside the same network layer by layer."""
+    generator, ws = face_generator(), clips.load(FACES).ws[:1]
 
     def ours():
         return generators.render(generator, ws, resolution)
@@ -219,17 +250,18 @@ def faces(resolution: int, repeats: int) -> Comparison:
     def plain():
         return layer_by_layer(generator, ws, resolution).clamp(-1, 1)
 
-    seconds = in_turn(ours, plain, repeats)
-    difference = float((seconds[2] - seconds[3]).abs().max())
+    first, second, own, other = in_turn(ours, plain, repeats)
+    difference = float((own - other).abs().max())
     floor = seconds_of_products(products_of_faces(generator))
-    return Comparison(f"face, {resolution} px", *seconds[:2], "layer by layer", difference, "[-1,1]", floor, repeats)
+    return Comparison(f"face, {resolution} px", first, second, "layer by layer", difference, "[-1,1]", floor, repeats)
 
 
 @torch.no_grad()
 def layer_by_layer(generator: MobileStyleGAN, ws: torch.Tensor, resolution: int) -> torch.Tensor:
-    """The whole picture, as the network is written down, then reduced."""
+    """The whole image, by the network as it is defined, then reduced."""
     x = styled(generator.conv1, generator.const, ws[:, 0])
-    for k, block in enumerate(generator.blocks):
+    blocks: list[Any] = list(generator.blocks)
+    for k, block in enumerate(blocks):
         up, first, second = ws[:, 1 + 3 * k], ws[:, 2 + 3 * k], ws[:, 3 + 3 * k]
         x = styled(block.conv2, styled(block.conv1, inverse_haar(x * block.up(up)), first), second)
     return torch.nn.functional.interpolate(
@@ -239,31 +271,31 @@ def layer_by_layer(generator: MobileStyleGAN, ws: torch.Tensor, resolution: int)
     )
 
 
-def styled(layer, x, w):
+def styled(layer, x: torch.Tensor, w: torch.Tensor) -> torch.Tensor:
+    """A modulated convolution with noise and activation."""
     x = x * layer.modulation(w)
     x = layer.conv(x if layer.depthwise is None else layer.depthwise(x))
     return torch.nn.functional.leaky_relu(x + layer.noise, 0.2)
 
 
-def products_of_faces(generator: MobileStyleGAN) -> list[tuple[int, int, int, int]]:
-    """The pointwise convolutions of one picture as matrix products."""
-    found = []
-    for k, block in enumerate(generator.blocks):
+def products_of_faces(generator: MobileStyleGAN) -> list[Product]:
+    """The pointwise convolutions of one image as matrix products."""
+    blocks: list[Any] = list(generator.blocks)
+    products = []
+    for k, block in enumerate(blocks):
         pixels = (8 * 2**k) ** 2
         for layer in (block.conv1, block.conv2):
             out, into = layer.conv.weight.shape[:2]
-            found.append((1, pixels, into, out))
-    return found
+            products.append((1, pixels, into, out))
+    return products
 
 
 def openvino_faces(repeats: int) -> Comparison:
-    """A picture at full size, beside OpenVINO in full precision, which the weights were published for."""
-    from openvino import Core
+    """An image at full size, beside OpenVINO in full precision, for which the weights were published."""
+    from openvino import Core  # pyright: ignore[reportMissingImports] (optional)
 
-    from dynode.io import assets
-
-    generator, ws = generators.load("mobilestylegan-ffhq"), clips.load(FACES).ws[:1]
-    source = generators.SOURCES["mobilestylegan-ffhq"]
+    generator, ws = face_generator(), clips.load(FACES).ws[:1]
+    source = generators.SOURCES[FACE_GENERATOR]
     files = {name.suffix: name for name in (assets.fetch(asset) for asset in source.assets[2:])}
     core = Core()
     compiled = core.compile_model(
@@ -277,14 +309,14 @@ def openvino_faces(repeats: int) -> Comparison:
     def theirs():
         return torch.from_numpy(next(iter(compiled(style.numpy()).values())).copy()).clamp(-1, 1)
 
-    seconds = in_turn(lambda: generators.render(generator, repeated, 1024), theirs, repeats)
-    difference = float((seconds[2] - seconds[3]).abs().max())
+    first, second, own, other = in_turn(lambda: generators.render(generator, repeated, 1024), theirs, repeats)
+    difference, name = float((own - other).abs().max()), "face, 1024 px, OpenVINO"
     floor = seconds_of_products(products_of_faces(generator))
-    return Comparison("face, 1024 px, OpenVINO", *seconds[:2], "OpenVINO f32", difference, "[-1,1]", floor, repeats)
+    return Comparison(name, first, second, "OpenVINO f32", difference, "[-1,1]", floor, repeats)
 
 
-COMPARISONS = {
-    "fits": fits_together,
+COMPARISONS: dict[str, Callable[[int], Comparison]] = {
+    "fits": batched_fits,
     "times": unseen_times,
     "times_equal": lambda repeats: unseen_times(repeats, equal=True),
     "paper": lambda repeats: paper_steps(repeats, {}),

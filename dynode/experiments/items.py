@@ -1,5 +1,6 @@
-"""`experiments.yaml`: which paper item comes from which notebook, with which parameters, and what it must show."""
+"""`experiments.yaml`: which notebook regenerates which paper item, under which parameters, and its expected numbers."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 
@@ -14,15 +15,16 @@ PROFILES = {
     "embedded": "the default: real results on 2 CPU cores, nothing to supply",
     "paper": "the paper's own scale, on a GPU",
 }
+TOLERANCE = 5e-4  # relative, of an expectation that names no other
 
 
 @dataclass(frozen=True)
 class Item:
     """One entry of experiments.yaml.
 
-    parameters: profile -> notebook parameters.  minutes: profile -> {"cpu", "gpu"}, as measured.
+    parameters: profile -> parameters of the notebook.  minutes: profile -> hardware -> measured minutes.
     paper: the paper's own numbers.  claims: bounds that are never edited to fit.  expected: profile -> check -> value.
-    needs: profile -> assets the user may have to supply; `dynode run --all` passes over an item without them.
+    needs: profile -> assets that the user may have to supply; `dynode run --all` skips an item without them.
     after: items whose records this one reads.
     """
 
@@ -33,7 +35,7 @@ class Item:
     parameters: dict[str, dict]
     minutes: dict[str, dict]
     paper: dict = field(default_factory=dict)
-    claims: dict = field(default_factory=dict)
+    claims: dict[str, dict[str, float]] = field(default_factory=dict)
     expected: dict[str, dict] = field(default_factory=dict)
     needs: dict[str, list[str]] = field(default_factory=dict)
     after: list[str] = field(default_factory=list)
@@ -41,7 +43,7 @@ class Item:
 
 @cache
 def items() -> dict[str, Item]:
-    """All items, in the order they are to be run."""
+    """All items, in the order in which they are to be run.  Raises UserError outside of a checkout."""
     path = ROOT / "experiments.yaml"
     if not path.is_file():
         raise UserError(f"There is no {path}: items and notebooks lie in the repository, run this from a checkout.")
@@ -51,17 +53,17 @@ def items() -> dict[str, Item]:
 
 def item(name: str) -> Item:
     """The item of that name, or a UserError naming the nearest."""
-    return choose("item", name, items())
+    return items()[choose("item", name, list(items()))]
 
 
 def minutes_of(item: Item, profile: str) -> float:
-    """What an item was measured to take, on the slowest hardware named; 0 where it was not."""
+    """The measured minutes of an item, on the slowest hardware listed; 0 where it was not measured."""
     return max(item.minutes.get(profile, {}).values(), default=0.0)
 
 
 @dataclass(frozen=True)
 class Checks:
-    """`check(name, value)` for one item under one profile, and `claim(name, value)` against its fixed bounds."""
+    """`check(name, value)` against the expectations of an item and profile, `claim(name, value)` against its bounds."""
 
     item: Item
     profile: str
@@ -75,20 +77,30 @@ class Checks:
         if entry is None:
             print(f"{name}: {value:.3g} (no expectation under {self.profile})")
             return
-        wanted, tolerance = entry["value"], entry.get("tolerance", 5e-4)
-        if not abs(value - wanted) <= tolerance * abs(wanted):
-            raise AssertionError(f"{name}: got {value:.6g}, expected {wanted:.6g} within {tolerance:g} of it")
-        print(f"{name}: {wanted:.3g} ok")
+        expected, tolerance = entry["value"], entry.get("tolerance", TOLERANCE)
+        if not abs(value - expected) <= tolerance * abs(expected):
+            raise AssertionError(f"{name}: got {value:.6g}, expected {expected:.6g} within {tolerance:g} of it")
+        print(f"{name}: {expected:.3g} ok")
 
     def claim(self, name: str, value: float) -> bool:
-        """Print PASS or FAIL of a bound ({"at_most": x} or {"at_least": x}) and return it; smoke runs do not judge."""
-        bound = choose("claim", name, self.item.claims)
-        passed = value <= bound["at_most"] if "at_most" in bound else value >= bound["at_least"]
-        relation = f"<= {bound['at_most']}" if "at_most" in bound else f">= {bound['at_least']}"
-        word = "not judged" if self.profile == "smoke" else "PASS" if passed else "FAIL"
-        print(f"{word}  {name}: {value:.3g}  (wanted {relation})")
+        """Print PASS or FAIL for a claim and return whether it passed; smoke runs print "not judged".
+
+        Raises UserError for a claim that the item does not declare.
+        """
+        bound = self.item.claims[choose("claim", name, list(self.item.claims))]
+        passed, relation = compared(value, bound)
+        verdict = "not judged" if self.profile == "smoke" else "PASS" if passed else "FAIL"
+        print(f"{verdict}  {name}: {value:.3g}  (wanted {relation})")
         return passed
 
 
+def compared(value: float, bound: Mapping[str, float]) -> tuple[bool, str]:
+    """Whether a value keeps to a bound {"at_most": x} or {"at_least": x}, and the relation in symbols."""
+    if "at_most" in bound:
+        return value <= bound["at_most"], f"<= {bound['at_most']}"
+    return value >= bound["at_least"], f">= {bound['at_least']}"
+
+
 def checks(item_name: str, profile: str) -> Checks:
+    """The checks of an item under a profile.  Raises UserError for other names."""
     return Checks(item(item_name), choose("profile", profile, list(PROFILES)))

@@ -1,4 +1,4 @@
-"""Pretrained GANs: the `Generator` protocol, those that are known by name, and files of weights."""
+"""Pretrained GANs: the `Generator` protocol, generators by name (`SOURCES`), files of weights, rendering of codes."""
 
 from dynode.lazy import face
 

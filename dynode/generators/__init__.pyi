@@ -2,10 +2,10 @@ from dynode.generators.registry import SOURCES as SOURCES
 from dynode.generators.registry import Generator as Generator
 from dynode.generators.registry import Source as Source
 from dynode.generators.registry import category_of as category_of
-from dynode.generators.registry import found as found
 from dynode.generators.registry import hash_of as hash_of
 from dynode.generators.registry import load as load
 from dynode.generators.registry import render as render
 from dynode.generators.registry import require_same as require_same
 from dynode.generators.registry import resolution_of as resolution_of
 from dynode.generators.registry import shipped as shipped
+from dynode.generators.registry import source_of as source_of

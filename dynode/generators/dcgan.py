@@ -1,6 +1,6 @@
 """A small generator without styles, in the manner of DCGAN (Radford et al. 2016): one latent vector decides all.
 
-Its code has a single row, the latent itself: there is no mapping, no W+, and still everything here works on it.
+Its code has a single row, the latent itself: there is no mapping network and no W+.
 """
 
 import math
@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from dynode.errors import UserError
+from dynode.generators.weights import ARCHITECTURES, Architecture, WeightsGenerator
 from dynode.io.images import resampled
 from dynode.settings import require_positive
 
@@ -39,8 +40,8 @@ class DCGANSettings:
         return min(self.channel_base // resolution, self.channel_max)
 
 
-class DCGAN(nn.Module):
-    """z (B, Z) -> images; see the protocol of `dynode.generators.registry`.  ws (B, 1, Z) are latents."""
+class DCGAN(WeightsGenerator):
+    """z (B, Z) -> images (B, 3, R, R).  ws (B, 1, Z) are latents."""
 
     img_channels, num_ws = 3, 1
 
@@ -62,15 +63,12 @@ class DCGAN(nn.Module):
         return (truncation_psi * z)[:, None]
 
     def synthesis(self, ws: torch.Tensor, resolution: int | None = None) -> torch.Tensor:
-        """Images (B, 3, R, R) of ws (B, 1, Z), in [-1, 1]; another resolution is resampled from the own one."""
+        """Images (B, 3, R, R) of ws (B, 1, Z), in [-1, 1]; another resolution is resampled from the generator's own."""
         x = self.dense(ws[:, 0]).unflatten(1, (-1, SMALLEST, SMALLEST)).contiguous(memory_format=torch.channels_last)
         x = F.leaky_relu(self.norms[0](x), 0.2)
         for conv, norm in zip(self.up, self.norms[1:], strict=True):
             x = F.leaky_relu(norm(conv(F.interpolate(x, scale_factor=2, mode="nearest"))), 0.2)
         return resampled(torch.tanh(self.to_rgb(x)), resolution or self.resolution)
 
-    def forward(self, z: torch.Tensor, resolution: int | None = None) -> torch.Tensor:
-        return self.synthesis(self.mapping(z), resolution)
 
-    def measure(self) -> None:
-        """Nothing to measure: latents are standard normal."""
+ARCHITECTURES.add("dcgan", Architecture("dynode-dcgan-1", DCGAN, DCGANSettings()))

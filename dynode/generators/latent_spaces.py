@@ -1,6 +1,9 @@
-"""A generator seen through another latent space: codes of one row, in W or in Z, and the parts of its style space."""
+"""Other latent spaces of a generator: views with codes of one row, in W or in Z, and the layers of its style space."""
+
+from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
@@ -8,39 +11,46 @@ from torch import nn
 from dynode.errors import UserError
 from dynode.settings import choose
 
+if TYPE_CHECKING:
+    from dynode.generators.registry import Generator
+
 SPACES = ("w", "z")
 
 
 @dataclass(frozen=True)
-class StylePlace:
-    """One part of a code of the style space: the row of W+ it comes from, its channels, their resolution in pixels.
+class StyleLayer:
+    """One part of a code of the style space: its row of W+, its number of channels, its resolution in pixels.
 
-    colours: it belongs to a layer that makes colours of features.
+    to_rgb: the part belongs to a layer that maps features to colours.
     """
 
     row: int
     channels: int
     resolution: int
-    colours: bool
+    to_rgb: bool
 
 
 class OneRow(nn.Module):
-    """The same images, from codes ws (B, 1, K): a vector of W for every row, or a latent that the mapping maps.
+    """A generator with codes ws (B, 1, K): a vector of W used in every row, or a latent z.
 
-    Raises UserError for W of a generator whose codes have one row already.
+    Raises UserError for a generator whose codes have one row already.
     """
 
-    def __init__(self, generator, space: str):
+    w_avg: torch.Tensor
+    w_std: torch.Tensor
+    hash: str = ""
+
+    def __init__(self, generator: Generator, space: str):
         super().__init__()
-        choose("latent space", space, list(SPACES))
+        choose("latent space", space, SPACES)
         if generator.num_ws == 1:
             raise UserError(f"The codes of {generator.name} are latents already: leave the @{space} out.")
         self.generator, self.space, self.name = generator, space, f"{generator.name}@{space}"
         self.z_dim, self.resolution, self.img_channels = generator.z_dim, generator.resolution, generator.img_channels
         self.num_ws, self.w_dim = 1, generator.w_dim if space == "w" else generator.z_dim
-        centre, spread = (generator.w_avg, generator.w_std) if space == "w" else (torch.zeros(1), torch.ones(1))
-        self.register_buffer("w_avg", centre.expand(self.w_dim).clone())
-        self.register_buffer("w_std", spread.expand(self.w_dim).clone())
+        mean, std = (generator.w_avg, generator.w_std) if space == "w" else (torch.zeros(1), torch.ones(1))
+        self.register_buffer("w_avg", mean.expand(self.w_dim).clone())
+        self.register_buffer("w_std", std.expand(self.w_dim).clone())
 
     def mapping(self, z: torch.Tensor, truncation_psi: float = 1.0) -> torch.Tensor:
         """z (B, Z) -> codes (B, 1, K)."""

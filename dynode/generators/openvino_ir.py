@@ -1,4 +1,4 @@
-"""Read constants out of an OpenVINO IR file (xml + bin) and hand them to MobileStyleGAN. Nothing is executed."""
+"""MobileStyleGAN from an OpenVINO IR file (xml + bin): only its constants are read, nothing of it is executed."""
 
 import xml.etree.ElementTree as ElementTree
 from dataclasses import dataclass
@@ -8,7 +8,8 @@ import numpy as np
 import torch
 
 from dynode.errors import UserError
-from dynode.generators.mobile_stylegan import MobileStyleGAN
+from dynode.generators.mobile_stylegan import MappingNetwork, MobileStyleGAN
+from dynode.generators.registry import SOURCES, Source
 
 
 @dataclass(frozen=True)
@@ -22,27 +23,29 @@ class Constant:
 def read_constants(xml: Path, weights: Path) -> list[Constant]:
     """All float32 constants of an IR v10 graph, in the order of their layer ids."""
     blob = np.memmap(weights, np.uint8, mode="r")
-    found = []
-    for layer in ElementTree.parse(xml).getroot().find("layers"):
-        entry = layer.find("data")
-        if layer.get("type") != "Const" or entry.get("element_type") != "f32":
+    constants = []
+    for layer in ElementTree.parse(xml).getroot().iterfind("layers/layer[@type='Const']"):
+        entry = layer.find("data[@element_type='f32']")
+        if entry is None:
             continue
-        start, size = int(entry.get("offset")), int(entry.get("size"))
-        shape = [int(n) for n in entry.get("shape").split(",") if n.strip()]
+        start, size = int(entry.attrib["offset"]), int(entry.attrib["size"])
+        shape = [int(n) for n in entry.attrib["shape"].split(",") if n.strip()]
         value = np.frombuffer(blob[start : start + size].tobytes(), np.float32).reshape(shape)
-        found.append(Constant(layer.get("name"), torch.from_numpy(value.copy())))
-    return found
+        constants.append(Constant(layer.attrib["name"], torch.from_numpy(value.copy())))
+    return constants
 
 
-def load_mapping(network, constants: list[Constant]) -> None:
-    """The linear layers follow each other in graph order: weight (512, 512), bias (512,)."""
+def load_mapping(network: MappingNetwork, constants: list[Constant]) -> None:
+    """Fill the linear layers, which follow each other in graph order: weight (512, 512), bias (512,).
+
+    Raises UserError for another number of layers.
+    """
     weights = [c.value for c in constants if c.value.shape == (512, 512)]
     biases = [c.value for c in constants if c.value.shape == (512,)]
     if not len(weights) == len(biases) == len(network.layers):
         raise UserError(f"The mapping network has {len(weights)} layers, {len(network.layers)} were expected.")
     for layer, weight, bias in zip(network.layers, weights, biases, strict=True):
-        layer.weight.data.copy_(weight)
-        layer.bias.data.copy_(bias)
+        layer.load_state_dict({"weight": weight, "bias": bias})
 
 
 def synthesis_state(constants: list[Constant]) -> dict[str, torch.Tensor]:
@@ -71,12 +74,17 @@ def synthesis_state(constants: list[Constant]) -> dict[str, torch.Tensor]:
     return state
 
 
-def modulation_state(named, source: str, ours: str) -> dict[str, torch.Tensor]:
+def modulation_state(named: dict[str, torch.Tensor], source: str, ours: str) -> dict[str, torch.Tensor]:
     return {f"{ours}.weight": named[f"{source}.weight"], f"{ours}.bias": named[f"{source}.bias"].flatten()}
 
 
-def load_mobile_stylegan(mapping_xml, mapping_bin, synthesis_xml, synthesis_bin) -> MobileStyleGAN:
-    """Build the generator from the four IR files, frozen, with `w_avg` and `w_std` measured (10,000 samples)."""
+def load_mobile_stylegan(
+    mapping_xml: Path, mapping_bin: Path, synthesis_xml: Path, synthesis_bin: Path
+) -> MobileStyleGAN:
+    """Build the generator from the four IR files, frozen, with `w_avg` and `w_std` measured (10,000 samples).
+
+    Raises UserError for files of another network.
+    """
     generator = MobileStyleGAN().eval().requires_grad_(False)
     load_mapping(generator.mapping_network, read_constants(mapping_xml, mapping_bin))
     state = synthesis_state(read_constants(synthesis_xml, synthesis_bin))
@@ -85,3 +93,17 @@ def load_mobile_stylegan(mapping_xml, mapping_bin, synthesis_xml, synthesis_bin)
         raise UserError(f"The generator's weights do not fit: missing {missing}, unexpected {unexpected}.")
     generator.measure_w()
     return generator
+
+
+SOURCES.add(
+    MobileStyleGAN.name,
+    Source(
+        load_mobile_stylegan,
+        category="face",
+        resolution=MobileStyleGAN.resolution,
+        assets=tuple(
+            f"mobilestylegan-{network}-{kind}" for network in ("mapping", "synthesis") for kind in ("xml", "bin")
+        ),
+        identity="mobilestylegan-synthesis-bin",
+    ),
+)

@@ -1,25 +1,32 @@
-"""Generators: the `Generator` protocol and the registry `load` draws from.
+"""Generators by name: the `Generator` protocol, the registry `SOURCES`, loading, and rendering of codes.
 
-A generator has a name here, or is a file of weights that `dynode train-gan` wrote; `@w` or `@z` behind it narrows W+.
+A generator has a name in `SOURCES`, or is a file of weights that `dynode train gan` wrote; `@w` or `@z` behind the name
+takes codes of W or Z instead of W+.
 """
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
+from tqdm import tqdm
 
 from dynode import runtime
 from dynode.errors import UserError
 from dynode.generators import weights
-from dynode.generators.latent_spaces import OneRow
+from dynode.generators.latent_spaces import OneRow, StyleLayer
 from dynode.io import assets
+from dynode.lazy import Registry
 from dynode.settings import choose
 
 
 class Generator(Protocol):
-    """A pretrained GAN.  Codes ws are (B, num_ws, w_dim), images (B, 3, R, R) in [-1, 1]."""
+    """A pretrained GAN.  Codes ws are (B, num_ws, w_dim), images (B, 3, R, R) in [-1, 1], differentiable in ws.
+
+    w_avg (w_dim,), w_std (w_dim,) or (): mean and standard deviation of random codes.  hash: identifies the weights.
+    """
 
     name: str
     z_dim: int
@@ -36,32 +43,40 @@ class Generator(Protocol):
     def synthesis(self, ws: torch.Tensor, resolution: int | None = None) -> torch.Tensor: ...
 
 
+class StyleGenerator(Generator, Protocol):
+    """A generator with a style space (Wu et al. 2021): codes s (B, S), the styles of all layers in a row."""
+
+    def to_style(self, ws: torch.Tensor) -> torch.Tensor: ...
+
+    def style_layers(self) -> list[StyleLayer]: ...
+
+    def synthesis_from_style(self, s: torch.Tensor, resolution: int | None = None) -> torch.Tensor: ...
+
+
 @dataclass(frozen=True)
 class Source:
-    """Assets that make a generator, the one whose hash identifies it, the function that builds it, what it shows."""
+    """How a generator that is known by name is made.
 
-    assets: tuple[str, ...]
-    identity: str
-    build: Callable
+    build: paths of the assets, in their order -> the network, a torch module.  category: "face", or the world that it shows.
+    resolution: pixels a side.  assets: names in `assets.toml`.  identity: the asset whose hash identifies the weights;
+    without assets, any text that changes with them.
+    """
+
+    build: Callable[..., Generator]
     category: str
     resolution: int
+    assets: tuple[str, ...] = ()
+    identity: str = ""
+
+    @property
+    def hash(self) -> str:
+        """Twelve hex digits that identify the weights."""
+        if self.identity in self.assets:
+            return assets.find(self.identity).sha256[:12]
+        return hashlib.sha256(self.identity.encode()).hexdigest()[:12]
 
 
-def build_mobile_stylegan(*files):
-    from dynode.generators.openvino_ir import load_mobile_stylegan
-
-    return load_mobile_stylegan(*files)
-
-
-SOURCES = {
-    "mobilestylegan-ffhq": Source(
-        tuple(f"mobilestylegan-{network}-{kind}" for network in ("mapping", "synthesis") for kind in ("xml", "bin")),
-        identity="mobilestylegan-synthesis-bin",
-        build=build_mobile_stylegan,
-        category="face",
-        resolution=1024,
-    ),
-}
+SOURCES: Registry[Source] = Registry("dynode.generators", "dynode.generators")
 
 
 def shipped() -> dict[str, Path]:
@@ -69,54 +84,61 @@ def shipped() -> dict[str, Path]:
     return runtime.shipped("weights")
 
 
-def found(name: str) -> Source | Path:
-    """What the generator of that name is made of.  Raises UserError for a name or a file that is not there."""
+def source_of(name: str) -> Source | Path:
+    """What the generator of that name is made of: a registered source, or a file of weights.
+
+    Raises UserError for an unknown name and for a file that is not there.
+    """
     name = name.partition("@")[0]
     if name.endswith(".safetensors"):
         if not Path(name).is_file():
-            raise UserError(f"There is no file {name}: train a generator by `dynode train-gan`, or name a known one.")
+            raise UserError(f"There is no file {name}: train a generator by `dynode train gan`, or name a known one.")
         return Path(name)
-    return choose("generator", name, SOURCES | shipped())
+    sources: dict[str, Source | Path] = {**SOURCES, **shipped()}
+    return choose("generator", name, sources)
 
 
 def category_of(name: str) -> str:
     """What the generator shows: "face", or the name of the world it was trained on."""
-    place = found(name)
-    return weights.card(place)["world"] if isinstance(place, Path) else place.category
+    source = source_of(name)
+    return weights.card(source)["world"] if isinstance(source, Path) else source.category
 
 
 def resolution_of(name: str) -> int:
     """Pixels a side of the generator's images, without loading it."""
-    place = found(name)
-    return weights.shape(place)["resolution"] if isinstance(place, Path) else place.resolution
+    source = source_of(name)
+    return weights.shape(source)["resolution"] if isinstance(source, Path) else source.resolution
 
 
 def hash_of(name: str) -> str:
     """Twelve hex digits that identify a generator's weights; codes, fits and records carry them."""
-    place = found(name)
-    return (assets.sha256_of(place) if isinstance(place, Path) else assets.find(place.identity).sha256)[:12]
+    source = source_of(name)
+    return assets.sha256_of(source)[:12] if isinstance(source, Path) else source.hash
 
 
-def load(name: str = "mobilestylegan-ffhq", device="cpu") -> Generator:
+def load(name: str = "mobilestylegan-ffhq", device: torch.device | str = "cpu") -> Generator:
     """The frozen generator of that name on `device`; what does not ship is fetched on first use.
 
     NAME@w and NAME@z take codes of one row, of W or of Z, instead of W+.
     """
-    place, (name, at, space) = found(name), name.partition("@")
+    source, (name, at, space) = source_of(name), name.partition("@")
     runtime.keep_freed_memory()
-    if isinstance(place, Path):
-        generator = weights.load(place, name)
+    if isinstance(source, Path):
+        network: Any = weights.load(source, name)
     else:
-        generator = place.build(*(assets.fetch(asset) for asset in place.assets))
+        network = source.build(*(assets.fetch(asset) for asset in source.assets))
     if at:
-        generator = OneRow(generator, space)
-    generator = generator.to(device, memory_format=torch.channels_last)
-    generator.hash = hash_of(name)
-    return generator
+        network = OneRow(network, space)
+    network = network.to(device, memory_format=torch.channels_last)
+    network.hash = hash_of(name)
+    return network
 
 
 def require_same(generator_name: str, generator_hash: str, what: str) -> None:
-    """Refuse codes that belong to other weights: they would render as a different, wrong face."""
+    """Refuse codes that belong to other weights: they would render as a different, wrong face.
+
+    what: the subject of the message, such as "The clip talk".
+    """
     wanted = hash_of(generator_name)
     if generator_hash != wanted:
         raise UserError(
@@ -126,7 +148,9 @@ def require_same(generator_name: str, generator_hash: str, what: str) -> None:
 
 
 @torch.no_grad()
-def render(generator: Generator, ws: torch.Tensor, resolution: int = 256, chunk: int = 0, progress=None):
+def render(
+    generator: Generator, ws: torch.Tensor, resolution: int = 256, chunk: int = 0, progress: tqdm | None = None
+) -> torch.Tensor:
     """Images (T, 3, R, R), clamped to [-1, 1], of codes ws (T, L, D), `chunk` frames at a time, on the CPU.
 
     chunk 0 picks what is fastest: one frame on a CPU (batches leave its cache), eight on a GPU.

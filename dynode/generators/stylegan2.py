@@ -1,18 +1,20 @@
 """StyleGAN2 (Karras et al. 2020): mapping, modulated convolutions, skip connections to RGB, constant noise.
 
-Row i of a code feeds convolution i; the RGB layer of block k shares row 2k + 1 with the block after it.
+Row i of a code feeds convolution i; the toRGB layer of block k shares row 2k + 1 with the block after it.
 """
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 
 from dynode.errors import UserError
-from dynode.generators.latent_spaces import StylePlace
+from dynode.generators.latent_spaces import StyleLayer
+from dynode.generators.weights import ARCHITECTURES, Architecture, WeightsGenerator
 from dynode.io.images import resampled
 from dynode.settings import require_positive
 
@@ -30,9 +32,9 @@ class StyleGAN2Settings:
     depth: int = 4  # layers of the mapping
     channel_base: int = 2048
     channel_max: int = 128
-    mapping_lr: float = 0.01  # share of the learning rate that the mapping gets
+    mapping_lr: float = 0.01  # learning rate of the mapping, relative to the other layers
     normalise_z: bool = True  # pixel norm before the mapping; off where the length of z has a meaning
-    octaves: int = 0  # Fourier features of z (of its normal CDF) that the mapping sees beside z: fine dependence on it
+    octaves: int = 0  # Fourier features of the normal CDF of z beside z itself: the mapping can depend on it finely
 
     def __post_init__(self):
         require_positive(self, "resolution", "z_dim", "w_dim", "depth", "channel_base", "channel_max", "mapping_lr")
@@ -48,7 +50,7 @@ class StyleGAN2Settings:
 
 
 class EqualLinear(nn.Module):
-    """A linear layer with equalised learning rate: weights of unit variance, scaled when used; always in float32."""
+    """A linear layer with equalised learning rate: weights of unit variance, scaled at use; always in float32."""
 
     def __init__(self, inputs: int, outputs: int, lr_multiplier: float = 1.0, bias: float = 0.0):
         super().__init__()
@@ -56,7 +58,7 @@ class EqualLinear(nn.Module):
         self.bias = nn.Parameter(torch.full((outputs,), bias / lr_multiplier))
         self.scale, self.lr_multiplier = lr_multiplier / math.sqrt(inputs), lr_multiplier
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         with torch.autocast(x.device.type, enabled=False):
             return F.linear(x.float(), self.weight * self.scale, self.bias * self.lr_multiplier)
 
@@ -73,7 +75,7 @@ class MappingNetwork(nn.Module):
             EqualLinear(a, b, s.mapping_lr) for a, b in zip(widths[:-1], widths[1:], strict=True)
         )
 
-    def forward(self, z):
+    def forward(self, z: torch.Tensor) -> torch.Tensor:
         if self.normalise:
             z = z * torch.rsqrt(z.square().mean(1, keepdim=True) + 1e-8)
         if self.octaves:
@@ -85,10 +87,12 @@ class MappingNetwork(nn.Module):
 
 
 class ModulatedConv(nn.Module):
-    """A convolution whose input channels are scaled by a style, and whose output is brought back to unit variance.
+    """Modulated convolution (Eqs. 1 and 3): a style scales the input channels, demodulation restores unit variance.
 
-    Scaling activations before and after one shared convolution is the same as a weight for each sample, and faster.
+    Scaling activations before and after one shared convolution equals one weight for each sample, and is faster.
     """
+
+    blur: torch.Tensor
 
     def __init__(
         self, inputs: int, outputs: int, kernel: int, w_dim: int, *, demodulate: bool = True, up: bool = False
@@ -101,7 +105,7 @@ class ModulatedConv(nn.Module):
             ramp = torch.tensor([1.0, 3.0, 3.0, 1.0]) / 4
             self.register_buffer("blur", torch.outer(ramp, ramp).expand(outputs, 1, 4, 4).clone(), persistent=False)
 
-    def forward(self, x, style):
+    def forward(self, x: torch.Tensor, style: torch.Tensor) -> torch.Tensor:
         """style (B, inputs): one factor for each input channel, `self.style` of a row of a code."""
         weight = self.weight * self.scale
         x = x * style[:, :, None, None].to(x.dtype)
@@ -119,6 +123,8 @@ class ModulatedConv(nn.Module):
 class StyledLayer(nn.Module):
     """Modulated convolution, constant noise with a learned strength, bias, leaky ReLU."""
 
+    noise: torch.Tensor
+
     def __init__(self, inputs: int, outputs: int, resolution: int, w_dim: int, up: bool = False):
         super().__init__()
         self.conv = ModulatedConv(inputs, outputs, 3, w_dim, up=up)
@@ -126,21 +132,21 @@ class StyledLayer(nn.Module):
         self.strength = nn.Parameter(torch.zeros(()))
         self.bias = nn.Parameter(torch.zeros(outputs))
 
-    def forward(self, x, style):
+    def forward(self, x: torch.Tensor, style: torch.Tensor) -> torch.Tensor:
         x = self.conv(x, style)
         added = self.noise * self.strength + self.bias[:, None, None]
         return F.leaky_relu(x + added.to(x.dtype), 0.2) * GAIN
 
 
 class ToRGB(nn.Module):
-    """Three colours from features, added to the image so far."""
+    """Features -> RGB, added to the upsampled image of the blocks before."""
 
     def __init__(self, inputs: int, w_dim: int):
         super().__init__()
         self.conv = ModulatedConv(inputs, 3, 1, w_dim, demodulate=False)
         self.bias = nn.Parameter(torch.zeros(3))
 
-    def forward(self, x, style, image):
+    def forward(self, x: torch.Tensor, style: torch.Tensor, image: torch.Tensor | None) -> torch.Tensor:
         colours = self.conv(x, style).float() + self.bias[:, None, None]
         if image is None:
             return colours
@@ -149,16 +155,16 @@ class ToRGB(nn.Module):
 
 @dataclass(frozen=True)
 class Modulated:
-    """A modulated convolution in its generator: the row of a code that it reads, its resolution, whether it makes colours."""
+    """A modulated convolution of a generator: the row of a code that it reads, its resolution, whether it is a toRGB layer."""
 
     conv: ModulatedConv
     row: int
     resolution: int
-    colours: bool = False
+    to_rgb: bool = False
 
 
-class StyleGAN2(nn.Module):
-    """The generator; see the protocol of `dynode.generators.registry`.  w_avg (D,) and w_std are measured after training."""
+class StyleGAN2(WeightsGenerator):
+    """The generator; see `StyleGenerator` in `dynode.generators.registry`.  w_avg (D,) and w_std (D,) are measured."""
 
     img_channels = 3
 
@@ -167,20 +173,17 @@ class StyleGAN2(nn.Module):
         s = self.settings = settings
         self.name, self.hash = "stylegan2", ""
         self.z_dim, self.w_dim, self.resolution = s.z_dim, s.w_dim, s.resolution
+        self.num_ws = 2 * len(s.resolutions)
         self.mapping_network = MappingNetwork(s)
         self.constant = nn.Parameter(torch.randn(1, s.channels(SMALLEST), SMALLEST, SMALLEST))
         self.layers = nn.ModuleList([StyledLayer(s.channels(SMALLEST), s.channels(SMALLEST), SMALLEST, s.w_dim)])
         self.to_rgb = nn.ModuleList([ToRGB(s.channels(SMALLEST), s.w_dim)])
-        for below, at in zip(s.resolutions[:-1], s.resolutions[1:], strict=True):
-            self.layers.append(StyledLayer(s.channels(below), s.channels(at), at, s.w_dim, up=True))
-            self.layers.append(StyledLayer(s.channels(at), s.channels(at), at, s.w_dim))
-            self.to_rgb.append(ToRGB(s.channels(at), s.w_dim))
+        for below, size in zip(s.resolutions[:-1], s.resolutions[1:], strict=True):
+            self.layers.append(StyledLayer(s.channels(below), s.channels(size), size, s.w_dim, up=True))
+            self.layers.append(StyledLayer(s.channels(size), s.channels(size), size, s.w_dim))
+            self.to_rgb.append(ToRGB(s.channels(size), s.w_dim))
         self.register_buffer("w_avg", torch.zeros(s.w_dim))
         self.register_buffer("w_std", torch.ones(s.w_dim))
-
-    @property
-    def num_ws(self) -> int:
-        return 2 * len(self.settings.resolutions)
 
     def mapping(self, z: torch.Tensor, truncation_psi: float = 1.0) -> torch.Tensor:
         """z (B, Z) -> ws (B, L, D), every row the same; truncation pulls towards the average code."""
@@ -188,61 +191,72 @@ class StyleGAN2(nn.Module):
         return w[:, None].expand(-1, self.num_ws, -1)
 
     def synthesis(self, ws: torch.Tensor, resolution: int | None = None) -> torch.Tensor:
-        """Images (B, 3, R, R) of ws (B, L, D), in about [-1, 1]; another resolution is resampled from the own one."""
-        return resampled(self.grown(self.styles(ws), self.resolution), resolution or self.resolution)
+        """Images (B, 3, R, R) of ws (B, L, D), in about [-1, 1]; another resolution is resampled from the generator's own."""
+        return resampled(self.blocks_image(self.styles(ws), self.resolution), resolution or self.resolution)
 
     @property
     def modulated(self) -> list[Modulated]:
         """The modulated convolutions in the order of their use."""
-        found = []
+        convolutions = []
         for k, layer in enumerate(self.layers):
-            at = self.settings.resolutions[(k + 1) // 2]
-            found.append(Modulated(layer.conv, k, at))
+            size = self.settings.resolutions[(k + 1) // 2]
+            convolutions.append(Modulated(cast(StyledLayer, layer).conv, k, size))
             if k % 2 == 0:
-                found.append(Modulated(self.to_rgb[k // 2].conv, k + 1, at, colours=True))
-        return found
+                convolutions.append(Modulated(cast(ToRGB, self.to_rgb[k // 2]).conv, k + 1, size, to_rgb=True))
+        return convolutions
 
     def styles(self, ws: torch.Tensor) -> list[torch.Tensor]:
         """The style (B, channels) that each modulated convolution gets from ws (B, L, D)."""
         return [each.conv.style(ws[:, each.row]) for each in self.modulated]
 
     def to_style(self, ws: torch.Tensor) -> torch.Tensor:
-        """Codes (B, S) of the style space of ws (B, L, D): all styles, one behind the other (Wu et al. 2021, Sec. 3)."""
+        """Codes (B, S) of the style space of ws (B, L, D): all styles concatenated (Wu et al. 2021, Sec. 3)."""
         return torch.cat(self.styles(ws), 1)
 
-    def style_places(self) -> list[StylePlace]:
+    def style_layers(self) -> list[StyleLayer]:
         """The parts of a code of the style space."""
         return [
-            StylePlace(each.row, each.conv.weight.shape[1], each.resolution, each.colours) for each in self.modulated
+            StyleLayer(each.row, each.conv.weight.shape[1], each.resolution, each.to_rgb) for each in self.modulated
         ]
 
     def synthesis_from_style(self, s: torch.Tensor, resolution: int | None = None) -> torch.Tensor:
         """Images (B, 3, R, R) of codes s (B, S) of the style space; synthesis(ws) == synthesis_from_style(to_style(ws))."""
-        styles = s.split([place.channels for place in self.style_places()], 1)
-        return resampled(self.grown(styles, self.resolution), resolution or self.resolution)
+        styles = s.split([layer.channels for layer in self.style_layers()], 1)
+        return resampled(self.blocks_image(styles, self.resolution), resolution or self.resolution)
 
-    def grown(self, styles: Sequence[torch.Tensor], resolution: int) -> torch.Tensor:
-        """The image (B, 3, R, R) that the blocks up to one resolution of the generator make."""
-        kind, place = styles[0].dtype, styles[0].device.type
-        kind = torch.get_autocast_dtype(place) if torch.is_autocast_enabled(place) else kind
-        x = self.constant.expand(len(styles[0]), -1, -1, -1).to(kind, memory_format=torch.channels_last)
-        image, styles = None, iter(styles)
+    def blocks_image(self, styles: Sequence[torch.Tensor], resolution: int) -> torch.Tensor:
+        """The image (B, 3, R, R) of the blocks up to that resolution."""
+        dtype, device = styles[0].dtype, styles[0].device.type
+        dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else dtype
+        x = self.constant.expand(len(styles[0]), -1, -1, -1).to(dtype, memory_format=torch.channels_last)
+        image, remaining = None, iter(styles)
         for k, layer in enumerate(self.layers):
-            x = layer(x, next(styles))
+            x = layer(x, next(remaining))
             if k % 2 == 0:
-                image = self.to_rgb[k // 2](x, next(styles), image)
+                image = self.to_rgb[k // 2](x, next(remaining), image)
                 if image.shape[-1] == resolution:
                     return image
         raise ValueError(f"{self.name} has no block of {resolution} pixels")
 
     def forward(self, z: torch.Tensor, resolution: int | None = None) -> torch.Tensor:
-        """Images of latents z (B, Z), of the blocks up to a resolution or of all."""
-        return self.grown(self.styles(self.mapping(z)), resolution or self.resolution)
+        """Images (B, 3, R, R) of latents z (B, Z); a smaller resolution stops after its block."""
+        return self.blocks_image(self.styles(self.mapping(z)), resolution or self.resolution)
 
     @torch.no_grad()
     def measure(self, n: int = 10_000) -> None:
-        """Set w_avg and w_std from n mapped draws (Karras et al. 2020, appendix D)."""
+        """Set w_avg and w_std from n mapped latents (Karras et al. 2020, appendix D)."""
         z = torch.randn(n, self.z_dim, generator=torch.Generator().manual_seed(123)).to(self.w_avg)
         w = self.mapping_network(z)
         self.w_avg.copy_(w.mean(0))
         self.w_std.copy_(w.std(0))
+
+
+ARCHITECTURES.add(
+    "stylegan2",
+    Architecture(
+        "dynode-stylegan2-1",
+        StyleGAN2,
+        StyleGAN2Settings(normalise_z=False, mapping_lr=1.0, octaves=4),  # of worlds: the length of z has a meaning
+        coarse=True,
+    ),
+)

@@ -1,47 +1,110 @@
-"""Files of generators' weights: float16 safetensors that carry the shape and the model card."""
+"""Files of generators' weights: float16 safetensors that carry the architecture, its settings and the model card."""
 
 import json
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import torch
 from torch import nn
 
-from dynode.generators.dcgan import DCGAN, DCGANSettings
-from dynode.generators.stylegan2 import StyleGAN2, StyleGAN2Settings
 from dynode.io import assets
 from dynode.io.tensor_files import half_precision, read_metadata, read_safetensors, undamaged, write_safetensors
+from dynode.lazy import Registry
 
-KINDS = {"dynode-stylegan2-1": (StyleGAN2, StyleGAN2Settings), "dynode-dcgan-1": (DCGAN, DCGANSettings)}
-WHAT = "a generator (as `dynode train-gan` writes it)"
+WHAT = "a generator (as `dynode train gan` writes it)"
 
 
-def built(settings) -> nn.Module:
+class WeightsGenerator(nn.Module):
+    """Base class of generators with files of weights: the `Generator` protocol, training, and measured statistics.
+
+    settings: the dataclass that it was built from; `weights.load` builds it again from there.
+    """
+
+    name: str
+    hash: str
+    settings: Any
+    z_dim: int
+    w_dim: int
+    num_ws: int
+    resolution: int
+    img_channels: int
+    w_avg: torch.Tensor
+    w_std: torch.Tensor
+
+    def mapping(self, z: torch.Tensor, truncation_psi: float = 1.0) -> torch.Tensor:
+        """Latents z (B, Z) -> codes ws (B, num_ws, w_dim)."""
+        raise NotImplementedError
+
+    def synthesis(self, ws: torch.Tensor, resolution: int | None = None) -> torch.Tensor:
+        """Codes ws (B, num_ws, w_dim) -> images (B, 3, R, R) in about [-1, 1], differentiable."""
+        raise NotImplementedError
+
+    def forward(self, z: torch.Tensor, resolution: int | None = None) -> torch.Tensor:
+        """Images of latents, as training wants them."""
+        return self.synthesis(self.mapping(z), resolution)
+
+    def measure(self) -> None:
+        """Set w_avg and w_std after training; nothing to do where codes are the latents themselves."""
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """A network whose weights are kept in files.
+
+    format: the mark of its files.  network: settings -> an untrained generator.  settings: a dataclass, as recommended
+    for worlds, with the fields `resolution`, `z_dim`, the property `resolutions` and the method `channels(resolution)`,
+    by which its discriminator is built.  coarse: `forward(z, resolution)` makes smaller images at less cost.
+    """
+
+    format: str
+    network: Callable[[Any], WeightsGenerator]
+    settings: Any
+    coarse: bool = False
+
+
+ARCHITECTURES: Registry[Architecture] = Registry("dynode.generators", "dynode.generators")
+
+
+def architecture_of(settings: Any) -> Architecture:
+    """The architecture that these settings are of."""
+    return next(each for each in ARCHITECTURES.values() if type(settings) is type(each.settings))
+
+
+def formats() -> dict[str, Architecture]:
+    """Architectures by the mark of their files."""
+    return {each.format: each for each in ARCHITECTURES.values()}
+
+
+def build(settings: Any) -> WeightsGenerator:
     """A new generator of the shape that the settings describe."""
-    network = next(network for network, shape in KINDS.values() if isinstance(settings, shape))
-    return network(settings)
+    return architecture_of(settings).network(settings)
 
 
-def save(generator, path: Path, card: dict) -> None:
+def save(generator: WeightsGenerator, path: Path, card: dict) -> None:
     """Weights as float16, with the shape and the card in the metadata; atomically."""
-    kind = next(kind for kind, (network, _) in KINDS.items() if isinstance(generator, network))
-    write_safetensors(path, half_precision(generator), kind, settings=generator.settings, card=card)
+    mark = architecture_of(generator.settings).format
+    write_safetensors(path, half_precision(generator), mark, settings=generator.settings, card=card)
 
 
-def load(path: Path, name: str):
+def load(path: Path, name: str) -> WeightsGenerator:
     """A saved generator in float32, frozen; its hash is that of the file.  Raises UserError for another file."""
-    tensors, metadata = read_safetensors(Path(path), tuple(KINDS), WHAT)
-    network, shape = KINDS[metadata["format"]]
+    tensors, metadata = read_safetensors(Path(path), tuple(formats()), WHAT)
+    architecture = formats()[metadata["format"]]
     with undamaged(path, WHAT):
-        generator = network(shape(**json.loads(metadata["settings"])))
+        settings = type(architecture.settings)(**json.loads(metadata["settings"]))
+        generator = architecture.network(settings)
         generator.load_state_dict({key: value.float() for key, value in tensors.items()})
     generator.name, generator.hash = name, assets.sha256_of(Path(path))[:12]
     return generator.eval().requires_grad_(False)
 
 
 def card(path: Path) -> dict:
-    """The model card of a file of weights: world, settings, pictures seen, hours, quality, provenance."""
-    return json.loads(read_metadata(Path(path), tuple(KINDS), WHAT)["card"])
+    """The model card of a file of weights: world, settings, pictures shown, hours, quality, provenance."""
+    return json.loads(read_metadata(Path(path), tuple(formats()), WHAT)["card"])
 
 
 def shape(path: Path) -> dict:
     """The settings that a file of weights was built with."""
-    return json.loads(read_metadata(Path(path), tuple(KINDS), WHAT)["settings"])
+    return json.loads(read_metadata(Path(path), tuple(formats()), WHAT)["settings"])

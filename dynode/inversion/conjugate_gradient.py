@@ -36,7 +36,7 @@ def inner(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
 
 
 @torch.no_grad()
-def minimised(error, ws: torch.Tensor, precondition, steps: int, callback=None) -> torch.Tensor:
+def minimise(error, ws: torch.Tensor, precondition, steps: int, callback=None) -> torch.Tensor:
     """Codes (B, L, D) whose error(ws) (B,) is lower, each by itself, and never higher.
 
     A step costs one image to try its length on, and one with its gradient.  callback(step, mean error) after each.

@@ -20,7 +20,7 @@ from dynode.io import assets
 from dynode.io.tensor_files import half_precision, read_metadata, read_safetensors, undamaged, write_safetensors
 from dynode.settings import require_positive
 
-FORMAT, WHAT = "dynode-encoder-1", "an encoder (as `dynode train-encoder` writes it)"
+FORMAT, WHAT = "dynode-encoder-1", "an encoder (as `dynode train encoder` writes it)"
 SMALLEST = 4
 LENGTHS = (0.5, 1.0, 1.5)  # of a pass's change, that are tried
 
@@ -135,7 +135,7 @@ def load(path: Path | str, generator) -> Encoder:
     if belongs["hash"] != generator.hash:
         raise UserError(
             f"{path} encodes for weights {belongs['hash']} of {belongs['name']}, the ones loaded are {generator.hash}: "
-            "train an encoder for them by `dynode train-encoder`."
+            "train an encoder for them by `dynode train encoder`."
         )
     with undamaged(path, WHAT):
         encoder = Encoder(EncoderSettings(**json.loads(metadata["settings"])), generator)
@@ -158,7 +158,7 @@ def shipped_for(generator) -> Path:
     if generator.name not in shipped():
         raise UserError(
             f"No encoder comes with the package for {generator.name}, only for {', '.join(shipped()) or 'none'}: "
-            "train one by `dynode train-encoder`, and name its file."
+            "train one by `dynode train encoder`, and name its file."
         )
     return shipped()[generator.name]
 

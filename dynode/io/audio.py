@@ -41,7 +41,7 @@ class Silence:
 @contextlib.contextmanager
 def copier(path: Path | str | None, container) -> Iterator[Copier | Silence]:
     """What copies the sound of a video, if one is named, into an open .mp4 that holds no frame yet."""
-    if path is None or not codec_of(path) or left_out(path):
+    if path is None or not codec_of(path) or unsupported_codec(path):
         yield Silence()
         return
     with opened(path) as source:
@@ -59,7 +59,7 @@ def codec_of(path: Path | str) -> str:
         return heard[0].codec_context.codec.canonical_name if heard else ""
 
 
-def left_out(path: Path | str) -> str:
+def unsupported_codec(path: Path | str) -> str:
     """The codec of a video's sound where an .mp4 cannot hold it, else nothing."""
     with av.open(io.BytesIO(), "w", format="mp4") as container:
         codec = codec_of(path)

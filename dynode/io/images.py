@@ -30,11 +30,11 @@ def resampled(images: torch.Tensor, resolution: int) -> torch.Tensor:
     return area_resize(images, resolution)
 
 
-def levels(images: torch.Tensor) -> torch.Tensor:
+def to_levels(images: torch.Tensor) -> torch.Tensor:
     """[-1, 1] -> uint8."""
     return ((images + 1) * 127.5).round().to(torch.uint8)
 
 
-def as_images(pictures: torch.Tensor) -> torch.Tensor:
+def from_levels(pictures: torch.Tensor) -> torch.Tensor:
     """uint8 -> float32 in [-1, 1]."""
     return pictures.float() / 127.5 - 1

@@ -49,7 +49,7 @@ def iterate(path: Path | str) -> Iterator[tuple[float, np.ndarray]]:
         with av.open(str(path), metadata_errors="replace") as container:  # old files carry titles in Latin-1
             if not container.streams.video:
                 raise UserError(f"{path} has no video stream: give a video such as .mp4, .mov or .webm.")
-            yield from timed(container, path)
+            yield from timed_frames(container, path)
     except av.error.FFmpegError as error:
         raise UserError(
             f"{path} is not a video that can be read to its end ({error.strerror}): give an .mp4 or similar, or take "
@@ -57,7 +57,7 @@ def iterate(path: Path | str) -> Iterator[tuple[float, np.ndarray]]:
         ) from None
 
 
-def timed(container, path: Path) -> Iterator[tuple[float, np.ndarray]]:
+def timed_frames(container, path: Path) -> Iterator[tuple[float, np.ndarray]]:
     stream, start, last = container.streams.video[0], None, -1.0
     stream.thread_type = "AUTO"
     for frame in container.decode(stream):

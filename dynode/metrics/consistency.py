@@ -1,43 +1,56 @@
 """How consistent an edited video is: identity from frame to frame, content distance, and motion, of features or frames.
 
-Features are (T, K), one vector for each frame; a frame whose face was not found has a vector of NaN.  A video frozen at
+Features are (T, K), one vector for each frame; a frame without a detected face has a vector of NaN.  A video frozen at
 its first frame wins every measure of identity: `motion_ratio` and `flow_ratio` stand beside them, and are 0 for it.
 """
+
+from typing import Self
 
 import torch
 import torch.nn.functional as F
 
 from dynode.errors import UserError
+from dynode.metrics.registry import quantity
 from dynode.settings import choose
 
 GUARD = 1e-3  # a source similarity nearer to 0 makes no ratio
 MISSING = ("raise", "skip")
 PAIRS = ("all", "adjacent")
+Pairs = tuple[torch.Tensor, torch.Tensor]  # the indices of both frames of every pair
+
+
+quantity("frames_without_face", label="frames without a face", digits=0, column="edits", order=35)
 
 
 class Mean(float):
-    """A mean that tells what it is the mean of.
+    """A mean that knows what it is the mean of.
 
     n: frames or pairs that count.  missing: those without a face in either video.  guarded: pairs whose source
     similarity is nearer to 0 than GUARD.
     """
 
-    def __new__(cls, values: torch.Tensor, missing: int = 0, guarded: int = 0):
+    n: int
+    missing: int
+    guarded: int
+
+    def __new__(cls, values: torch.Tensor, missing: int = 0, guarded: int = 0) -> Self:
         self = super().__new__(cls, float(values.mean()))
-        self.n, self.missing, self.guarded = values.numel(), int(missing), int(guarded)
+        self.n, self.missing, self.guarded = values.numel(), missing, guarded
         return self
 
 
+@quantity("tl_id", label="TL-ID", better="higher", space="identity", column="edits", order=20)
 def tl_id(source: torch.Tensor, edited: torch.Tensor, missing: str = "raise") -> Mean:
     """Temporally local identity consistency (Tzaban et al. 2022): the mean of S^ed_{t,t+1} / S^src_{t,t+1}.
 
     source, edited (T, K): identity vectors of the same T >= 2 frames; S are their cosines.  1: as consistent as the source
-    is; above 1 is possible.  missing: "skip" leaves out pairs with a frame without a face (and tells how many), "raise"
+    is; above 1 is possible.  missing: "skip" leaves out pairs with a frame without a face (and counts them), "raise"
     refuses them.  Raises UserError for these, for vectors that do not fit, and where no pair is left.
     """
     return ratios(source, edited, missing, adjacent(len(source)))
 
 
+@quantity("tg_id", label="TG-ID", better="higher", space="identity", column="edits", order=21)
 def tg_id(source: torch.Tensor, edited: torch.Tensor, missing: str = "raise") -> Mean:
     """Temporally global identity consistency (Tzaban et al. 2022): the mean of S^ed_ij / S^src_ij over all pairs i != j.
 
@@ -46,6 +59,7 @@ def tg_id(source: torch.Tensor, edited: torch.Tensor, missing: str = "raise") ->
     return ratios(source, edited, missing, every_pair(len(source)))
 
 
+@quantity("edit_id", label="to the edited first frame", better="higher", space="identity", column="edits", order=25)
 def edit_id(edited: torch.Tensor, missing: str = "raise") -> Mean:
     """Mean cosine of every later frame with the first one of the edited video: 1 where nothing drifts.
 
@@ -57,24 +71,28 @@ def edit_id(edited: torch.Tensor, missing: str = "raise") -> Mean:
     return mean_of(F.cosine_similarity(edited[1:].double(), edited[:1].double()), missing)
 
 
+@quantity("src_id", label="to the source", better="higher", space="identity", column="edits", order=26)
 def src_id(source: torch.Tensor, edited: torch.Tensor, missing: str = "raise") -> Mean:
-    """Mean cosine (T,) of every edited frame with the source frame of its time: who the edit has made of the person."""
+    """Mean cosine (T,) of every edited frame with the source frame of its time: how much of the identity is kept."""
     require_pair(source, edited)
     return mean_of(F.cosine_similarity(edited.double(), source.double()), missing)
 
 
+@quantity("acd", label="ACD, all pairs", better="lower", space="identity", column="edits", order=22)
+@quantity("acd_adjacent", label="ACD, adjacent", better="lower", space="identity", column="edits", order=23)
 def acd(features: torch.Tensor, pairs: str = "all", normalise: bool = True, missing: str = "raise") -> Mean:
     """Average content distance (Tulyakov et al. 2018): mean Euclidean distance of the features of pairs of frames.
 
     features (T, K), T >= 2.  pairs: "all", as MoCoGAN does, or "adjacent" frames.  normalise: as unit vectors, so that it
-    lies in [0, 2].  The paper's variant is not told: name pairs and normalisation with the number.
+    lies in [0, 2].  The paper does not state its variant: name pairs and normalisation with the number.
     """
     require_frames(features)
-    i, j = {"all": every_pair, "adjacent": adjacent}[choose("choice of pairs", pairs, list(PAIRS))](len(features))
+    i, j = {"all": every_pair, "adjacent": adjacent}[choose("choice of pairs", pairs, PAIRS)](len(features))
     features = F.normalize(features.double(), dim=1) if normalise else features.double()
     return mean_of((features[i] - features[j]).norm(dim=1), missing)
 
 
+@quantity("acd_reference", label="ACD to the source", better="lower", space="identity", column="edits", order=24)
 def acd_reference(
     features: torch.Tensor, reference: torch.Tensor, normalise: bool = True, missing: str = "raise"
 ) -> Mean:
@@ -88,6 +106,7 @@ def acd_reference(
     return mean_of((pair[0] - pair[1]).norm(dim=1), missing)
 
 
+@quantity("motion_ratio", label="change / source's", digits=2, column="edits", order=32)
 def motion_ratio(source: torch.Tensor, edited: torch.Tensor) -> float:
     """Mean squared change from frame to frame of the edited video over that of its source, images (T, 3, H, W).
 
@@ -98,6 +117,7 @@ def motion_ratio(source: torch.Tensor, edited: torch.Tensor) -> float:
     return float(moves[1] / moves[0]) if moves[0] > 0 else float("nan")
 
 
+@quantity("flow_ratio", label="flow / source's", digits=2, column="edits", order=33)
 def flow_ratio(source: torch.Tensor, edited: torch.Tensor) -> float:
     """Mean length of the optical flow of the edited video over that of its source, flows (T - 1, 2, H, W) in pixels.
 
@@ -107,16 +127,17 @@ def flow_ratio(source: torch.Tensor, edited: torch.Tensor) -> float:
     return float(lengths[1] / lengths[0]) if lengths[0] > 0 else float("nan")
 
 
+@quantity("flow_agreement", label="motion as the source's", better="higher", digits=2, column="edits", order=34)
 def flow_agreement(source: torch.Tensor, edited: torch.Tensor) -> float:
     """How well the edited video moves as its source does: 1 - mean |f_ed - f_src| / mean |f_src|, flows (T - 1, 2, H, W).
 
     1: the same motion; 0: as far from it as a frozen video is; below 0: farther.  NaN where the source does not move.
     """
-    off, moved = ((flow.double()).norm(dim=1).mean() for flow in (edited - source, source))
-    return float(1 - off / moved) if moved > 0 else float("nan")
+    error, motion = (flow.double().norm(dim=1).mean() for flow in (edited - source, source))
+    return float(1 - error / motion) if motion > 0 else float("nan")
 
 
-def ratios(source: torch.Tensor, edited: torch.Tensor, missing: str, pairs) -> Mean:
+def ratios(source: torch.Tensor, edited: torch.Tensor, missing: str, pairs: Pairs) -> Mean:
     """The mean over the pairs (i, j) of frames of the ratios of their cosines in both videos."""
     require_pair(source, edited)
     i, j = pairs
@@ -126,26 +147,26 @@ def ratios(source: torch.Tensor, edited: torch.Tensor, missing: str, pairs) -> M
 
 
 def mean_of(values: torch.Tensor, missing: str) -> Mean:
-    """The mean of what can be used: NaN has no face, infinity a source similarity of nothing."""
-    choose("way with missing faces", missing, list(MISSING))
+    """The mean of finite values: NaN stands for a missing face, infinity for a source similarity near 0."""
+    choose("mode for missing faces", missing, MISSING)
     faceless, guarded = values.isnan(), values.isinf()
     if missing == "raise" and faceless.any():
         raise UserError(
-            f"{int(faceless.sum())} of {len(values)} comparisons want a face where none was found: leave them out by "
+            f"{int(faceless.sum())} of {len(values)} comparisons need a face where none was detected: leave them out by "
             "missing='skip', or give footage that shows it in every frame."
         )
     kept = values[~faceless & ~guarded]
     if not len(kept):
         raise UserError(f"None of {len(values)} comparisons of frames can be made: no two frames show the face.")
-    return Mean(kept, faceless.sum(), guarded.sum())
+    return Mean(kept, int(faceless.sum()), int(guarded.sum()))
 
 
-def adjacent(frames: int) -> tuple[torch.Tensor, torch.Tensor]:
+def adjacent(frames: int) -> Pairs:
     """Both indices of every pair of neighbouring frames."""
     return torch.arange(frames - 1), torch.arange(1, frames)
 
 
-def every_pair(frames: int) -> tuple[torch.Tensor, torch.Tensor]:
+def every_pair(frames: int) -> Pairs:
     """Both indices of every pair of different frames, each once: what is measured here is symmetric."""
     i, j = torch.triu_indices(frames, frames, offset=1)
     return i, j
@@ -153,7 +174,7 @@ def every_pair(frames: int) -> tuple[torch.Tensor, torch.Tensor]:
 
 def require_frames(features: torch.Tensor, least: int = 2) -> None:
     if len(features) < least:
-        raise UserError(f"Consistency wants at least {least} frames, got {len(features)}.")
+        raise UserError(f"Consistency needs at least {least} frames, got {len(features)}.")
 
 
 def require_pair(source: torch.Tensor, edited: torch.Tensor, least: int = 2) -> None:

@@ -1,4 +1,4 @@
-"""The Fréchet distance of two sets of features, each taken for a normal distribution."""
+"""The Fréchet distance of two sets of features, each modelled as a normal distribution."""
 
 import torch
 
@@ -8,8 +8,8 @@ def frechet(a: torch.Tensor, b: torch.Tensor, shrink: float = 0.0) -> float:
 
     In double precision.  With S = R'R the last trace is the sum of the singular values of R_a R_b': the square roots of the
     same eigenvalues, without squares and roots of those that are 0 where there are fewer samples than dimensions.
-    shrink: the share, in [0, 1], by which covariances are drawn to a multiple of the identity of the same trace, as is done
-    where there are few samples (Ledoit and Wolf 2004).
+    shrink: weight in [0, 1] of a multiple of the identity of the same trace that covariances are mixed with, for few
+    samples (Ledoit and Wolf 2004).
     """
     a, b = a.double(), b.double()
     of_a, of_b = factor(a, shrink), factor(b, shrink)

@@ -1,18 +1,29 @@
-"""The Fréchet distance of videos: sliding clips of both kinds, seen by a network of `dynode.perception.video_features`.
+"""The Fréchet distance of videos: sliding clips of both kinds, as features of a network of `dynode.perception.video_features`.
 
 With I3D's features it is the Fréchet video distance, FVD (Unterthiner et al. 2018); with any other network's it has another
 name and another scale, and is no FVD.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 
 from dynode.errors import UserError
 from dynode.metrics.frechet import frechet
+from dynode.metrics.registry import quantity
 
 CLIP_LEN = 16  # frames, as StyleGAN-V's fvd2048_16f takes them
+
+
+class VideoNetwork(Protocol):
+    """Clips (B, T, 3, H, W) in [-1, 1] -> features (B, K), of at least `least_frames` frames."""
+
+    name: str
+    least_frames: int
+
+    def __call__(self, clips: torch.Tensor) -> torch.Tensor: ...
 
 
 @dataclass(frozen=True)
@@ -29,10 +40,11 @@ class VideoDistance:
     warnings: tuple[str, ...]
 
 
+@quantity("fvd", label="FVD", better="lower", digits=1, column="edits", order=30)
 def fvd(
     real_clips: Iterable[torch.Tensor],
     fake_clips: Iterable[torch.Tensor],
-    features: Callable[[torch.Tensor], torch.Tensor],
+    features: VideoNetwork,
     clip_len: int = CLIP_LEN,
     stride: int = 1,
     min_clips: int = 2,
@@ -40,16 +52,18 @@ def fvd(
 ) -> VideoDistance:
     """The distance between the clips of real videos and of fake ones, images (T, 3, H, W) in [-1, 1] each.
 
-    features: clips (B, clip_len, 3, H, W) -> (B, K), with a `name`, and `least_frames` that it can see.  Clips begin at every
-    `stride`-th frame; of the source and the edited video, for edits.  shrink: see `frechet`; the result's name tells it.
+    Clips begin at every `stride`-th frame; of the source and the edited video, for edits.  shrink: see `frechet`; it is
+    part of the result's name.
     Raises UserError for less than `min_clips` (2 at least) clips of either kind, and for clips too short for the network.
     """
-    seen, warnings = [], []
-    for kind, videos in (("real", real_clips), ("fake", fake_clips)):
-        found, short = windows(videos, features, clip_len, stride)
-        warnings += [f"{short} {kind} videos are shorter than {clip_len} frames and left out."] if short else []
-        seen.append(found)
-    return distance(*seen, features.name, clip_len, stride, min_clips, shrink, tuple(warnings))
+    real, short_real = windows(real_clips, features, clip_len, stride)
+    fake, short_fake = windows(fake_clips, features, clip_len, stride)
+    warnings = tuple(
+        f"{short} {kind} videos are shorter than {clip_len} frames and left out."
+        for kind, short in (("real", short_real), ("fake", short_fake))
+        if short
+    )
+    return distance(real, fake, features.name, clip_len, stride, min_clips, shrink, warnings)
 
 
 def distance(
@@ -62,13 +76,13 @@ def distance(
     shrink: float | None = None,
     warnings: tuple[str, ...] = (),
 ) -> VideoDistance:
-    """The same of features (n, K) that `windows` found: those of a source are looked at once for many edits."""
+    """The same of features (n, K) that `windows` made: those of a source serve many edits."""
     least = max(min_clips, 2)
-    for kind, found in (("real", real), ("fake", fake)):
-        if len(found) < least:
+    for kind, features in (("real", real), ("fake", fake)):
+        if len(features) < least:
             raise UserError(
-                f"A Fréchet distance wants at least {least} clips of {clip_len} frames of each kind, got {len(found)} "
-                f"{kind}: give longer videos, more of them, or shorter clips."
+                f"A Fréchet distance needs at least {least} clips of {clip_len} frames of each kind, got "
+                f"{len(features)} {kind}: give longer videos, more of them, or shorter clips."
             )
     counts, dims = (len(real), len(fake)), real.shape[1]
     warnings += small_sample(counts, dims, clip_len, stride)
@@ -83,7 +97,7 @@ def name_of(network: str, shrink: float | None = None) -> str:
 
 @torch.no_grad()
 def windows(
-    videos: Iterable[torch.Tensor], features, clip_len: int = CLIP_LEN, stride: int = 1
+    videos: Iterable[torch.Tensor], features: VideoNetwork, clip_len: int = CLIP_LEN, stride: int = 1
 ) -> tuple[torch.Tensor, int]:
     """Features (n, K) in double precision of all clips of the videos, and how many videos are too short for one."""
     require_length(clip_len, stride, getattr(features, "least_frames", 1), features.name)
@@ -96,20 +110,20 @@ def windows(
 
 
 def small_sample(counts: tuple[int, int], dims: int, clip_len: int, stride: int) -> tuple[str, ...]:
-    """What few clips do to the distance."""
-    found = []
+    """Warnings about what few or overlapping clips do to the distance."""
+    warnings = []
     if min(counts) <= dims:
-        found.append(
-            f"{min(counts)} clips cannot tell a covariance of {dims} dimensions: the value is biased upward, and compares "
-            "with values of as many clips only."
+        warnings.append(
+            f"{min(counts)} clips do not determine a covariance of {dims} dimensions: the value is biased upward, and "
+            "compares with values of as many clips only."
         )
     if stride < clip_len:
-        found.append(f"Clips of {clip_len} frames every {stride} frames overlap: they count as fewer than they are.")
-    return tuple(found)
+        warnings.append(f"Clips of {clip_len} frames every {stride} frames overlap: they count as fewer than they are.")
+    return tuple(warnings)
 
 
 def require_length(clip_len: int, stride: int, least: int, name: str) -> None:
     if clip_len < least:
-        raise UserError(f"The network {name} wants clips of at least {least} frames, got clips of {clip_len}.")
+        raise UserError(f"The network {name} needs clips of at least {least} frames, got clips of {clip_len}.")
     if stride < 1:
         raise UserError(f"The stride of clips must be at least 1, got {stride}.")

@@ -1,23 +1,30 @@
-"""Metrics on codes (T, L, D), and the skill score."""
+"""Metrics of codes (T, L, D), the skill score, length and roughness of a path."""
 
 import torch
 
-from dynode.metrics.registry import metric
+from dynode.metrics.registry import metric, quantity
 
 
-@metric("latent_mse", unit="w^2", better="lower", space="latent")
+@metric("latent_mse", unit="w^2", better="lower", space="latent", label="latent MSE", column="all", order=6)
 def latent_mse(pred: torch.Tensor, true: torch.Tensor) -> torch.Tensor:
     """Mean squared error over all entries of a code, (T,)."""
     return (pred.double() - true.double()).square().mean((1, 2))
 
 
-@metric("code_distance", unit="steps", better="lower", space="latent")
+@metric(
+    "code_distance",
+    unit="steps",
+    better="lower",
+    space="latent",
+    label="to the code of the time (steps)",
+    evaluated=False,
+)
 def code_distance(pred: torch.Tensor, true: torch.Tensor) -> torch.Tensor:
     """Distance (T,) to the code of the same time, in mean steps between neighbouring codes of `true`."""
     return (pred.double() - true.double()).flatten(1).norm(dim=1) / mean_step(true)
 
 
-@metric("curve_distance", unit="steps", better="lower", space="latent")
+@metric("curve_distance", unit="steps", better="lower", space="latent", label="to the curve (steps)", evaluated=False)
 def curve_distance(pred: torch.Tensor, true: torch.Tensor) -> torch.Tensor:
     """Distance (T,) to the nearest point of the polygon through all of `true`, in its mean steps.
 
@@ -36,13 +43,17 @@ def nearest_on_polygon(points: torch.Tensor, corners: torch.Tensor) -> torch.Ten
     points, corners = points.double(), corners.double()
     starts, sides = corners[:-1], corners.diff(dim=0)
     squared = sides.square().sum(1).clamp(min=1e-24)
-    found = []
+    nearest = []
     for point in points:  # one by one: a face's codes at once would take hundreds of MB
-        share = ((point - starts) * sides).sum(1) / squared
-        found.append((point - starts - share.clamp(0, 1)[:, None] * sides).norm(dim=1).min())
-    return torch.stack(found)
+        fraction = ((point - starts) * sides).sum(1) / squared
+        nearest.append((point - starts - fraction.clamp(0, 1)[:, None] * sides).norm(dim=1).min())
+    return torch.stack(nearest)
 
 
+quantity("skill_latent", better="higher", space="latent", label="skill in codes")
+
+
+@quantity("skill", better="higher", space="image", column="short", order=1000)
 def skill(errors: torch.Tensor, linear_errors: torch.Tensor) -> float:
     """1 - sum of the method's errors / sum of linear interpolation's, over unobserved frames.
 
@@ -51,11 +62,13 @@ def skill(errors: torch.Tensor, linear_errors: torch.Tensor) -> float:
     return float(1 - errors.sum() / linear_errors.sum()) if linear_errors.sum() > 0 else float("nan")
 
 
+@quantity("path_length", unit="ratio", space="latent", label="path length")
 def path_length(ws: torch.Tensor) -> float:
     """Length of the polygon through codes ws (T, L, D): the sum of its steps."""
     return float(ws.double().diff(dim=0).flatten(1).norm(dim=1).sum())
 
 
+@quantity("roughness", unit="ratio", space="latent")
 def roughness(ws: torch.Tensor, ts: torch.Tensor) -> float:
     """Mean squared second derivative of a path by divided differences, codes ws (T, L, D) at times ts (T,), T >= 3."""
     velocity = ws.double().diff(dim=0) / ts.diff()[:, None, None]

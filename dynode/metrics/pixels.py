@@ -8,13 +8,13 @@ from dynode.metrics.registry import metric
 DATA_RANGE = 2
 
 
-@metric("mse", unit="[-1,1]^2", better="lower", space="image")
+@metric("mse", unit="[-1,1]^2", better="lower", space="image", label="MSE x 1e3", scale=1e3, order=1)
 def mse(pred: torch.Tensor, true: torch.Tensor) -> torch.Tensor:
     """Mean squared error over pixels and channels, (T,)."""
     return (pred.double() - true.double()).square().mean((1, 2, 3))
 
 
-@metric("psnr", unit="dB", better="higher", space="image")
+@metric("psnr", unit="dB", better="higher", space="image", label="PSNR", digits=2, column="", order=2)
 def psnr(pred: torch.Tensor, true: torch.Tensor) -> torch.Tensor:
     """10 log10(4 / mse), (T,); infinite for equal images."""
     return 10 * torch.log10(4 / mse(pred, true))
@@ -22,7 +22,8 @@ def psnr(pred: torch.Tensor, true: torch.Tensor) -> torch.Tensor:
 
 def gaussian_means(images: torch.Tensor) -> torch.Tensor:
     """Local means (T, 3, H-10, W-10) under an 11x11 Gaussian window, sigma 1.5, where it lies inside the image."""
-    means = gaussian(images.numpy(), sigma=(0, 0, 1.5, 1.5), truncate=3.5, preserve_range=True)
+    sigma = (0, 0, 1.5, 1.5)  # the stubs know of one number only
+    means = gaussian(images.numpy(), sigma, truncate=3.5, preserve_range=True)  # pyright: ignore[reportArgumentType]
     return torch.from_numpy(means)[..., 5:-5, 5:-5]
 
 
@@ -32,13 +33,22 @@ def moments(images: torch.Tensor) -> list[torch.Tensor]:
     return [images, means, gaussian_means(images.square()) - means.square()]
 
 
-@metric("ssim", unit="", better="higher", space="image", look=moments)
+@metric(
+    "ssim", unit="", better="higher", space="image", label="SSIM %", scale=100.0, digits=2, features=moments, order=3
+)
 def ssim(pred: list[torch.Tensor], true: list[torch.Tensor]) -> torch.Tensor:
     """Structural similarity (Wang 2004): 11x11 Gaussian, sigma 1.5, mean over channels, (T,)."""
     return torch.stack([similarity(*frame) for frame in zip(*pred, *true, strict=True)])
 
 
-def similarity(a, mean_a, variance_a, b, mean_b, variance_b) -> torch.Tensor:
+def similarity(
+    a: torch.Tensor,
+    mean_a: torch.Tensor,
+    variance_a: torch.Tensor,
+    b: torch.Tensor,
+    mean_b: torch.Tensor,
+    variance_b: torch.Tensor,
+) -> torch.Tensor:
     """SSIM of one image pair (3, H, W) from the moments of each; only their covariance is left to work out."""
     if torch.equal(a, b):
         return torch.ones((), dtype=torch.float64)  # most frames of an interpolation are its own observations

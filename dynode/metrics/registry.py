@@ -1,42 +1,110 @@
-"""Metrics by name. Each returns one number per frame; averaging over frames is the caller's.
+"""Metrics by name.  Each one owns its label, scale, digits and direction, so that no table or figure keeps a list of its own.
 
-`METRICS["psnr"](pred, true)` -> (T,).  `image_metrics(pred, true)` -> {name: (T,)}.
+`METRICS["psnr"](pred, true)` -> (T,), one number per frame; averaging over frames is the caller's.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
+import torch
+
+from dynode.errors import UserError
 from dynode.lazy import Registry
 
-METRICS: Registry["Metric"] = Registry("dynode.metrics", "dynode.metrics")
+T = TypeVar("T")
+ARROWS = {"higher": " ↑", "lower": " ↓", "": ""}
 
 
 @dataclass(frozen=True)
 class Metric:
-    """A metric with what a table needs to know: its unit, which way is better, the space it lives in.
+    """A quantity, with what a table, a figure and an evaluation need to know of it.
 
-    network: the part of `dynode.perception` that it is computed with, handed to it as the third argument; "" for none.
-    look: images, network if any -> what is seen in each, a list of tensors (T, ...); `compute` compares two of these.
+    unit: of its values.  better: "higher", "lower", or "" where neither is.
+    space: what is compared: "image", "latent" (codes), "identity" (vectors of an identity network), or "" for others.
+    label, scale, digits: how a table prints it: the heading, by how much values are multiplied, decimal places.
+    compute: (pred, true) -> (T,), one number per frame; None for a number that is not one per frame, such as skill.
+    features: images -> a list of tensors (T, ...), computed once for each image; `compute` then compares two of these.
+    network: the network that both take as an additional argument, as "module:class" ("dynode.perception.lpips:LPIPS").
+    categories: what the metric has a meaning for, such as ("face",); () for everything.
+    evaluated: it is measured for every method by default.
+    column: in which table it is one: "short" of `dynode evaluate`, "all" of the one with --all, "edits" of
+    `dynode evaluate-edit`, "" of none.
+    order: where it stands among others in rows and columns, low numbers first.
     """
 
     name: str
-    unit: str
-    better: str
-    space: str
-    compute: Callable
+    unit: str = ""
+    better: str = ""
+    space: str = ""
+    compute: Callable[..., torch.Tensor] | None = None
+    label: str = ""
+    scale: float = 1.0
+    digits: int = 3
+    features: Callable[..., Sequence[torch.Tensor]] | None = None
     network: str = ""
-    look: Callable | None = None
+    categories: tuple[str, ...] = ()
+    evaluated: bool = False
+    column: str = ""
+    order: int = 100
 
-    def __call__(self, pred, true, *network):
-        if self.look is not None:
-            pred, true = self.look(pred, *network), self.look(true, *network)
+    def __call__(self, pred: Any, true: Any, *network: Any) -> torch.Tensor:
+        """The values (T,) of what is compared with `true`, with the metric's network if it has one."""
+        if self.features is not None:
+            pred, true = self.features(pred, *network), self.features(true, *network)
+        return self.compare(pred, true, *network)
+
+    def compare(self, pred: Any, true: Any, *network: Any) -> torch.Tensor:
+        """The same of what `features` made of both.  Raises UserError for a metric that is not one number per frame."""
+        if self.compute is None:
+            raise UserError(f"The metric {self.name} is not one number per frame: it cannot be computed of two videos.")
         return self.compute(pred, true, *network)
 
+    def heading(self, arrow: bool = False) -> str:
+        """The heading of its column, on demand with an arrow to what is better."""
+        return (self.label or self.name) + (ARROWS[self.better] if arrow else "")
 
-def metric(name: str, *, unit: str, better: str, space: str, network: str = "", look: Callable | None = None):
-    """Register a function as the metric of that name."""
 
-    def register(function):
-        return METRICS.add(name, Metric(name, unit, better, space, function, network, look))
+METRICS: Registry[Metric] = Registry("dynode.metrics", "dynode.metrics")
+
+
+def metric(
+    name: str, *, unit: str, better: str, space: str, evaluated: bool = True, column: str = "short", **described: Any
+) -> Callable[[Callable[..., torch.Tensor]], Metric]:
+    """Register the function below as the metric of that name; see `Metric` for what else describes it.
+
+    By default it is measured for every method, and is a column of the tables of `dynode evaluate`.
+    """
+    described |= {"evaluated": evaluated, "column": column if evaluated else ""}
+
+    def register(function: Callable[..., torch.Tensor]) -> Metric:
+        return METRICS.add(name, Metric(name, unit, better, space, function, **described))
 
     return register
+
+
+def quantity(name: str, *, better: str = "", **described: Any) -> Callable[[T], T]:
+    """Register a number that is not one per frame.  May stand above the function that computes it, which stays as it is."""
+    METRICS.add(name, Metric(name, better=better, **described))
+    return lambda function: function
+
+
+def describe(name: str) -> Metric:
+    """The metric of that name; of an unknown one its raw numbers, under the name itself, with no direction."""
+    return METRICS.get(name) or Metric(name)
+
+
+def evaluated_for(category: str, space: str = "image") -> list[Metric]:
+    """The metrics of a space that are measured for every method on clips of that category, in their order."""
+    suiting = (each for each in ordered() if each.evaluated and each.space == space)
+    return [each for each in suiting if not each.categories or category in each.categories]
+
+
+def columns(*kinds: str) -> list[Metric]:
+    """The metrics that are columns of tables of these kinds, in their order; see `Metric.column`."""
+    return [each for each in ordered() if each.column in kinds]
+
+
+def ordered() -> list[Metric]:
+    """All metrics in the order of rows and columns; equals by their names."""
+    return sorted(METRICS.values(), key=lambda each: (each.order, each.name))

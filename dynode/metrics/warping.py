@@ -1,16 +1,18 @@
-"""Warping error: what is left of an image when the frame before is moved onto it along the optical flow.
+"""Warping error: the difference of an image from the previous frame, warped onto it along the optical flow.
 
-A flow (N, 2, H, W) tells for each pixel of one image how far right and down, in pixels, the same point lies in another.
+A flow (N, 2, H, W) is, for each pixel of one image, how far right and down, in pixels, the same point lies in another.
 """
 
 import torch
 import torch.nn.functional as F
 
+from dynode.metrics.registry import quantity
+
 OCCLUDED = (0.01, 0.5)  # of squared lengths, and squared pixels (Sundaram et al. 2010, Eq. 5)
 
 
 def warped(images: torch.Tensor, flow: torch.Tensor) -> torch.Tensor:
-    """Images (N, C, H, W) looked at where the flow (N, 2, H, W) points to, bilinear; outside, their border goes on."""
+    """Images (N, C, H, W) sampled where the flow (N, 2, H, W) points to, bilinear; outside, their border is repeated."""
     height, width = images.shape[-2:]
     y, x = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
     at = torch.stack([x, y]).to(flow) + flow
@@ -19,7 +21,7 @@ def warped(images: torch.Tensor, flow: torch.Tensor) -> torch.Tensor:
 
 
 def visible(backward: torch.Tensor, forward: torch.Tensor) -> torch.Tensor:
-    """Which pixels (N, H, W) bool of the later images the earlier ones show too.
+    """Which pixels (N, H, W) bool of the later images are visible in the earlier ones too.
 
     backward (N, 2, H, W): flow from the later image to the earlier, forward: from the earlier to the later.  Where going
     there and back does not end near the start (Sundaram et al. 2010), or leads outside, the pixel is occluded.
@@ -34,12 +36,21 @@ def visible(backward: torch.Tensor, forward: torch.Tensor) -> torch.Tensor:
     return (off <= allowed) & inside
 
 
-def warping_error(images: torch.Tensor, backward: torch.Tensor, seen: torch.Tensor) -> float:
+@quantity(
+    "warping_error",
+    unit="[-1,1]^2",
+    label="warping error x 1e3",
+    better="lower",
+    scale=1e3,
+    column="edits",
+    order=31,
+)
+def warping_error(images: torch.Tensor, backward: torch.Tensor, mask: torch.Tensor) -> float:
     """Mean of M ||x_{t+1} - warp(x_t)||^2 over the pixels and channels that count, images (T, 3, H, W) in [-1, 1].
 
     backward (T - 1, 2, H, W): the flow from each later frame to the one before; of the source where an edited video is
-    judged, which ought to move as its source does (as Lai et al. 2018).  seen (T - 1, H, W): M, from `visible`.  NaN where
-    nothing is seen.
+    judged, which ought to move as its source does (as Lai et al. 2018).  mask (T - 1, H, W): M, from `visible`.  NaN where
+    no pixel counts.
     """
     error = (images[1:] - warped(images[:-1], backward)).square().mean(1)
-    return float(error[seen].double().mean()) if seen.any() else float("nan")
+    return float(error[mask].double().mean()) if mask.any() else float("nan")

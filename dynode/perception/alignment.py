@@ -1,4 +1,4 @@
-"""FFHQ alignment (Karras et al. 2019): an oriented square around eyes and mouth, its crop, and the way back.
+"""FFHQ alignment (Karras et al. 2019): an oriented square around eyes and mouth, its crop, and the inverse of the crop.
 
 A frame's alignment is a square: centre c and half-axes x, y in source pixels. Its corners are stored as a quad
 (upper left, lower left, lower right, upper right) so that pasting back needs nothing else.
@@ -13,6 +13,7 @@ from scipy.ndimage import gaussian_filter1d
 
 
 def perpendicular(a: np.ndarray) -> np.ndarray:
+    """Vectors (..., 2) turned by 90 degrees."""
     return np.stack([-a[..., 1], a[..., 0]], axis=-1)
 
 
@@ -73,5 +74,6 @@ def uncrop(image: torch.Tensor, quad: np.ndarray, height: int, width: int) -> tu
 
 
 def sample(image: torch.Tensor, grid: torch.Tensor, padding_mode: str) -> torch.Tensor:
+    """An image (3, H, W) at points (h, w, 2), x and y in [-1, 1], bilinear: (3, h, w)."""
     grid = grid[None].to(image)
     return F.grid_sample(image[None], grid, mode="bilinear", padding_mode=padding_mode, align_corners=False)[0]

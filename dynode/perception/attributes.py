@@ -1,4 +1,4 @@
-"""Attributes of a picture as numbers: what editors learn to change, and what they are to leave alone."""
+"""Attribute scores of images: what editors are trained to change, and what edits are measured by."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -10,12 +10,12 @@ from dynode.perception import face_colours, face_geometry, factor_reader
 from dynode.perception.face_api import EXPRESSIONS, AgeGender, Expression, Landmarks
 from dynode.settings import choose
 
-APART = 0.1  # of the aligned square: eyes that are nearer to each other were not found
+MIN_EYE_DISTANCE = 0.1  # of the aligned square; below it the landmarks are not those of a face
 
 
 @dataclass(frozen=True)
 class Attribute:
-    """Its unit, and how it is measured; what lies above 0 or above the mean is told where the name does not."""
+    """Unit and measurement of an attribute, with the meaning of its sign where the name does not give it."""
 
     unit: str
     how: str
@@ -30,14 +30,14 @@ ATTRIBUTES = {
     "yaw": Attribute("degrees", "landmarks: the nose's tip beside the eyes' middle; above 0 it points to the right"),
     "pitch": Attribute("degrees", "landmarks: the nose's tip between eyes and chin; above 0 it points up"),
     "roll": Attribute(
-        "degrees", "landmarks: slope of the eyes' line within the aligned square, which leaves little of it"
+        "degrees", "landmarks: slope of the eyes' line within the aligned square; alignment leaves little of it"
     ),
     "eyes_open": Attribute("height / width", "landmarks: aspect ratio of the eyes, mean of both"),
     "lipstick": Attribute("CIELAB a*", "colour: how much redder lips are than cheeks and nose"),
     "hair_brightness": Attribute("CIELAB L*", "colour: median above the forehead; of a bald head it is the skin's"),
     "skin_brightness": Attribute("CIELAB L*", "colour: median of cheeks and nose"),
     "age": Attribute("years", "age network"),
-    "gender": Attribute("log odds", "gender network, by its labels: above 0 it says male, below 0 female"),
+    "gender": Attribute("log odds", "gender network, by its labels: above 0 male, below 0 female"),
     **{
         name: Attribute("log odds", f"{EXPRESSION}, called {name}")
         for name in ("happy", "surprised", "angry", "sad", "neutral")
@@ -47,13 +47,13 @@ ATTRIBUTES = {
 
 
 class FaceAttributes(nn.Module):
-    """Aligned faces (B, 3, R, R) in [-1, 1] -> scores (B, 17) in the units of ATTRIBUTES, NaN where no eyes are found.
+    """Aligned faces (B, 3, R, R) in [-1, 1] -> scores (B, 17) in the units of ATTRIBUTES, NaN where no eyes are detected.
 
-    Differentiable, though medians pass the gradient of one place only.
+    Differentiable, though a median passes the gradient of a single element.  periods (17,): of circular attributes, else 0.
     """
 
     names = tuple(ATTRIBUTES)
-    periods = torch.zeros(len(ATTRIBUTES))  # after how much an attribute is the same again; 0: never
+    periods = torch.zeros(len(ATTRIBUTES))
 
     def __init__(self):
         super().__init__()
@@ -61,18 +61,18 @@ class FaceAttributes(nn.Module):
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         points = self.landmarks(images)
-        columns = [*geometry_of(points), *face_colours.colours(images, points).unbind(1)]
+        columns = [*geometry_attributes(points), *face_colours.colours(images, points).unbind(1)]
         columns += [*self.age_gender(images).unbind(1), *log_odds(self.expression(images))]
         scores = torch.stack([*columns, face_colours.eyeglasses(images, points)], 1)
         left, right = face_geometry.eye_centres(points)
-        return torch.where((right - left)[:, :1] > APART, scores, torch.nan)
+        return torch.where((right - left)[:, :1] > MIN_EYE_DISTANCE, scores, torch.nan)
 
 
-def geometry_of(points: torch.Tensor) -> list[torch.Tensor]:
+def geometry_attributes(points: torch.Tensor) -> list[torch.Tensor]:
     """The attributes from smile to eyes_open (B,) of landmarks (B, 68, 2)."""
-    p = face_geometry.in_frame(points)
-    turned = [face_geometry.yaw(p), face_geometry.pitch(p), face_geometry.roll(points)]
-    return [face_geometry.smile(p), face_geometry.mouth_open(p), *turned, face_geometry.eyes_open(p)]
+    p = face_geometry.in_eye_frame(points)
+    angles = [face_geometry.yaw(p), face_geometry.pitch(p), face_geometry.roll(points)]
+    return [face_geometry.smile(p), face_geometry.mouth_open(p), *angles, face_geometry.eyes_open(p)]
 
 
 def log_odds(logits: torch.Tensor) -> list[torch.Tensor]:
@@ -83,45 +83,46 @@ def log_odds(logits: torch.Tensor) -> list[torch.Tensor]:
 
 
 class WorldAttributes(nn.Module):
-    """Pictures of a world -> the expected class (B, F) of each factor, by the network that reads them.
+    """Images of a world -> the expected class (B, F) of each factor, by the network that reads its factors.
 
-    Of a circular factor it is the direction of the mean, in [0, classes).
+    For a circular factor it is the circular mean, in [0, classes); its number of classes is in `periods` (F,), else 0.
     """
 
     def __init__(self, network: factor_reader.FactorNet):
         super().__init__()
         self.network = network
         self.names = tuple(factor.name for factor in network.factors)
-        self.periods = torch.tensor([float(factor_reader.bins_of(f) * f.circular) for f in network.factors])
+        self.periods = torch.tensor([float(factor_reader.class_count(f) * f.circular) for f in network.factors])
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         logits = self.network(images)
-        return torch.stack([expected(logits[f.name].softmax(1), f.circular) for f in self.network.factors], 1)
+        return torch.stack([expected_class(logits[f.name].softmax(1), f.circular) for f in self.network.factors], 1)
 
 
-def expected(shares: torch.Tensor, circular: bool) -> torch.Tensor:
-    """The mean class (B,) of probabilities (B, classes)."""
-    count = shares.shape[1]
-    classes = torch.arange(count).to(shares)
+def expected_class(probabilities: torch.Tensor, circular: bool) -> torch.Tensor:
+    """The mean class (B,) of probabilities (B, classes), on the circle for a circular factor."""
+    count = probabilities.shape[1]
+    classes = torch.arange(count).to(probabilities)
     if not circular:
-        return shares @ classes
+        return probabilities @ classes
     angles = 2 * torch.pi * classes / count
-    return torch.atan2(shares @ angles.sin(), shares @ angles.cos()) % (2 * torch.pi) * count / (2 * torch.pi)
+    mean = torch.atan2(probabilities @ angles.sin(), probabilities @ angles.cos())
+    return mean % (2 * torch.pi) * count / (2 * torch.pi)
 
 
-def of(category: str, device="cpu") -> FaceAttributes | WorldAttributes:
-    """What scores pictures of "face" or of a world whose reader of factors ships, by `names` and a call.
+def attribute_scorer(category: str, device: torch.device | str = "cpu") -> FaceAttributes | WorldAttributes:
+    """The scorer of faces, or of a world whose factor reader ships: `scorer(images)` (B, A), `scorer.names` (A,).
 
-    Raises UserError for a category that nothing scores.
+    Raises UserError for a category without a scorer.
     """
-    legal = ["face", *factor_reader.shipped_names()]
+    legal = ["face", *factor_reader.shipped_files()]
     if choose("category whose pictures are scored", category, legal) == "face":
         return FaceAttributes().to(device)
     return WorldAttributes(factor_reader.shipped(category, device)).to(device)
 
 
 def probes() -> torch.Tensor:
-    """Four fixed pictures (4, 3, 128, 128) in [-1, 1], drawn by formulas: something like a face, of other colours each."""
+    """Four fixed images (4, 3, 128, 128) in [-1, 1], made by formulas: face-like, each in other colours."""
     y, x = torch.meshgrid(*[torch.linspace(-1, 1, 128)] * 2, indexing="ij")
 
     def spot(cx: float, cy: float, width: float, height: float) -> torch.Tensor:
@@ -147,14 +148,14 @@ def probes() -> torch.Tensor:
 @cache
 @torch.no_grad()
 def fingerprint(category: str) -> tuple[tuple[float, ...], ...]:
-    """What scores pictures of a category gives the fixed `probes`, six digits: stored with scores, it says what made them.
+    """The scores of the fixed `probes`, to six digits: stored beside scores, it identifies the scorer that made them.
 
-    Raises UserError as `of` does.
+    Raises UserError as `attribute_scorer` does.
     """
-    return tuple(tuple(float(f"{score:.6g}") for score in row) for row in of(category)(probes()).tolist())
+    return tuple(tuple(float(f"{score:.6g}") for score in row) for row in attribute_scorer(category)(probes()).tolist())
 
 
 def same_scorer(category: str, stored: list[list[float]]) -> bool:
-    """Whether a stored `fingerprint` is that of today's scorer, to 0.2 percent: two CPUs round differently."""
+    """Whether a stored `fingerprint` is that of the present scorer, to 0.2 percent: CPUs round differently."""
     mine, theirs = torch.tensor(fingerprint(category)), torch.tensor(stored)
     return mine.shape == theirs.shape and torch.allclose(mine, theirs, rtol=2e-3, atol=2e-3, equal_nan=True)

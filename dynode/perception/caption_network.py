@@ -1,7 +1,7 @@
-"""A small image-text network, trained on captions of random pictures: `captions[alexnet]`, a stand-in for CLIP.
+"""A small image-text network, trained on captions of random images: `captions[alexnet]`, a stand-in for CLIP.
 
 Images: the frozen AlexNet of LPIPS, its features pooled over a coarse grid, a small trained head.  Texts: a bag of known
-phrases, one trained vector each.  It knows what `perception/wording.py` can say, and nothing else.
+phrases, one trained vector each; the phrases are those of `caption_vocabulary`.
 """
 
 import json
@@ -19,34 +19,36 @@ from dynode.perception import caption_vocabulary
 from dynode.perception.lpips import LPIPS
 from dynode.settings import choose, require_positive
 
-FORMAT, WHAT = "dynode-captions-1", "an image-text network (as `dynode train-captions` writes it)"
-CHANNELS = {1: 192, 3: 256, 4: 256}  # of the AlexNet layers that are looked at; 0 is the first
+FORMAT, WHAT = "dynode-captions-1", "an image-text network (as `dynode train captions` writes it)"
+CHANNELS = {1: 192, 3: 256, 4: 256}  # layer of AlexNet, from 0 -> its channels
 
 
 @dataclass(frozen=True)
 class CaptionSettings:
-    """Of which category, and the shape of the head."""
+    """The category of the images, and the shape of the head."""
 
     category: str = "scene"
-    resolution: int = 128  # pixels that AlexNet sees
+    resolution: int = 128  # pixels a side of AlexNet's input
     grid: int = 5  # cells a side that features are pooled over
-    reduced: int = 5  # channels of each layer that are kept
+    reduced: int = 5  # channels that each layer is reduced to
     width: int = 32  # of the unit vectors
 
     def __post_init__(self):
         require_positive(self, "resolution", "grid", "reduced", "width")
 
 
-class Captions(nn.Module):
-    """The `ImageText` part; `phrases` are those it knows."""
+class CaptionNetwork(nn.Module):
+    """An `ImageText` network; `phrases` are those it knows."""
 
     name = "captions[alexnet]"
+    mean: torch.Tensor
+    scale: torch.Tensor
 
     def __init__(self, settings: CaptionSettings):
         super().__init__()
         s = self.settings = settings
         self.phrases = caption_vocabulary.phrases(s.category)
-        self.backbone = [LPIPS("alex")]  # in a list: its weights are not ours to save
+        self.backbone = [LPIPS("alex")]  # in a list: its weights are not part of the saved ones
         self.register_buffer("mean", torch.zeros(sum(CHANNELS.values())))
         self.register_buffer("scale", torch.ones(sum(CHANNELS.values())))
         self.reduce = nn.ModuleList(nn.Conv2d(channels, s.reduced, 1) for channels in CHANNELS.values())
@@ -55,46 +57,46 @@ class Captions(nn.Module):
         self.sharpness = nn.Parameter(torch.tensor(2.5))  # log of the factor of cosines in the loss
 
     def features(self, images: torch.Tensor) -> torch.Tensor:
-        """AlexNet's features (B, C, G, G) of images (B, 3, R, R) in [-1, 1], pooled; no trained part in them."""
+        """AlexNet's features (B, C, G, G) of images (B, 3, R, R) in [-1, 1], pooled; nothing in them is trained here."""
         self.backbone[0].to(images.device)
-        seen = self.backbone[0].features(resampled(images.clamp(-1, 1), self.settings.resolution))
-        return torch.cat([F.adaptive_avg_pool2d(seen[k], self.settings.grid) for k in CHANNELS], 1)
+        layers = self.backbone[0].features(resampled(images.clamp(-1, 1), self.settings.resolution))
+        return torch.cat([F.adaptive_avg_pool2d(layers[k], self.settings.grid) for k in CHANNELS], 1)
 
-    def judged(self, features: torch.Tensor) -> torch.Tensor:
+    def embed_features(self, features: torch.Tensor) -> torch.Tensor:
         """Unit vectors (B, K) of pooled features."""
-        even = (features - self.mean[:, None, None]) / self.scale[:, None, None]
-        parts = even.split(list(CHANNELS.values()), 1)
-        kept = [F.silu(layer(part)) for layer, part in zip(self.reduce, parts, strict=True)]
-        return F.normalize(self.head(torch.cat(kept, 1).flatten(1)), dim=1)
+        standardised = (features - self.mean[:, None, None]) / self.scale[:, None, None]
+        parts = standardised.split(list(CHANNELS.values()), 1)
+        reduced = [F.silu(layer(part)) for layer, part in zip(self.reduce, parts, strict=True)]
+        return F.normalize(self.head(torch.cat(reduced, 1).flatten(1)), dim=1)
 
     def images(self, images: torch.Tensor) -> torch.Tensor:
         """Unit vectors (B, K) of images (B, 3, R, R) in [-1, 1] (clamped); differentiable."""
-        return self.judged(self.features(images))
+        return self.embed_features(self.features(images))
 
-    def said(self, bags: torch.Tensor) -> torch.Tensor:
-        """Unit vectors (N, K) of bags (N, V): how often each phrase is said."""
+    def embed_bags(self, bags: torch.Tensor) -> torch.Tensor:
+        """Unit vectors (N, K) of bags of phrases (N, V): how often each phrase occurs."""
         return F.normalize(bags.to(self.words) @ self.words, dim=1)
 
     def bag(self, text: str) -> torch.Tensor:
-        """Which known phrases (V,) a text says.  Raises UserError where it says none."""
-        found = caption_vocabulary.parsed(text, self.phrases)
-        return torch.tensor([float(found.count(phrase)) for phrase in self.phrases])
+        """How often each known phrase (V,) occurs in a text.  Raises UserError for a text without any."""
+        occurring = caption_vocabulary.known_phrases(text, self.phrases)
+        return torch.tensor([float(occurring.count(phrase)) for phrase in self.phrases])
 
     def texts(self, texts: list[str]) -> torch.Tensor:
         """Unit vectors (N, K); the order of words does not matter.  Raises UserError for a text without a known word."""
-        return self.said(torch.stack([self.bag(text) for text in texts]))
+        return self.embed_bags(torch.stack([self.bag(text) for text in texts]))
 
 
-def save(network: Captions, path: Path, card: dict) -> None:
-    told = {"settings": network.settings, "phrases": network.phrases, "card": card}
-    write_safetensors(path, half_precision(network), FORMAT, **told)
+def save(network: CaptionNetwork, path: Path, card: dict) -> None:
+    metadata = {"settings": network.settings, "phrases": network.phrases, "card": card}
+    write_safetensors(path, half_precision(network), FORMAT, **metadata)
 
 
-def load(path: Path | str, device="cpu") -> Captions:
+def load(path: Path | str, device: torch.device | str = "cpu") -> CaptionNetwork:
     """A saved network in float32, frozen."""
     tensors, metadata = read_safetensors(Path(path), FORMAT, WHAT)
     with undamaged(path, WHAT):
-        network = Captions(CaptionSettings(**json.loads(metadata["settings"])))
+        network = CaptionNetwork(CaptionSettings(**json.loads(metadata["settings"])))
         network.phrases = tuple(
             json.loads(metadata["phrases"])
         )  # those it was trained with, whatever the table says now
@@ -103,11 +105,11 @@ def load(path: Path | str, device="cpu") -> Captions:
     return network.to(device).eval().requires_grad_(False)
 
 
-def shipped(category: str, device="cpu") -> Captions:
+def shipped(category: str, device: torch.device | str = "cpu") -> CaptionNetwork:
     """The network that comes with the package for a category.  Raises UserError where there is none."""
     return load(choose("image-text network of", category, runtime.shipped("weights", "captions")), device)
 
 
 def card(path: Path | str) -> dict:
-    """Where a network comes from: settings, pictures, how often it tells phrases apart."""
+    """Where a network comes from: settings, number of images, accuracy."""
     return json.loads(read_metadata(Path(path), FORMAT, WHAT)["card"])

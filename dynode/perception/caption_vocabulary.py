@@ -1,7 +1,7 @@
-"""What there is to say about a picture: phrases, each true of a band of one attribute.
+"""The vocabulary of captions: phrases, each true for a band of levels of one attribute.
 
-An attribute's level is its share of all pictures that have less of it: a world's factors are uniform over their ranges,
-so the share of the range; measured scores by their rank among random pictures.
+An attribute's level is its quantile among random images: the position within its range for a world's factor, which is
+uniform, and the rank among random images for a measured score.
 """
 
 import contextlib
@@ -16,14 +16,14 @@ from dynode.settings import choose, nearest
 
 @dataclass(frozen=True)
 class Band:
-    """Levels in [low, high] of an attribute, and what is said there.  low above high: around the end of a circle."""
+    """Levels in [low, high] of an attribute, and the phrases true there.  low > high: across the end of a circle."""
 
     low: float
     high: float
     phrases: tuple[str, ...]
 
     def holds(self, levels: torch.Tensor) -> torch.Tensor:
-        """Which levels lie in the band; an unknown level (NaN) lies in none."""
+        """Whether levels (N,) lie in the band; an unknown level (NaN) lies in none."""
         above, below = levels >= self.low, levels <= self.high
         return above & below if self.low <= self.high else above | (below & (levels == levels))
 
@@ -40,12 +40,12 @@ def about(middle: float, *phrases: str, width: float) -> Band:
     return Band((middle - width) % 1, (middle + width) % 1, phrases)
 
 
-def each(count: int, *values: str) -> tuple[Band, ...]:
-    """One phrase for each value of a grid."""
+def one_per_value(count: int, *values: str) -> tuple[Band, ...]:
+    """One phrase for each value of a factor with a grid of `count` values."""
     return tuple(Band((k - 0.5) / (count - 1), (k + 0.5) / (count - 1), (phrase,)) for k, phrase in enumerate(values))
 
 
-FACE = {  # attributes as `perception/attributes.py` measures them: yaw rises to the right, pitch upwards, gender to male
+FACE = {  # attributes as in `perception.attributes`: yaw rises to the right, pitch upwards, gender to male
     "smile": (
         less("serious", "not smiling", "unsmiling", "closed lips"),
         more("smiling", "smile", "broad smile", "cheerful"),
@@ -83,69 +83,69 @@ SCENE = {
     ),
 }
 ISAAC3D = {
-    "object_shape": each(3, "cube", "ball", "can"),
+    "object_shape": one_per_value(3, "cube", "ball", "can"),
     "robot_x": (less("arm to the left", "left"), more("arm to the right", "right")),
     "robot_y": (less("lowered arm", "arm down"), more("raised arm", "arm up")),
     "camera_height": (less("seen from the side", "low camera"), more("seen from above", "high camera")),
     "object_scale": (less("small"), more("large", "big")),
     "lighting_intensity": (less("dim", "dark"), more("bright", "lit")),
-    "object_color": each(4, "red object", "amber object", "green object", "blue object"),
-    "wall_color": each(4, "sand wall", "green wall", "blue wall", "rose wall"),
+    "object_color": one_per_value(4, "red object", "amber object", "green object", "blue object"),
+    "wall_color": one_per_value(4, "sand wall", "green wall", "blue wall", "rose wall"),
 }
-WORDINGS = {"face": FACE, "scene": SCENE, "isaac3d": ISAAC3D}
+VOCABULARIES = {"face": FACE, "scene": SCENE, "isaac3d": ISAAC3D}
 
 
-def wording(category: str) -> dict[str, tuple[Band, ...]]:
+def vocabulary(category: str) -> dict[str, tuple[Band, ...]]:
     """The bands of each attribute.  Raises UserError for a category that has none."""
-    return choose("wording of", category, WORDINGS)
+    return choose("caption vocabulary of", category, VOCABULARIES)
 
 
 def phrases(category: str) -> tuple[str, ...]:
     """Every phrase of a category, in the order of the table."""
-    return tuple(phrase for bands in wording(category).values() for band in bands for phrase in band.phrases)
+    return tuple(phrase for bands in vocabulary(category).values() for band in bands for phrase in band.phrases)
 
 
 def attribute_of(category: str, phrase: str) -> str:
-    """Whose phrase it is."""
-    return next(name for name, bands in wording(category).items() if any(phrase in band.phrases for band in bands))
+    """The attribute that a phrase describes."""
+    return next(name for name, bands in vocabulary(category).items() if any(phrase in band.phrases for band in bands))
 
 
-def told(category: str, text: str) -> list[str]:
-    """The attributes that a text tells of, in its order; none where the category has no wording or knows no word."""
-    if category not in WORDINGS:
+def attributes_in(category: str, text: str) -> list[str]:
+    """The attributes that a text describes, in its order; none where the category has no vocabulary or no word is known."""
+    if category not in VOCABULARIES:
         return []
     with contextlib.suppress(UserError):
-        return [attribute_of(category, phrase) for phrase in parsed(text, phrases(category))]
+        return [attribute_of(category, phrase) for phrase in known_phrases(text, phrases(category))]
     return []
 
 
-def fitting(category: str, levels: dict[str, torch.Tensor]) -> torch.Tensor:
-    """Which phrases (N, V) are true of N pictures whose attributes have these levels (N,) each."""
+def true_phrases(category: str, levels: dict[str, torch.Tensor]) -> torch.Tensor:
+    """Which phrases (N, V) are true of N images; levels: (N,) of each attribute."""
     columns = [
-        band.holds(levels[name]) for name, bands in wording(category).items() for band in bands for _ in band.phrases
+        band.holds(levels[name]) for name, bands in vocabulary(category).items() for band in bands for _ in band.phrases
     ]
     return torch.stack(columns, 1)
 
 
-def parsed(text: str, known: tuple[str, ...]) -> list[str]:
-    """The known phrases of a text, the longest first where they begin at the same word; other words are passed over.
+def known_phrases(text: str, known: tuple[str, ...]) -> list[str]:
+    """The known phrases of a text, the longest where several begin at the same word; other words are ignored.
 
     Raises UserError for a text without any.
     """
-    words, found, k = re.findall(r"[a-z]+", text.lower()), [], 0
+    words, result, k = re.findall(r"[a-z]+", text.lower()), [], 0
     longest = max(len(phrase.split()) for phrase in known)
     while k < len(words):
         tries = (" ".join(words[k : k + n]) for n in range(longest, 0, -1))
         phrase = next((phrase for phrase in tries if phrase in known), "")
-        found += [phrase] if phrase else []
+        result += [phrase] if phrase else []
         k += len(phrase.split()) or 1
-    if not found:
+    if not result:
         raise UserError(f"No word of {text!r} is known{nearest(text.lower(), known)}; known are {', '.join(known)}.")
-    return found
+    return result
 
 
-def passed_over(text: str, known: tuple[str, ...]) -> list[str]:
-    """The words of a text that no known phrase covers, but for the smallest ones."""
-    covered = {word for phrase in parsed(text, known) for word in phrase.split()}
+def unknown_words(text: str, known: tuple[str, ...]) -> list[str]:
+    """The words of a text that belong to no known phrase, apart from articles, prepositions and the like."""
+    covered = {word for phrase in known_phrases(text, known) for word in phrase.split()}
     small = {"a", "an", "the", "with", "and", "of", "in", "at", "under", "is", "who", "person", "face", "picture"}
     return [word for word in re.findall(r"[a-z]+", text.lower()) if word not in covered | small]

@@ -16,18 +16,18 @@ from torch import nn
 from dynode import runtime
 from dynode.errors import UserError
 from dynode.io import assets
-from dynode.perception.clip_layers import ClipNetwork, of_weights
-from dynode.perception.clip_tokenizer import LENGTH, BytePairs
+from dynode.perception.clip_layers import CLIPNetwork, network_from_weights
+from dynode.perception.clip_tokenizer import LENGTH, CLIPTokenizer
 
 MEAN, STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
-SIDE, SQUARES = 224, 32  # pixels that CLIP sees: 7 x 32, which is how StyleCLIP gets there from any multiple of 32
+SIDE, SQUARES = 224, 32  # pixels of CLIP's input: 7 x 32, by which StyleCLIP resizes from any multiple of 32
 VOCABULARY = "clip-vocabulary"
 
 
-def network_of(path: Path) -> ClipNetwork:
+def load_network(path: Path) -> CLIPNetwork:
     """The network of a file of weights, frozen, in float32.  Raises UserError for a file that is no CLIP.
 
-    An archive is opened by torch, from a path that the user names: whoever names it vouches for it.
+    An archive is opened by torch: the user who names its path must trust it.
     """
     if not Path(path).is_file():
         raise UserError(f"There is no file {path}: CLIP's archive ViT-B-32.pt was wanted.")
@@ -36,27 +36,30 @@ def network_of(path: Path) -> ClipNetwork:
     except (RuntimeError, SafetensorError, pickle.UnpicklingError):
         raise UserError(f"{path} is no TorchScript archive: CLIP's ViT-B-32.pt was wanted.") from None
     try:
-        return of_weights(state)
+        return network_from_weights(state)
     except (KeyError, RuntimeError):
         raise UserError(f"{path} holds no CLIP with a vision transformer: ViT-B-32.pt was wanted.") from None
 
 
-class Clip(nn.Module):
-    """The `ImageText` part.  vocabulary: CLIP's file of byte pairs; the asset of that name where none is given."""
+class CLIPModel(nn.Module):
+    """CLIP as an `ImageText` network.  vocabulary: CLIP's file of byte pairs, by default the asset of that name."""
+
+    mean: torch.Tensor
+    std: torch.Tensor
 
     def __init__(self, path: Path, vocabulary: Path | None = None):
         """Raises UserError for a file that is no CLIP."""
         super().__init__()
-        self.network = network_of(path)
-        self.words = BytePairs(vocabulary or assets.fetch(VOCABULARY))
+        self.network = load_network(path)
+        self.words = CLIPTokenizer(vocabulary or assets.fetch(VOCABULARY))
         self.name = f"clip[{Path(path).stem}]"
         self.register_buffer("mean", torch.tensor(MEAN)[:, None, None])
         self.register_buffer("std", torch.tensor(STD)[:, None, None])
 
     def images(self, images: torch.Tensor) -> torch.Tensor:
-        """Unit vectors (B, 512) of images (B, 3, R, R) in [-1, 1], by way of StyleCLIP's resizing; differentiable."""
-        seen = ((resized(images) + 1) / 2 - self.mean) / self.std
-        return F.normalize(self.network.encode_image(seen), dim=1)
+        """Unit vectors (B, 512) of images (B, 3, R, R) in [-1, 1], resized as by StyleCLIP; differentiable."""
+        normalised = ((resized(images) + 1) / 2 - self.mean) / self.std
+        return F.normalize(self.network.encode_image(normalised), dim=1)
 
     @torch.no_grad()
     def texts(self, texts: list[str]) -> torch.Tensor:
@@ -71,12 +74,12 @@ class Clip(nn.Module):
 def resized(images: torch.Tensor) -> torch.Tensor:
     """Images (B, 3, R, R) at 224 pixels: enlarged seven times, then averaged over squares of R / 32, as StyleCLIP does.
 
-    Both are one linear map of rows and one of columns, so that the enlarged image is never held.
-    Raises UserError for R that is no multiple of 32.
+    Both together are one linear map of rows and one of columns, so the enlarged image is never in memory.
+    Raises UserError where R is no multiple of 32.
     """
     side = images.shape[-1]
     if side % SQUARES:
-        raise UserError(f"CLIP is shown images of a multiple of {SQUARES} pixels, got {side}.")
+        raise UserError(f"CLIP wants images whose side is a multiple of {SQUARES} pixels, got {side}.")
     rows = torch.eye(side, dtype=images.dtype, device=images.device).repeat_interleave(SIDE // SQUARES, 1)
-    share = F.avg_pool1d(rows, side // SQUARES)  # (R, 224)
-    return share.T @ images @ share
+    weights = F.avg_pool1d(rows, side // SQUARES)  # (R, 224)
+    return weights.T @ images @ weights

@@ -1,6 +1,6 @@
-"""The words that CLIP reads: byte pairs, merged in the order of its published vocabulary (Sennrich et al. 2016).
+"""CLIP's tokenizer: byte-pair encoding with its published vocabulary (Sennrich et al. 2016).
 
-The vocabulary is a text file, one merge a line; OpenAI distributes it with CLIP, and packages carry it.
+The vocabulary is a text file, one merge a line, which OpenAI and several packages distribute.
 """
 
 import functools
@@ -12,9 +12,9 @@ from pathlib import Path
 from dynode.errors import UserError
 
 MERGES = 49152 - 256 - 2  # lines of the file that CLIP uses: its vocabulary less the bytes and the two marks
-LENGTH = 77  # tokens of a text that CLIP reads
-END = "</w>"  # stands at the end of a word
-# CLIP cuts texts by this pattern, with \p{L} and \p{N}: letters, one digit at a time, runs of anything else.
+LENGTH = 77  # tokens of CLIP's input
+END = "</w>"  # marks the end of a word
+# CLIP splits texts by this pattern, with \p{L} and \p{N}: letters, one digit at a time, runs of anything else.
 WORD = re.compile(r"'s|'t|'re|'ve|'m|'ll|'d|[^\W\d_]+|\d|(?:[^\s\w]|_)+", re.IGNORECASE)
 
 
@@ -25,8 +25,8 @@ def byte_letters() -> dict[int, str]:
     return {byte: chr(byte) for byte in plain} | {byte: chr(256 + k) for k, byte in enumerate(others)}
 
 
-class BytePairs:
-    """Texts -> numbers of tokens, as CLIP's own tokenizer gives them for plain text."""
+class CLIPTokenizer:
+    """Texts -> token numbers, equal to CLIP's own tokenizer for plain text."""
 
     def __init__(self, path: Path):
         """path: bpe_simple_vocab_16e6.txt.gz.  Raises UserError for another file."""
@@ -46,7 +46,7 @@ class BytePairs:
 
     @functools.lru_cache(maxsize=4096)  # noqa: B019 (one object lives as long as the program)
     def parts(self, word: str) -> tuple[str, ...]:
-        """A word of byte letters in tokens: the earliest merge first, as long as one applies."""
+        """The tokens of a word of byte letters: the earliest merge first, as long as one applies."""
         parts = (*word[:-1], word[-1] + END)
         while len(parts) > 1:
             pairs = list(zip(parts[:-1], parts[1:], strict=True))
@@ -57,20 +57,23 @@ class BytePairs:
         return parts
 
     def numbers(self, text: str) -> list[int]:
-        """The tokens of a text between the marks of start and end.  Raises UserError for one that CLIP cannot hold."""
+        """The token numbers of a text between the marks of start and end.
+
+        Raises UserError for a text without tokens or with more than CLIP takes.
+        """
         clean = " ".join(html.unescape(html.unescape(text)).split()).lower()
         words = ("".join(self.letters[byte] for byte in word.encode()) for word in WORD.findall(clean))
-        found = [self.number[part] for word in words for part in self.parts(word)]
-        if not 0 < len(found) <= LENGTH - 2:
-            raise UserError(f"CLIP reads texts of 1 to {LENGTH - 2} tokens, got {len(found)} in {text[:40]!r}.")
-        return [self.number["<start>"], *found, self.number["<end>"]]
+        tokens = [self.number[part] for word in words for part in self.parts(word)]
+        if not 0 < len(tokens) <= LENGTH - 2:
+            raise UserError(f"CLIP reads texts of 1 to {LENGTH - 2} tokens, got {len(tokens)} in {text[:40]!r}.")
+        return [self.number["<start>"], *tokens, self.number["<end>"]]
 
 
 def merged(parts: tuple[str, ...], pair: tuple[str, str]) -> tuple[str, ...]:
-    """The parts with every occurrence of a pair made one, from the left."""
-    found, k = [], 0
+    """The parts with every occurrence of a pair joined, from the left."""
+    result, k = [], 0
     while k < len(parts):
-        here = parts[k : k + 2] == pair
-        found.append("".join(pair) if here else parts[k])
-        k += 2 if here else 1
-    return tuple(found)
+        is_pair = parts[k : k + 2] == pair
+        result.append("".join(pair) if is_pair else parts[k])
+        k += 2 if is_pair else 1
+    return tuple(result)

@@ -22,7 +22,7 @@ BYTES = {"uint8": np.uint8, "float32": np.float32}
 KINDS = {"filters": "weight", "depthwise_filter": "depthwise.weight", "pointwise_filter": "pointwise.weight"}
 
 
-def weights_of(name: str) -> dict[str, torch.Tensor]:
+def load_weights(name: str) -> dict[str, torch.Tensor]:
     """The tensors of "face-landmarks" and the like, float32, with torch's names and axes.
 
     A manifest lists them in the order of the file: weight = 8-bit number * scale + min.  Raises ValueError when numbers
@@ -63,7 +63,7 @@ class FacePart(nn.Module):
     def __init__(self, network: nn.Module, weights: str, box: tuple[float, float, float]):
         super().__init__()
         self.network, self.box = network, box
-        self.network.load_state_dict(weights_of(weights))
+        self.network.load_state_dict(load_weights(weights))
         self.eval().requires_grad_(False)
         self.register_buffer("mean", torch.tensor(MEAN)[:, None, None])
 

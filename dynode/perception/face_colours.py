@@ -30,22 +30,22 @@ def lab(images: torch.Tensor) -> torch.Tensor:
     return torch.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], 1)
 
 
-def at(pictures: torch.Tensor, points: torch.Tensor) -> torch.Tensor:
+def sample_at(pictures: torch.Tensor, points: torch.Tensor) -> torch.Tensor:
     """What pictures (B, C, H, W) hold at points (B, P, 2), shares of their sides: (B, P, C), NaN outside of them."""
     inside = ((points > 0) & (points < 1)).all(-1, keepdim=True)
     read = F.grid_sample(pictures, (2 * points - 1)[:, None], mode="bilinear", align_corners=False)[:, :, 0].mT
     return torch.where(inside, read, torch.nan)
 
 
-def between(points: torch.Tensor, pairs) -> torch.Tensor:
+def midpoints(points: torch.Tensor, pairs) -> torch.Tensor:
     """The middles (B, P, 2) between pairs of landmarks (B, 68, 2)."""
     first, second = zip(*pairs, strict=True)
     return (points[:, list(first)] + points[:, list(second)]) / 2
 
 
-def above(points: torch.Tensor, places=HAIR) -> torch.Tensor:
+def image_points(points: torch.Tensor, places=HAIR) -> torch.Tensor:
     """Places (B, P, 2) in the image that are given in the frame of the eyes."""
-    origin, axes = geometry.frame(points)
+    origin, axes = geometry.eye_frame(points)
     return origin[:, None] + torch.tensor(places).to(points) @ axes
 
 
@@ -55,8 +55,8 @@ def colours(images: torch.Tensor, points: torch.Tensor) -> torch.Tensor:
     Lipstick: how much redder (a*) lips are than skin.  Brightness: L*, the median over the places.
     """
     picture = lab(resampled(images, RESOLUTION))
-    lips, skin = at(picture, between(points, LIPS)), at(picture, between(points, SKIN))
-    hair = at(picture, above(points))
+    lips, skin = sample_at(picture, midpoints(points, LIPS)), sample_at(picture, midpoints(points, SKIN))
+    hair = sample_at(picture, image_points(points))
     redness = lips[..., 1].mean(1) - skin[..., 1].mean(1)
     return torch.stack([redness, hair[..., 0].nanmedian(1).values, skin[..., 0].nanmedian(1).values], 1)
 
@@ -67,7 +67,7 @@ def grid(xs, ys) -> list[tuple[float, float]]:
 
 def ridge(brightness: torch.Tensor, points: torch.Tensor, xs, ys) -> torch.Tensor:
     """The strongest thin horizontal line (B,) across a patch: second difference of its mean brightness from row to row."""
-    rows = at(brightness, above(points, grid(xs, ys)))[..., 0].unflatten(1, (len(ys), len(xs))).mean(2)
+    rows = sample_at(brightness, image_points(points, grid(xs, ys)))[..., 0].unflatten(1, (len(ys), len(xs))).mean(2)
     return (rows[:, 2:] - 2 * rows[:, 1:-1] + rows[:, :-2]).abs().amax(1)
 
 

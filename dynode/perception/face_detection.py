@@ -4,6 +4,7 @@ import warnings
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class FaceDetector:
     smallest: pixels; faces less wide are left out.  certainty: of the network, in [0, 1].
     """
 
-    def __init__(self, device="cpu", smallest: int = 20, certainty: float = 0.9):
+    def __init__(self, device: torch.device | str = "cpu", smallest: int = 20, certainty: float = 0.9):
         from facenet_pytorch import MTCNN
 
         self.smallest, self.certainty = smallest, certainty

@@ -20,16 +20,16 @@ def eye_centres(points: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     return points[:, 36:42].mean(1), points[:, 42:48].mean(1)
 
 
-def frame(points: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def eye_frame(points: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """The origin (B, 2) and the axes (B, 2, 2), x before y, of the frame of the eyes, in the unit of the landmarks."""
     left, right = eye_centres(points)
     x = right - left
     return (left + right) / 2, torch.stack([x, torch.stack([-x[:, 1], x[:, 0]], 1)], 1)
 
 
-def in_frame(points: torch.Tensor) -> torch.Tensor:
+def in_eye_frame(points: torch.Tensor) -> torch.Tensor:
     """Landmarks (B, 68, 2) in the frame of the eyes."""
-    origin, axes = frame(points)
+    origin, axes = eye_frame(points)
     return (points - origin[:, None]) @ axes.mT / axes[:, 0].square().sum(1)[:, None, None]
 
 

@@ -36,10 +36,10 @@ class FaceTrack:
 
     def crops(self, path: Path | str, size: int = 256) -> Iterator[torch.Tensor]:
         """The aligned crops (3, size, size) of the frames, in order, read from the video one at a time."""
-        yield from cut(video.pick(path, self.ts), self.quads, size)
+        yield from aligned_crops(video.pick(path, self.ts), self.quads, size)
 
 
-def track(
+def track_face(
     path: Path | str,
     stretch: video.Stretch | None = None,
     *,
@@ -57,15 +57,15 @@ def track(
     if face != "largest" and not face.isdecimal():
         raise UserError(f"A face is 'largest' or a number counted from the left (0 first), got {face!r}.")
     frames = (stretch or video.Stretch()).of(video.iterate(path))
-    ts, found, jumps = looked_at(frames, detector or FaceDetector(), progress)
+    ts, found, jumps = detect_faces(frames, detector or FaceDetector(), progress)
     if not len(ts):
         raise UserError(f"{path} ends before the frames that were asked for: choose an earlier first frame.")
-    require_shown(found, face, path)
+    require_face(found, face, path)
     pieces = [align(ts[at], follow([found[k] for k in at], face)) for at in shot_indices(jumps)]
-    return joined([piece for piece in pieces if piece is not None], path)
+    return join_shots([piece for piece in pieces if piece is not None], path)
 
 
-def middle(path: Path | str, stretch: video.Stretch | None = None, *, progress=None) -> FaceTrack:
+def track_centre(path: Path | str, stretch: video.Stretch | None = None, *, progress=None) -> FaceTrack:
     """The middle square of every frame, and the shots: what a generator of anything but faces is given.
 
     Raises UserError when the file cannot be read or holds a single frame.
@@ -76,11 +76,11 @@ def middle(path: Path | str, stretch: video.Stretch | None = None, *, progress=N
         sizes.append(frame.shape[:2])
         return []
 
-    ts, _, jumps = looked_at((stretch or video.Stretch()).of(video.iterate(path)), look, progress)
+    ts, _, jumps = detect_faces((stretch or video.Stretch()).of(video.iterate(path)), look, progress)
     if len(ts) < 2:
         raise UserError(f"{path} has {len(ts)} of the frames asked for, at least 2 are wanted to learn a motion from.")
     shots = np.concatenate([np.full(len(at), k) for k, at in enumerate(shot_indices(jumps))])
-    quads = np.stack([middle_square(*size) for size in sizes])
+    quads = np.stack([centre_square(*size) for size in sizes])
     return FaceTrack(ts, quads, np.ones(len(ts), dtype=bool), shots)
 
 
@@ -98,20 +98,20 @@ def portraits(path: Path | str, stretch: video.Stretch, detector=None, size: int
                 "seen from the front, or choose other frames."
             )
         quads = alignment.Squares.from_landmarks(faces[0].landmarks[None]).quads()
-        crops += cut([frame], quads, size)
+        crops += aligned_crops([frame], quads, size)
     if not crops:
         raise UserError(f"{path} ends before frame {stretch.first}: choose an earlier one.")
     return torch.stack(crops)
 
 
-def middle_square(height: int, width: int) -> np.ndarray:
+def centre_square(height: int, width: int) -> np.ndarray:
     """The corners (4, 2) of the largest square in the middle of a frame, in the order of an alignment square."""
     side = min(height, width)
     left, top = (width - side) / 2 - 0.5, (height - side) / 2 - 0.5
     return np.array([[left, top], [left, top + side], [left + side, top + side], [left + side, top]])
 
 
-def looked_at(frames, detector, progress) -> tuple[np.ndarray, list[list[Face]], np.ndarray]:
+def detect_faces(frames, detector, progress) -> tuple[np.ndarray, list[list[Face]], np.ndarray]:
     """Times (T,) and faces of all frames, and how far the picture jumps (T - 1,) from each to the next, in grey levels."""
     ts, found, jumps, before = [], [], [], None
     for time, frame in frames:
@@ -126,7 +126,7 @@ def looked_at(frames, detector, progress) -> tuple[np.ndarray, list[list[Face]],
     return np.array(ts), found, np.array(jumps)
 
 
-def require_shown(found: list[list[Face]], choice: str, path) -> None:
+def require_face(found: list[list[Face]], choice: str, path) -> None:
     """Refuse a video in which no frame shows the chosen face."""
     most = max(map(len, found))
     if most == 0:
@@ -161,14 +161,14 @@ def follow(found: list[list[Face]], choice: str) -> list[Face | None]:
     followed: list[Face | None] = []
     last, missing = None, 0
     for faces in found:
-        face = pick_up(faces, choice) if last is None else nearest(faces, last, reach=0.75 + 0.25 * missing)
+        face = first_face(faces, choice) if last is None else nearest_face(faces, last, reach=0.75 + 0.25 * missing)
         missing = 0 if face else missing + 1
         last = face or last
         followed.append(face)
     return followed
 
 
-def pick_up(faces: list[Face], choice: str) -> Face | None:
+def first_face(faces: list[Face], choice: str) -> Face | None:
     """The face to start with: the largest, or the n-th from the left where there are that many."""
     if choice == "largest":
         return faces[0] if faces else None
@@ -176,7 +176,7 @@ def pick_up(faces: list[Face], choice: str) -> Face | None:
     return ordered[int(choice)] if int(choice) < len(ordered) else None
 
 
-def nearest(faces: list[Face], last: Face, reach: float) -> Face | None:
+def nearest_face(faces: list[Face], last: Face, reach: float) -> Face | None:
     """The face nearest to where it was, if it is within `reach` of its width."""
     if not faces:
         return None
@@ -205,7 +205,7 @@ def fill_missing(points: list[np.ndarray | None], ts: np.ndarray) -> tuple[np.nd
     return filled.reshape(-1, 5, 2), detected
 
 
-def joined(pieces: list[FaceTrack], path) -> FaceTrack:
+def join_shots(pieces: list[FaceTrack], path) -> FaceTrack:
     if not pieces:
         raise UserError(
             f"The face in {path} was followed for 1 frame, at least 2 of one shot are wanted: dynamics need a motion to "
@@ -216,7 +216,7 @@ def joined(pieces: list[FaceTrack], path) -> FaceTrack:
     return FaceTrack(*parts, shots)
 
 
-def cut(frames: Iterable[np.ndarray], quads: np.ndarray, size: int = 256) -> Iterator[torch.Tensor]:
+def aligned_crops(frames: Iterable[np.ndarray], quads: np.ndarray, size: int = 256) -> Iterator[torch.Tensor]:
     """Aligned crops (3, size, size) of frames uint8 (H, W, 3): cut at 1024 pixels, reduced by area."""
     for frame, quad in zip(frames, quads, strict=True):
         large = alignment.crop(images.from_uint8(frame), quad, size=1024)[None]

@@ -16,11 +16,11 @@ from dynode.settings import choose, require_positive
 from dynode.worlds import world
 from dynode.worlds.factors import Factor, index_of
 
-FORMAT, WHAT = "dynode-factors-1", "a network that reads factors (as `dynode train-factors` writes it)"
+FORMAT, WHAT = "dynode-factors-1", "a network that reads factors (as `dynode train factors` writes it)"
 BINS, CIRCULAR_BINS = 4, 8  # of a factor whose world has no grid
 
 
-def bins_of(factor: Factor) -> int:
+def class_count(factor: Factor) -> int:
     """How many classes a factor has: those of its grid, or a few."""
     return factor.count or (CIRCULAR_BINS if factor.circular else BINS)
 
@@ -29,7 +29,7 @@ def classes(factors: tuple[Factor, ...], values: torch.Tensor) -> torch.Tensor:
     """The class (B, F) of factor values (B, F); a grid's classes are centred on its values, others share the range."""
     found = []
     for k, factor in enumerate(factors):
-        share, n = factor.share(values[:, k]), bins_of(factor)
+        share, n = factor.fraction(values[:, k]), class_count(factor)
         found.append((share * (n - 1)).round() if factor.count else (share * n).floor().clamp(max=n - 1))
     return torch.stack(found, 1).long()
 
@@ -60,7 +60,7 @@ class FactorNet(nn.Module):
         )
         self.norms = nn.ModuleList(nn.GroupNorm(8, width) for width in widths[1:])
         self.dense = nn.Linear(widths[-1] * 16, s.hidden)
-        self.heads = nn.ModuleDict({factor.name: nn.Linear(s.hidden, bins_of(factor)) for factor in self.factors})
+        self.heads = nn.ModuleDict({factor.name: nn.Linear(s.hidden, class_count(factor)) for factor in self.factors})
 
     def forward(self, images: torch.Tensor) -> dict[str, torch.Tensor]:
         x = resampled(images, self.settings.resolution)
@@ -73,23 +73,23 @@ class FactorNet(nn.Module):
         return self.factors[index_of(self.factors, name)]
 
 
-def middles(factor: Factor) -> torch.Tensor:
+def class_centres(factor: Factor) -> torch.Tensor:
     """The value (classes,) in the middle of each class."""
-    n = bins_of(factor)
+    n = class_count(factor)
     return factor.at(torch.arange(n) / (n - 1) if factor.count else (torch.arange(n) + 0.5) / n)
 
 
 @torch.no_grad()
-def read(network: FactorNet, images: torch.Tensor) -> torch.Tensor:
+def read_factors(network: FactorNet, images: torch.Tensor) -> torch.Tensor:
     """Factors (B, F) of images (B, 3, H, W): the mean value under each softmax, on the circle for a circular factor.
 
     On held-out pictures they err by about a sixteenth of each range, a quarter of a class, where the network knows the factor.
     """
     logits, columns = network(images), []
     for factor in network.factors:
-        shares, values = logits[factor.name].softmax(1), middles(factor).to(images)
+        shares, values = logits[factor.name].softmax(1), class_centres(factor).to(images)
         if factor.circular:
-            angle = 2 * math.pi * factor.share(values)
+            angle = 2 * math.pi * factor.fraction(values)
             mean = torch.atan2(shares @ angle.sin(), shares @ angle.cos())
             columns.append(factor.at(mean / (2 * math.pi) % 1))
         else:
@@ -97,11 +97,11 @@ def read(network: FactorNet, images: torch.Tensor) -> torch.Tensor:
     return torch.stack(columns, 1)
 
 
-def apart(factors: tuple[Factor, ...], a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+def factor_distance(factors: tuple[Factor, ...], a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
     """How far factors (B, F) lie from others, as shares of each range (B, F); round a circle the shorter way."""
     columns = []
     for k, factor in enumerate(factors):
-        gap = (factor.share(a[:, k]) - factor.share(b[:, k])).abs()
+        gap = (factor.fraction(a[:, k]) - factor.fraction(b[:, k])).abs()
         columns.append(torch.minimum(gap % 1, 1 - gap % 1) if factor.circular else gap)
     return torch.stack(columns, 1)
 
@@ -110,7 +110,7 @@ def save(network: FactorNet, path: Path, card: dict) -> None:
     write_safetensors(path, half_precision(network), FORMAT, settings=network.settings, card=card)
 
 
-def load(path: Path | str, device="cpu") -> FactorNet:
+def load(path: Path | str, device: torch.device | str = "cpu") -> FactorNet:
     """A saved network in float32, frozen."""
     tensors, metadata = read_safetensors(Path(path), FORMAT, WHAT)
     with undamaged(path, WHAT):
@@ -119,11 +119,11 @@ def load(path: Path | str, device="cpu") -> FactorNet:
     return network.to(device).eval().requires_grad_(False)
 
 
-def shipped_names() -> dict[str, Path]:
+def shipped_files() -> dict[str, Path]:
     """The networks that come with the package, by world."""
     return runtime.shipped("weights", "factors")
 
 
-def shipped(world_name: str, device="cpu") -> FactorNet:
+def shipped(world_name: str, device: torch.device | str = "cpu") -> FactorNet:
     """The network that comes with the package for a world.  Raises UserError where there is none."""
-    return load(choose("network that reads the factors of", world_name, shipped_names()), device)
+    return load(choose("network that reads the factors of", world_name, shipped_files()), device)

@@ -90,6 +90,6 @@ class Identity(nn.Module):
         return F.normalize(self.model(((faces + 1) / 2 - self.mean) / self.std), dim=1)
 
 
-def identity_of(category: str, device="cpu") -> Identity | None:
+def identity_of(category: str, device: torch.device | str = "cpu") -> Identity | None:
     """What tells whether it is the same person; None for what is no face."""
     return Identity().to(device) if category == "face" else None

@@ -32,7 +32,7 @@ class ImageText(Protocol):
         ...
 
 
-def load(category: str, clip: Path | str = "", device="cpu") -> ImageText:
+def load(category: str, clip: Path | str = "", device: torch.device | str = "cpu") -> ImageText:
     """CLIP from a file that the user names, here or in DYNODE_CLIP; else the stand-in that ships for a category.
 
     category: "face" or the name of a world, see `generators.category_of`.
@@ -40,7 +40,7 @@ def load(category: str, clip: Path | str = "", device="cpu") -> ImageText:
     """
     path = str(clip) or os.environ.get(CLIP_VARIABLE, "")
     if path:
-        from dynode.perception.clip_model import Clip
+        from dynode.perception.clip_model import CLIPModel
 
-        return Clip(Path(path)).to(device)
+        return CLIPModel(Path(path)).to(device)
     return caption_network.shipped(category, device)

@@ -41,18 +41,18 @@ def flows(images: torch.Tensor, both: bool = True) -> Flows:
     """Flows of reduced images (T, 3, h, w) in [-1, 1]; both: forward too, which tells what is occluded."""
     grey = rgb2gray(((images.clamp(-1, 1) + 1) / 2).movedim(1, -1).cpu().numpy()).astype(np.float32)
     pairs = list(zip(grey[:-1], grey[1:], strict=True))
-    backward = stacked([between(later, earlier) for earlier, later in pairs])
+    backward = stack_flows([tvl1_flow(later, earlier) for earlier, later in pairs])
     if not both:
         return Flows(backward)
-    forward = stacked([between(earlier, later) for earlier, later in pairs])
+    forward = stack_flows([tvl1_flow(earlier, later) for earlier, later in pairs])
     return Flows(backward, forward, visible(backward, forward))
 
 
-def between(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+def tvl1_flow(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     """The flow (2, h, w), down and right, from one grey image (h, w) to another."""
     return optical_flow_tvl1(one, other, num_warp=WARPS)
 
 
-def stacked(found: list[np.ndarray]) -> torch.Tensor:
+def stack_flows(found: list[np.ndarray]) -> torch.Tensor:
     """Flows (T, 2, h, w), right before down as coordinates are everywhere here."""
     return torch.from_numpy(np.stack(found)[:, ::-1].copy()).float()

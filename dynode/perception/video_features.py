@@ -86,7 +86,7 @@ class I3D:
 
     name, least_frames = "i3d", 10
 
-    def __init__(self, path: Path | str, device="cpu"):
+    def __init__(self, path: Path | str, device: torch.device | str = "cpu"):
         self.path = Path(path)
         if not self.path.is_file():
             raise UserError(f"There is no file {path}: name the I3D TorchScript file, or leave it out for TransNetV2.")
@@ -114,7 +114,7 @@ class I3D:
 NETWORKS = ("i3d", "transnetv2")
 
 
-def load(name: str = "", path: Path | str = "", device="cpu"):
+def load(name: str = "", path: Path | str = "", device: torch.device | str = "cpu"):
     """The network of that name; "" is I3D where its file is named by `path` or by DYNODE_I3D, else TransNetV2."""
     path = path or os.environ.get("DYNODE_I3D", "")
     name = choose("network for video features", name, list(NETWORKS)) if name else ("i3d" if path else "transnetv2")

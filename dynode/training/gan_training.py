@@ -25,19 +25,19 @@ from dynode.generators import weights
 from dynode.generators.dcgan import DCGANSettings
 from dynode.generators.stylegan2 import StyleGAN2Settings
 from dynode.io import assets, files, training_state
-from dynode.io.images import area_resize, as_images
+from dynode.io.images import area_resize, from_levels
 from dynode.io.tensor_files import read_safetensors
 from dynode.io.training_state import part
 from dynode.settings import require_positive, to_json
 from dynode.training.discriminator import Discriminator
-from dynode.training.perceptual_losses import MEASURED, Likeness
+from dynode.training.perceptual_losses import EXAMPLES, PerceptualLosses
 
 CHECKPOINT_FORMAT = "dynode-gan-checkpoint-1"
 CHECKPOINT_SECONDS = 120
 
 
 @dataclass(frozen=True)
-class GanSettings:
+class GANTrainingSettings:
     """How a generator learns a world; amounts are in pictures shown."""
 
     generator: StyleGAN2Settings | DCGANSettings = field(default_factory=StyleGAN2Settings)
@@ -69,7 +69,7 @@ class GanSettings:
         return self.r1 or 0.0002 * self.generator.resolution**2 / self.batch
 
 
-class GanTraining:
+class GANTrainer:
     """A generator, its running average and its discriminator on the way; `shown` counts pictures.
 
     z (n, Z), pictures uint8 (n, 3, R, R): see `dynode.training.rendered_pictures`.  perceptual: an `LPIPS`, or None without its loss.
@@ -80,11 +80,11 @@ class GanTraining:
 
     def __init__(
         self,
-        settings: GanSettings,
+        settings: GANTrainingSettings,
         z,
         pictures,
         perceptual,
-        device="cpu",
+        device: torch.device | str = "cpu",
         *,
         compiled: bool = False,
         start: Path | None = None,
@@ -92,7 +92,7 @@ class GanTraining:
         runtime.seed_everything(settings.seed)
         self.settings, self.device, self.perceptual = settings, torch.device(device), perceptual
         self.z, self.pictures = z, pictures
-        self.generator = self.placed(weights.built(settings.generator))
+        self.generator = self.placed(weights.build(settings.generator))
         self.start = start
         if start is not None:
             self.begin_with(start)
@@ -124,14 +124,14 @@ class GanTraining:
         """What a checkpoint belongs to."""
         return to_json(self.settings) + (assets.sha256_of(self.start)[:12] if self.start else "")
 
-    def refined_by(self) -> Likeness | None:
+    def refined_by(self) -> PerceptualLosses | None:
         """What refining measures likeness by; None where nothing is to be refined."""
         if not self.settings.refine:
             return None
         if self.perceptual is None:
             raise UserError("Refining wants LPIPS: give its network, or set refine to 0.")
-        examples = as_images(self.pictures[:MEASURED]).to(self.device)
-        return Likeness(self.perceptual, self.settings.enlarged, examples).to(self.device)
+        examples = from_levels(self.pictures[:EXAMPLES]).to(self.device)
+        return PerceptualLosses(self.perceptual, self.settings.enlarged, examples).to(self.device)
 
     @property
     def total(self) -> int:
@@ -153,7 +153,7 @@ class GanTraining:
     def pair(self) -> tuple[torch.Tensor, torch.Tensor]:
         """Latents (B, Z) and the pictures (B, 3, R, R) that belong to them."""
         chosen = torch.randint(len(self.z), (self.settings.batch,), generator=self.draws)
-        return self.z[chosen].to(self.device), as_images(self.pictures[chosen].to(self.device))
+        return self.z[chosen].to(self.device), from_levels(self.pictures[chosen].to(self.device))
 
     def copying_loss(self, made, wanted):
         """L1 + LPIPS of pictures against the renderer's."""

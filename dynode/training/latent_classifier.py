@@ -84,7 +84,7 @@ def jittered(ws: torch.Tensor, scale: torch.Tensor, noise: float, draws: torch.G
     return ws + (share * torch.randn(ws.shape, generator=draws)).to(ws) * scale
 
 
-def train(known: Labelled, settings: ClassifierSettings, seed: int = 0) -> LatentClassifier:
+def fit_classifier(known: Labelled, settings: ClassifierSettings, seed: int = 0) -> LatentClassifier:
     """A classifier, frozen, that has seen all of the codes `epochs` times; the rate falls to a tenth half-way."""
     torch.manual_seed(seed)
     draws, network = torch.Generator().manual_seed(seed), LatentClassifier(settings, known.ws, len(known.names))

@@ -13,10 +13,10 @@ from dynode.io.images import resampled
 from dynode.perception.lpips import LPIPS, unit_normalise
 
 RIDGE = 0.02  # of the mean variance, added to the covariance of features
-MEASURED = 1024  # pictures that scales and covariance are measured on
+EXAMPLES = 1024  # pictures that scales and covariance are measured on
 
 
-class Likeness(nn.Module):
+class PerceptualLosses(nn.Module):
     """Three losses between generated and wanted pictures (B, 3, R, R) in [-1, 1] of the same latents.
 
     perceptual: an `LPIPS` of AlexNet.  examples: pictures (n, 3, R, R) of the world that scales are measured on.
@@ -27,7 +27,7 @@ class Likeness(nn.Module):
         super().__init__()
         self.perceptual, self.resolution, self.memory = perceptual, resolution, memory
         with torch.no_grad():
-            seen = [self.features(part) for part in examples[:MEASURED].split(32)]
+            seen = [self.features(part) for part in examples[:EXAMPLES].split(32)]
             textures = torch.cat([torch.cat(texture(each), 1) for each in seen])
             pooled = torch.cat([means(each) for each in seen]).double()
         covariance = torch.cov(pooled.T)

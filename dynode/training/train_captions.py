@@ -1,4 +1,4 @@
-"""`dynode train-captions`: an image-text network learns from captions of random pictures (contrastive, as CLIP does).
+"""`dynode train captions`: an image-text network learns from captions of random pictures (contrastive, as CLIP does).
 
 Each time that a picture is shown it gets a new caption: of some of its attributes, left out at random, one of the phrases
 that are true.  In a batch each picture is to find its caption and each caption its picture (Radford et al. 2021, Fig. 3).
@@ -18,21 +18,21 @@ from dynode import generators, runtime
 from dynode.editing import random_samples
 from dynode.editing.random_samples import SampleSettings
 from dynode.io import assets
-from dynode.io.images import as_images
+from dynode.io.images import from_levels
 from dynode.perception import caption_network, caption_vocabulary
-from dynode.perception.caption_network import Captions, CaptionSettings
+from dynode.perception.caption_network import CaptionNetwork, CaptionSettings
 from dynode.settings import require_positive, to_json
 from dynode.training.rendered_pictures import pictures
-from dynode.training.train_gan import HELD_OUT, SEEN
+from dynode.training.train_gan import HELD_OUT_SEED, TRAINING_SEED
 from dynode.worlds import WORLDS
 from dynode.worlds.factors import from_normal
 
 GENERATOR = {"face": "mobilestylegan-ffhq"}  # whose random pictures teach a category that is no world
-TOLD = 512  # held-out pictures at most
+HELD_OUT_PICTURES = 512  # held-out pictures at most
 
 
 @dataclass(frozen=True)
-class CaptionTraining:
+class CaptionTrainingSettings:
     """How the network learns."""
 
     network: CaptionSettings = field(default_factory=CaptionSettings)
@@ -48,15 +48,15 @@ class CaptionTraining:
         require_positive(self, "pictures", "said", "batch", "steps", "lr")
 
 
-def settings_for(category: str) -> CaptionTraining:
+def settings_for(category: str) -> CaptionTrainingSettings:
     """The recommended ones: faces are looked at closer, and there are fewer of them."""
     if category in WORLDS:
-        return CaptionTraining(CaptionSettings(category))
-    return CaptionTraining(CaptionSettings(category, resolution=160, grid=6), pictures=3000, steps=400)
+        return CaptionTrainingSettings(CaptionSettings(category))
+    return CaptionTrainingSettings(CaptionSettings(category, resolution=160, grid=6), pictures=3000, steps=400)
 
 
 @dataclass(frozen=True)
-class Shown:
+class CaptionedPictures:
     """Pictures with their truth: pooled features (N, C, G, G), true phrases (N, V)."""
 
     features: torch.Tensor
@@ -71,43 +71,58 @@ def ranks(scores: torch.Tensor) -> torch.Tensor:
 
 
 @torch.no_grad()
-def looked_at(network: Captions, parts: Iterable[torch.Tensor], device="cpu") -> torch.Tensor:
+def pooled_features(
+    network: CaptionNetwork, parts: Iterable[torch.Tensor], device: torch.device | str = "cpu"
+) -> torch.Tensor:
     """Pooled features of pictures that come in parts."""
     return torch.cat([network.features(part.to(device)).half().cpu() for part in parts])
 
 
-def of_world(network: Captions, n: int, seed: int, device="cpu", progress: bool = False) -> Shown:
+def world_pictures(
+    network: CaptionNetwork, n: int, seed: int, device: torch.device | str = "cpu", progress: bool = False
+) -> CaptionedPictures:
     """Pictures of a world that the renderer drew; their factors are known."""
     known = WORLDS[network.settings.category]
     choices = {"folder": assets.cache_dir() / "pictures", "device": device, "progress": progress}
     z, drawn = pictures(known, n, 64, seed=seed, **choices)
-    shares = {f.name: f.share(v).double() for f, v in zip(known.factors, from_normal(known.factors, z).T, strict=True)}
-    parts = (as_images(part) for part in drawn.split(64))
-    return Shown(looked_at(network, parts, device), caption_vocabulary.fitting(known.name, shares))
+    shares = {
+        f.name: f.fraction(v).double() for f, v in zip(known.factors, from_normal(known.factors, z).T, strict=True)
+    }
+    parts = (from_levels(part) for part in drawn.split(64))
+    return CaptionedPictures(
+        pooled_features(network, parts, device), caption_vocabulary.true_phrases(known.name, shares)
+    )
 
 
-def of_samples(network: Captions, n: int, device="cpu", progress: bool = False) -> tuple[Shown, Shown]:
+def sample_pictures(
+    network: CaptionNetwork, n: int, device: torch.device | str = "cpu", progress: bool = False
+) -> tuple[CaptionedPictures, CaptionedPictures]:
     """Random pictures of a generator, scored: nine tenths to learn from and the last tenth."""
     category, settings = network.settings.category, SampleSettings(count=n)
     generator = generators.load(GENERATOR[category], device)
     found = random_samples.scored(generator, settings, device=device, progress=progress)
     levels = {name: ranks(found.scores[:n, k]) for k, name in enumerate(found.names)}
-    features = looked_at(network, random_samples.pictures(generator, settings, progress), device)
-    true, kept = caption_vocabulary.fitting(category, levels), len(features) * 9 // 10
-    return Shown(features[:kept], true[:kept]), Shown(features[kept:], true[kept:])
+    features = pooled_features(network, random_samples.pictures(generator, settings, progress), device)
+    true, kept = caption_vocabulary.true_phrases(category, levels), len(features) * 9 // 10
+    return CaptionedPictures(features[:kept], true[:kept]), CaptionedPictures(features[kept:], true[kept:])
 
 
-def gathered(network: Captions, settings: CaptionTraining, device="cpu", progress: bool = False) -> tuple[Shown, Shown]:
+def gather_pictures(
+    network: CaptionNetwork,
+    settings: CaptionTrainingSettings,
+    device: torch.device | str = "cpu",
+    progress: bool = False,
+) -> tuple[CaptionedPictures, CaptionedPictures]:
     """What is learned from, and what is held out.  Raises UserError for a category without wording."""
     if network.settings.category in WORLDS:
-        seen = of_world(network, settings.pictures, SEEN, device, progress)
-        return seen, of_world(network, TOLD, HELD_OUT, device)
-    return of_samples(network, settings.pictures, device, progress)
+        seen = world_pictures(network, settings.pictures, TRAINING_SEED, device, progress)
+        return seen, world_pictures(network, HELD_OUT_PICTURES, HELD_OUT_SEED, device)
+    return sample_pictures(network, settings.pictures, device, progress)
 
 
-def owners(category: str) -> torch.Tensor:
+def phrase_attributes(category: str) -> torch.Tensor:
     """Which attribute (A, V) each phrase belongs to."""
-    names = list(caption_vocabulary.wording(category))
+    names = list(caption_vocabulary.vocabulary(category))
     return torch.stack(
         [
             torch.tensor(
@@ -118,7 +133,7 @@ def owners(category: str) -> torch.Tensor:
     )
 
 
-def composed(true: torch.Tensor, owner: torch.Tensor, said: float, draws: torch.Generator) -> torch.Tensor:
+def compose_captions(true: torch.Tensor, owner: torch.Tensor, said: float, draws: torch.Generator) -> torch.Tensor:
     """Captions (B, V) of pictures whose true phrases (B, V) are known: at most one phrase of each attribute (A, V)."""
     told = torch.rand(len(true), len(owner), generator=draws) < said
     lots = torch.rand(true.shape, generator=draws) * true
@@ -129,7 +144,7 @@ def composed(true: torch.Tensor, owner: torch.Tensor, said: float, draws: torch.
     return bag
 
 
-def loss_of(network: Captions, features: torch.Tensor, bags: torch.Tensor) -> torch.Tensor:
+def contrastive_loss(network: CaptionNetwork, features: torch.Tensor, bags: torch.Tensor) -> torch.Tensor:
     """Cross entropy of the right caption for each picture and of the right picture for each caption."""
     seen, said = network.judged(features), network.said(bags)
     logits = network.sharpness.clamp(max=4.6).exp() * seen @ said.T
@@ -137,15 +152,17 @@ def loss_of(network: Captions, features: torch.Tensor, bags: torch.Tensor) -> to
     return (F.cross_entropy(logits, right) + F.cross_entropy(logits.T, right)) / 2
 
 
-def train(settings: CaptionTraining, output: Path, *, device="cpu", progress: bool = False) -> dict:
+def train_caption_network(
+    settings: CaptionTrainingSettings, output: Path, *, device: torch.device | str = "cpu", progress: bool = False
+) -> dict:
     """Train the network of a category, write it, and return its card with what it tells apart on held-out pictures."""
     runtime.seed_everything(settings.seed)
-    network = Captions(settings.network).to(device)
-    seen, held_out = gathered(network, settings, device, progress)
+    network = CaptionNetwork(settings.network).to(device)
+    seen, held_out = gather_pictures(network, settings, device, progress)
     network.mean.copy_(seen.features.float().mean((0, 2, 3)))
     network.scale.copy_(seen.features.float().std((0, 2, 3)) + 1e-4)
     began = time.time()
-    fit(network, seen, settings, progress)
+    fit_network(network, seen, settings, progress)
     card = {
         "name": network.name,
         "settings": to_json(settings),
@@ -159,17 +176,19 @@ def train(settings: CaptionTraining, output: Path, *, device="cpu", progress: bo
     return card
 
 
-def fit(network: Captions, seen: Shown, settings: CaptionTraining, progress: bool = False) -> None:
+def fit_network(
+    network: CaptionNetwork, seen: CaptionedPictures, settings: CaptionTrainingSettings, progress: bool = False
+) -> None:
     """All steps; AdamW, the rate falls along a cosine."""
-    draws, owner = torch.Generator().manual_seed(settings.seed), owners(settings.network.category)
+    draws, owner = torch.Generator().manual_seed(settings.seed), phrase_attributes(settings.network.category)
     place = network.words.device
     optimiser = torch.optim.AdamW(network.parameters(), lr=settings.lr, weight_decay=settings.decay)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, settings.steps)
     for _ in tqdm(range(settings.steps), desc="train captions", disable=not progress, mininterval=2):
         chosen = torch.randint(len(seen.features), (settings.batch,), generator=draws)
-        bags = composed(seen.true[chosen], owner, settings.said, draws)
+        bags = compose_captions(seen.true[chosen], owner, settings.said, draws)
         said = bags.any(1)  # a caption that tells nothing teaches nothing
-        loss = loss_of(network, seen.features[chosen[said]].float().to(place), bags[said].to(place))
+        loss = contrastive_loss(network, seen.features[chosen[said]].float().to(place), bags[said].to(place))
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
@@ -177,7 +196,7 @@ def fit(network: Captions, seen: Shown, settings: CaptionTraining, progress: boo
 
 
 @torch.no_grad()
-def measure(network: Captions, held_out: Shown) -> dict[str, float]:
+def measure(network: CaptionNetwork, held_out: CaptionedPictures) -> dict[str, float]:
     """How often the right band's first phrase agrees better with a picture than that of each other band, by attribute.
 
     Half would be chance; an attribute with one band is judged against the pictures outside it (area under the curve).
@@ -186,13 +205,13 @@ def measure(network: Captions, held_out: Shown) -> dict[str, float]:
     agrees = (seen @ network.texts(list(network.phrases)).T).cpu()
     column = {phrase: k for k, phrase in enumerate(network.phrases)}
     found = {}
-    for name, bands in caption_vocabulary.wording(network.settings.category).items():
+    for name, bands in caption_vocabulary.vocabulary(network.settings.category).items():
         firsts = [column[band.phrases[0]] for band in bands]
-        found[name] = right_of_bands(agrees, held_out.true, firsts)
+        found[name] = band_accuracy(agrees, held_out.true, firsts)
     return {name: round(value, 4) for name, value in found.items()}
 
 
-def right_of_bands(agrees: torch.Tensor, true: torch.Tensor, firsts: list[int]) -> float:
+def band_accuracy(agrees: torch.Tensor, true: torch.Tensor, firsts: list[int]) -> float:
     """Share of (picture in a band, other band) pairs that are told apart; of (inside, outside) pairs for one band."""
     if len(firsts) == 1:
         inside, outside = agrees[true[:, firsts[0]], firsts[0]], agrees[~true[:, firsts[0]], firsts[0]]

@@ -1,4 +1,4 @@
-"""`dynode train-encoder`: pictures of a world, losses after every pass, a weights file with a model card."""
+"""`dynode train encoder`: pictures of a world, losses after every pass, a weights file with a model card."""
 
 import json
 import math
@@ -15,14 +15,14 @@ from dynode.errors import UserError
 from dynode.inversion import encoder as encoders
 from dynode.inversion.encoder import Encoder, EncoderSettings
 from dynode.io import assets, files, training_state
-from dynode.io.images import as_images
+from dynode.io.images import from_levels
 from dynode.io.tensor_files import read_safetensors
 from dynode.io.training_state import part
 from dynode.metrics import METRICS
 from dynode.perception.lpips import LPIPS
 from dynode.settings import require_positive, to_json
 from dynode.training.rendered_pictures import pictures
-from dynode.training.train_gan import HELD_OUT, SEEN
+from dynode.training.train_gan import HELD_OUT_SEED, TRAINING_SEED
 from dynode.worlds import world
 
 CHECKPOINT_FORMAT = "dynode-encoder-checkpoint-1"
@@ -31,7 +31,7 @@ CPU_RATE = 15  # pictures a second on two cores, an order of magnitude for the e
 
 
 @dataclass(frozen=True)
-class TrainingSettings:
+class EncoderTrainingSettings:
     """How an encoder learns: of every batch a share are the generator's own images, whose codes are known."""
 
     encoder: EncoderSettings = field(default_factory=EncoderSettings)
@@ -47,10 +47,18 @@ class TrainingSettings:
         require_positive(self, "batch", "pictures", "lr")
 
 
-class EncoderTraining:
+class EncoderTrainer:
     """An encoder on the way; `shown` counts pictures (each is passed settings.encoder.passes times)."""
 
-    def __init__(self, settings: TrainingSettings, generator, images, perceptual, device="cpu", compiled: bool = False):
+    def __init__(
+        self,
+        settings: EncoderTrainingSettings,
+        generator,
+        images,
+        perceptual,
+        device: torch.device | str = "cpu",
+        compiled: bool = False,
+    ):
         runtime.seed_everything(settings.seed)
         self.settings, self.generator, self.perceptual, self.device = settings, generator, perceptual, device
         self.images, self.encoder = images, Encoder(settings.encoder, generator).to(device)
@@ -65,7 +73,7 @@ class EncoderTraining:
         """Images (B, 3, R, R), their codes (B, L, D) and which codes are known (B,) float."""
         s = self.settings
         chosen = torch.randint(len(self.images), (s.batch,), generator=self.draws)
-        images = as_images(self.images[chosen]).to(self.device)
+        images = from_levels(self.images[chosen]).to(self.device)
         own = int(round(s.own * s.batch))
         codes = self.generator.w_avg.expand(s.batch, self.generator.num_ws, -1).clone()
         if own:
@@ -147,14 +155,14 @@ class EncoderTraining:
             setattr(self, key, value)
 
 
-def train(
+def train_world_encoder(
     generator_name: str,
     output: Path,
-    settings: TrainingSettings,
+    settings: EncoderTrainingSettings,
     *,
     distinct: int = 12_288,
     minutes: float = math.inf,
-    device="cpu",
+    device: torch.device | str = "cpu",
     compiled: bool = False,
     progress: bool = False,
 ) -> dict:
@@ -172,18 +180,18 @@ def train(
     )
     generator, known = generators.load(generator_name, device), world(category)
     choices = {"folder": assets.cache_dir() / "pictures", "device": device, "progress": progress}
-    _, seen = pictures(known, distinct, generator.resolution, seed=SEEN, **choices)
-    training = EncoderTraining(settings, generator, seen, LPIPS("alex").to(device), device, compiled)
+    _, seen = pictures(known, distinct, generator.resolution, seed=TRAINING_SEED, **choices)
+    training = EncoderTrainer(settings, generator, seen, LPIPS("alex").to(device), device, compiled)
     checkpoint = output.with_suffix(".checkpoint")
     training.resume(checkpoint)
     encoder = training.run(checkpoint, until=time.time() + 60 * minutes, progress=progress)
-    _, held_out = pictures(known, 256, generator.resolution, seed=HELD_OUT, **choices)
+    _, held_out = pictures(known, 256, generator.resolution, seed=HELD_OUT_SEED, **choices)
     card = {
         "generator": {"name": generator_name, "hash": generator.hash},
         "settings": to_json(settings),
         "pictures_shown": training.shown,
         "hours": round(training.seconds / 3600, 2),
-        "quality": measure(encoder, as_images(held_out).to(device)),
+        "quality": measure(encoder, from_levels(held_out).to(device)),
         "provenance": runtime.provenance(torch.device(device), compiled=compiled),
     }
     encoders.save(encoder, output, generator_name, card)

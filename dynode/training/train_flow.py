@@ -1,4 +1,4 @@
-"""`dynode train-factors` and `dynode train-flow`: a network that reads factors, and the flows it teaches.
+"""`dynode train factors` and `dynode train flow`: a network that reads factors, and the flows it teaches.
 
 A flow learns from codes whose image shows the source class: carried by a length drawn from [alpha / 4, alpha], its image
 is to show the target class (cross entropy at temperature tau), and all other factors are to stay (Kullback-Leibler
@@ -16,21 +16,21 @@ from tqdm import tqdm
 
 from dynode import generators, runtime
 from dynode.editing import latent_flow
-from dynode.editing.latent_flow import Flow, FlowSettings
+from dynode.editing.latent_flow import FlowSettings, LatentFlow
 from dynode.errors import UserError
 from dynode.io import assets
-from dynode.io.images import as_images
+from dynode.io.images import from_levels
 from dynode.perception import factor_reader as reading
-from dynode.perception.factor_reader import FactorNet, FactorSettings, bins_of, classes
+from dynode.perception.factor_reader import FactorNet, FactorSettings, class_count, classes
 from dynode.settings import require_positive, to_json
 from dynode.training.rendered_pictures import pictures
-from dynode.training.train_gan import HELD_OUT, SEEN
+from dynode.training.train_gan import HELD_OUT_SEED, TRAINING_SEED
 from dynode.worlds import world
 from dynode.worlds.factors import from_normal
 
 
 @dataclass(frozen=True)
-class ReadingSettings:
+class FactorTrainingSettings:
     """How a network learns to read factors."""
 
     network: FactorSettings = field(default_factory=FactorSettings)
@@ -44,7 +44,7 @@ class ReadingSettings:
 
 
 @dataclass(frozen=True)
-class FlowTraining:
+class FlowTrainingSettings:
     """How a flow learns."""
 
     flow: FlowSettings = field(default_factory=FlowSettings)
@@ -62,30 +62,35 @@ class FlowTraining:
         require_positive(self, "batch", "steps", "lr", "halve", "alpha", "tau", "codes")
 
 
-def train_factors(
-    settings: ReadingSettings, output: Path, *, distinct: int = 12_288, device="cpu", progress: bool = False
+def train_factor_reader(
+    settings: FactorTrainingSettings,
+    output: Path,
+    *,
+    distinct: int = 12_288,
+    device: torch.device | str = "cpu",
+    progress: bool = False,
 ) -> dict:
     """Train the network of a world, write it, and return its card with the accuracy of each factor on held-out pictures."""
     runtime.seed_everything(settings.seed)
     known, choices = world(settings.network.world), {"folder": assets.cache_dir() / "pictures", "progress": progress}
-    z, seen = pictures(known, distinct, settings.network.resolution, seed=SEEN, device=device, **choices)
+    z, seen = pictures(known, distinct, settings.network.resolution, seed=TRAINING_SEED, device=device, **choices)
     labels = classes(known.factors, from_normal(known.factors, z))
     network, draws = FactorNet(settings.network).to(device), torch.Generator().manual_seed(settings.seed)
     optimiser = torch.optim.AdamW(network.parameters(), lr=settings.lr)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, settings.steps)
     for _ in tqdm(range(settings.steps), desc="train", disable=not progress, mininterval=2):
         chosen = torch.randint(len(z), (settings.batch,), generator=draws)
-        logits = network(as_images(seen[chosen].to(device)))
+        logits = network(from_levels(seen[chosen].to(device)))
         wanted = labels[chosen].to(device)
         loss = sum(F.cross_entropy(logits[f.name], wanted[:, k]) for k, f in enumerate(known.factors))
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
         schedule.step()
-    z, held_out = pictures(known, 512, settings.network.resolution, seed=HELD_OUT, device=device, **choices)
+    z, held_out = pictures(known, 512, settings.network.resolution, seed=HELD_OUT_SEED, device=device, **choices)
     labels = classes(known.factors, from_normal(known.factors, z))
     with torch.no_grad():
-        logits = network.eval()(as_images(held_out.to(device)))
+        logits = network.eval()(from_levels(held_out.to(device)))
     right = {f.name: (logits[f.name].argmax(1).cpu() == labels[:, k]).float() for k, f in enumerate(known.factors)}
     accuracy = {name: round(float(hits.mean()), 4) for name, hits in right.items()}
     card = {"settings": to_json(settings), "accuracy": accuracy, "provenance": runtime.provenance(torch.device(device))}
@@ -94,7 +99,9 @@ def train_factors(
 
 
 @torch.no_grad()
-def codes_of_class(generator, network: FactorNet, settings: FlowTraining, factor: str, wanted: int) -> torch.Tensor:
+def codes_of_class(
+    generator, network: FactorNet, settings: FlowTrainingSettings, factor: str, wanted: int
+) -> torch.Tensor:
     """Vectors w (n, D) of samples whose image shows a class.  Raises UserError where hardly any do."""
     draws = torch.Generator().manual_seed(settings.seed)
     z = torch.randn(settings.codes, generator.z_dim, generator=draws).to(generator.w_avg)
@@ -111,13 +118,13 @@ def codes_of_class(generator, network: FactorNet, settings: FlowTraining, factor
     return codes
 
 
-def train_flow(
+def train_latent_flow(
     generator_name: str,
-    settings: FlowTraining,
+    settings: FlowTrainingSettings,
     output: Path,
     *,
     network: FactorNet | None = None,
-    device="cpu",
+    device: torch.device | str = "cpu",
     progress: bool = False,
 ) -> dict:
     """Train a flow of one factor among the codes of a generator of a world, write it, and return its card.
@@ -128,13 +135,13 @@ def train_flow(
     runtime.seed_everything(settings.seed)
     generator = generators.load(generator_name, device)
     network = network or reading.shipped(generators.category_of(generator_name), device)
-    name, count = settings.flow.factor, bins_of(network.factor(settings.flow.factor))
+    name, count = settings.flow.factor, class_count(network.factor(settings.flow.factor))
     target = count - 1 if settings.flow.target < 0 else settings.flow.target
     if not max(target, settings.flow.source) < count:
         raise UserError(f"{name} has the classes 0 to {count - 1}, got {settings.flow.source} and {target}.")
     settings = dataclasses.replace(settings, flow=dataclasses.replace(settings.flow, target=target))
     codes, began = codes_of_class(generator, network, settings, name, settings.flow.source), time.time()
-    flow, draws = Flow(settings.flow, generator.w_dim).to(device), torch.Generator().manual_seed(settings.seed)
+    flow, draws = LatentFlow(settings.flow, generator.w_dim).to(device), torch.Generator().manual_seed(settings.seed)
     if not settings.flow.depth:
         flow.begin(codes_of_class(generator, network, settings, name, target).mean(0) - codes.mean(0))
     optimiser = torch.optim.Adam(flow.parameters(), lr=settings.lr)
@@ -143,7 +150,7 @@ def train_flow(
     for _ in bar:
         w = codes[torch.randint(len(codes), (settings.batch,), generator=draws)]
         length = settings.alpha * (0.25 + 0.75 * torch.rand(settings.batch, generator=draws)).to(w)
-        loss = loss_of(flow, w, length, generator, network, settings)
+        loss = flow_loss(flow, w, length, generator, network, settings)
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
@@ -165,7 +172,9 @@ def image_of(generator, w: torch.Tensor) -> torch.Tensor:
     return generator.synthesis(w[:, None].expand(-1, generator.num_ws, -1))
 
 
-def loss_of(flow: Flow, w, length, generator, network: FactorNet, settings: FlowTraining) -> torch.Tensor:
+def flow_loss(
+    flow: LatentFlow, w, length, generator, network: FactorNet, settings: FlowTrainingSettings
+) -> torch.Tensor:
     """Cross entropy of the target class behind the flow, and divergence of everything else from what it was."""
     name, tau = settings.flow.factor, settings.tau
     with torch.no_grad():
@@ -179,7 +188,7 @@ def loss_of(flow: Flow, w, length, generator, network: FactorNet, settings: Flow
 
 
 @torch.no_grad()
-def measure(flow: Flow, codes, generator, network: FactorNet, alpha: float, n: int = 64) -> dict[str, float]:
+def measure(flow: LatentFlow, codes, generator, network: FactorNet, alpha: float, n: int = 64) -> dict[str, float]:
     """Shares of images that show the target class, and that keep the class of each other factor, behind a full flow."""
     w = codes[:n]
     before, after = (network(image_of(generator, each)) for each in (w, flow.flowed(w, alpha)))

@@ -1,4 +1,4 @@
-"""`dynode train-gan`: pictures, training, quality, and a weights file that carries its model card."""
+"""`dynode train gan`: pictures, training, quality, and a weights file that carries its model card."""
 
 import math
 import time
@@ -13,26 +13,29 @@ from dynode.generators import weights
 from dynode.generators.dcgan import DCGANSettings
 from dynode.generators.stylegan2 import StyleGAN2Settings
 from dynode.io import assets
-from dynode.io.images import as_images
+from dynode.io.images import from_levels
 from dynode.perception.lpips import LPIPS
 from dynode.settings import changed, choose, to_json
-from dynode.training.gan_training import GanSettings, GanTraining
+from dynode.training.gan_training import GANTrainer, GANTrainingSettings
 from dynode.training.rendered_pictures import pictures
 from dynode.worlds import World, factors
 
-SEEN, HELD_OUT = 0, 1  # seeds of the pictures that are learned from and of those that quality is measured on
-LEAST = 16  # pictures that quality can be measured on
+TRAINING_SEED, HELD_OUT_SEED = (
+    0,
+    1,
+)  # seeds of the pictures that are learned from and of those that quality is measured on
+MIN_MEASURED = 16  # pictures that quality can be measured on
 CPU_RATE = 90  # pictures a second on two cores, an order of magnitude for the estimate printed before the work starts
-DRAWN_RATE = {"scene": 30, "bird": 9, "isaac3d": 8}  # pictures of 64 pixels drawn a second, likewise
+RENDER_RATE = {"scene": 30, "bird": 9, "isaac3d": 8}  # pictures of 64 pixels drawn a second, likewise
 
 
 ARCHITECTURES = {
-    "stylegan2": GanSettings(generator=StyleGAN2Settings(normalise_z=False, mapping_lr=1.0, octaves=4)),
-    "dcgan": GanSettings(generator=DCGANSettings(), coarse=0.0),
+    "stylegan2": GANTrainingSettings(generator=StyleGAN2Settings(normalise_z=False, mapping_lr=1.0, octaves=4)),
+    "dcgan": GANTrainingSettings(generator=DCGANSettings(), coarse=0.0),
 }
 
 
-def settings_for(world: World, changes: dict | None = None, architecture: str = "stylegan2") -> GanSettings:
+def settings_for(world: World, changes: dict | None = None, architecture: str = "stylegan2") -> GANTrainingSettings:
     """The settings of a world's generator: one normal number for each factor, two for a circular one.
 
     changes: dotted names, such as distil or generator.w_dim.  Raises UserError for an unknown name.
@@ -41,15 +44,15 @@ def settings_for(world: World, changes: dict | None = None, architecture: str = 
     return changed(whole, {"generator.z_dim": factors.normal_dim(world.factors)} | (changes or {}))
 
 
-def train(
+def train_generator(
     world: World,
     output: Path,
-    settings: GanSettings,
+    settings: GANTrainingSettings,
     *,
     distinct: int = 12_288,
     measured: int = 2048,
     minutes: float = math.inf,
-    device="cpu",
+    device: torch.device | str = "cpu",
     compiled: bool = False,
     progress: bool = False,
     start: Path | None = None,
@@ -61,21 +64,21 @@ def train(
     start: a file of weights to begin with instead of random ones; its card is kept in the new one.
     Raises UserError for too few pictures, weights of another shape, and for a checkpoint of another training.
     """
-    if distinct < max(settings.batch, measured) or measured < LEAST:
+    if distinct < max(settings.batch, measured) or measured < MIN_MEASURED:
         raise UserError(
             f"A generator learns from at least {settings.batch} pictures, and from as many as it is measured on, "
-            f"which is at least {LEAST}: got {distinct} and {measured}."
+            f"which is at least {MIN_MEASURED}: got {distinct} and {measured}."
         )
     folder = assets.cache_dir() / "pictures"
-    say_cost(world, settings, distinct + measured)
+    print_cost(world, settings, distinct + measured)
     choices = {"folder": folder, "device": device, "progress": progress}
-    z, seen = pictures(world, distinct, settings.generator.resolution, seed=SEEN, **choices)
+    z, seen = pictures(world, distinct, settings.generator.resolution, seed=TRAINING_SEED, **choices)
     network = LPIPS("alex").to(device)
-    training = GanTraining(settings, z, seen, network, device, compiled=compiled, start=start)
+    training = GANTrainer(settings, z, seen, network, device, compiled=compiled, start=start)
     checkpoint = output.with_suffix(".checkpoint")
     training.resume(checkpoint)
     generator = training.run(checkpoint, until=time.time() + 60 * minutes, progress=progress)
-    _, held_out = pictures(world, measured, settings.generator.resolution, seed=HELD_OUT, **choices)
+    _, held_out = pictures(world, measured, settings.generator.resolution, seed=HELD_OUT_SEED, **choices)
     card = {
         "world": world.name,
         "settings": to_json(settings),
@@ -83,7 +86,7 @@ def train(
         "distinct_pictures": len(seen),
         "pictures_shown": training.shown,
         "hours": round(training.seconds / 3600, 2),
-        "quality": measure(generator, as_images(held_out), as_images(seen[: len(held_out)]), network),
+        "quality": measure(generator, from_levels(held_out), from_levels(seen[: len(held_out)]), network),
         "provenance": runtime.provenance(torch.device(device), compiled=compiled),
     }
     if start is not None:
@@ -94,7 +97,7 @@ def train(
     return card
 
 
-def method(training: GanTraining) -> str:
+def method(training: GANTrainer) -> str:
     """What was done to the generator, in words."""
     s, told = training.settings, "distilled from the renderer"
     if training.shown > s.distil and s.refine:
@@ -102,10 +105,10 @@ def method(training: GanTraining) -> str:
     return told + (", then adversarial" if training.shown > s.distil + s.refine else "")
 
 
-def say_cost(world: World, settings: GanSettings, drawn: int) -> None:
+def print_cost(world: World, settings: GANTrainingSettings, drawn: int) -> None:
     shown = settings.distil + 2 * settings.refine + 4 * settings.play
     print(
-        f"{drawn} pictures of {world.name} to draw (once), about {drawn / DRAWN_RATE[world.name] / 60:.0f} minutes, and "
+        f"{drawn} pictures of {world.name} to draw (once), about {drawn / RENDER_RATE[world.name] / 60:.0f} minutes, and "
         f"{settings.distil + settings.refine + settings.play} to show, about {shown / CPU_RATE / 60:.0f} minutes on 2 CPU cores. "
         "It can be stopped and resumed."
     )

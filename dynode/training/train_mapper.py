@@ -1,4 +1,4 @@
-"""`dynode train-mapper`: a mapper learns one text from random codes (StyleCLIP Sec. 5).
+"""`dynode train mapper`: a mapper learns one text from random codes (StyleCLIP Sec. 5).
 
 loss = 1 - agreement of image and text + 0.1 (1 - cosine of identities) + 0.8 |w' - w|^2.  The published training takes
 50,000 steps over inverted photos with another optimiser (Ranger); here it is Adam over random codes, whose coarse, medium
@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from dynode import generators, runtime
 from dynode.editing import styleclip
-from dynode.editing.styleclip import Mapper, MapperSettings, groups_of, seen_at
+from dynode.editing.styleclip import Mapper, MapperSettings, row_groups, scoring_resolution
 from dynode.errors import UserError
 from dynode.evaluation import editor_quality
 from dynode.io.tensor_files import read_safetensors
@@ -27,11 +27,11 @@ from dynode.perception.image_text import ImageText
 from dynode.settings import require_positive, to_json
 
 CHECKPOINT_SECONDS = 60
-HELD_OUT = 32  # codes that the change is measured on
+HELD_OUT_CODES = 32  # codes that the change is measured on
 
 
 @dataclass(frozen=True)
-class MapperTraining:
+class MapperTrainingSettings:
     """How a mapper learns; agree, identity and stay are weights of the loss, as published."""
 
     mapper: MapperSettings = field(default_factory=MapperSettings)
@@ -50,38 +50,44 @@ class MapperTraining:
         require_positive(self, "batch", "steps", "lr", "truncation_psi", "unit")
 
 
-def drawn(generator, n: int, settings: MapperTraining, draws: torch.Generator) -> torch.Tensor:
+def random_codes(generator, n: int, settings: MapperTrainingSettings, draws: torch.Generator) -> torch.Tensor:
     """Random codes (n, L, D), some of them mixed."""
     z = torch.randn(3, n, generator.z_dim, generator=draws).to(generator.w_avg)
     mixed = torch.rand(n, generator=draws) < settings.mixed
     with torch.no_grad():
         choices = [generator.mapping(each, settings.truncation_psi) for each in z]
     ws = choices[0].clone()
-    for other, rows in zip(choices[1:], list(groups_of(generator.num_ws).values())[1:], strict=True):
+    for other, rows in zip(choices[1:], list(row_groups(generator.num_ws).values())[1:], strict=True):
         ws[mixed, rows] = other[mixed, rows]
     return ws
 
 
-def loss_of(
-    mapper: Mapper, ws, wanted, generator, image_text: ImageText, identity: Callable | None, settings: MapperTraining
+def mapper_loss(
+    mapper: Mapper,
+    ws,
+    wanted,
+    generator,
+    image_text: ImageText,
+    identity: Callable | None,
+    settings: MapperTrainingSettings,
 ) -> torch.Tensor:
     """The loss of a batch of codes; identity None: the term is left out, as for what is no face."""
     moved = ws + mapper.offset(ws)
-    images = generator.synthesis(moved, seen_at(generator))
+    images = generator.synthesis(moved, scoring_resolution(generator))
     agree = 1 - (image_text.images(images) @ wanted.T).mean()
     loss = settings.agree * agree + settings.stay * (moved - ws).square().mean()
     if identity is None:
         return loss
     with torch.no_grad():
-        who = identity(generator.synthesis(ws, seen_at(generator)))
+        who = identity(generator.synthesis(ws, scoring_resolution(generator)))
     return loss + settings.identity * (1 - (identity(images) * who).sum(1)).mean()
 
 
-def fit(
+def fit_mapper(
     mapper: Mapper,
     generator,
     image_text: ImageText,
-    settings: MapperTraining,
+    settings: MapperTrainingSettings,
     *,
     identity: Callable | None = None,
     checkpoint: Path | None = None,
@@ -89,8 +95,8 @@ def fit(
 ) -> None:
     """All steps; goes on from the checkpoint where there is one.  Each step has its own draws, so that it can."""
     wanted = image_text.texts([settings.mapper.text])
-    job = job_of(settings, generator, image_text)
-    start = resumed(mapper, checkpoint, job)
+    job = job_key(settings, generator, image_text)
+    start = resume(mapper, checkpoint, job)
     optimiser, written = torch.optim.Adam(mapper.parameters(), lr=settings.lr), time.time()
     bar = tqdm(
         range(start, settings.steps), desc=f"teach {settings.mapper.text!r}", disable=not progress, mininterval=2
@@ -98,8 +104,8 @@ def fit(
     for step in bar:
         optimiser.param_groups[0]["lr"] = settings.lr * min(1.0, 4 * (1 - step / settings.steps))
         draws = torch.Generator().manual_seed(settings.seed * 1_000_003 + step)
-        ws = drawn(generator, settings.batch, settings, draws)
-        loss = loss_of(mapper, ws, wanted, generator, image_text, identity, settings)
+        ws = random_codes(generator, settings.batch, settings, draws)
+        loss = mapper_loss(mapper, ws, wanted, generator, image_text, identity, settings)
         if loss != loss:
             raise UserError(f"The training of {settings.mapper.text!r} ended in NaN: lower lr.")
         optimiser.zero_grad()
@@ -107,21 +113,21 @@ def fit(
         optimiser.step()
         bar.set_postfix(loss=f"{loss.item():.3f}", refresh=False)
         if checkpoint is not None and time.time() - written > CHECKPOINT_SECONDS:
-            keep(mapper, checkpoint, generator, job, step + 1)
+            save_checkpoint(mapper, checkpoint, generator, job, step + 1)
             written = time.time()
 
 
-def job_of(settings: MapperTraining, generator, image_text: ImageText) -> str:
+def job_key(settings: MapperTrainingSettings, generator, image_text: ImageText) -> str:
     """What decides whether a checkpoint belongs to a training."""
     return json.dumps([to_json(settings), generator.hash, image_text.name])
 
 
-def keep(mapper: Mapper, checkpoint: Path, generator, job: str, step: int) -> None:
+def save_checkpoint(mapper: Mapper, checkpoint: Path, generator, job: str, step: int) -> None:
     """What a killed training goes on from: the mapper (what Adam remembers begins anew) and the number of steps done."""
     styleclip.save(mapper, checkpoint, generator, {"teacher": "", "step": step, "job": job})
 
 
-def resumed(mapper: Mapper, checkpoint: Path | None, job: str) -> int:
+def resume(mapper: Mapper, checkpoint: Path | None, job: str) -> int:
     """Give a mapper back what a checkpoint of the same settings, generator and teacher holds; how many steps that were."""
     if checkpoint is None or not checkpoint.is_file():
         return 0
@@ -134,27 +140,31 @@ def resumed(mapper: Mapper, checkpoint: Path | None, job: str) -> int:
 
 
 @torch.no_grad()
-def measure(mapper: Mapper, generator, image_text: ImageText, identity, settings: MapperTraining) -> dict[str, float]:
+def measure(
+    mapper: Mapper, generator, image_text: ImageText, identity, settings: MapperTrainingSettings
+) -> dict[str, float]:
     """Agreement with the text before and behind the edit, by the teacher itself; distance in W+; identity for faces."""
     wanted, draws = image_text.texts([settings.mapper.text]), torch.Generator().manual_seed(10**9 + settings.seed)
-    ws = drawn(generator, HELD_OUT if generator.resolution <= 256 else 8, settings, draws)
+    ws = random_codes(generator, HELD_OUT_CODES if generator.resolution <= 256 else 8, settings, draws)
     moved = mapper.edit(ws, 1.0)
-    before, after = (generators.render(generator, each, seen_at(generator)).to(ws.device) for each in (ws, moved))
+    before, after = (
+        generators.render(generator, each, scoring_resolution(generator)).to(ws.device) for each in (ws, moved)
+    )
     agree = [float((image_text.images(each) @ wanted.T).mean()) for each in (before, after)]
     found = {"before": agree[0], "behind": agree[1], "distance": float((moved - ws).square().mean().sqrt())}
     if identity is not None:
         found["identity"] = float((identity(before) * identity(after)).sum(1).mean())
-    found |= judged(mapper, generator, ws)
+    found |= attribute_changes(mapper, generator, ws)
     return {name: round(value, 4) for name, value in found.items()}
 
 
-def judged(mapper: Mapper, generator, ws: torch.Tensor) -> dict[str, float]:
+def attribute_changes(mapper: Mapper, generator, ws: torch.Tensor) -> dict[str, float]:
     """What those say who did not teach it: the scorer of attributes on the text's own attribute, and on the others.
 
     Nothing for a text that names no attribute of the wording, as one that only CLIP can read.
     """
     category = generators.category_of(generator.name)
-    found = caption_vocabulary.told(category, mapper.settings.text)
+    found = caption_vocabulary.attributes_in(category, mapper.settings.text)
     if not found:
         return {}
     rows = editor_quality.editor_rows(mapper, generator, ws.cpu(), [1.0], attribute=found[0])
@@ -162,15 +172,21 @@ def judged(mapper: Mapper, generator, ws: torch.Tensor) -> dict[str, float]:
 
 
 @torch.no_grad()
-def scaled(mapper: Mapper, unit: float) -> None:
+def rescale(mapper: Mapper, unit: float) -> None:
     """Make strength 1 stand for a share of what was taught: all that a network says is proportional to its last layer."""
     for network in mapper.networks.values():
         network[-2].weight.mul_(unit)
         network[-2].bias.mul_(unit)
 
 
-def train(
-    generator_name: str, settings: MapperTraining, output: Path, *, clip: Path | str = "", device="cpu", progress=False
+def train_text_mapper(
+    generator_name: str,
+    settings: MapperTrainingSettings,
+    output: Path,
+    *,
+    clip: Path | str = "",
+    device: torch.device | str = "cpu",
+    progress=False,
 ) -> dict:
     """Teach a mapper of a generator one text, write it, and return its card.
 
@@ -183,9 +199,9 @@ def train(
     mapper = Mapper(settings.mapper, generator.num_ws, generator.w_dim).to(device)
     checkpoint, began = Path(output).with_suffix(".checkpoint"), time.time()
     who = identity if settings.identity else None
-    fit(mapper, generator, teacher, settings, identity=who, checkpoint=checkpoint, progress=progress)
+    fit_mapper(mapper, generator, teacher, settings, identity=who, checkpoint=checkpoint, progress=progress)
     mapper.eval().requires_grad_(False)
-    scaled(mapper, settings.unit)
+    rescale(mapper, settings.unit)
     card = {
         "text": settings.mapper.text,
         "teacher": teacher.name,

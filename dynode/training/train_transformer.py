@@ -1,4 +1,4 @@
-"""`dynode train-transformer`: scores of random codes teach a classifier of codes, and that a latent transformer.
+"""`dynode train transformer`: scores of random codes teach a classifier of codes, and that a latent transformer.
 
 Yao et al. 2021, Sec. 3.2: each code is carried to the other side of the classifier, a little is to change and the
 other attributes are to stay, each the less the more it goes with this one anyway.
@@ -27,7 +27,7 @@ MEASURED_SEED = 2  # codes that nothing learns from
 
 
 @dataclass(frozen=True)
-class TransformerTraining:
+class TransformerTrainingSettings:
     """How a latent transformer learns; weights of the loss and optimiser are the paper's."""
 
     transformer: TransformerSettings = field(default_factory=TransformerSettings)
@@ -57,10 +57,12 @@ def labels_of(scores: torch.Tensor, having: float) -> torch.Tensor:
     return torch.where(torch.isfinite(scores), (scores > thresholds).float(), torch.nan)
 
 
-def labelled(generator, settings: TransformerTraining, device="cpu", progress: bool = False) -> Labelled:
+def labelled_codes(
+    generator, settings: TransformerTrainingSettings, device: torch.device | str = "cpu", progress: bool = False
+) -> Labelled:
     """Scored samples, the same in all rows, and scored mixtures, in an order of chance; drawn where they are not yet."""
     plain = samples.scored(generator, settings.samples, device=device, progress=progress)
-    ws, scores = samples.everywhere(plain.w, generator), plain.scores
+    ws, scores = samples.all_rows(plain.w, generator), plain.scores
     if settings.mixtures:
         many = settings.mixtures, settings.samples.truncation_psi
         mixed = mixtures.scored(generator, *many, device=device, progress=progress)
@@ -84,7 +86,9 @@ def balanced(labels: torch.Tensor) -> torch.Tensor:
     return len(labels) / torch.where(labels > 0.5, positive, len(labels) - positive)
 
 
-def loss_of(editor, classifier: LatentClassifier, ws, attribute: int, others: torch.Tensor, settings) -> torch.Tensor:
+def transformer_loss(
+    editor, classifier: LatentClassifier, ws, attribute: int, others: torch.Tensor, settings
+) -> torch.Tensor:
     """Class-balanced cross entropy of the other side, plus what the code and the other attributes (A,) change.
 
     ws (B, L, D).  A code that has the attribute, by probability p, is edited by -p, another one by 1 - p.
@@ -100,16 +104,20 @@ def loss_of(editor, classifier: LatentClassifier, ws, attribute: int, others: to
     return change + settings.stay * F.mse_loss(edited, ws) + settings.keep * others_move
 
 
-def fresh(generator, count: int, settings: TransformerTraining, draws: torch.Generator) -> torch.Tensor:
+def training_codes(
+    generator, count: int, settings: TransformerTrainingSettings, draws: torch.Generator
+) -> torch.Tensor:
     """Random codes (count, L, D) to learn from, half of them style mixtures: they need no labels."""
     seeds = torch.randint(2**31, (2,), generator=draws).tolist()
     psi, half = settings.samples.truncation_psi, count // 2
     plain = samples.codes(generator, SampleSettings(max(count - half, 1), seeds[0], psi))
     mixed = mixtures.codes(generator, max(half, 1), psi, seeds[1])
-    return torch.cat([samples.everywhere(plain, generator), mixed]).to(generator.w_avg.device)[:count]
+    return torch.cat([samples.all_rows(plain, generator), mixed]).to(generator.w_avg.device)[:count]
 
 
-def learnt(generator, classifier, known: Labelled, settings: TransformerTraining, progress=False) -> LatentTransformer:
+def fit_transformer(
+    generator, classifier, known: Labelled, settings: TransformerTrainingSettings, progress=False
+) -> LatentTransformer:
     """An editor of the attribute that the settings name, taught by a classifier."""
     name = settings.transformer.attribute
     torch.manual_seed(settings.seed)
@@ -118,11 +126,11 @@ def learnt(generator, classifier, known: Labelled, settings: TransformerTraining
         known.ws.device
     )
     optimiser = torch.optim.Adam(editor.parameters(), lr=settings.lr, weight_decay=settings.weight_decay)
-    codes = fresh(generator, 4096, settings, draws)
+    codes = training_codes(generator, 4096, settings, draws)
     for _ in tqdm(range(settings.steps), desc=f"train {name}", disable=not progress, mininterval=2):
         ws = codes[torch.randint(len(codes), (settings.batch,), generator=draws)]
         ws = jittered(ws, classifier.scale, settings.noise, draws)
-        loss = loss_of(editor, classifier, ws, known.names.index(name), others, settings)
+        loss = transformer_loss(editor, classifier, ws, known.names.index(name), others, settings)
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
@@ -130,7 +138,7 @@ def learnt(generator, classifier, known: Labelled, settings: TransformerTraining
 
 
 @torch.no_grad()
-def crossed(editor: LatentTransformer, classifier: LatentClassifier, ws: torch.Tensor, attribute: int) -> float:
+def crossing_rate(editor: LatentTransformer, classifier: LatentClassifier, ws: torch.Tensor, attribute: int) -> float:
     """Share of codes (N, L, D) that an edit by as much as in training carries over the classifier's border."""
     p = classifier(ws)[:, attribute].sigmoid()
     target = (p <= 0.5).to(p)
@@ -138,14 +146,14 @@ def crossed(editor: LatentTransformer, classifier: LatentClassifier, ws: torch.T
 
 
 @torch.no_grad()
-def seen_change(editor, generator, category: str, settings, device="cpu") -> dict[str, float]:
+def picture_change(editor, generator, category: str, settings, device: torch.device | str = "cpu") -> dict[str, float]:
     """What pictures of held-out codes show between strength -1 and 1, halved, in standard deviations of the samples.
 
     "change": of its own attribute; "leakage": the mean absolute one of the others over that.
     """
-    score = attributes.of(category, device)
+    score = attributes.attribute_scorer(category, device)
     held_out = SampleSettings(settings.measured, MEASURED_SEED, settings.samples.truncation_psi)
-    ws = samples.everywhere(samples.codes(generator, held_out), generator).to(generator.w_avg)
+    ws = samples.all_rows(samples.codes(generator, held_out), generator).to(generator.w_avg)
     resolution = min(samples.RESOLUTION, generator.resolution)
     up, down = (score(generators.render(generator, editor.edit(ws, s), resolution).to(device)) for s in (1.0, -1.0))
     change = ((up - down).cpu() / 2 / samples.scored(generator, settings.samples, device=device).std).nanmean(0)
@@ -154,24 +162,33 @@ def seen_change(editor, generator, category: str, settings, device="cpu") -> dic
     return {"change": round(float(change[own]), 4), "leakage": round(float(others / change[own].abs()), 4)}
 
 
-def train(
-    generator_name: str, settings: TransformerTraining, output: Path, *, device="cpu", progress: bool = False
+def train_latent_transformer(
+    generator_name: str,
+    settings: TransformerTrainingSettings,
+    output: Path,
+    *,
+    device: torch.device | str = "cpu",
+    progress: bool = False,
 ) -> dict:
     """Train a latent transformer of one attribute, write it, and return its card.
 
     Raises UserError for an attribute that nothing scores.
     """
     generator, category = generators.load(generator_name, device), generators.category_of(generator_name)
-    name = choose(f"attribute of a {category}", settings.transformer.attribute, attributes.of(category, device).names)
-    known, began = labelled(generator, settings, device, progress), time.time()
+    name = choose(
+        f"attribute of a {category}",
+        settings.transformer.attribute,
+        attributes.attribute_scorer(category, device).names,
+    )
+    known, began = labelled_codes(generator, settings, device, progress), time.time()
     seen = len(known.ws) - max(1, int(settings.held_out * len(known.ws)))
     kept, held_out = known.where(slice(seen)), known.where(slice(seen, None))
-    classifier = latent_classifier.train(kept, settings.classifier, settings.seed)
-    editor = learnt(generator, classifier, kept, settings, progress)
+    classifier = latent_classifier.fit_classifier(kept, settings.classifier, settings.seed)
+    editor = fit_transformer(generator, classifier, kept, settings, progress)
     index = known.names.index(name)
-    quality = {"crossed": round(crossed(editor, classifier, held_out.ws, index), 4)}
+    quality = {"crossed": round(crossing_rate(editor, classifier, held_out.ws, index), 4)}
     if settings.measured:
-        quality |= seen_change(editor, generator, category, settings, device)
+        quality |= picture_change(editor, generator, category, settings, device)
     card = {
         "generator": {"name": generator_name, "hash": generator.hash},
         "settings": to_json(settings),

@@ -1,28 +1,31 @@
-"""What an edited video cost, counted where it happens: the parts are wrapped, nothing comes from a formula."""
+"""What an edited video costs, counted by an observer of the parts where they are used; nothing comes from a formula."""
 
 import contextlib
 import resource
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import torch
 
+from dynode.dynamics.neural_ode import NeuralODE
+from dynode.dynamics.trajectory import Trajectory
 from dynode.evaluation.records import Row
+from dynode.inversion.observer import Observer
 
-OTHERS = ("seconds", "peak_memory", "entered", "since")  # what a Counters holds beside counts
+NOT_COUNTS = ("seconds", "peak_memory", "entered", "since")  # what a Counters holds beside counts
 STATUS, RESET = "/proc/self/status", "/proc/self/clear_refs"
 
 
 @dataclass
 class Counters:
-    """How often each part was used, seconds by stage, and the process's peak memory in bytes.
+    """How often each part was used, seconds by stage, and the process's peak memory in bytes.  An observer.
 
-    frames_inverted: whose codes were needed.  steps_before: the optimiser steps that a clip's settings tell of codes that
-    came inverted, counted apart from `optimiser_steps`, which were taken here.  edits: codes that an editor edited.
-    landmark_tracks: Lucas-Kanade fields that landmarks were followed by.  field_evaluations: of a neural ODE, to fit and
-    to ask it; those of a fit that was found on disk are the ones its making took.
+    frames_inverted: frames whose codes were needed.  steps_before: the optimiser steps of codes that were already
+    inverted, counted apart from `optimiser_steps`, which were taken here.  edits: codes that an editor edited.
+    landmark_tracks: Lucas-Kanade fields that landmarks were followed by.  field_evaluations: of a neural ODE, during
+    fitting and evaluation; of a fit that was read from disk those of its fitting count too.
     """
 
     frames_inverted: int = 0
@@ -43,45 +46,29 @@ class Counters:
     entered: list[str] = field(default_factory=list, repr=False)
     since: float = field(default=0.0, repr=False)
 
+    def count(self, name: str, times: int = 1) -> None:
+        """`times` more uses of the part that the counter of that name stands for."""
+        setattr(self, name, getattr(self, name) + times)
+
     @contextlib.contextmanager
-    def stage(self, name: str):
-        """Count the seconds of what runs inside to a stage, and to it alone: a stage that it was entered from waits."""
-        self.turn_to([*self.entered, name])
+    def stage(self, name: str) -> Iterator[None]:
+        """Count the seconds of what runs inside to a stage, and to it alone: the stage around it pauses."""
+        self.switch_to([*self.entered, name])
         try:
             yield
         finally:
-            self.turn_to(self.entered[:-1])
+            self.switch_to(self.entered[:-1])
             self.peak_memory = max(self.peak_memory, peak_memory())
 
-    def turn_to(self, entered: list[str]) -> None:
+    def switch_to(self, entered: list[str]) -> None:
         now = time.perf_counter()
         if self.entered:
             self.seconds[self.entered[-1]] = self.seconds.get(self.entered[-1], 0.0) + now - self.since
         self.entered, self.since = entered, now
 
-    def timed(self, name: str, parts: Iterable) -> Iterator:
-        """The items of an iterable; what they take to come counts to a stage."""
-        source, ended = iter(parts), object()
-        while True:
-            with self.stage(name):
-                item = next(source, ended)
-            if item is ended:
-                return
-            yield item
-
-    def step(self) -> None:
-        """One step of an optimiser; inversions call it."""
-        self.optimiser_steps += 1
-
-    def generator(self, part) -> "CountedGenerator":
-        return CountedGenerator(part, self)
-
-    def encoder(self, part) -> "CountedCalls":
-        return CountedCalls(part, self, "encoder_passes")
-
     def counts(self) -> dict[str, int]:
         """Everything but seconds and memory."""
-        return {name: n for name, n in vars(self).items() if name not in OTHERS}
+        return {name: n for name, n in vars(self).items() if name not in NOT_COUNTS}
 
     def rows(self, **named) -> list[Row]:
         """One row for each counter, for each stage's seconds, and for the peak memory in MB."""
@@ -90,78 +77,36 @@ class Counters:
         return [*rows, *seconds, Row("peak_memory", self.peak_memory / 1e6, unit="MB", space="cost", **named)]
 
     def text(self) -> str:
-        """What was used at all, for the user's eyes."""
+        """What was used at all, as one line."""
         used = [f"{n} {name.replace('_', ' ')}" for name, n in self.counts().items() if n]
         seconds = [f"{name} {s:.1f} s" for name, s in self.seconds.items()]
         return ", ".join([*used, *seconds, f"peak memory {self.peak_memory / 1e6:.0f} MB"])
 
 
-class Counted:
-    """A part that counts how often it is used; everything else it has is the part's own."""
-
-    def __init__(self, part, counters: Counters):
-        self.part, self.counters = part, counters
-
-    def __getattr__(self, name):
-        return getattr(self.part, name)
-
-
-class CountedGenerator(Counted):
-    """Counts images synthesised, and those whose gradient was taken."""
-
-    def synthesis(self, ws, *arguments, **named):
-        self.counters.generator_forward += len(ws)
-        images = self.part.synthesis(ws, *arguments, **named)
-        if images.requires_grad:
-            images.register_hook(lambda gradient: self.count_backward(len(gradient)))
-        return images
-
-    def count_backward(self, images: int) -> None:
-        self.counters.generator_backward += images
-
-
-class CountedEditor(Counted):
-    """Counts codes edited."""
-
-    def edit(self, ws, strength, rows: int = 0):
-        self.counters.edits += len(ws)
-        return self.part.edit(ws, strength, rows)
-
-
-class CountedCalls(Counted):
-    """Counts the calls of a function of one frame (of images, each of them), under the counter of that name."""
-
-    def __init__(self, part, counters: Counters, name: str):
-        super().__init__(part, counters)
-        self.name = name
-
-    def __call__(self, seen):
-        frames = len(seen) if isinstance(seen, torch.Tensor) and seen.dim() == 4 else 1
-        setattr(self.counters, self.name, getattr(self.counters, self.name) + frames)
-        return self.part(seen)
-
-
-def forget_peak() -> None:
+def reset_peak_memory() -> None:
     """Let the process's peak memory start anew, where the system can (Linux)."""
     with contextlib.suppress(OSError), open(RESET, "w") as file:
         file.write("5")
 
 
 def peak_memory() -> int:
-    """Bytes: the largest resident memory of this process since `forget_peak`, else since its beginning."""
+    """Bytes: the largest resident memory of this process since `reset_peak_memory`, else since its beginning."""
     with contextlib.suppress(OSError, StopIteration), open(STATUS) as file:
         return 1024 * next(int(line.split()[1]) for line in file if line.startswith("VmHWM"))
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
-def counted_evaluations(path, counters: Counters):
-    """Let the neural ODEs of a trajectory count the evaluations of their fields from now on, after those of their making."""
-    for shot in getattr(path, "shots", [path]):
-        if isinstance(getattr(shot, "field", None), torch.nn.Module):
-            counters.field_evaluations += shot.log.get("nfe", 0)
-            shot.field.register_forward_hook(lambda *_: count_evaluation(counters))
-    return path
+@contextlib.contextmanager
+def observed_fields(path: Trajectory, observer: Observer) -> Iterator[None]:
+    """Notify of every evaluation of a path's fields while inside (field_evaluations), first of those of its fitting."""
 
+    def count_evaluation(*_) -> None:
+        observer.count("field_evaluations")
 
-def count_evaluation(counters: Counters) -> None:
-    counters.field_evaluations += 1
+    with contextlib.ExitStack() as hooks:
+        for shot in path.shots:
+            if isinstance(shot, NeuralODE):
+                observer.count("field_evaluations", shot.log.get("nfe", 0))
+                field: torch.nn.Module = shot.field
+                hooks.callback(field.register_forward_hook(count_evaluation).remove)
+        yield

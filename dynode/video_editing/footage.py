@@ -22,7 +22,8 @@ class Footage:
     """A video with one face followed through some of its frames, for codes of the generator of that name.
 
     stretch: the frames that come out; those without the face come out as they are.  None: the followed frames alone.
-    clip: codes of the followed frames, where they came inverted; its squares are the track's then.
+    clip: codes of the followed frames, where they were inverted before; its squares are the track's then.
+    metadata: which frames of which file these are.
     """
 
     path: Path
@@ -30,11 +31,12 @@ class Footage:
     generator: str
     stretch: Stretch | None = None
     clip: Clip | None = None
-    told: dict = dataclasses.field(default_factory=dict)  # what says which frames of which file these are
+    metadata: dict = dataclasses.field(default_factory=dict)
 
     def head(self, frames: int) -> "Footage":
-        """The first so many followed frames, and no others."""
-        return dataclasses.replace(self.only(slice(0, frames)), clip=self.clip and self.clip.head(frames))
+        """The first N followed frames, and no others."""
+        clip = None if self.clip is None else self.clip.head(frames)
+        return dataclasses.replace(self.only(slice(0, frames)), clip=clip)
 
     def only(self, keep: slice | np.ndarray) -> "Footage":
         """Some of the followed frames, without their codes."""
@@ -55,7 +57,7 @@ class Footage:
             yield time, None if round(time, 6) in followed else frame
 
 
-def of_clip(clip: Clip, path: Path | str = "") -> Footage:
+def from_clip(clip: Clip, path: Path | str = "") -> Footage:
     """The footage of a clip that was inverted from a video; path: that video, where it is none of the assets.
 
     Raises UserError for a clip of a world or without squares, for footage that is not there, and for another video.
@@ -67,13 +69,13 @@ def of_clip(clip: Clip, path: Path | str = "") -> Footage:
         raise UserError(f"There is no file {path}: name the video that {clip.name} was made from.")
     if path and assets.sha256_of(Path(path)) != clip.meta.get("source_sha256"):
         raise UserError(f"{path} is not the video that {clip.name} was made from ({clip.meta.get('source')}).")
-    frames = np.ones(len(clip), dtype=bool) if clip.detected is None else clip.detected.numpy()
+    detected = np.ones(len(clip), dtype=bool) if clip.detected is None else clip.detected.numpy()
     shots = np.zeros(len(clip), dtype=np.int64) if clip.shots is None else clip.shots.numpy()
-    track = FaceTrack(clip.ts.numpy(), clip.quads.numpy(), frames, shots)
-    return Footage(Path(path) if path else frame_sources.footage_of(clip), track, clip.meta["generator"], clip=clip)
+    track = FaceTrack(clip.ts.numpy(), clip.quads.numpy(), detected, shots)
+    return Footage(Path(path) if path else frame_sources.source_video(clip), track, clip.meta["generator"], clip=clip)
 
 
-def of_video(
+def from_video(
     path: Path | str,
     generator: str,
     stretch: Stretch | None = None,
@@ -83,20 +85,24 @@ def of_video(
     squares: Callable[[FaceTrack], FaceTrack] = lambda track: track,
     progress=None,
 ) -> Footage:
-    """Follow the face of a video; squares: what smooths a track further.  Raises what `tracking.track` raises."""
-    track = squares(face_tracking.track(path, stretch, face=face, detector=detector, progress=progress))
-    return told_of(path, track, generator, stretch, {"face": face})
+    """Follow the face of a video; squares: what smooths a track further.  Raises what `face_tracking.track_face` raises."""
+    track = squares(face_tracking.track_face(path, stretch, face=face, detector=detector, progress=progress))
+    return with_metadata(path, track, generator, stretch, {"face": face})
 
 
-def of_middle(path: Path | str, generator: str, stretch: Stretch | None = None, *, progress=None) -> Footage:
-    """The middle of every frame of a video, for a generator of anything but faces.  Raises what `tracking.middle` raises."""
-    return told_of(path, face_tracking.middle(path, stretch, progress=progress), generator, stretch, {})
+def from_centre(path: Path | str, generator: str, stretch: Stretch | None = None, *, progress=None) -> Footage:
+    """The centre of every frame of a video, for a generator of anything but faces.
+
+    Raises what `face_tracking.track_centre` raises.
+    """
+    return with_metadata(path, face_tracking.track_centre(path, stretch, progress=progress), generator, stretch, {})
 
 
-def told_of(path: Path | str, track: FaceTrack, generator: str, stretch: Stretch | None, told: dict) -> Footage:
-    """All frames of a stretch, with what says which they are."""
-    stretch, named = stretch or Stretch(), {"source": Path(path).name, "source_sha256": assets.sha256_of(Path(path))}
-    return Footage(Path(path), track, generator, stretch, told=named | told | {"stretch": dataclasses.asdict(stretch)})
+def with_metadata(path: Path | str, track: FaceTrack, generator: str, stretch: Stretch | None, more: dict) -> Footage:
+    """All frames of a stretch, with metadata of which they are."""
+    stretch, source = stretch or Stretch(), {"source": Path(path).name, "source_sha256": assets.sha256_of(Path(path))}
+    metadata = source | more | {"stretch": dataclasses.asdict(stretch)}
+    return Footage(Path(path), track, generator, stretch, metadata=metadata)
 
 
 def smoothed(track: FaceTrack, sigma: float) -> FaceTrack:

@@ -1,27 +1,32 @@
 """What is to be edited: attributes with strengths that may change over time, and the editors that do it."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 
 from dynode.editing import editors
+from dynode.editing.editors import Editor
 from dynode.errors import UserError
+from dynode.generators.registry import Generator
+from dynode.inversion.observer import Observed, Observer
 
 EXAMPLE = "smile=1.5, or smile=0:0,0.5:1.5 for a strength of 0 at 0 s that rises to 1.5 at 0.5 s"
-BETWEEN = 16  # straight lines that stand for a product of two: what they miss of it is below a thousandth
+BETWEEN = 16  # linear pieces that stand for a product of two: what they miss of it is below a thousandth
+
+Keyframes = tuple[tuple[float, float], ...]  # (seconds, value)
 
 
 @dataclass(frozen=True)
 class EditTrack:
-    """One attribute and its strength over time: keyframes (seconds, strength), straight lines between, level outside.
+    """One attribute and its strength over time: keyframes (seconds, strength), linear in between, constant outside.
 
     Seconds count from the first frame that is edited; strengths are in the editor's own unit.
     """
 
     attribute: str
-    keyframes: tuple[tuple[float, float], ...]
+    keyframes: Keyframes
 
     def __post_init__(self):
         seconds = [t for t, _ in self.keyframes]
@@ -33,10 +38,10 @@ class EditTrack:
     @classmethod
     def parsed(cls, text: str) -> "EditTrack":
         """NAME=STRENGTH or NAME=SECONDS:STRENGTH,...  Raises UserError for anything else."""
-        name, equals, told = text.rpartition("=")
+        name, equals, strengths = text.rpartition("=")
         if not (name and equals):
             raise UserError(f"An edit is NAME=STRENGTH, such as {EXAMPLE}; got {text!r}.")
-        return cls(name, keyframes(told))
+        return cls(name, parse_keyframes(strengths))
 
     @property
     def constant(self) -> bool:
@@ -47,22 +52,22 @@ class EditTrack:
         """The strength farthest from 0."""
         return max((strength for _, strength in self.keyframes), key=abs)
 
-    def strength(self, seconds) -> torch.Tensor:
+    def strength(self, seconds: torch.Tensor | Sequence[float]) -> torch.Tensor:
         """Strengths (T,) float32 at times (T,)."""
         known = np.array(self.keyframes)
         return torch.from_numpy(np.interp(np.asarray(seconds), known[:, 0], known[:, 1])).float()
 
-    def share(self, seconds) -> torch.Tensor:
-        """Strengths as shares of the largest."""
+    def weight(self, seconds: torch.Tensor | Sequence[float]) -> torch.Tensor:
+        """Strengths relative to the largest."""
         return self.strength(seconds) / self.largest if self.largest else torch.zeros(len(seconds))
 
-    def scaled(self, shares: tuple[tuple[float, float], ...]) -> "EditTrack":
-        """The track times another, given as keyframes of shares.
+    def scaled(self, factors: Keyframes) -> "EditTrack":
+        """The track times factors over time, given as keyframes.
 
-        Where both change between two keyframes their product is no straight line: it gets keyframes in between.
+        Where both change between two keyframes their product is not linear: it gets keyframes in between.
         """
-        other = EditTrack("the strength over time", shares)
-        times = sorted({t for t, _ in (*self.keyframes, *shares)})
+        other = EditTrack("the strength over time", factors)
+        times = sorted({t for t, _ in (*self.keyframes, *factors)})
         if not (self.constant or other.constant):
             pairs = zip(times, times[1:], strict=False)
             times = [*(t for a, b in pairs for t in np.linspace(a, b, BETWEEN, endpoint=False).tolist()), times[-1]]
@@ -76,7 +81,7 @@ class EditTrack:
         return f"{self.attribute} " + (f"{values[0]:g}" if self.constant else f"{min(values):g} to {max(values):g}")
 
 
-def keyframes(text: str) -> tuple[tuple[float, float], ...]:
+def parse_keyframes(text: str) -> Keyframes:
     """ "1.5" or "0:0,0.5:1.5" as keyframes.  Raises UserError for anything else."""
     pairs = [part.rpartition(":") for part in text.split(",")]
     try:
@@ -85,12 +90,23 @@ def keyframes(text: str) -> tuple[tuple[float, float], ...]:
         raise UserError(f"A strength is a number or SECONDS:STRENGTH,..., such as {EXAMPLE}; got {text!r}.") from None
 
 
+class ObservedEditor(Observed):
+    """Notifies an observer of every code that an editor edits (edits)."""
+
+    name: str
+    space: str
+
+    def edit(self, ws: torch.Tensor, strength, rows: int = 0) -> torch.Tensor:
+        self.observer.count("edits", len(ws))
+        return self.part.edit(ws, strength, rows)
+
+
 @dataclass(frozen=True)
 class Edit:
-    """Tracks with the editor of each, in the order they are applied; rows: edited are the first so many (0: all)."""
+    """Tracks with the editor of each, in the order they are applied; rows: edited are the first N (0: all)."""
 
     tracks: tuple[EditTrack, ...]
-    editors: tuple
+    editors: tuple[Editor, ...]
     rows: int = 0
     method: str = ""
 
@@ -98,16 +114,21 @@ class Edit:
     def text(self) -> str:
         return ", ".join(track.text for track in self.tracks)
 
-    def around(self, wrap: Callable) -> "Edit":
-        """The same with every editor wrapped."""
-        return replace(self, editors=tuple(map(wrap, self.editors)))
+    @property
+    def constant(self) -> bool:
+        """Whether no strength changes over time."""
+        return all(track.constant for track in self.tracks)
 
-    def at(self, seconds) -> list[tuple]:
+    def observed_by(self, observer: Observer) -> "Edit":
+        """The same edit, whose editors notify an observer."""
+        return replace(self, editors=tuple(ObservedEditor(editor, observer) for editor in self.editors))
+
+    def at(self, seconds: torch.Tensor) -> list[tuple[Editor, torch.Tensor]]:
         """(editor, strengths (T,)) at times (T,) in seconds from the first edited frame."""
         return [(editor, track.strength(seconds)) for editor, track in zip(self.editors, self.tracks, strict=True)]
 
 
-def edit_of(tracks: Iterable[EditTrack], method: str, generator, rows: int = 0) -> Edit:
+def edit_of(tracks: Iterable[EditTrack], method: str, generator: Generator, rows: int = 0) -> Edit:
     """The edit by the editors METHOD:ATTRIBUTE of a generator.  Raises UserError for unknown ones and for none at all."""
     tracks = tuple(tracks)
     if not tracks:

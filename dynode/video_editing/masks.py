@@ -1,4 +1,4 @@
-"""What of the aligned square is the face: soft masks (M, M) in [0, 1] that say where an edited crop may replace its frame."""
+"""Soft masks (M, M) in [0, 1] of the face in the aligned square: where an edited crop may replace its frame."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -19,16 +19,14 @@ SIZE = 128  # pixels a side of a mask
 KINDS = ("landmarks", "ellipse", "whole")
 CENTRE, AXES = (0.5, 0.57), (0.26, 0.34)  # x, y of a face in an FFHQ square: eyes at 0.47, mouth at 0.69 of its height
 MARGIN = 0.02  # of the square, that no mask enters
-SEGMENTED, BACKGROUND = (
-    512,
-    (0, 16, 18),
-)  # pixels that face parsing wants; classes that are no face: nothing, cloth, hat
+SEGMENTED = 512  # pixels a side that face parsing takes
+BACKGROUND = (0, 16, 18)  # its classes that are no face: nothing, cloth, hat
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, as such networks are trained
 
 
 @dataclass(frozen=True)
 class MaskSettings:
-    """What stands for the face, and how its mask is made.
+    """Which region is the face, and how its mask is made.
 
     kind: "landmarks", the convex hull of jaw and brows; "ellipse", where a face lies in every aligned square; "whole",
     all of the square, hair and background with it; or a TorchScript file of a face parser with the 19 classes of
@@ -37,7 +35,7 @@ class MaskSettings:
 
     kind: str = "landmarks"
     dilation: float = (
-        0.0  # how much the face is made larger, in sides of the square: an edge on the background stains the cheek
+        0.0  # how much the face is enlarged, in sides of the square: an edge on the background stains the cheek
     )
     feather: float = 0.06  # width of the soft edge, in sides of the square
     sigma: float = 3.0  # frames; masks are smoothed over time by a Gaussian
@@ -51,7 +49,7 @@ class MaskSettings:
             raise UserError(f"There is no file {self.kind}: name a TorchScript file of a face parser.")
         if not 0 < self.feather < 0.5 or not 0 <= self.dilation < 0.5:
             raise UserError(
-                f"Feather and dilation are shares of the face's square below 0.5, got {self.feather:g}, {self.dilation:g}."
+                f"Feather and dilation are fractions of the face's square below 0.5, got {self.feather:g}, {self.dilation:g}."
             )
 
     @property
@@ -60,13 +58,13 @@ class MaskSettings:
         return f"mask[{self.kind}]" if self.kind in KINDS else f"mask[{Path(self.kind).name}]"
 
     @property
-    def moves(self) -> bool:
-        """Whether it looks at the pictures, so that the mask may differ from frame to frame."""
+    def varies(self) -> bool:
+        """Whether the mask depends on the picture, so that it may differ from frame to frame."""
         return self.kind not in ("ellipse", "whole")
 
 
 def grid() -> np.ndarray:
-    """The middles (M, M, 2) of a mask's pixels as shares x, y of the square."""
+    """The middles (M, M, 2) of a mask's pixels as fractions x, y of the square."""
     middle = (np.arange(SIZE) + 0.5) / SIZE
     return np.stack(np.meshgrid(middle, middle), axis=-1)
 
@@ -76,30 +74,38 @@ def ellipse() -> np.ndarray:
 
 
 def polygon(points: np.ndarray) -> np.ndarray:
-    """The pixels (M, M) of the convex hull of points (n, 2), shares x, y of the square."""
+    """The pixels (M, M) of the convex hull of points (n, 2), fractions x, y of the square."""
     hull = points[ConvexHull(points).vertices]
     return polygon2mask((SIZE, SIZE), hull[:, ::-1] * SIZE - 0.5)
 
 
+def signed_distance(inside: np.ndarray) -> np.ndarray:
+    """Pixels (M, M) to the edge of a region, positive inside; SIZE everywhere where it is the whole square."""
+    if inside.all():
+        return np.full(inside.shape, SIZE)
+    return np.asarray(distance_transform_edt(inside)) - np.asarray(distance_transform_edt(~inside))
+
+
 def soft(inside: np.ndarray, settings: MaskSettings) -> np.ndarray:
-    """The mask float32 (M, M) of a region: 0.5 at its edge once it is made larger, a straight ramp across; 0 at the margin."""
-    outside = ~inside
-    signed = (
-        distance_transform_edt(inside) - distance_transform_edt(outside)
-        if outside.any()
-        else np.full(inside.shape, SIZE)
-    )
+    """The mask float32 (M, M) of a region: 0.5 at its edge once it is enlarged, a linear ramp across; 0 at the margin."""
+    signed = signed_distance(inside)
     edge = np.abs(grid() - 0.5).max(-1)
     ramp = np.clip(0.5 + (signed / SIZE + settings.dilation) / settings.feather, 0, 1)
     return np.minimum(ramp, np.clip((0.5 - MARGIN - edge) / settings.feather, 0, 1)).astype(np.float32)
 
 
-def region_finder(settings: MaskSettings, landmarks: Callable | None = None, device="cpu") -> Callable:
-    """The function crop (3, S, S) in [-1, 1] -> (M, M) bool of a mask that looks at pictures.
+RegionFinder = Callable[[torch.Tensor], np.ndarray]  # crop (3, S, S) in [-1, 1] -> (M, M) bool
 
-    landmarks: (1, 3, R, R) -> points (1, 68, 2) as shares of the square.  Raises UserError for a file that is no network.
+
+def region_finder(
+    settings: MaskSettings, landmarks: Callable | None = None, device: torch.device | str = "cpu"
+) -> RegionFinder:
+    """What finds the region of a mask that depends on the picture.
+
+    landmarks: (1, 3, R, R) -> points (1, 68, 2) as fractions of the square, for masks of the kind landmarks.
+    Raises UserError for a file that is no network.
     """
-    if settings.kind == "landmarks":
+    if settings.kind == "landmarks" and landmarks is not None:
         return lambda crop: polygon(np.asarray(landmarks(crop[None].to(device)).cpu(), dtype=np.float64)[0, :27])
     try:
         parser = runtime.load_archive(settings.kind, device)
@@ -111,18 +117,21 @@ def region_finder(settings: MaskSettings, landmarks: Callable | None = None, dev
 
 
 @torch.no_grad()
-def parsed(parser, crop: torch.Tensor) -> np.ndarray:
-    """The pixels (M, M) of a crop that a face parser takes for anything but background, cloth and hat."""
-    seen = (images.resampled(crop[None], SEGMENTED) + 1) / 2
-    found = parser((seen - seen.new_tensor(MEAN)[:, None, None]) / seen.new_tensor(STD)[:, None, None])
-    logits = found[0] if isinstance(found, tuple | list) else found
+def parsed(parser: Callable, crop: torch.Tensor) -> np.ndarray:
+    """The pixels (M, M) of a crop that a face parser labels as anything but background, cloth and hat."""
+    picture = (images.resampled(crop[None], SEGMENTED) + 1) / 2
+    mean, std = (picture.new_tensor(each)[:, None, None] for each in (MEAN, STD))
+    output = parser((picture - mean) / std)
+    logits = output[0] if isinstance(output, tuple | list) else output
     if logits.dim() != 4 or logits.shape[1] != 19:
         raise UserError(f"A face parser gives logits (B, 19, H, W), this one gave {tuple(logits.shape)}.")
     face = ~torch.isin(logits.argmax(1), logits.new_tensor(BACKGROUND).long())
     return (F.interpolate(face[None].float(), size=(SIZE, SIZE), mode="area")[0, 0] > 0.5).cpu().numpy()
 
 
-def over_time(crops: Iterable[torch.Tensor], find: Callable, shots: np.ndarray, settings: MaskSettings) -> np.ndarray:
+def over_time(
+    crops: Iterable[torch.Tensor], find: RegionFinder, shots: np.ndarray, settings: MaskSettings
+) -> np.ndarray:
     """The masks float32 (T, M, M) of crops, smoothed over time within each shot (T,)."""
     masks = np.stack([soft(find(crop), settings) for crop in crops])
     for shot in np.unique(shots):

@@ -1,10 +1,10 @@
-"""Poisson image editing (Pérez, Gangnet and Blake 2003) at a fixed place: a discrete Dirichlet problem.
+"""Poisson image editing (Pérez, Gangnet and Blake 2003) at a fixed position: a discrete Dirichlet problem.
 
-In the region Ω the result has the differences v of a guiding picture, and meets the picture around it:
+In the region Ω the result has the differences v of a guiding picture; on its boundary it equals the picture around it:
 
     |N_p| f_p - sum_{q in N_p, in Ω} f_q = sum_{q in N_p, outside Ω} target_q + sum_{q in N_p} v_pq
 
-over the four neighbours N_p of p that lie in the picture.  Nothing is moved: OpenCV's seamlessClone centres the
+over the four neighbours N_p of p that lie in the picture.  Nothing is shifted: OpenCV's seamlessClone centres the
 region's box anew, which shifts it by a pixel where the centre is rounded.
 """
 
@@ -26,8 +26,9 @@ DAMPING = 2 / 3  # of Jacobi steps
 
 def box_of(inside: np.ndarray) -> tuple[slice, slice]:
     """The rows and columns of a region (H, W) bool that is not empty, and one pixel around it where there is one."""
-    spans = [np.flatnonzero(inside.any(axis=1 - axis)) for axis in (0, 1)]
-    return tuple(slice(max(span[0] - 1, 0), span[-1] + 2) for span in spans)
+    spans = (np.flatnonzero(inside.any(axis=1 - axis)) for axis in (0, 1))
+    rows, columns = (slice(max(span[0] - 1, 0), span[-1] + 2) for span in spans)
+    return rows, columns
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ class Region:
         return coo_matrix((values, (rows, columns)), shape=(n, n)).tocsr()
 
     def right_side(self, target: np.ndarray, guides: list[np.ndarray]) -> np.ndarray:
-        """What the equations (n, C) are to be: `target` (H, W, C) around Ω, and the largest differences of the guides."""
+        """The right side (n, C) of the equations: `target` (H, W, C) around Ω, and the largest differences of the guides."""
         around, padded = pad(target), [pad(guide) for guide in guides]
         right = np.zeros((int(self.inside.sum()), target.shape[-1]))
         for side in SIDES:
@@ -96,16 +97,18 @@ class Level:
             kept, block = np.unique(blocks, return_inverse=True)
             self.damping = diags_array(DAMPING / matrix.diagonal()).tocsr()
             tentative = coo_matrix((np.ones(n), (np.arange(n), block)), shape=(n, len(kept))).tocsr()
-            self.spread = tentative - self.damping @ (matrix @ tentative)
-            places = kept // (columns.max() // 3 + 1), kept % (columns.max() // 3 + 1)
-            self.coarser = Level((self.spread.T @ matrix @ self.spread).tocsr(), *places)
+            self.prolongation = tentative - self.damping @ (matrix @ tentative)
+            coarse = kept // (columns.max() // 3 + 1), kept % (columns.max() // 3 + 1)
+            self.coarser = Level((self.prolongation.T @ matrix @ self.prolongation).tocsr(), *coarse)
 
     def improved(self, residual: np.ndarray) -> np.ndarray:
-        """What to add to a solution that leaves this residual (n,): one V-cycle with one damped Jacobi step on each side."""
+        """A correction (n,) for a residual (n,): one V-cycle with one damped Jacobi step before and after."""
         if self.direct is not None:
             return self.direct.solve(residual)
         change = self.damping @ residual
-        change = change + self.spread @ self.coarser.improved(self.spread.T @ (residual - self.matrix @ change))
+        change = change + self.prolongation @ self.coarser.improved(
+            self.prolongation.T @ (residual - self.matrix @ change)
+        )
         return change + self.damping @ (residual - self.matrix @ change)
 
 
@@ -117,7 +120,7 @@ def cloned(target: np.ndarray, source: np.ndarray, inside: np.ndarray, gradients
     """target (H, W, C) with `source` (H, W, C) cloned seamlessly into the region `inside` (H, W); float64.
 
     gradients: "normal", the source's own; "mixed": at each neighbour the larger of the source's and the target's.
-    An empty region leaves the target; one that covers the picture, with nothing to meet, gives the source.
+    An empty region leaves the target; one that covers the picture, and so has no boundary, gives the source.
     """
     choose("kind of gradients", gradients, list(GRADIENTS))
     result = np.array(target, dtype=np.float64)
@@ -126,6 +129,6 @@ def cloned(target: np.ndarray, source: np.ndarray, inside: np.ndarray, gradients
     box = box_of(inside)
     around, guide, region = result[box], np.asarray(source[box], dtype=np.float64), Region(inside[box])
     right = region.right_side(around, [guide] if gradients == "normal" else [guide, around])
-    # solved for what is added to the source: where the source's own differences count, that is smooth and soon found
+    # solved for what is added to the source: with the source's own differences that is smooth and converges soon
     around[region.inside] = guide[region.inside] + region.solve(right - region.matrix @ guide[region.inside])
     return result

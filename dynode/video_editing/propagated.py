@@ -1,89 +1,103 @@
-"""DynODE in a host (paper Sec. 3): some frames are inverted, one is edited, learned dynamics carry the edit to all others."""
+"""DynODE in a host (paper Sec. 3): some frames are inverted, one is edited, learned dynamics propagate the edit to all others."""
 
+import dataclasses
 import itertools
 from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 
-from dynode.clips import Clip
+from dynode.clips import Clip, sampled_frames
 from dynode.dynamics import methods
-from dynode.dynamics.fitting import store as fits
+from dynode.dynamics.fitting.store import FitStore
+from dynode.dynamics.presets import DynamicsSettings
 from dynode.dynamics.trajectory import Trajectory
 from dynode.editing import propagation
+from dynode.editing.editors import Editor
+from dynode.inversion.observer import Observer
+from dynode.perception.face_tracking import FaceTrack
 from dynode.settings import choose
-from dynode.video_editing.cost_counters import Counters, counted_evaluations
+from dynode.video_editing.cost_counters import observed_fields
+from dynode.video_editing.edited_codes import EditedShot
 from dynode.video_editing.keyframes import Edit, EditTrack
-from dynode.video_editing.methods import EditedCodes, system
-from dynode.video_editing.per_frame import EveryFrame
+from dynode.video_editing.per_frame import PerFrame
+from dynode.video_editing.registry import Detector, system
 
 
 @system("dynode+latent-transformer")
 @dataclass(frozen=True)
-class Carried:
+class PropagatedEdit:
     """Latent Transformer's alignment, editor and pasting; codes of every `stride`-th frame, edit of the first of a shot.
 
-    mode: how the edit is carried, see `dynode.editing.propagation`.  preset, seed: of the dynamics.  settings: instead of
-    the preset's own.  store: where fits are kept; None: nowhere.
+    mode: how the edit is propagated, see `dynode.editing.propagation`.  method: the dynamics, by a name of
+    `dynode.dynamics.METHODS` or by settings; seed: of their fit.  store: where fits are kept; None: nowhere.
     """
 
     mode: str = "offset"
     stride: int = 4
-    preset: str = "dynode"
+    method: str | DynamicsSettings = "dynode"
     seed: int = 0
-    settings: object = None
-    store: fits.FitStore | None = None
-    host: EveryFrame = field(default_factory=EveryFrame)
+    store: FitStore | None = None
+    host: PerFrame = field(default_factory=PerFrame)
     name: str = "dynode+latent-transformer"
 
     def __post_init__(self):
         choose("mode of propagation", self.mode, list(propagation.MODES))
+        methods.label_of(self.method)  # refuses unknown ones before anything is inverted
 
-    def steadied(self, detector, counters: Counters):
-        return self.host.steadied(detector, counters)
+    @property
+    def settings(self) -> dict:
+        named = {"mode": self.mode, "stride": self.stride, "seed": self.seed, "name": self.name}
+        if isinstance(self.method, str):
+            return named | {"preset": self.method}
+        return named | {"preset": self.method.preset, "dynamics": dataclasses.asdict(self.method)}
 
-    def squares(self, track):
+    def steadied(self, detector: Detector, observer: Observer) -> Detector:
+        return self.host.steadied(detector, observer)
+
+    def squares(self, track: FaceTrack) -> FaceTrack:
         return self.host.squares(track)
 
-    def wanted(self, track) -> np.ndarray:
-        """Every `stride`-th frame and the last of each shot, of those that show the face."""
-        numbers = np.arange(len(track))
-        shown = Clip(
-            torch.zeros(len(track), 1, 1), numbers, torch.as_tensor(track.detected), shots=torch.as_tensor(track.shots)
-        )
-        return shown.sampled("regular", self.stride).observed.numpy()
+    def wanted(self, track: FaceTrack) -> np.ndarray:
+        """Every `stride`-th frame and the last of each shot, of those in which the face was found."""
+        detected, shots = torch.as_tensor(track.detected), torch.as_tensor(track.shots)
+        return sampled_frames(detected, shots, "regular", self.stride).numpy()
 
-    def edited(self, clip: Clip, ts: torch.Tensor, edit: Edit, start: float, counters: Counters) -> EditedCodes:
-        with counters.stage("fit"):
-            path, w0 = counted_evaluations(self.fitted(clip), counters), clip.ws[0]
-        ws, stages = path(ts), stages_of(w0, edit)
-        if all(track.constant for track in edit.tracks):
-            edited = propagation.propagate(path, w0, stages[-1], self.mode)(ts)
-            return EditedCodes(ws, edited, {"observed": len(clip), "drift": drift(edited - ws, stages[-1] - w0)})
-        edited = (
-            ws.clone()
-        )  # each edit has a strength of its own over time: its offset at full strength is carried, then scaled
-        for track, before, after in zip(edit.tracks, stages, stages[1:], strict=False):
-            moved = propagation.propagate(path, w0, w0 + after - before, self.mode)(ts) - ws
-            edited += track.share(ts - start)[:, None, None] * moved
-        return EditedCodes(ws, edited, {"observed": len(clip)})
+    def edit_shot(self, clip: Clip, ts: torch.Tensor, edit: Edit, start: float, observer: Observer) -> EditedShot:
+        with observer.stage("fit"):
+            path = self.fitted(clip)
+        with observed_fields(path, observer):
+            return self.propagated(path, clip, ts, edit, start)
 
     def fitted(self, clip: Clip) -> Trajectory:
         if self.store is None:
-            return methods.fit(self.preset, clip, self.settings, self.seed)
-        return self.store.fit(self.preset, clip, self.settings, self.seed)
+            return methods.fit(clip, self.method, seed=self.seed)
+        return self.store.fit(clip, self.method, self.seed)
+
+    def propagated(self, path: Trajectory, clip: Clip, ts: torch.Tensor, edit: Edit, start: float) -> EditedShot:
+        """The path's codes at times ts, and with the edit of the clip's first code.
+
+        A constant edit is propagated as one.  Of others each has its own strength over time: its offset at the largest
+        strength is propagated, then scaled.
+        """
+        w0 = clip.ws[0]
+        ws, stages = path(ts), edit_stages(w0, edit)
+        if edit.constant:
+            edited = propagation.propagate(path, w0, stages[-1], self.mode)(ts)
+            drift = propagation.relative_drift(edited - ws, stages[-1] - w0)[-1]
+            return EditedShot(ws, edited, len(clip), float(drift))
+        edited = ws.clone()
+        for track, before, after in zip(edit.tracks, stages, stages[1:], strict=False):
+            offsets = propagation.propagate(path, w0, w0 + after - before, self.mode)(ts) - ws
+            edited += track.weight(ts - start)[:, None, None] * offsets
+        return EditedShot(ws, edited, len(clip))
 
 
-def stages_of(w0: torch.Tensor, edit: Edit) -> list[torch.Tensor]:
+def edit_stages(w0: torch.Tensor, edit: Edit) -> list[torch.Tensor]:
     """The code (L, D) before any edit and after each, all at their largest strengths."""
-    steps = zip(edit.editors, edit.tracks, strict=True)
-    return list(itertools.accumulate(steps, lambda w, step: edited_by(*step, w, edit.rows), initial=w0))
 
+    def edited(w: torch.Tensor, step: tuple[Editor, EditTrack]) -> torch.Tensor:
+        editor, track = step
+        return propagation.composed(w, [(editor, track.largest)], edit.rows)
 
-def edited_by(editor, track: EditTrack, w: torch.Tensor, rows: int) -> torch.Tensor:
-    return propagation.composed(w, [(editor, track.largest)], rows)
-
-
-def drift(offsets: torch.Tensor, first: torch.Tensor) -> float:
-    """How far the last offset of (T, L, D) has left the first edit (L, D), as a share of it."""
-    return float((offsets[-1] - first).norm() / first.norm().clamp(min=1e-12))
+    return list(itertools.accumulate(zip(edit.editors, edit.tracks, strict=True), edited, initial=w0))

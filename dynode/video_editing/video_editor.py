@@ -1,8 +1,11 @@
-"""What all systems share: align, invert, edit, decode, paste.  Frames stream through; of all frames only codes are held."""
+"""What all systems share: align, invert, edit, decode, paste.  Frames stream through; of all frames only codes are held.
+
+One way: `plan` makes codes of footage and an edit, `render` makes frames of footage and codes, `write` makes a file.
+"""
 
 import dataclasses
-import functools
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -13,23 +16,27 @@ import torch
 from dynode import clips, generators
 from dynode.clips import Clip
 from dynode.errors import UserError
+from dynode.generators.registry import Generator
+from dynode.inversion.observer import NoObserver, ObservedCalls, Observer, observed_generator, timed
 from dynode.inversion.projection import ProjectionSettings
 from dynode.io import images
 from dynode.io.video import Stretch
 from dynode.perception import alignment
 from dynode.perception.face_detection import FaceDetector
 from dynode.video_editing import footage as footages
-from dynode.video_editing import inverted_codes as inverted
 from dynode.video_editing import masks, paste
-from dynode.video_editing.cost_counters import CountedCalls, CountedEditor, Counters, forget_peak
-from dynode.video_editing.edited_video import EditedVideo, decoded, fitting
+from dynode.video_editing.decoding import decoded_crops, decoding_size
+from dynode.video_editing.edited_codes import EditedCodes, EditedShot
+from dynode.video_editing.edited_video import RenderedFrames, write_edited
 from dynode.video_editing.footage import Footage
+from dynode.video_editing.inverted_codes import inverted_clip
 from dynode.video_editing.keyframes import Edit
 from dynode.video_editing.masks import MaskSettings
-from dynode.video_editing.methods import EditedCodes, System
 from dynode.video_editing.paste import PasteSettings, Patch
+from dynode.video_editing.registry import System
 
-LANDMARKED = 256  # pixels a side of the crops in which landmarks are found
+LANDMARKS_RESOLUTION = 256  # pixels a side of the crops in which landmarks are found
+UNOBSERVED = NoObserver()
 
 
 @dataclass(frozen=True)
@@ -38,99 +45,120 @@ class VideoEditor:
 
     resolution: a power of two at which crops are decoded; 0: the next that holds the face.
     projection: how frames are inverted that come without codes; None: the generator's own settings.
-    codes: the file that keeps what is inverted here; a killed run goes on from what lies beside it.
+    codes: the file that keeps what is inverted here; a killed run resumes from the partial results beside it.
     """
 
     system: System
-    generator: object
+    generator: Generator
     paste: PasteSettings = field(default_factory=PasteSettings)
     mask: MaskSettings = field(default_factory=MaskSettings)
     resolution: int = 0
     projection: ProjectionSettings | None = None
     codes: Path | None = None
-    device: object = "cpu"
+    device: torch.device | str = "cpu"
 
-    def follow(self, path: Path | str, counters: Counters, stretch: Stretch | None = None, **named) -> Footage:
-        """Find, steady and align the face of a video; of a generator of anything else, the middle of every frame.
+    def follow(
+        self, path: Path | str, stretch: Stretch | None = None, observer: Observer = UNOBSERVED, **choices
+    ) -> Footage:
+        """Find, steady and align the face of a video; of a generator of anything else, the centre of every frame.
 
-        named: face, progress.  Raises what `tracking.track` and `tracking.middle` raise.
+        choices: face, progress.  Raises what `face_tracking.track_face` and `track_centre` raise.
         """
-        with counters.stage("align"):
+        with observer.stage("align"):
             if generators.category_of(self.generator.name) != "face":
-                return footages.of_middle(path, self.generator.name, stretch, progress=named.get("progress"))
-            detector = CountedCalls(FaceDetector(self.device), counters, "detections")
-            steady, squares = self.system.steadied(detector, counters), self.system.squares
-            return footages.of_video(path, self.generator.name, stretch, detector=steady, squares=squares, **named)
+                return footages.from_centre(path, self.generator.name, stretch, progress=choices.get("progress"))
+            detector = ObservedCalls(FaceDetector(self.device), observer, "detections")
+            parts = {"detector": self.system.steadied(detector, observer), "squares": self.system.squares}
+            return footages.from_video(path, self.generator.name, stretch, **parts, **choices)
 
-    def edit(self, footage: Footage, edit: Edit, counters: Counters | None = None) -> EditedVideo:
-        """Invert what the system wants of the footage, edit it, and know how to show it.
+    def plan(self, footage: Footage, edit: Edit, observer: Observer = UNOBSERVED) -> EditedCodes:
+        """Invert what the system wants of the footage and edit it: codes of all followed frames.
 
         Raises UserError for footage of another generator, and for codes to be inverted with no file named to keep them.
         """
         if footage.generator != self.generator.name:
             raise UserError(f"The codes are of {footage.generator}, the generator loaded is {self.generator.name}.")
-        counters = counters or Counters()
-        forget_peak()
-        with counters.stage("invert"):
-            clip = self.inverted(footage, counters)
-        with counters.stage("edit"):
-            parts = self.edited(clip, footage, edit.around(lambda editor: CountedEditor(editor, counters)), counters)
-        ws, moved = (torch.cat([getattr(part, key) for part in parts]) for key in ("ws", "edited"))
-        told = {"shots": [part.told for part in parts]} | self.told(footage, clip)
-        show = functools.partial(self.shown, footage, moved, counters)
-        settings, stand_ins = self.settings(edit), self.stand_ins(footage)
-        return EditedVideo(footage, ws, moved, counters, settings, told, stand_ins, edit.text, show)
+        with observer.stage("invert"):
+            clip = self.inverted(footage, observer)
+        with observer.stage("edit"):
+            shots = tuple(self.edited_shots(clip, footage, edit.observed_by(observer), observer))
+        return EditedCodes(
+            shots=shots,
+            text=edit.text,
+            inverted=len(clip),
+            inverted_before=footage.clip is not None,
+            projection=clip.meta.get("settings", {}),
+            missing=tuple(np.flatnonzero(~footage.track.detected).tolist()),
+        )
 
-    def inverted(self, footage: Footage, counters: Counters) -> Clip:
+    def render(self, footage: Footage, codes: EditedCodes, observer: Observer = UNOBSERVED) -> RenderedFrames:
+        """(number, frame uint8 (H, W, 3)) of the followed frames, decoded and pasted, one at a time.
+
+        Where crops are not pasted the frames are the crops (S, S, 3).
+        """
+        track = footage.track
+        size = self.resolution or decoding_size(track.width, self.generator.resolution)
+        with observer.stage("mask"):
+            found = self.masks(footage, observer)
+        generator = observed_generator(self.generator, observer)
+        crops = timed(observer, "decode", decoded_crops(generator, codes.edited, size, track.width))
+        patches = (Patch(*each) for each in zip(footage.pictures(), crops, track.quads, found, strict=True))
+        number = 0
+        for shot in np.unique(track.shots):
+            of_shot = islice(patches, int((track.shots == shot).sum()))
+            for frame in timed(observer, "paste", paste.stream(of_shot, self.paste)):
+                observer.count("pastes", int(self.pastes))
+                yield number, frame
+                number += 1
+
+    def write(
+        self,
+        path: Path | str,
+        footage: Footage,
+        codes: EditedCodes,
+        observer: Observer = UNOBSERVED,
+        each: Callable[[int, np.ndarray], None] | None = None,
+    ) -> int:
+        """Render into an .mp4, as `edited_video.write_edited` does; returns the number of frames."""
+        with closing(self.render(footage, codes, observer)) as rendered:
+            return write_edited(path, footage, rendered, title=codes.title, pasted=self.pastes, each=each)
+
+    @property
+    def pastes(self) -> bool:
+        """Whether crops go back into their frames."""
+        return self.paste.mode != "none"
+
+    def inverted(self, footage: Footage, observer: Observer) -> Clip:
         """The clip of the frames that the system wants, inverted before or now."""
         wanted = self.system.wanted(footage.track)
-        counters.frames_inverted += int(wanted.sum())
+        observer.count("frames_inverted", int(wanted.sum()))
         if footage.clip is not None:
-            counters.steps_before += inverted.steps_of(footage.clip, wanted)
-            return footage.clip.where(torch.from_numpy(wanted))
+            clip = footage.clip.where(torch.from_numpy(wanted))
+            observer.count("steps_before", clip.optimiser_steps)
+            return clip
         if self.codes is None:
-            raise UserError(f"{footage.path} comes without codes: name a file that keeps them once they are inverted.")
-        stride = getattr(self.system, "stride", 1)
-        return inverted.here(footage, wanted, self.codes, stride, self.projection, self.device, counters)
+            raise UserError(f"{footage.path} has no codes yet: name a file that keeps them once they are inverted.")
+        choices = self.system.stride, self.projection, self.device, observer
+        return inverted_clip(footage, wanted, self.codes, *choices)
 
-    def edited(self, clip: Clip, footage: Footage, edit: Edit, counters: Counters) -> list[EditedCodes]:
+    def edited_shots(self, clip: Clip, footage: Footage, edit: Edit, observer: Observer) -> Iterator[EditedShot]:
         """The system's codes of every shot, in order."""
-        track, parts = footage.track, []
-        ts, start = torch.from_numpy(track.ts), float(track.ts[0])
-        for shot in np.unique(track.shots):
-            at = torch.from_numpy(track.shots == shot)
-            of_shot = clip if clip.shots is None else clip.where(clip.shots == int(shot))
-            parts.append(self.system.edited(of_shot, ts[at], edit, start, counters))
-        return parts
+        ts, shots = torch.from_numpy(footage.track.ts), torch.from_numpy(footage.track.shots)
+        for shot in shots.unique():
+            of_shot = clip if clip.shots is None else clip.where(clip.shots == shot)
+            yield self.system.edit_shot(of_shot, ts[shots == shot], edit, float(ts[0]), observer)
 
-    def shown(self, footage: Footage, codes: torch.Tensor, counters: Counters) -> Iterator[np.ndarray]:
-        """The followed frames, decoded and pasted, one at a time."""
-        track = footage.track
-        size = self.resolution or fitting(track.width, self.generator.resolution)
-        with counters.stage("mask"):
-            found = self.masks(footage, counters)
-        crops = counters.timed("decode", decoded(counters.generator(self.generator), codes, size, track.width))
-        patches = (Patch(*each) for each in zip(footage.pictures(), crops, track.quads, found, strict=True))
-        for shot in np.unique(track.shots):
-            part = islice(patches, int((track.shots == shot).sum()))
-            for frame in counters.timed("paste", paste.stream(part, self.paste)):
-                counters.pastes += self.paste.way != "none"
-                yield frame
-
-    def masks(self, footage: Footage, counters: Counters) -> np.ndarray:
+    def masks(self, footage: Footage, observer: Observer = UNOBSERVED) -> np.ndarray:
         """The masks (T, M, M) of the followed frames."""
         track = footage.track
-        if not self.mask.moves or self.paste.way == "none":
+        if not self.mask.varies or not self.pastes:
             return masks.constant(len(track), self.mask)
-        find = CountedCalls(masks.region_finder(self.mask, self.landmarks(), self.device), counters, "segmentations")
-        size = LANDMARKED if self.mask.kind == "landmarks" else masks.SEGMENTED
-        cut_at = fitting(track.width, 1024)
-        cut = (
-            alignment.crop(images.from_uint8(f), q, cut_at)
-            for f, q in zip(footage.pictures(), track.quads, strict=True)
-        )
+        finder = masks.region_finder(self.mask, self.landmarks(), self.device)
+        size = LANDMARKS_RESOLUTION if self.mask.kind == "landmarks" else masks.SEGMENTED
+        cut_at, pairs = decoding_size(track.width, 1024), zip(footage.pictures(), track.quads, strict=True)
+        cut = (alignment.crop(images.from_uint8(frame), quad, cut_at) for frame, quad in pairs)
         crops = (images.resampled(crop[None], size)[0] for crop in cut)
-        return masks.over_time(crops, find, track.shots, self.mask)
+        return masks.over_time(crops, ObservedCalls(finder, observer, "segmentations"), track.shots, self.mask)
 
     def landmarks(self) -> Callable | None:
         """The network that finds 68 landmarks, where the mask wants them."""
@@ -142,17 +170,17 @@ class VideoEditor:
 
     def settings(self, edit: Edit) -> dict:
         """All that was chosen, for records."""
-        system = {k: v for k, v in vars(self.system).items() if isinstance(v, str | int | float)}
         edits = [{"attribute": track.attribute, "keyframes": track.keyframes} for track in edit.tracks]
-        told = {"system": system, "editor": edit.method, "edits": edits, "rows": edit.rows}
-        return told | {"paste": dataclasses.asdict(self.paste), "mask": dataclasses.asdict(self.mask)}
+        return {
+            "system": self.system.settings,
+            "editor": edit.method,
+            "edits": edits,
+            "rows": edit.rows,
+            "paste": {"way": self.paste.mode, "sigma": self.paste.sigma},
+            "mask": dataclasses.asdict(self.mask),
+        }
 
     def stand_ins(self, footage: Footage) -> tuple[str, ...]:
-        mask = (self.mask.name,) if self.mask.kind in masks.KINDS and self.paste.way != "none" else ()
+        """Every part that is not the real one."""
+        mask = (self.mask.name,) if self.mask.kind in masks.KINDS and self.pastes else ()
         return (*(clips.stand_ins([footage.clip]) if footage.clip else ()), *mask)
-
-    def told(self, footage: Footage, clip: Clip) -> dict:
-        """Where the codes are from, and which followed frames do not show the face."""
-        how = {"inverted": len(clip), "of": len(footage.track), "inverted_before": footage.clip is not None}
-        how["projection"] = clip.meta.get("settings", {})
-        return how | {"missing": np.flatnonzero(~footage.track.detected).tolist()}

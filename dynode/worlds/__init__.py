@@ -1,4 +1,4 @@
-"""Worlds with known truth: renderers whose factors are known at every instant, and episodes of them."""
+"""Worlds with ground truth: renderers whose factors are known at every instant, and episodes of them."""
 
 from dynode.lazy import face
 

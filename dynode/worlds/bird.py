@@ -3,8 +3,9 @@
 import torch
 
 from dynode.worlds import sphere_tracing
-from dynode.worlds.episodes import Motions
+from dynode.worlds.episodes import Motion, Motions
 from dynode.worlds.factors import Factor
+from dynode.worlds.registry import World, register
 from dynode.worlds.shading import TAU, fractal, hashed, mix, noise, palette, pixel_grid, rgb, smoothstep, to_images
 from dynode.worlds.sphere_tracing import at, both, capsule, dot, ellipsoid, length, point, smooth_min, unit
 
@@ -69,18 +70,20 @@ class Bird:
 
     def bill(self, h):
         long = 0.06 + 0.12 * self.beak
-        share = ((h[0] - 0.09) / long).clamp(0, 1)
-        off = torch.stack([h[0] - 0.09 - share * long, h[1] + 0.012 + 0.02 * share.square(), h[2]])
-        return 0.8 * (length(off) - mix(0.040, 0.004, share))
+        fraction = ((h[0] - 0.09) / long).clamp(0, 1)
+        off = torch.stack([h[0] - 0.09 - fraction * long, h[1] + 0.012 + 0.02 * fraction.square(), h[2]])
+        return 0.8 * (length(off) - mix(0.040, 0.004, fraction))
 
     def eyes(self, h):
         return length(torch.stack([h[0] - 0.055, h[1] - 0.028, h[2].abs() - 0.088])) - 0.021
 
     def rudder(self, q):
         reach = 0.16 + 0.26 * self.tail
-        share = ((-0.26 - q[0]) / reach).clamp(0, 1)
-        aside = (q[2].abs() - mix(0.03, 0.085, share)).clamp(min=0)
-        return 0.8 * (length(torch.stack([-0.26 - q[0] - share * reach, q[1] - 0.03 + 0.05 * share, aside])) - 0.014)
+        fraction = ((-0.26 - q[0]) / reach).clamp(0, 1)
+        aside = (q[2].abs() - mix(0.03, 0.085, fraction)).clamp(min=0)
+        return 0.8 * (
+            length(torch.stack([-0.26 - q[0] - fraction * reach, q[1] - 0.03 + 0.05 * fraction, aside])) - 0.014
+        )
 
     def legs(self, q):
         """Stretched down where the wings are closed, drawn up and back in flight."""
@@ -93,10 +96,10 @@ class Bird:
         """Distance to both wings; where a point lies along (0 shoulder, 1 tip) and across them (1 leading edge)."""
         side = torch.stack([q[0], q[1], q[2].abs()])
         shoulder, long = at(0.06, 0.08, 0.09, like=q), 0.36 * self.span * mix(1.0, 0.62, self.fold)
-        way = self.spanwise(self.inner)
-        d1, along1, across1 = self.panel(side - shoulder, way, long, 0.155, 0.135)
+        axis = self.spanwise(self.inner)
+        d1, along1, across1 = self.panel(side - shoulder, axis, long, 0.155, 0.135)
         tip = self.spanwise(self.inner + self.outer)
-        d2, along2, across2 = self.panel(side - shoulder - way * long, tip, 1.25 * long, 0.135, 0.035)
+        d2, along2, across2 = self.panel(side - shoulder - axis * long, tip, 1.25 * long, 0.135, 0.035)
         outer = d2 < d1
         along = torch.where(outer, 0.45 + 0.55 * along2, 0.45 * along1)
         return torch.minimum(d1, d2), along, torch.where(outer, across2, across1)
@@ -106,12 +109,12 @@ class Bird:
         opened = torch.stack([torch.zeros_like(angle), torch.sin(angle), torch.cos(angle)])
         return unit(mix(opened, at(-0.96, -0.16, 0.14, like=angle), self.fold))
 
-    def panel(self, v, way, long, root: float, tip: float):
-        """One flat, slightly bowed panel from the origin along `way`: distance, share along and across it."""
+    def panel(self, v, axis, long, root: float, tip: float):
+        """One flat, slightly bowed panel from the origin along `axis`: distance, position (0 to 1) along and across it."""
         chord = unit(mix(at(1.0, 0.0, 0.0, like=v), at(0.16, -0.97, 0.1, like=v), self.fold))
-        chord = unit(chord - way * dot(chord, way))
-        normal = torch.linalg.cross(way, chord.expand_as(way), dim=0)
-        a, c = dot(v, way), dot(v, chord)
+        chord = unit(chord - axis * dot(chord, axis))
+        normal = torch.linalg.cross(axis, chord.expand_as(axis), dim=0)
+        a, c = dot(v, axis), dot(v, chord)
         along = (a / long).clamp(0, 1)
         half = mix(root, tip, along**1.4) * mix(1.0, 0.62, self.fold)
         bow = dot(v, normal) - 0.03 * (1 - (c / half).square().clamp(max=1))
@@ -188,15 +191,15 @@ class Bird:
         noon = mix(rgb(0.62, 0.78, 0.92, like=y), rgb(0.22, 0.45, 0.80, like=y), up)
         evening = mix(rgb(1.0, 0.78, 0.55, like=y), rgb(0.55, 0.50, 0.70, like=y), up)
         cloud = smoothstep(0.45, 0.8, fractal(1.2 * x + 9, 2.2 * y, 61, 3))
-        seen = mix(mix(noon, evening, self.sky[None]), rgb(1.0, 0.97, 0.95, like=y), (0.6 * cloud)[None])
+        behind = mix(mix(noon, evening, self.sky[None]), rgb(1.0, 0.97, 0.95, like=y), (0.6 * cloud)[None])
         u = x + 2.5 * self.foliage
         for layer, (low, scale, tone) in enumerate(((0.15, 1.6, 0.75), (-0.25, 2.4, 1.0))):
             top = low + 0.85 * (fractal(scale * u, layer + torch.zeros_like(u), 67 + layer, 3) - 0.45)
             leaves = fractal(4.5 * u, 4.5 * y, 71 + layer, 3)
             green = mix(rgb(0.05, 0.13, 0.03, like=y), rgb(0.34, 0.48, 0.10, like=y), leaves[None])
             green = green * mix(1.0, rgb(1.42, 0.85, 0.67, like=y), self.sky[None])
-            seen = mix(seen, tone * green, smoothstep(-0.10, 0.10, top - y + 0.25 * (leaves - 0.5))[None])
-        return seen + rgb(0.22, 0.25, 0.11, like=y) * self.bokeh(u, y)[None]
+            behind = mix(behind, tone * green, smoothstep(-0.10, 0.10, top - y + 0.25 * (leaves - 0.5))[None])
+        return behind + rgb(0.22, 0.25, 0.11, like=y) * self.bokeh(u, y)[None]
 
     def bokeh(self, u, y, cells: float = 3.5):
         """Discs of light that falls through leaves."""
@@ -217,45 +220,47 @@ def render(factors: torch.Tensor, resolution: int, samples: int = 2) -> torch.Te
     return to_images(torch.where(travelled < FAR, surface, bird.background(x, y)), resolution, samples)
 
 
-def flight(draw: Motions, seconds: float) -> dict:
+def flight(motions: Motions, seconds: float) -> dict[str, Motion]:
     """Wing beats whose tempo and strength change, down to a glide and up again."""
-    draw.fix("fold", 0.0)
+    motions.fix("fold", 0.0)
     return {
-        "wing": draw.cycle(2 / seconds, varying=0.35, lasting=seconds),
-        "beat": draw.wander("beat", 0.9 * seconds, (0.15, 1.0)),
-        "head": draw.wander("head", seconds),
-        "height": draw.wander("height", seconds),
-        "pitch": draw.wander("pitch", seconds, (0.1, 0.5)),
+        "wing": motions.cycle(2 / seconds, varying=0.35, lasting=seconds),
+        "beat": motions.wander("beat", 0.9 * seconds, (0.15, 1.0)),
+        "head": motions.wander("head", seconds),
+        "height": motions.wander("height", seconds),
+        "pitch": motions.wander("pitch", seconds, (0.1, 0.5)),
     }
 
 
-def beats(draw: Motions, seconds: float) -> dict:
+def beats(motions: Motions, seconds: float) -> dict[str, Motion]:
     """Steady wing beats, three a second, hardly faster and slower; nothing else moves."""
-    draw.fix("fold", 0.0)
-    draw.fix("beat", draw.factor("beat").at(0.85))
-    return {"wing": draw.cycle(3.0, varying=0.03, lasting=seconds)}
+    motions.fix("fold", 0.0)
+    motions.fix("beat", motions.factor("beat").at(0.85))
+    return {"wing": motions.cycle(3.0, varying=0.03, lasting=seconds)}
 
 
-def moored(draw: Motions, seconds: float, before: float, after: float) -> dict:
+def moored(motions: Motions, seconds: float, before: float, after: float) -> dict[str, Motion]:
     """Between the branch (1) and the air (0): wings, height and attitude change together, over a few slow beats."""
-    when, lasting = draw.draws.uniform(0.4, 0.6) * seconds, 0.6 * seconds
-    low, high = draw.factor("height").at(0.0), draw.factor("height").at(draw.draws.uniform(0.6, 1.0))
-    steep, flat = draw.factor("pitch").at(1.0), draw.factor("pitch").at(0.25)
+    when, lasting = motions.rng.uniform(0.4, 0.6) * seconds, 0.6 * seconds
+    low, high = motions.factor("height").at(0.0), motions.factor("height").at(motions.rng.uniform(0.6, 1.0))
+    steep, flat = motions.factor("pitch").at(1.0), motions.factor("pitch").at(0.25)
     return {
-        "fold": draw.change(before, after, when, lasting),
-        "height": draw.change(*((low, high) if before > after else (high, low)), when, lasting),
-        "pitch": draw.change(*((steep, flat) if before > after else (flat, steep)), when, lasting),
-        "wing": draw.cycle(1.6 / seconds, varying=0.2, lasting=seconds),
-        "head": draw.wander("head", seconds),
+        "fold": motions.change(before, after, when, lasting),
+        "height": motions.change(*((low, high) if before > after else (high, low)), when, lasting),
+        "pitch": motions.change(*((steep, flat) if before > after else (flat, steep)), when, lasting),
+        "wing": motions.cycle(1.6 / seconds, varying=0.2, lasting=seconds),
+        "head": motions.wander("head", seconds),
     }
 
 
-def take_off(draw: Motions, seconds: float) -> dict:
-    return moored(draw, seconds, 1.0, 0.0)
+def take_off(motions: Motions, seconds: float) -> dict[str, Motion]:
+    return moored(motions, seconds, 1.0, 0.0)
 
 
-def landing(draw: Motions, seconds: float) -> dict:
-    return moored(draw, seconds, 0.0, 1.0)
+def landing(motions: Motions, seconds: float) -> dict[str, Motion]:
+    return moored(motions, seconds, 0.0, 1.0)
 
 
 KINDS = {"flight": flight, "beats": beats, "take_off": take_off, "landing": landing}
+
+register(World("bird", "a bird above foliage", FACTORS, render, KINDS, pictures_per_second=9, order=2))

@@ -30,14 +30,14 @@ class Episode:
     def factors(self, ts) -> torch.Tensor:
         """Factors (T, F) at times ts (T,) in seconds."""
         ts = np.asarray(ts, dtype=np.float64)
-        found = self.fixed.expand(len(ts), -1).clone()
+        result = self.fixed.expand(len(ts), -1).clone()
         for name, motion in self.motions.items():
             k = index_of(self.described, name)
             factor, values = self.described[k], motion(ts)
             if factor.circular:
                 values = factor.low + (values - factor.low) % (factor.high - factor.low)
-            found[:, k] = torch.from_numpy(np.asarray(values, dtype=np.float64)).float()
-        return found
+            result[:, k] = torch.from_numpy(np.asarray(values, dtype=np.float64)).float()
+        return result
 
     def edited(self, name: str, value: float, t: float = 0.0) -> "Episode":
         """The same episode with one factor changed by the same amount at all times, so that it is `value` at time t.
@@ -62,7 +62,7 @@ class Motions:
     """Draws the motions of one episode; the seed decides everything."""
 
     def __init__(self, described: tuple[Factor, ...], seed: int):
-        self.described, self.draws = described, np.random.default_rng(seed)
+        self.described, self.rng = described, np.random.default_rng(seed)
         self.fixed = uniform(described, 1, seed)[0]
 
     def factor(self, name: str) -> Factor:
@@ -71,11 +71,11 @@ class Motions:
     def fix(self, name: str, value: float) -> None:
         self.fixed[index_of(self.described, name)] = value
 
-    def wander(self, name: str, period: float, share: tuple[float, float] = (0.0, 1.0)) -> Motion:
-        """Smooth and aperiodic within a share of the factor's range; `period`: seconds of its slowest wave."""
+    def wander(self, name: str, period: float, within: tuple[float, float] = (0.0, 1.0)) -> Motion:
+        """Smooth and aperiodic within a part of the factor's range, (0, 1) for all of it; `period`: seconds of its slowest wave."""
         factor = self.factor(name)
-        low, high = factor.at(share[0]), factor.at(share[1])
-        phases, tones = self.draws.uniform(0, 2 * math.pi, 3), np.array([1.0, 1.618, 2.414])
+        low, high = factor.at(within[0]), factor.at(within[1])
+        phases, tones = self.rng.uniform(0, 2 * math.pi, 3), np.array([1.0, 1.618, 2.414])
         weights = np.array([0.55, 0.28, 0.17])
 
         def motion(ts):
@@ -84,10 +84,10 @@ class Motions:
 
         return motion
 
-    def sway(self, name: str, period: float, share: tuple[float, float] = (0.0, 1.0)) -> Motion:
-        """To and fro within a share of the factor's range, one period after the other."""
-        factor, phase = self.factor(name), self.draws.uniform(0, 2 * math.pi)
-        low, high = factor.at(share[0]), factor.at(share[1])
+    def sway(self, name: str, period: float, within: tuple[float, float] = (0.0, 1.0)) -> Motion:
+        """To and fro within a part of the factor's range, one period after the other."""
+        factor, phase = self.factor(name), self.rng.uniform(0, 2 * math.pi)
+        low, high = factor.at(within[0]), factor.at(within[1])
         return lambda ts: (low + high) / 2 + (high - low) / 2 * np.sin(2 * math.pi * ts / period + phase)
 
     def advance(self, speed: float, start: float) -> Motion:
@@ -95,8 +95,8 @@ class Motions:
         return lambda ts: start + speed * ts
 
     def cycle(self, tempo: float, varying: float, lasting: float) -> Motion:
-        """An angle in radians that goes round `tempo` times a second, by a share faster and slower over `lasting`."""
-        phase, slow = self.draws.uniform(0, 2 * math.pi, 2)
+        """An angle in radians that goes round `tempo` times a second, faster and slower by a fraction `varying` over `lasting`."""
+        phase, slow = self.rng.uniform(0, 2 * math.pi, 2)
         turn = 2 * math.pi / lasting
 
         def motion(ts):

@@ -24,23 +24,24 @@ class Factor:
     circular: bool = False
     count: int = 0
 
-    def at(self, share):
-        """The value at a share in [0, 1] of the range; numbers or tensors."""
-        return self.low + (self.high - self.low) * share
+    def at(self, fraction):
+        """The value at a fraction in [0, 1] of the range; numbers or tensors."""
+        return self.low + (self.high - self.low) * fraction
 
-    def share(self, value):
+    def fraction(self, value):
+        """Where in the range a value lies, 0 to 1; numbers or tensors."""
         return (value - self.low) / (self.high - self.low)
 
 
 def index_of(factors: tuple[Factor, ...], name: str) -> int:
-    """The place of a factor by its name; a UserError names the nearest legal one."""
+    """The index of a factor by its name; a UserError names the nearest legal one."""
     return choose("factor", name, {factor.name: k for k, factor in enumerate(factors)})
 
 
 def uniform(factors: tuple[Factor, ...], n: int, seed: int = 0) -> torch.Tensor:
     """n independent draws (n, F), every factor uniform over its range."""
-    shares = torch.rand(n, len(factors), generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-    return torch.stack([factor.at(shares[:, k]) for k, factor in enumerate(factors)], 1).float()
+    fractions = torch.rand(n, len(factors), generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    return torch.stack([factor.at(fractions[:, k]) for k, factor in enumerate(factors)], 1).float()
 
 
 def normal_dim(factors: tuple[Factor, ...]) -> int:
@@ -51,7 +52,7 @@ def normal_dim(factors: tuple[Factor, ...]) -> int:
 def from_normal(factors: tuple[Factor, ...], z: torch.Tensor) -> torch.Tensor:
     """Factors (B, F) of standard normal numbers z (B, Z), uniform over their ranges and continuous in z.
 
-    The normal CDF maps a number to a share; a circular factor takes the angle of two numbers. More columns are ignored.
+    The normal CDF maps a number to a fraction; a circular factor takes the angle of two numbers. More columns are ignored.
     """
     columns, k = [], 0
     for factor in factors:

@@ -1,9 +1,10 @@
-"""An episode as a video, with its truth beside it."""
+"""An episode as a video, with its ground truth beside it."""
 
 import csv
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from dynode import worlds
 from dynode.io import files, video
@@ -12,7 +13,13 @@ from dynode.worlds.episodes import Episode
 
 
 def film(
-    episode: Episode, output: Path, *, fps: float, resolution: int, truth: Path | None = None, device="cpu"
+    episode: Episode,
+    output: Path,
+    *,
+    fps: float,
+    resolution: int,
+    truth: Path | None = None,
+    device: torch.device | str = "cpu",
 ) -> int:
     """Write an episode as an .mp4, and its times and factors as .csv; returns the number of frames.
 

@@ -3,8 +3,9 @@
 import torch
 
 from dynode.worlds import sphere_tracing
-from dynode.worlds.episodes import Motions
+from dynode.worlds.episodes import Motion, Motions
 from dynode.worlds.factors import Factor
+from dynode.worlds.registry import World, register
 from dynode.worlds.shading import fractal, mix, noise, palette, pixel_grid, rgb, smoothstep, to_images
 from dynode.worlds.sphere_tracing import at, both, box, capsule, cylinder, dot, length, point, unit
 
@@ -179,22 +180,24 @@ def render(factors: torch.Tensor, resolution: int, samples: int = 2) -> torch.Te
     return to_images(light / (1 + 0.25 * light), resolution, samples)
 
 
-def robot_x(draw: Motions, seconds: float) -> dict:
-    return {"robot_x": draw.wander("robot_x", seconds)}
+def robot_x(motions: Motions, seconds: float) -> dict[str, Motion]:
+    return {"robot_x": motions.wander("robot_x", seconds)}
 
 
-def robot_y(draw: Motions, seconds: float) -> dict:
-    return {"robot_y": draw.wander("robot_y", seconds)}
+def robot_y(motions: Motions, seconds: float) -> dict[str, Motion]:
+    return {"robot_y": motions.wander("robot_y", seconds)}
 
 
-def camera(draw: Motions, seconds: float) -> dict:
-    return {"camera_height": draw.wander("camera_height", seconds)}
+def camera(motions: Motions, seconds: float) -> dict[str, Motion]:
+    return {"camera_height": motions.wander("camera_height", seconds)}
 
 
-def circle(draw: Motions, seconds: float) -> dict:
+def circle(motions: Motions, seconds: float) -> dict[str, Motion]:
     """The hand goes round, two and a half times."""
-    x = draw.sway("robot_x", seconds / 2.5)
-    return {"robot_x": x, "robot_y": draw.sway("robot_y", seconds / 2.5)}
+    x = motions.sway("robot_x", seconds / 2.5)
+    return {"robot_x": x, "robot_y": motions.sway("robot_y", seconds / 2.5)}
 
 
 KINDS = {"robot_x": robot_x, "robot_y": robot_y, "camera": camera, "circle": circle}
+
+register(World("isaac3d", "a robot arm in a kitchen", FACTORS, render, KINDS, pictures_per_second=8, order=3))

@@ -1,15 +1,16 @@
-"""Worlds with known truth: renderers whose factors are known at every instant, and episodes of them."""
+"""Worlds by name: renderers whose factors are known at every instant, and episodes of them.  A world is one module here."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from tqdm import tqdm
 
 from dynode.errors import UserError
+from dynode.lazy import Registry
 from dynode.settings import choose
-from dynode.worlds import bird, isaac3d, scene
-from dynode.worlds.episodes import Episode, Motions
+from dynode.worlds.episodes import Episode, Motion, Motions
 from dynode.worlds.factors import Factor, uniform
 
 RAYS = {"cpu": 2**15, "cuda": 2**21}  # drawn at once: what fits a cache, what fills a GPU
@@ -20,13 +21,18 @@ class World:
     """A renderer with its factors and the kinds of episodes it has.
 
     render(factors (B, F), resolution, samples=2) -> images (B, 3, R, R) in [-1, 1].
+    kinds: name -> (motions, seconds) -> the motions of the factors that move, by the factor's name.
+    pictures_per_second: of 64 pixels, drawn on two CPU cores; an order of magnitude, for estimates of time.
+    order: where it stands in lists, low numbers first.
     """
 
     name: str
     title: str
     factors: tuple[Factor, ...]
-    render: Callable
-    kinds: dict[str, Callable]  # name -> (Motions, seconds) -> motions by factor
+    render: Callable[[torch.Tensor, int, int], torch.Tensor]
+    kinds: Mapping[str, Callable[[Motions, float], dict[str, Motion]]]
+    pictures_per_second: float = 10.0
+    order: int = 100
 
     def sample(self, n: int, seed: int = 0) -> torch.Tensor:
         """n independent draws (n, F), every factor uniform over its range."""
@@ -40,15 +46,23 @@ class World:
         moving = choose(f"episode of {self.name}", kind, self.kinds)(motions, seconds)
         return Episode(self.name, kind, seed, seconds, self.factors, motions.fixed, moving)
 
-    def images(self, factors: torch.Tensor, resolution: int, **choices) -> torch.Tensor:
+    def images(self, factors: torch.Tensor, resolution: int, **choices: Any) -> torch.Tensor:
         """Images (n, 3, R, R) of factors (n, F); choices as in `drawn`."""
         return torch.cat(list(self.drawn(factors, resolution, **choices)))
 
     @torch.no_grad()
     def drawn(
-        self, factors: torch.Tensor, resolution: int, samples: int = 2, device="cpu", progress: bool = False
+        self,
+        factors: torch.Tensor,
+        resolution: int,
+        samples: int = 2,
+        device: torch.device | str = "cpu",
+        progress: bool = False,
     ) -> Iterator[torch.Tensor]:
-        """The same images a few at a time, on the CPU; samples: rays a pixel's side."""
+        """The same images a few at a time, on the CPU.  samples: rays per pixel side.
+
+        Raises UserError for a resolution beyond 8 to 2048 pixels.
+        """
         if not 8 <= resolution <= 2048:
             raise UserError(f"A picture of a world has 8 to 2048 pixels a side, got {resolution}.")
         size = max(1, RAYS[torch.device(device).type] // (resolution * samples) ** 2)
@@ -59,14 +73,19 @@ class World:
                 bar.update(len(part))
 
 
-WORLDS = {
-    name: World(name, title, module.FACTORS, module.render, module.KINDS)
-    for name, title, module in (
-        ("scene", "a lake below mountains through days and weather", scene),
-        ("bird", "a bird above foliage", bird),
-        ("isaac3d", "a robot arm in a kitchen", isaac3d),
-    )
-}
+class Worlds(Registry[World]):
+    """Worlds by name, in their own order."""
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(sorted(self.load(), key=lambda name: (self[name].order, name)))
+
+
+WORLDS = Worlds("dynode.worlds", "dynode.worlds")
+
+
+def register(world: World) -> World:
+    """Make a world known by its name; the last line of a world's module."""
+    return WORLDS.add(world.name, world)
 
 
 def world(name: str) -> World:

@@ -2,8 +2,9 @@
 
 import torch
 
-from dynode.worlds.episodes import Motions
+from dynode.worlds.episodes import Motion, Motions
 from dynode.worlds.factors import Factor
+from dynode.worlds.registry import World, register
 from dynode.worlds.shading import TAU, fractal, hashed, mix, noise, pixel_grid, rgb, smoothstep, to_images
 
 FACTORS = (
@@ -24,7 +25,7 @@ DISTANCES = {FAR: 0.34, MIDDLE: 0.16, NEAR: 0.02}  # haze on a clear day
 class Landscape:
     """The scenes of factors (B, 8); x, y are points of the picture, (1, N) or (B, N), heights h above the waterline.
 
-    side: samples a side that the scene will be seen by; two of them resolve the finest detail it has.
+    side: samples a side that the scene is drawn with; two of them resolve its finest detail.
     """
 
     def __init__(self, factors: torch.Tensor, side: int):
@@ -46,9 +47,9 @@ class Landscape:
     def blend(self, night, day, dusk, glow: float = 1.0):
         """A colour of the hour, from those of night, day and dusk."""
         like = self.day
-        share = self.day.maximum(0.6 * self.glow)[None]
+        weight = self.day.maximum(0.6 * self.glow)[None]
         return mix(
-            rgb(*night, like=like), mix(rgb(*day, like=like), rgb(*dusk, like=like), glow * self.glow[None]), share
+            rgb(*night, like=like), mix(rgb(*day, like=like), rgb(*dusk, like=like), glow * self.glow[None]), weight
         )
 
     def sky(self, x, y):
@@ -59,8 +60,8 @@ class Landscape:
         low, toward = torch.exp(-3 * up), torch.exp(-(((x - self.sun[0]) / 0.9) ** 2))
         warm = (low * (0.3 + 0.7 * toward))[None]
         blush = mix(rgb(0.75, 0.30, 0.36, like=y), rgb(1.15, 0.50, 0.14, like=y), warm)
-        share = self.glow * (0.85 * low + 0.15) * (0.45 + 0.55 * toward)
-        return mix(mix(night, day, self.day[None]), blush, share[None])
+        weight = self.glow * (0.85 * low + 0.15) * (0.45 + 0.55 * toward)
+        return mix(mix(night, day, self.day[None]), blush, weight[None])
 
     def lights(self, x, y):
         """Sun, moon and stars, to be added to the sky."""
@@ -82,8 +83,8 @@ class Landscape:
         du = u - left - 0.3 - 0.4 * hashed(left, below, 5)
         dv = v - below - 0.3 - 0.4 * hashed(left, below, 6)
         radius = min(0.3, max(0.08, 0.8 * cells / self.unit))
-        seen = (0.08 / radius) ** 0.5
-        return seen * smoothstep(radius, 0.0, torch.hypot(du, dv)) * smoothstep(0.84, 1.0, hashed(left, below, 7))
+        brightness = (0.08 / radius) ** 0.5
+        return brightness * smoothstep(radius, 0.0, torch.hypot(du, dv)) * smoothstep(0.84, 1.0, hashed(left, below, 7))
 
     def veiled(self, x, y, sky):
         """The sky behind clouds that drift with the wind."""
@@ -156,10 +157,10 @@ class Landscape:
 
     def above(self, x, y):
         """Everything above the waterline, with a bank of fog over the water."""
-        seen = self.land(x, y, self.veiled(x, y, self.sky(x, y) + self.lights(x, y)))
+        scenery = self.land(x, y, self.veiled(x, y, self.sky(x, y) + self.lights(x, y)))
         bank = torch.exp(-(((y - WATERLINE - 0.06) / (0.10 + 0.25 * self.fog)) ** 2))
         patchy = 0.6 + 0.4 * noise(2 * x + self.wind, 5 * y, 71)
-        return mix(seen, self.mist(), (0.9 * self.fog * bank * patchy)[None])
+        return mix(scenery, self.mist(), (0.9 * self.fog * bank * patchy)[None])
 
     def picture(self, x, y):
         """The light (3, B, N) of the world above the waterline, and below it of its reflection in the rippled lake."""
@@ -167,11 +168,11 @@ class Landscape:
         wave = noise(6 * x / (0.15 + depth), 2.2 / (0.05 + depth) + self.wind, 83) - 0.5
         ripple = wave * (0.02 + 0.10 * depth)
         wet = y < WATERLINE
-        seen = self.above(torch.where(wet, x + 0.4 * ripple, x), torch.where(wet, 2 * WATERLINE - y + ripple, y))
+        above = self.above(torch.where(wet, x + 0.4 * ripple, x), torch.where(wet, 2 * WATERLINE - y + ripple, y))
         deep = mix(rgb(0.010, 0.02, 0.045, like=y), rgb(0.05, 0.16, 0.22, like=y), self.day[None])
-        water = mix(0.82 * seen, deep, 0.75 * smoothstep(0.0, 0.75, depth)[None])
+        water = mix(0.82 * above, deep, 0.75 * smoothstep(0.0, 0.75, depth)[None])
         water = mix(water, self.mist(), (0.55 * self.fog * torch.exp(-4 * depth))[None])
-        return mix(seen, water, smoothstep(0.0, 0.012, depth)[None])
+        return mix(above, water, smoothstep(0.0, 0.012, depth)[None])
 
 
 def render(factors: torch.Tensor, resolution: int, samples: int = 2) -> torch.Tensor:
@@ -180,34 +181,46 @@ def render(factors: torch.Tensor, resolution: int, samples: int = 2) -> torch.Te
     return to_images(Landscape(factors, resolution * samples).picture(x, y), resolution, samples)
 
 
-def day(draw: Motions, seconds: float) -> dict:
+def day(motions: Motions, seconds: float) -> dict[str, Motion]:
     """Nine to fourteen hours pass."""
-    draw.fix("fog", draw.draws.uniform(0, 0.5))
+    motions.fix("fog", motions.rng.uniform(0, 0.5))
     return {
-        "hour": draw.advance(draw.draws.uniform(9, 14) / seconds, draw.draws.uniform(0, 24)),
-        "clouds": draw.wander("clouds", 1.5 * seconds),
-        "wind": draw.wander("wind", 3 * seconds),
+        "hour": motions.advance(motions.rng.uniform(9, 14) / seconds, motions.rng.uniform(0, 24)),
+        "clouds": motions.wander("clouds", 1.5 * seconds),
+        "wind": motions.wander("wind", 3 * seconds),
     }
 
 
-def weather(draw: Motions, seconds: float) -> dict:
+def weather(motions: Motions, seconds: float) -> dict[str, Motion]:
     """Clouds, fog and wind change while two hours of a day pass."""
     return {
-        "hour": draw.advance(2 / seconds, draw.draws.uniform(7, 16)),
-        "clouds": draw.wander("clouds", seconds),
-        "fog": draw.wander("fog", 1.2 * seconds),
-        "wind": draw.wander("wind", 2 * seconds),
+        "hour": motions.advance(2 / seconds, motions.rng.uniform(7, 16)),
+        "clouds": motions.wander("clouds", seconds),
+        "fog": motions.wander("fog", 1.2 * seconds),
+        "wind": motions.wander("wind", 2 * seconds),
     }
 
 
-def winter(draw: Motions, seconds: float) -> dict:
+def winter(motions: Motions, seconds: float) -> dict[str, Motion]:
     """Summer turns to autumn, and snow comes."""
-    draw.fix("hour", draw.draws.uniform(8, 16))
+    motions.fix("hour", motions.rng.uniform(8, 16))
     return {
-        "season": draw.change(0.05, 0.95, when=0.35 * seconds, lasting=0.7 * seconds),
-        "snow": draw.change(0.05, 0.95, when=0.70 * seconds, lasting=0.6 * seconds),
-        "clouds": draw.wander("clouds", seconds),
+        "season": motions.change(0.05, 0.95, when=0.35 * seconds, lasting=0.7 * seconds),
+        "snow": motions.change(0.05, 0.95, when=0.70 * seconds, lasting=0.6 * seconds),
+        "clouds": motions.wander("clouds", seconds),
     }
 
 
 KINDS = {"day": day, "weather": weather, "winter": winter}
+
+register(
+    World(
+        "scene",
+        "a lake below mountains through days and weather",
+        FACTORS,
+        render,
+        KINDS,
+        pictures_per_second=30,
+        order=1,
+    )
+)

@@ -17,9 +17,9 @@ def smoothstep(low, high, x: torch.Tensor) -> torch.Tensor:
     return t * t * (3 - 2 * t)
 
 
-def mix(a, b, share):
-    """a where share is 0, b where it is 1."""
-    return a + (b - a) * share
+def mix(a, b, weight):
+    """a where weight is 0, b where it is 1."""
+    return a + (b - a) * weight
 
 
 def rgb(*values: float, like: torch.Tensor) -> torch.Tensor:
@@ -53,9 +53,9 @@ def fractal(
     """
     total, weight = torch.zeros_like(x), 0.5
     for k in range(octaves):
-        seen = min(1.0, max(0.0, (pixels / 2**k - 1) / 2))  # none of cells of a pixel, all of cells of three
-        if seen:
-            total = total + weight * seen * (noise(x * 2**k, y * 2**k, seed + 17 * k) - 0.5)
+        resolved = min(1.0, max(0.0, (pixels / 2**k - 1) / 2))  # none of cells of a pixel, all of cells of three
+        if resolved:
+            total = total + weight * resolved * (noise(x * 2**k, y * 2**k, seed + 17 * k) - 0.5)
         weight /= 2
     return 0.5 + total / (1 - 0.5**octaves)
 
@@ -81,5 +81,5 @@ def palette(colours, at: torch.Tensor) -> torch.Tensor:
     """Colours (K, 3) met one after the other as `at` (B,) goes from 0 to K - 1; (3, B, 1)."""
     table = at.new_tensor(colours)
     low = at.floor().clamp(0, len(colours) - 2).long()
-    share = smoothstep(0.0, 1.0, at - low)[:, None]
-    return mix(table[low], table[low + 1], share).T[:, :, None]
+    weight = smoothstep(0.0, 1.0, at - low)[:, None]
+    return mix(table[low], table[low + 1], weight).T[:, :, None]

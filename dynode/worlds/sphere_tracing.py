@@ -1,6 +1,6 @@
 """Sphere tracing (Hart 1996): rays walk by the distance to the nearest surface until they reach it.
 
-Points, directions and colours are (3, B, N): coordinates, batch, points.  Distances and shares are (B, N).
+Points, directions and colours are (3, B, N): coordinates, batch, points.  Distances and fractions are (B, N).
 """
 
 import torch
@@ -62,22 +62,22 @@ def ellipsoid(p, centre, radii):
 
 
 def smooth_min(a, b, k: float):
-    """The smaller of two distances, rounded over `k` where they meet."""
-    share = (0.5 + 0.5 * (b - a) / k).clamp(0, 1)
-    return b + (a - b) * share - k * share * (1 - share)
+    """The smaller of two distances, rounded over `k` where they are equal."""
+    weight = (0.5 + 0.5 * (b - a) / k).clamp(0, 1)
+    return b + (a - b) * weight - k * weight * (1 - weight)
 
 
 def normals(distance, p: torch.Tensor, step: float = 1e-3) -> torch.Tensor:
     """Unit normals of the surfaces at points on them, from four distances each."""
     total = torch.zeros_like(p)
     for signs in ((1, -1, -1), (-1, -1, 1), (-1, 1, -1), (1, 1, 1)):
-        way = at(*signs, like=p)
-        total = total + way * distance(p + step * way)
+        direction = at(*signs, like=p)
+        total = total + direction * distance(p + step * direction)
     return unit(total)
 
 
 def march(distance, eye, direction, near: float, far: float, steps: int) -> torch.Tensor:
-    """How far (B, N) each ray goes; at least `far` where it meets nothing.
+    """How far (B, N) each ray goes; at least `far` where it hits nothing.
 
     Points whose rays stand still in all pictures, at a surface or at the end, are left out of further steps.
     """
@@ -97,12 +97,12 @@ def march(distance, eye, direction, near: float, far: float, steps: int) -> torc
 
 def shadow(distance, p, light, steps: int, softness: float = 10.0) -> torch.Tensor:
     """How much (B, N) of a lamp in direction `light` the points see (penumbra after Quilez)."""
-    seen, travelled = torch.ones_like(p[0]), torch.full_like(p[0], 0.02)
+    lit, travelled = torch.ones_like(p[0]), torch.full_like(p[0], 0.02)
     for _ in range(steps):
         d = distance(p + light * travelled)
-        seen = torch.minimum(seen, softness * d / travelled)
+        lit = torch.minimum(lit, softness * d / travelled)
         travelled = travelled + d.clamp(0.02, 0.14)
-    return smoothstep(0.0, 1.0, seen)
+    return smoothstep(0.0, 1.0, lit)
 
 
 def openness(distance, p, normal, reach: float) -> torch.Tensor:

@@ -113,20 +113,20 @@ def test_a_fit_killed_four_times_ends_as_if_it_had_not_been(whole, killed, tmp_p
     for goal in ((30, 0), (100, 0), (0, 30), (0, 100)):  # iterations in the checkpoints of the two shots
         runner.kill_after(lambda goal=goal: all(map(int.__ge__, iterations(killed), goal)), delay=0.1)
         now = iterations(killed)
-        assert now >= reached and not (killed / "fit.safetensors").exists()
+        assert now >= reached and not (killed / "circle.fit").exists()
         reached = now
     runner.finish()
-    assert equal_tensors(whole / "fit.safetensors", killed / "fit.safetensors")
-    for one, other in zip(*(fit_files.load(f / "fit.safetensors").shots for f in (whole, killed)), strict=True):
+    assert equal_tensors(whole / "circle.fit", killed / "circle.fit")
+    for one, other in zip(*(fit_files.load(f / "circle.fit").shots for f in (whole, killed)), strict=True):
         assert one.log | {"seconds": 0} == other.log | {"seconds": 0} and one.meta == other.meta
-    assert files(whole) == files(killed) == {"fit.safetensors"}
+    assert files(whole) == files(killed) == {"circle.fit"}
 
 
 def iterations(folder: Path) -> list[int]:
     """How far the checkpoint of each shot is."""
     found = []
     for k in (0, 1):
-        path = folder / f"fit.{k}.checkpoint"
+        path = folder / f"circle.{k}.checkpoint"
         known = read_safetensors(path, format_of(path), "a checkpoint")[1] if path.exists() else {"numbers": "{}"}
         found.append(json.loads(known["numbers"]).get("iteration", 0))
     return found
@@ -146,18 +146,18 @@ def test_an_inversion_killed_three_times_keeps_every_finished_frame(whole, kille
         "cpu",
     ]
     whole = whole(arguments)
-    runner, left, finished = Runner(killed, arguments, seed=1), killed / "clip.partial", {}
+    runner, left, finished = Runner(killed, arguments, seed=1), killed / "single-face-video.partial", {}
     for frames, delay in ((0, 3.0), (1, 0.5), (2, 0.2)):
         runner.kill_after(lambda frames=frames: len(batches(left)) >= frames and "find faces" in runner.log(), delay)
         now = stamps(batches(left))
-        assert len(now) >= frames and not (killed / "clip.safetensors").exists()
+        assert len(now) >= frames and not (killed / "single-face-video.safetensors").exists()
         assert {path: now[path] for path in finished} == finished
         finished = now
     runner.finish()
-    assert equal_tensors(whole / "clip.safetensors", killed / "clip.safetensors")
-    one, other = (Clip.load(f / "clip.safetensors").meta for f in (whole, killed))
+    assert equal_tensors(whole / "single-face-video.safetensors", killed / "single-face-video.safetensors")
+    one, other = (Clip.load(f / "single-face-video.safetensors").meta for f in (whole, killed))
     assert one | {"provenance": 0} == other | {"provenance": 0}
-    assert files(whole) == files(killed) == {"clip.safetensors"}
+    assert files(whole) == files(killed) == {"single-face-video.safetensors"}
 
 
 def batches(folder: Path) -> list[Path]:
@@ -171,7 +171,7 @@ def batches(folder: Path) -> list[Path]:
 def test_a_notebook_killed_three_times_keeps_every_finished_fit(whole, killed):
     arguments = ["run", "dynamics_face", "--profile", "smoke"]
     # Two fits of four frames, under a stride for which experiments.yaml expects no values.
-    for change in ("frames=4", "strides=[2]", "samplings=[regular]", "seeds=[0,1]", "columns=2", "device=cpu"):
+    for change in ("frames=4", "strides=2", "samplings=regular", "seeds=0,1", "columns=2", "device=cpu"):
         arguments += ["-p", change]
     whole = whole(arguments)
     runner, finished = Runner(killed, arguments, seed=2), {}

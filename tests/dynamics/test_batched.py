@@ -27,7 +27,7 @@ def test_fits_made_together_are_those_made_alone():
     clips = [spiral(), spiral(speed=3.0), spiral(22), spiral(shots=cut)]
     clips = [clip.sampled("irregular", 2, seed) for seed, clip in enumerate(clips)]
     settings, seeds = changed(QUICK, {"training.batch": 4}), [0, 5, 2, 7]
-    for clip, seed, fit in zip(clips, seeds, batched.fit(clips, seeds, settings), strict=True):
+    for clip, seed, fit in zip(clips, seeds, batched.fit_batched(clips, seeds, settings), strict=True):
         alone, ts = trainer.fit(clip, settings, seed), torch.linspace(-0.1, 1.7, 23)
         assert torch.allclose(fit(ts), alone(ts), atol=1e-4)
         for one, other in zip(getattr(fit, "shots", [fit]), getattr(alone, "shots", [alone]), strict=True):
@@ -48,22 +48,22 @@ def test_fits_made_together_are_those_made_alone():
 )
 def test_what_cannot_be_made_together_is_refused(changes):
     settings = changed(QUICK, changes)
-    assert batched.can(QUICK) and not batched.can(settings)
+    assert batched.can_batch(QUICK) and not batched.can_batch(settings)
     with pytest.raises(ValueError, match="together"):
-        batched.fit([spiral()], [0], settings)
+        batched.fit_batched([spiral()], [0], settings)
 
 
 def test_a_store_makes_what_is_missing_together_and_finds_it_again(tmp_path, monkeypatch):
     store, made = FitStore(tmp_path), []
-    whole = batched.fit
+    whole = batched.fit_batched
     monkeypatch.setattr(
-        batched, "fit", lambda clips, *rest, **named: made.append(len(clips)) or whole(clips, *rest, **named)
+        batched, "fit_batched", lambda clips, *rest, **named: made.append(len(clips)) or whole(clips, *rest, **named)
     )
     shown = [(spiral().sampled("irregular", 2, seed), seed) for seed in range(3)]
-    store.fit_together(QUICK, shown[:2])
-    store.fit_together(QUICK, shown)
-    store.fit_together(QUICK, shown)
+    store.fit_many(shown[:2], QUICK)
+    store.fit_many(shown, QUICK)
+    store.fit_many(shown, QUICK)
     assert made == [2, 1] and len(list(tmp_path.glob("spiral.dynode.*"))) == 3
     monkeypatch.setattr("dynode.dynamics.fitting.store.fit_to_file", lambda *_, **__: pytest.fail("fitted again"))
-    assert store.fit("dynode", *shown[1][:1], QUICK, shown[1][1]).meta["seed"] == 1
-    store.fit_together(None, shown)  # hold, linear: nothing to learn
+    assert store.fit(shown[1][0], QUICK, shown[1][1]).meta["seed"] == 1
+    assert len(store.fit_many(shown, "linear")) == 3  # nothing to learn

@@ -39,7 +39,7 @@ def jagged(frames=11, rows=4, width=8):
 
 def test_one_roll_out_meets_jagged_codes_to_a_millionth_of_their_variance():
     clip = jagged()
-    fit = methods.fit("exact", clip)
+    fit = methods.fit(clip, "exact")
     variance = (clip.ws - clip.ws.mean(0)).square().mean()
     assert (fit(clip.ts) - clip.ws).square().mean() < 1e-6 * variance
     assert fit.settings.path == "rollout" and fit.field.trend is None and fit.log["observed_error"] < 1e-6
@@ -48,12 +48,12 @@ def test_one_roll_out_meets_jagged_codes_to_a_millionth_of_their_variance():
 def test_it_answers_between_and_beyond_and_survives_a_clip_that_stands_still():
     ts = torch.linspace(0, 1, 9, dtype=torch.float64)
     ws = torch.stack([(2 * math.pi * ts).cos(), (2 * math.pi * ts).sin()], -1).float()[:, None]
-    fit = methods.fit("exact", Clip(ws, ts))
+    fit = methods.fit(Clip(ws, ts), "exact")
     assert torch.isfinite(fit([-0.05, 0.33, 1.05])).all()
-    still = methods.fit("exact", Clip(torch.ones(4, 1, 3), torch.arange(4)))
+    still = methods.fit(Clip(torch.ones(4, 1, 3), torch.arange(4)), "exact")
     assert torch.allclose(still([1.5]), torch.ones(1, 1, 3), atol=1e-4)
 
 
 def test_states_too_large_for_its_matrix_are_refused():
     with pytest.raises(UserError, match="at most 4000 numbers.*subspace"):
-        methods.fit("exact", jagged(6, 18, 512), changed(preset("exact"), {"space": "standardised"}))
+        methods.fit(jagged(6, 18, 512), changed(preset("exact"), {"space": "standardised"}))

@@ -13,7 +13,7 @@ from dynode.dynamics import fit_files, methods
 from dynode.dynamics.baselines import motion_prior
 from dynode.errors import UserError
 from dynode.experiments.beyond import online_cde, online_updates
-from dynode.metrics.prediction_bands import Fan
+from dynode.metrics.prediction_bands import PredictionBand
 from dynode.settings import changed
 
 
@@ -51,7 +51,7 @@ def test_the_path_is_the_mean_of_sklearns_process_and_so_is_its_spread():
     process_ = GaussianProcessRegressor(
         theirs + ConstantKernel(motion_prior.CONSTANT), alpha=motion_prior.RIDGE, optimizer=None
     )
-    process_.fit(seen.ts[:, None].numpy(), path.seen.double().numpy())
+    process_.fit(seen.ts[:, None].numpy(), path.u.double().numpy())
     mean, spread = process_.predict(clip.ts[:, None].numpy(), return_std=True)
     assert torch.allclose(path.states(clip.ts), torch.from_numpy(mean), atol=1e-6)
     ratio = path.spread(clip.ts)[:, 0] / torch.from_numpy(spread[:, 0])
@@ -76,7 +76,7 @@ def test_what_others_taught_helps_where_observations_are_few():
     hidden = ~shown.observed
     path = motion_prior.conditioned(motion_prior.learn([process(seed, JITTERY) for seed in (1, 2)]), shown)
     knowing = motion_prior.conditioned(motion_prior.Kernel(motion_prior.double(JITTERY)), shown)
-    rivals = [path, knowing, *(methods.fit(name, shown) for name in ("linear", "cubic"))]
+    rivals = [path, knowing, *(methods.fit(shown, name) for name in ("linear", "cubic"))]
     ours, best, *drawn = [float((each(shown.ts) - shown.ws)[hidden].square().mean()) for each in rivals]
     assert ours < 0.85 * min(drawn) and ours < 1.05 * best
 
@@ -107,18 +107,18 @@ def test_named_clips_are_checked():
     with pytest.raises(UserError, match="name clips of one generator"):
         motion_prior.others(clip, motion_prior.PriorSettings(clips="carphone.warm"))
     with pytest.raises(UserError, match="No other clip is shipped"):
-        methods.fit("prior", process(0, SMOOTH))
+        methods.fit(process(0, SMOOTH), "prior")
 
 
 def test_the_method_of_that_name_survives_its_file(tmp_path):
     clip = clips.load("scene.day").sampled("regular", 8)
-    path = methods.fit("prior", clip, seed=3)
+    path = methods.fit(clip, "prior", seed=3)
     back = fit_files.load(fit_files.save(path, tmp_path / "fit.safetensors"))
     ts = torch.tensor([0.3, -0.1, 0.0, 2.5])
     assert torch.equal(back(ts), path(ts)) and back.settings.label == "prior" and back.meta["seed"] == 3
     assert back.meta["learned_from"] == ["scene.weather", "scene.winter"] and back.log["parameters"] == 4
     assert torch.equal(back.spread(ts), path.spread(ts)) and path([]).shape == (0, 10, 128)
-    assert torch.cat(list(path.parts(ts, 3))).shape == (4, 10, 128)
+    assert torch.cat(list(path.chunks(ts, 3))).shape == (4, 10, 128)
     numeric = (path([0.301]) - path([0.299])) / 0.002
     assert torch.allclose(path.derivative([0.3]), numeric, atol=0.05 * float(numeric.abs().max()))
     assert changed(motion_prior.PRIOR, {"steps": 5}).label == "prior[changed]"
@@ -154,22 +154,25 @@ def test_an_online_path_meets_what_came_and_looks_at_nothing_ahead(wheel, learne
 
 
 def test_a_path_that_knows_the_wheel_foretells_better_than_lines_and_what_is_held(wheel, learned):
-    found = online_updates.foretell(wheel, learned, 3, ["hold", "linear"])
-    assert found.arrived.tolist() == [34, 37, 40, 43] and found.frames[0].tolist() == [35, 36]
-    rows = {(r.method, r.variant): r.value for r in found.rows("latent_mse", found.told(), wheel.ws, clip="wheel")}
+    found = online_updates.forecast(wheel, learned, 3, ["hold", "linear"])
+    assert found.arrivals.tolist() == [34, 37, 40, 43] and found.frames[0].tolist() == [35, 36]
+    rows = {(r.method, r.variant): r.value for r in found.rows("latent_mse", found.flattened(), wheel.ws, clip="wheel")}
     assert learned.log["kept"] > 0 and rows["cde", "after"] < rows["cde", "before"]
     assert rows["cde", "after"] < 0.5 * min(rows["hold", "after"], rows["linear", "after"])
     assert set(found.seconds) == {"cde", "hold", "linear"}
     with pytest.raises(UserError, match="leaves none"):
-        online_updates.foretell(wheel, learned, 1, [])
+        online_updates.forecast(wheel, learned, 1, [])
 
 
 def test_bands_hold_what_they_promise():
     draws = torch.Generator().manual_seed(0)
     true, samples = torch.randn(2000, 2, generator=draws), torch.randn(400, 2000, 2, generator=draws)
-    for fan in (Fan.of_samples(samples), Fan.of_normal(torch.zeros(2000, 2), torch.ones(2000, 1))):
+    for fan in (
+        PredictionBand.of_samples(samples),
+        PredictionBand.of_normal(torch.zeros(2000, 2), torch.ones(2000, 1)),
+    ):
         assert fan.coverage(true, 0.5).tolist() == pytest.approx([0.5, 0.5], abs=0.04)
         assert fan.coverage(true, 0.9).tolist() == pytest.approx([0.9, 0.9], abs=0.03)
-        assert fan.spread.mean() == pytest.approx(1, abs=0.02)
-    narrow = Fan.of_normal(torch.zeros(2000, 2), 0.1 * torch.ones(2000, 2))
+        assert fan.std.mean() == pytest.approx(1, abs=0.02)
+    narrow = PredictionBand.of_normal(torch.zeros(2000, 2), 0.1 * torch.ones(2000, 2))
     assert narrow.coverage(true, 0.9).max() < 0.2

@@ -34,7 +34,7 @@ def test_beats_at_two_and_a_half_irregular_samples_are_followed(drift):
     shown = clip.sampled("irregular", 3, 1)
     hidden = ~shown.observed
     errors = {
-        name: float((known.fit(name, shown)(clip.ts) - clip.ws)[hidden].square().mean())
+        name: float((known.fit(shown, name)(clip.ts) - clip.ws)[hidden].square().mean())
         for name in ("linear", "cubic", "pchip", "gp")
     }
     fit = trainer.fit(shown, QUICK)
@@ -82,7 +82,7 @@ def test_a_recurring_trend_beats_on_where_observations_end():
 def test_recurring_and_passing_fits_are_made_together():
     clips = [beating(), beating(seed=3, drift=2.0), Clip(beating().ws.cumsum(0), beating().ts, meta={"name": "walk"})]
     clips = [clip.sampled("irregular", 3, 2) for clip in clips]
-    for clip, fit in zip(clips, batched.fit(clips, [0, 1, 2], QUICK), strict=True):
+    for clip, fit in zip(clips, batched.fit_batched(clips, [0, 1, 2], QUICK), strict=True):
         alone = trainer.fit(clip, QUICK, fit.meta["seed"])
         assert torch.allclose(fit(clip.ts), alone(clip.ts), atol=1e-4)
         assert fit.log.get("period") == alone.log.get("period")

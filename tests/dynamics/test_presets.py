@@ -22,12 +22,12 @@ def jagged_clip(frames: int = 11, rows: int = 18, width: int = 512, seed: int = 
     return Clip(ws, torch.arange(frames) * 4 / 25)
 
 
-def under_way(settings, clip, seed=0) -> trainer.Training:
+def under_way(settings, clip, seed=0) -> trainer.Trainer:
     """A training that has not begun, in the state space of the codes themselves."""
     torch.manual_seed(seed)
     field = MLPField(tuple(clip.ws.shape[1:]), settings.field)
     taus = Clock.of(settings.clock, clip)(clip.ts).float()
-    return trainer.Training(field, clip.ws, taus, settings, torch.Generator().manual_seed(seed))
+    return trainer.Trainer(field, clip.ws, taus, settings, torch.Generator().manual_seed(seed))
 
 
 def test_the_demo_field_has_the_published_size_and_constant_speed():

@@ -12,14 +12,14 @@ from dynode import cli, generators
 from dynode.clips import Clip
 from dynode.dynamics import fit_files, methods, retiming
 from dynode.dynamics.presets import preset
-from dynode.dynamics.trajectory import Shots
+from dynode.dynamics.trajectory import Shots, Trajectory
 from dynode.errors import UserError
 from dynode.experiments.reuse import compression
 from dynode.io import video
 from dynode.settings import changed
 
 
-class Parabola:
+class Parabola(Trajectory):
     """z(t) = (t^2, t) between 1 and 3 seconds: everything about it is known."""
 
     span = (1.0, 3.0)
@@ -32,15 +32,12 @@ class Parabola:
         ts = retiming.double(ts)
         return torch.stack([2 * ts, torch.ones_like(ts)], -1)[:, None].float()
 
-    def parts(self, ts, chunk):
-        return (self(times) for times in retiming.double(ts).split(chunk))
-
 
 WAYS = {
-    "sped": lambda path: retiming.sped(path, 2.5),
+    "sped": lambda path: retiming.speed_up(path, 2.5),
     "reversed": retiming.reverse,
     "eased": retiming.eased,
-    "swung": retiming.swung,
+    "swung": retiming.ping_pong,
     "looped": retiming.Looped,
     "transferred": lambda path: retiming.Transferred(path, torch.tensor([[5.0, -1.0]])),
 }
@@ -52,18 +49,18 @@ def test_every_way_is_a_trajectory_with_its_own_derivative(way):
     ts = torch.linspace(path.span[0] + 0.01, path.span[1] - 0.01, 37, dtype=torch.float64)
     numeric = (path(ts + 1e-3) - path(ts - 1e-3)) / 2e-3
     assert torch.allclose(path.derivative(ts), numeric, atol=0.02)
-    assert torch.equal(torch.cat(list(path.parts(ts, 5))), path(ts))
+    assert torch.equal(torch.cat(list(path.chunks(ts, 5))), path(ts))
 
 
 def test_clocks_show_what_they_say():
     path = Parabola()
-    assert retiming.sped(path, 2.0).span == (1.0, 2.0)
-    assert torch.allclose(retiming.sped(path, 2.0)([1.5])[0, 0], torch.tensor([4.0, 2.0]))
+    assert retiming.speed_up(path, 2.0).span == (1.0, 2.0)
+    assert torch.allclose(retiming.speed_up(path, 2.0)([1.5])[0, 0], torch.tensor([4.0, 2.0]))
     assert torch.allclose(retiming.reverse(path)([1.0, 2.5])[:, 0, 1], torch.tensor([3.0, 1.5]))
     eased = retiming.eased(path)
     assert torch.allclose(eased([1.0, 2.0, 3.0])[:, 0, 1], torch.tensor([1.0, 2.0, 3.0]))
     assert eased.derivative([1.0, 3.0]).abs().max() < 1e-6 < eased.derivative([2.0]).abs().max()
-    swung = retiming.swung(path)
+    swung = retiming.ping_pong(path)
     assert swung.span == (1.0, 5.0) and torch.allclose(swung([1.0, 3.0, 5.0])[:, 0, 1], torch.tensor([1.0, 3.0, 1.0]))
 
 
@@ -79,7 +76,7 @@ def test_a_loop_is_the_path_itself_where_nothing_is_blended_and_closes_without_a
 
 def test_seams_are_measured():
     plain, loop, swing = (
-        retiming.Seam.of(way(Parabola()), 24) for way in (lambda p: p, retiming.Looped, retiming.swung)
+        retiming.Seam.of(way(Parabola()), 24) for way in (lambda p: p, retiming.Looped, retiming.ping_pong)
     )
     steps = Parabola()(torch.linspace(1, 3, 49)).diff(dim=0).flatten(1).norm(dim=1).mean()
     assert plain.value == pytest.approx(float(math.hypot(8, 2) / steps), rel=1e-3)
@@ -90,18 +87,18 @@ def test_a_closed_path_is_rendered_once_around():
     assert len(retiming.frame_times(Parabola(), 10)) == 21
     ts = retiming.frame_times(retiming.Looped(Parabola()), 10)
     assert len(ts) == 15 and ts[0] == 1.0 and ts[-1] == pytest.approx(2.4)
-    assert len(retiming.frame_times(retiming.swung(Parabola()), 0.01)) == 1
+    assert len(retiming.frame_times(retiming.ping_pong(Parabola()), 0.01)) == 1
 
 
 @pytest.mark.parametrize("speed", [0.0, -1.0, 1e-4, 1e4, math.nan, math.inf])
 def test_impossible_speeds_are_refused(speed):
     with pytest.raises(UserError, match="speed must lie between 0.001 and 1000"):
-        retiming.turned(Parabola(), speed)
+        retiming.retime(Parabola(), speed)
 
 
 def test_other_nonsense_is_refused():
     with pytest.raises(UserError, match="did you mean 'swing'"):
-        retiming.turned(Parabola(), loop="swung")
+        retiming.retime(Parabola(), loop="swung")
     with pytest.raises(UserError, match="at most 0.5, got 0.9"):
         retiming.Looped(Parabola(), 0.9)
     with pytest.raises(UserError, match=r"codes \(1, 2\) cannot move a code \(3, 4\)"):
@@ -111,7 +108,7 @@ def test_other_nonsense_is_refused():
 
 
 def test_speed_comes_before_direction_and_loop():
-    path = retiming.turned(Parabola(), speed=2.0, backward=True, loop="swing")
+    path = retiming.retime(Parabola(), speed=2.0, backward=True, loop="swing")
     assert path.span == (1.0, 3.0) and torch.allclose(path([1.0, 2.0])[:, 0, 1], torch.tensor([3.0, 1.0]))
 
 
@@ -120,14 +117,14 @@ def exact():
     """A roll-out that meets half a turn of a circle."""
     ts = torch.linspace(0, 0.5, 9, dtype=torch.float64)
     clip = Clip(circle_codes(ts), ts, meta={"name": "circle"})
-    return clip, methods.fit("exact", clip, changed(preset("exact"), {"training.newton_steps": 10}))
+    return clip, methods.fit(clip, changed(preset("exact"), {"training.newton_steps": 10}))
 
 
 def test_the_way_back_is_the_way_there(exact):
     clip, fit = exact
     back = retiming.Restarted(fit, fit([0.5])[0], 0.5)
     assert torch.allclose(back(clip.ts), fit(clip.ts), atol=2e-3)
-    assert torch.allclose(torch.cat(list(back.parts(clip.ts, 4))), back(clip.ts))
+    assert torch.allclose(torch.cat(list(back.chunks(clip.ts, 4))), back(clip.ts))
     assert torch.allclose(back.derivative([0.2]), fit.derivative([0.2]), atol=0.05)
 
 
@@ -145,11 +142,11 @@ def test_paths_of_several_shots_run_backward_too():
     ts = torch.tensor([0.0, 0.1, 0.2, 0.3, 1.0, 1.1, 1.2])
     codes = torch.arange(7.0)[:, None, None]
     clip = Clip(codes, ts, shots=torch.tensor([0, 0, 0, 0, 1, 1, 1]), meta={"name": "cut"})
-    fit = methods.fit("dynode", clip, changed(preset("dynode"), {"training.segment_iterations": 2}))
+    fit = methods.fit(clip, changed(preset("dynode"), {"training.segment_iterations": 2}))
     assert isinstance(fit, Shots)
     asked = retiming.frame_times(retiming.reverse(fit), 20)
     backward = retiming.reverse(fit)
-    assert torch.allclose(torch.cat(list(backward.parts(asked, 4))), backward(asked), atol=1e-6)
+    assert torch.allclose(torch.cat(list(backward.chunks(asked, 4))), backward(asked), atol=1e-6)
 
 
 def test_fits_are_counted_and_survive_half_precision(exact):
@@ -165,10 +162,10 @@ def test_fits_are_counted_and_survive_half_precision(exact):
 def test_ways_to_keep_a_clip_tell_their_bytes_and_give_codes_back():
     ts = torch.linspace(0, 0.5, 9, dtype=torch.float64)
     clip = Clip(circle_codes(ts), ts, meta={"name": "circle"}).sampled("regular", 4)
-    whole, lines, few = compression.all_codes(clip), compression.chords(clip), compression.components(clip, 2)
+    whole, lines, few = compression.all_codes(clip), compression.linear_interpolation(clip), compression.components(clip, 2)
     assert whole.bytes("float32") == 4 * (9 * 24 + 9) and whole.bytes("float16") == 2 * (9 * 24 + 9)
     assert torch.equal(whole.codes("float32"), clip.ws) and lines.bytes("float16") == 2 * (3 * 24 + 9)
-    assert torch.allclose(lines.codes("float32"), methods.fit("linear", clip)(ts))
+    assert torch.allclose(lines.codes("float32"), methods.fit(clip, "linear")(ts))
     assert torch.allclose(few.codes("float32"), clip.ws, atol=1e-5)  # a circle has two dimensions
     assert 0 < (few.codes("float16") - clip.ws).abs().max() < 0.01
     assert compression.demo_numbers((18, 512)) == {"field": 1_313_280, "start": 18 * 512}
@@ -186,7 +183,7 @@ def test_render_takes_speed_direction_and_loop(tmp_path, exact, capsys):
     meta = {"name": "robot", "generator": name, "generator_hash": generators.hash_of(name)}
     shape, draws = (10, 128), torch.Generator().manual_seed(0)
     robot = replace(clip, ws=circle_codes(clip.ts, *shape) + torch.randn(shape, generator=draws), meta=meta)
-    fit = methods.fit("dynode", robot, changed(preset("dynode"), {"training.segment_iterations": 1}))
+    fit = methods.fit(robot, changed(preset("dynode"), {"training.segment_iterations": 1}))
     file = fit_files.save(fit, tmp_path / "fit.safetensors")
 
     def frames(*options):

@@ -11,11 +11,11 @@ from dynode.dynamics.baselines import sequence_models
 from dynode.errors import UserError
 from dynode.settings import changed
 
-NAMES = list(sequence_models.RELATIVES)
+NAMES = list(sequence_models.SEQUENCE_MODELS)
 
 
 def quick(name, **changes):
-    return changed(sequence_models.RELATIVES[name], {"iterations": 25, "hidden": 8} | changes)
+    return changed(sequence_models.SEQUENCE_MODELS[name], {"iterations": 25, "hidden": 8} | changes)
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +29,7 @@ def wave():
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_relative_answers_any_times_in_any_order_and_always_the_same(name, wave):
-    path = methods.fit(name, wave, quick(name))
+    path = methods.fit(wave, quick(name))
     ts = [0.5, -0.1, 0.0, 1.33, 0.5]
     codes = path(ts)
     assert codes.shape == (5, 1, 6) and torch.isfinite(codes).all()
@@ -44,7 +44,7 @@ def test_training_brings_a_relative_nearer_to_what_it_was_shown(name, wave):
     seen = wave.observations()
 
     def error(iterations):
-        path = methods.fit(name, wave, quick(name, iterations=iterations, hidden=16, straight=False))
+        path = methods.fit(wave, quick(name, iterations=iterations, hidden=16, straight=False))
         return float((path(seen.ts) - seen.ws).square().mean())
 
     assert error(150) < 0.5 * error(1)
@@ -52,26 +52,26 @@ def test_training_brings_a_relative_nearer_to_what_it_was_shown(name, wave):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_relative_survives_its_file_and_tells_its_cost(name, wave, tmp_path):
-    path = methods.fit(name, wave, quick(name), seed=3)
+    path = methods.fit(wave, quick(name), seed=3)
     back = fit_files.load(fit_files.save(path, tmp_path / "fit.safetensors"))
     ts = torch.linspace(0, 1.2, 9)
     assert torch.equal(back(ts), path(ts)) and back.settings == path.settings
     assert back.log["parameters"] == sum(p.numel() for p in path.model.parameters()) and back.log["seconds"] > 0
     assert back.meta["seed"] == 3 and back.settings.label == f"{name}[changed]"
-    assert torch.cat(list(path.parts(ts, 4))).shape == (9, 1, 6)
+    assert torch.cat(list(path.chunks(ts, 4))).shape == (9, 1, 6)
 
 
 def test_seeds_decide_a_fit(wave):
     ts = torch.linspace(0, 1.2, 9)
-    one, same, other = (methods.fit("gru", wave, quick("gru"), seed=seed)(ts) for seed in (0, 0, 1))
+    one, same, other = (methods.fit(wave, quick("gru"), seed=seed)(ts) for seed in (0, 0, 1))
     assert torch.equal(one, same) and not torch.equal(one, other)
 
 
 def test_only_distributions_give_samples(wave):
-    fan = methods.fit("sde", wave, quick("sde")).samples([0.25, 0.5, 0.1], 5)
+    fan = methods.fit(wave, quick("sde")).samples([0.25, 0.5, 0.1], 5)
     assert fan.shape == (5, 3, 1, 6) and fan.std(0).max() > 0
     with pytest.raises(UserError, match="gru.*one path"):
-        methods.fit("gru", wave, quick("gru")).samples([0.5], 5)
+        methods.fit(wave, quick("gru")).samples([0.5], 5)
 
 
 def test_settings_of_relatives_are_checked():
@@ -82,7 +82,7 @@ def test_settings_of_relatives_are_checked():
 
 
 def test_a_smooth_process_knows_where_it_is_unsure(wave):
-    process = methods.fit("gp", wave)
+    process = methods.fit(wave, "gp")
     near, between = process.std(wave.observations().ts), process.std(wave.ts[~wave.observed])
     assert near.max() < between.min() and process.std([5.0])[0] > 3 * between.max()
 
@@ -92,7 +92,7 @@ def test_a_process_told_of_periods_finds_one_and_uses_it():
     angle = 2 * math.pi * ts / 0.7
     ws = torch.stack([angle.cos(), angle.sin(), (2 * angle).cos()], -1).float()[:, None]
     clip = Clip(ws, ts, meta={"name": "wheel"}).sampled("irregular", 5, seed=1)
-    told, smooth = methods.fit("gp_periodic", clip), methods.fit("gp", clip)
+    told, smooth = methods.fit(clip, "gp_periodic"), methods.fit(clip, "gp")
     hidden = ~clip.observed
     errors = [float((path(ts)[hidden] - ws[hidden]).square().mean()) for path in (told, smooth)]
     assert told.period == pytest.approx(0.7, rel=0.02) and errors[0] < 0.05 * errors[1]
@@ -100,7 +100,7 @@ def test_a_process_told_of_periods_finds_one_and_uses_it():
 
 def test_catmull_rom_is_exact_on_lines_and_parabolas_in_the_middle():
     ts = torch.tensor([0.0, 1.0, 2.0, 3.0, 4.0])
-    path = methods.fit("catmull_rom", Clip((ts**2)[:, None, None], ts))
+    path = methods.fit(Clip((ts**2)[:, None, None], ts), "catmull_rom")
     assert torch.allclose(path([1.5, 2.25])[:, 0, 0], torch.tensor([2.25, 5.0625]))
-    line = methods.fit("catmull_rom", Clip(torch.tensor([0.0, 2.0])[:, None, None], torch.tensor([0.0, 1.0])))
+    line = methods.fit(Clip(torch.tensor([0.0, 2.0])[:, None, None], torch.tensor([0.0, 1.0])), "catmull_rom")
     assert torch.allclose(line([0.25, 3.0])[:, 0, 0], torch.tensor([0.5, 6.0]))

@@ -10,7 +10,7 @@ from torch.nn.functional import normalize
 from dynode import generators
 from dynode.editing import editors, interfacegan
 from dynode.editing.directions import Direction
-from dynode.editing.interfacegan import BoundarySettings, conditioned, extremes, learn
+from dynode.editing.interfacegan import BoundarySettings, conditioned, extremes, fit_boundary
 from dynode.editing.random_samples import SampleSettings
 from dynode.errors import UserError
 from dynode.evaluation import editor_quality
@@ -27,16 +27,16 @@ def codes(n: int = 2000) -> torch.Tensor:
 def test_a_known_plane_is_found_and_its_normal_points_to_higher_scores():
     true = normalize(torch.arange(1.0, DIMENSION + 1), dim=0)
     scores = 5 + 3 * codes() @ true
-    found = learn(codes(), scores, BoundarySettings())
+    found = fit_boundary(codes(), scores, BoundarySettings())
     assert found.normal @ true > 0.99 and found.normal.norm() == pytest.approx(1, abs=1e-6)
     assert found.facts["held_out"] == 1 and found.facts["rest"] > 0.93 and found.facts["correlation"] > 0.99
     assert found.sigma == pytest.approx(1, abs=0.05)
-    assert learn(codes(), -scores, BoundarySettings()).normal @ true < -0.99
+    assert fit_boundary(codes(), -scores, BoundarySettings()).normal @ true < -0.99
 
 
 def test_scores_that_codes_do_not_tell_give_chance():
     noise = torch.randn(2000, generator=torch.Generator().manual_seed(1))
-    assert 0.35 < learn(codes(), noise, BoundarySettings()).facts["held_out"] < 0.65
+    assert 0.35 < fit_boundary(codes(), noise, BoundarySettings()).facts["held_out"] < 0.65
 
 
 def test_extremes_are_a_share_or_a_count_and_leave_out_what_has_no_score():
@@ -51,8 +51,8 @@ def test_extremes_are_a_share_or_a_count_and_leave_out_what_has_no_score():
 
 
 def test_equal_scores_and_shares_of_one_are_refused():
-    with pytest.raises(UserError, match="nothing to part"):
-        learn(codes(), torch.ones(2000), BoundarySettings())
+    with pytest.raises(UserError, match="nothing to separate"):
+        fit_boundary(codes(), torch.ones(2000), BoundarySettings())
     with pytest.raises(UserError, match="below 1"):
         BoundarySettings(training=1.0)
 
@@ -109,7 +109,7 @@ def test_stale_and_unknown_boundaries_are_refused(saved):
 
 def test_boundaries_of_a_world_leave_out_what_goes_round_in_a_circle(tmp_path):
     settings = BoundarySettings(SampleSettings(count=60), share=0.2)
-    card = interfacegan.train("stylegan2-scene", settings, tmp_path / "scene.safetensors")
+    card = interfacegan.train_boundaries("stylegan2-scene", settings, tmp_path / "scene.safetensors")
     assert "fog" in card["names"] and "hour" in card["left_out"] and "hour" not in card["names"]
     editor = editors.load(f"interfacegan:fog@{tmp_path / 'scene.safetensors'}", generators.load("stylegan2-scene"))
     assert editor.direction.norm() == pytest.approx(1, abs=1e-5) and editor.sigma > 0
@@ -130,13 +130,13 @@ def test_an_editors_name_tells_its_attribute():
 
 def test_an_editor_is_judged_by_what_the_pictures_show():
     world = generators.load("stylegan2-scene")
-    judge = editor_quality.Judge(world, SampleSettings(count=50))
-    ws = judge.usual.w[:4, None].expand(-1, world.num_ws, -1)
+    judge = editor_quality.EditorEvaluator(world, SampleSettings(count=50))
+    ws = judge.samples.w[:4, None].expand(-1, world.num_ws, -1)
     still = Direction("nothing fog", torch.zeros(world.w_dim), 1.0)
-    rows = editor_quality.editor_rows(still, world, ws, (2.0,), judge=judge)
+    rows = editor_quality.editor_rows(still, world, ws, (2.0,), evaluator=judge)
     assert {row.value for row in rows if row.metric.startswith("change")} == {0.0}
     fog = editors.load("flow:fog", world)
-    found = editor_quality.editor_rows(fog, world, ws, (0.0, 8.0), judge=judge)
+    found = editor_quality.editor_rows(fog, world, ws, (0.0, 8.0), evaluator=judge)
     own = {row.variant: row.value for row in found if row.metric == "own_change"}
     assert own["+0"] == 0 and own["+8"] > 0.3
     assert all(row.n == 4 and row.category == "scene" for row in found if row.metric == "own_change")

@@ -14,7 +14,7 @@ from dynode.errors import UserError
 from dynode.generators.stylegan2 import StyleGAN2
 from dynode.training import latent_classifier, train_transformer
 from dynode.training.latent_classifier import ClassifierSettings, Labelled
-from dynode.training.train_transformer import TransformerTraining
+from dynode.training.train_transformer import TransformerTrainingSettings
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +98,7 @@ def test_mixtures_are_made_of_samples_and_begin_alike(generator):
 def planted(generator, plain: int = 400, mixed: int = 2000) -> Labelled:
     """Codes with three attributes: one that row 0 shows, one of row 0 in another direction, one that goes with the first."""
     torch.manual_seed(0)
-    same = random_samples.everywhere(random_samples.codes(generator, SampleSettings(plain)), generator)
+    same = random_samples.all_rows(random_samples.codes(generator, SampleSettings(plain)), generator)
     ws = torch.cat([same, style_mixing.codes(generator, mixed)])
     axes = torch.linalg.svd(ws[:, 0] - ws[:, 0].mean(0), full_matrices=False).Vh
     seen = (ws[:, 0] - ws.mean((0, 1))) @ axes.T
@@ -111,10 +111,10 @@ def planted(generator, plain: int = 400, mixed: int = 2000) -> Labelled:
 def taught(generator):
     known = planted(generator)
     settings = ClassifierSettings("rows", (64, 32), epochs=30, lr=3e-3)
-    return known, latent_classifier.train(known.where(slice(0, None, 2)), settings), settings
+    return known, latent_classifier.fit_classifier(known.where(slice(0, None, 2)), settings), settings
 
 
-SHORT = TransformerTraining(TransformerSettings("own", 2, apart=True), steps=500, lr=1e-2, noise=0.0, stay=1.0)
+SHORT = TransformerTrainingSettings(TransformerSettings("own", 2, apart=True), steps=500, lr=1e-2, noise=0.0, stay=1.0)
 
 
 def logits_moved(editor, classifier, ws) -> torch.Tensor:
@@ -130,7 +130,9 @@ def test_a_classifier_finds_the_row_where_rows_differ(taught):
     elsewhere[:, 1:] = elsewhere[:, 1:].flip(0)  # rows that show nothing
     assert min(latent_classifier.accuracy(classifier, dataclasses.replace(held_out, ws=elsewhere)).values()) > 0.85
     same = slice(0, 400)  # the same in all rows: what is learned from them alone goes by all
-    blind = latent_classifier.train(known.where(same), ClassifierSettings("rows", (64, 32), epochs=30, lr=3e-3))
+    blind = latent_classifier.fit_classifier(
+        known.where(same), ClassifierSettings("rows", (64, 32), epochs=30, lr=3e-3)
+    )
     fooled = latent_classifier.accuracy(blind, dataclasses.replace(held_out, ws=elsewhere))
     assert fooled["own"] < latent_classifier.accuracy(classifier, dataclasses.replace(held_out, ws=elsewhere))["own"]
 
@@ -138,16 +140,16 @@ def test_a_classifier_finds_the_row_where_rows_differ(taught):
 def test_an_editor_learns_to_move_its_attribute_in_its_row_and_little_else(taught, generator):
     known, classifier, _ = taught
     ws = known.ws[1::2]
-    editor = train_transformer.learnt(generator, classifier, known, SHORT)
-    assert train_transformer.crossed(editor, classifier, ws, 0) > 0.95
+    editor = train_transformer.fit_transformer(generator, classifier, known, SHORT)
+    assert train_transformer.crossing_rate(editor, classifier, ws, 0) > 0.95
     own, other, near = logits_moved(editor, classifier, ws).tolist()
     assert own > 3 and abs(other) < own / 10 and 0 < near < own / 2
     moved = (editor.edit(ws, 1.0) - ws).norm(dim=2).mean(0)
     assert moved[0] > 1.2 * moved[1:].max()
-    free = train_transformer.learnt(generator, classifier, known, dataclasses.replace(SHORT, keep=0.0))
-    strict = train_transformer.learnt(generator, classifier, known, dataclasses.replace(SHORT, keep=10.0))
+    free = train_transformer.fit_transformer(generator, classifier, known, dataclasses.replace(SHORT, keep=0.0))
+    strict = train_transformer.fit_transformer(generator, classifier, known, dataclasses.replace(SHORT, keep=10.0))
     assert abs(logits_moved(strict, classifier, ws)[2]) < abs(logits_moved(free, classifier, ws)[2])
-    still = train_transformer.learnt(generator, classifier, known, dataclasses.replace(SHORT, stay=1000.0))
+    still = train_transformer.fit_transformer(generator, classifier, known, dataclasses.replace(SHORT, stay=1000.0))
     assert (still.edit(ws, 1.0) - ws).norm() < (editor.edit(ws, 1.0) - ws).norm()
 
 
@@ -165,7 +167,7 @@ def test_a_file_keeps_an_editor_for_its_generator(generator, tmp_path):
     assert latent_transformer.FILES.card(file) == {"quality": {"crossed": 1.0}}
     stranger = StyleGAN2(generator.settings)
     stranger.hash = "another"
-    with pytest.raises(UserError, match="is made for codes of .* train it anew by `dynode train-transformer`"):
+    with pytest.raises(UserError, match="is made for codes of .* train it anew by `dynode train transformer`"):
         latent_transformer.load(file, stranger)
     with pytest.raises(UserError, match="There is no latent transformer 'isaac3d.smil'"):
         editors.load("latent-transformer:smil", generator)
@@ -176,7 +178,7 @@ def test_a_file_keeps_an_editor_for_its_generator(generator, tmp_path):
 def test_an_editor_is_trained_from_the_command_line(path, generator, monkeypatch, tmp_path, capsys):
     monkeypatch.setenv("DYNODE_CACHE", str(tmp_path / "cache"))
     file = tmp_path / "wall.safetensors"
-    arguments = ["train-transformer", path, "wall_color", "-o", str(file), "--device", "cpu"]
+    arguments = ["train", "transformer", path, "wall_color", "-o", str(file), "--device", "cpu"]
     for change in (
         "samples.count=50",
         "mixtures=50",
@@ -192,7 +194,7 @@ def test_an_editor_is_trained_from_the_command_line(path, generator, monkeypatch
     editor, card = latent_transformer.load(file, generator), latent_transformer.FILES.card(file)
     assert editor.settings == TransformerSettings("wall_color", 3) and editor.left.shape == (1, 3, 12)
     assert set(card["quality"]) == {"crossed", "change", "leakage"} and "wall_color" in card["classifier"]
-    assert cli.main([*arguments[:2], "wall_colour", *arguments[3:]]) == 2
+    assert cli.main([*arguments[:3], "wall_colour", *arguments[4:]]) == 2
     assert "did you mean 'wall_color'" in capsys.readouterr().err
     assert cli.main([*arguments, "-p", "transformer.rnk=3"]) == 2
 
@@ -205,7 +207,7 @@ def test_shipped_editors_lead_from_those_who_lack_the_attribute_to_those_who_hav
     face = generators.load()
     known, editor = random_samples.scored(face), editors.load(f"latent-transformer:{attribute}", face)
     has = train_transformer.labels_of(known.scores, 0.5)[:, known.names.index(attribute)] > 0.5
-    step = editor.offset(random_samples.everywhere(known.w, face)).mean((0, 1))
+    step = editor.offset(random_samples.all_rows(known.w, face)).mean((0, 1))
     apart = known.w[has].mean(0) - known.w[~has].mean(0)
     assert torch.cosine_similarity(step, apart, dim=0) > 0.2  # a random one: 0.04
-    assert latent_transformer.FILES.card(latent_transformer.FILES.found(name))["quality"]["change"] > 0.5
+    assert latent_transformer.FILES.card(latent_transformer.FILES.locate(name))["quality"]["change"] > 0.5

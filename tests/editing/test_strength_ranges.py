@@ -1,15 +1,16 @@
-"""How far shipped editors are meant to go: every one has a range, ladders climb it, and what turns back is told."""
+"""Strength ranges of shipped editors: every one has a range, ladders cover it, and editors that turn back are detected."""
 
 from types import SimpleNamespace
 
 import pytest
 import torch
 
-from dynode.editing import editors, interfacegan, latent_flow, latent_transformer, strength_ranges, styleclip
-from dynode.editing.latent_flow import Flow, FlowSettings
-from dynode.editing.strength_ranges import Reach
+from dynode.editing import editors, strength_ranges
+from dynode.editing.editor_files import FORMATS
+from dynode.editing.latent_flow import FlowSettings, LatentFlow
+from dynode.editing.strength_ranges import StrengthRange
 from dynode.evaluation import editor_quality, records
-from dynode.evaluation.editor_quality import Judge, Seen
+from dynode.evaluation.editor_quality import EditorEvaluator, ImageScores
 from dynode.evaluation.records import select
 from dynode.reporting import plots, tables
 from dynode.runtime import ROOT
@@ -17,35 +18,32 @@ from dynode.runtime import ROOT
 
 def test_every_editor_that_ships_has_a_range_and_nothing_else_has():
     shipped = set()
-    for method, kind in (
-        ("flow", latent_flow.FILES),
-        ("styleclip", styleclip.FILES),
-        ("latent-transformer", latent_transformer.FILES),
-    ):
-        for name in kind.shipped():
-            category, _, attribute = name.partition(".")
-            shipped.add((category, f"{method}:{attribute}"))
-    (planes,) = interfacegan.FILES.shipped().values()
-    shipped |= {("face", f"interfacegan:{name}") for name in interfacegan.FILES.card(planes)["names"]}
-    told = {(category, name) for category, known in strength_ranges.SHIPPED.items() for name in known}
-    assert {each for each in told if not each[1].startswith(strength_ranges.UNNAMED)} == shipped
+    for method, kind in FORMATS.items():
+        if method != "interfacegan":
+            for name in kind.shipped():
+                category, _, attribute = name.partition(".")
+                shipped.add((category, f"{method}:{attribute}"))
+    (planes,) = FORMATS["interfacegan"].shipped().values()
+    shipped |= {("face", f"interfacegan:{name}") for name in FORMATS["interfacegan"].card(planes)["names"]}
+    ranges = {(category, name) for category, known in strength_ranges.SHIPPED.items() for name in known}
+    assert {each for each in ranges if not each[1].startswith(strength_ranges.UNNAMED)} == shipped
     for known in strength_ranges.SHIPPED.values():
-        assert all(each.low <= 0 < each.used <= each.high for each in known.values())
+        assert all(each.low <= 0 < each.default <= each.high for each in known.values())
 
 
 def test_a_ladder_holds_the_ends_nothing_and_the_strength_used():
-    assert Reach(1.0, -2.0, 3.0).ladder() == [-2, 0, 1, 3]
-    assert Reach(1.0, -2.0, 3.0).ladder(2) == [-2, -1, 0, 0.5, 1, 2, 3]
-    assert Reach(4.0, 0.0, 4.0).ladder(2) == [0, 2, 4]
+    assert StrengthRange(1.0, -2.0, 3.0).ladder() == [-2, 0, 1, 3]
+    assert StrengthRange(1.0, -2.0, 3.0).ladder(2) == [-2, -1, 0, 0.5, 1, 2, 3]
+    assert StrengthRange(4.0, 0.0, 4.0).ladder(2) == [0, 2, 4]
 
 
 def test_a_strength_beyond_the_range_is_told_and_one_within_is_not():
-    assert strength_ranges.beyond("styleclip:mountain", 1.0, "scene") == ""
-    assert "beyond -1 to 1" in strength_ranges.beyond("styleclip:mountain", 1.5, "scene")
-    assert "beyond -3 to 3" in strength_ranges.beyond("interfacegan:smile|age", -4.0, "face")
+    assert strength_ranges.range_warning("styleclip:mountain", 1.0, "scene") == ""
+    assert "outside its range, -1 to 1" in strength_ranges.range_warning("styleclip:mountain", 1.5, "scene")
+    assert "outside its range, -3 to 3" in strength_ranges.range_warning("interfacegan:smile|age", -4.0, "face")
     assert (
-        strength_ranges.beyond("interfacegan:smile@own.safetensors", 9.0, "face")
-        == strength_ranges.beyond("flow:fog", 99, "bird")
+        strength_ranges.range_warning("interfacegan:smile@own.safetensors", 9.0, "face")
+        == strength_ranges.range_warning("flow:fog", 99, "bird")
         == ""
     )
 
@@ -61,12 +59,12 @@ class Colours:
 
 
 @pytest.fixture
-def judge(monkeypatch) -> Judge:
-    made = object.__new__(Judge)
+def judge(monkeypatch) -> EditorEvaluator:
+    made = object.__new__(EditorEvaluator)
     made.generator, made.category, made.device = Colours(), "scene", "cpu"
     made.scorer = SimpleNamespace(names=("glow", "hour", "sky"), periods=torch.tensor([0.0, 8.0, 0.0]))
-    made.usual = SimpleNamespace(std=torch.tensor([1.0, 2.0, 1.0]))
-    made.seen = lambda ws: Seen(ws[:, 0])
+    made.samples = SimpleNamespace(std=torch.tensor([1.0, 2.0, 1.0]))
+    made.score_codes = lambda ws: ImageScores(ws[:, 0])
     return made
 
 
@@ -81,15 +79,15 @@ class Bends:
 
 
 def test_an_editor_that_turns_back_beyond_its_range_is_found_out(judge, monkeypatch):
-    monkeypatch.setitem(editors.METHODS, "plain", lambda attribute, generator: Bends())
+    monkeypatch.setitem(editors.METHODS.load(), "plain", lambda attribute, generator: Bends())
     ws = torch.zeros(5, 1, 3)
-    rows = editor_quality.ladder_rows(judge, {"plain:glow": Reach(1.0, -1.0, 1.0)}, ws, 2)
+    rows = editor_quality.ladder_rows(judge, {"plain:glow": StrengthRange(1.0, -1.0, 1.0)}, ws, 2)
     own = {row.variant: row.value for row in select(rows, metric="own_change")}
     assert own == {"-1": -1, "-0.5": -0.5, "+0": 0, "+0.5": 0.5, "+1": 1}
     (step,), (leak,) = (select(rows, metric="smallest_step"), select(rows, metric="leakage", variant="+1"))
     assert step.value == pytest.approx(0.5) and (step.method, step.reference) == ("plain:glow", "glow")
     assert leak.value == pytest.approx(0.25)  # half of it in one of two others
-    far = editor_quality.ladder_rows(judge, {"plain:glow": Reach(1.0, -1.0, 1.5)}, ws, 2)
+    far = editor_quality.ladder_rows(judge, {"plain:glow": StrengthRange(1.0, -1.0, 1.5)}, ws, 2)
     assert select(far, metric="smallest_step")[0].value == pytest.approx(-0.25)
     lines = tables.ladders_table(rows).cells
     assert lines[0][:5] == ["scene", "plain:glow", "glow", "1", "-1: -1.00; -0.5: -0.50; +0.5: 0.50; +1: 1.00"]
@@ -99,8 +97,8 @@ def test_an_editor_that_turns_back_beyond_its_range_is_found_out(judge, monkeypa
 
 
 def test_a_step_counts_in_the_direction_that_the_editor_takes(judge, monkeypatch):
-    monkeypatch.setitem(editors.METHODS, "plain", lambda attribute, generator: Bends())
-    falls = {"plain:glow": Reach(3.0, 0.0, 4.0)}
+    monkeypatch.setitem(editors.METHODS.load(), "plain", lambda attribute, generator: Bends())
+    falls = {"plain:glow": StrengthRange(3.0, 0.0, 4.0)}
     rows, closer = (editor_quality.ladder_rows(judge, falls, torch.zeros(2, 1, 3), rungs) for rungs in (1, 3))
     assert [row.value for row in select(rows, metric="own_change")] == [0, -1, -2]
     assert select(rows, metric="smallest_step")[0].value == pytest.approx(1)
@@ -109,22 +107,25 @@ def test_a_step_counts_in_the_direction_that_the_editor_takes(judge, monkeypatch
 
 def test_what_leads_to_a_place_on_a_circle_counts_by_how_much_nearer_it_comes(judge):
     before, after = (
-        Seen(torch.tensor([[0.0, 6.0, 0.0], [0.0, 2.0, 0.0]])),
-        Seen(torch.tensor([[0.0, 7.5, 0], [0, 1, 0]])),
+        ImageScores(torch.tensor([[0.0, 6.0, 0.0], [0.0, 2.0, 0.0]])),
+        ImageScores(torch.tensor([[0.0, 7.5, 0], [0, 1, 0]])),
     )
     assert judge.own_change(before, after, 1).tolist() == pytest.approx([0.75, -0.5])
     assert judge.own_change(before, after, 1, towards=0).tolist() == pytest.approx([0.75, 0.5])  # both come nearer
     assert judge.own_change(before, after, 0, towards=3).tolist() == [0, 0]  # no circle: more is more
-    assert Flow(FlowSettings("hour", target=7), 4).leads_to == 7 and Flow(FlowSettings("hour"), 4).leads_to is None
+    assert (
+        LatentFlow(FlowSettings("hour", target=7), 4).target_class == 7
+        and LatentFlow(FlowSettings("hour"), 4).target_class is None
+    )
 
 
 def test_the_figures_have_a_panel_for_each_attribute_and_a_line_for_each_editor(judge, monkeypatch):
-    monkeypatch.setitem(editors.METHODS, "flow", lambda attribute, generator: Bends())
-    monkeypatch.setitem(editors.METHODS, "styleclip", lambda attribute, generator: Bends())
+    monkeypatch.setitem(editors.METHODS.load(), "flow", lambda attribute, generator: Bends())
+    monkeypatch.setitem(editors.METHODS.load(), "styleclip", lambda attribute, generator: Bends())
     asked = {
-        "flow:glow": Reach(1.0, -1.0, 1.0),
-        "styleclip:1": Reach(0.5, -1.0, 1.0, "sky"),
-        "styleclip:glow": Reach(0.5, 0.0, 1.0),
+        "flow:glow": StrengthRange(1.0, -1.0, 1.0),
+        "styleclip:1": StrengthRange(0.5, -1.0, 1.0, "sky"),
+        "styleclip:glow": StrengthRange(0.5, 0.0, 1.0),
     }
     rows = editor_quality.ladder_rows(judge, asked, torch.zeros(3, 1, 3))
     shown = [axis for axis in plots.ladders(rows).axes if axis.get_visible()]
@@ -141,7 +142,7 @@ def test_the_record_of_the_project_holds_every_editor_that_ships():
     rows, _ = records.read(ROOT / "reports" / "recorded" / "edit_clips.embedded.json.gz")
     graded = {(row.category, row.method): row.value for row in select(rows, metric="strength_used")}
     wanted = {
-        (category, name): each.used
+        (category, name): each.default
         for category, known in strength_ranges.SHIPPED.items()
         for name, each in known.items()
     }

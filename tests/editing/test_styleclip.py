@@ -13,13 +13,13 @@ from torch import nn
 from dynode import cli, generators
 from dynode.clips import Clip
 from dynode.editing import editors, styleclip, styleclip_direction, text_edit
-from dynode.editing.styleclip import Mapper, MapperSettings, OptimisationSettings, groups_of, optimised
+from dynode.editing.styleclip import Mapper, MapperSettings, OptimisationSettings, optimise, row_groups
 from dynode.editing.styleclip_direction import DirectionSettings
 from dynode.errors import UserError
-from dynode.generators.latent_spaces import StylePlace
+from dynode.generators.latent_spaces import StyleLayer
 from dynode.settings import changed
 from dynode.training import train_mapper
-from dynode.training.train_mapper import MapperTraining
+from dynode.training.train_mapper import MapperTrainingSettings
 
 COLOURS = {"red": 0, "green": 1, "blue": 2}
 
@@ -62,7 +62,7 @@ def test_the_rate_rises_and_falls_as_published():
 def test_optimisation_moves_towards_the_text_and_stays_near(tiny):
     ws = tiny.mapping(torch.randn(3, 8, generator=torch.Generator().manual_seed(1)), 0.7)
     few = OptimisationSettings(steps=25)
-    free, bound = (optimised(ws, "red", tiny, Colours(), changed(few, {"stay": stay})) for stay in (0.0, 10.0))
+    free, bound = (optimise(ws, "red", tiny, Colours(), changed(few, {"stay": stay})) for stay in (0.0, 10.0))
     assert (agreement(tiny, free, "red") > agreement(tiny, ws, "red") + 0.02).all()
     assert (bound - ws).norm() < 0.2 * (free - ws).norm()
 
@@ -74,16 +74,16 @@ def test_optimisation_keeps_identity_where_it_is_asked_to(tiny):
     ws = tiny.mapping(torch.randn(2, 8, generator=torch.Generator().manual_seed(2)), 0.7)
     kept = []
     for weight in (0.0, 30.0):
-        moved = optimised(ws, "red", tiny, Colours(), OptimisationSettings(25, stay=0.0, identity=weight), who)
+        moved = optimise(ws, "red", tiny, Colours(), OptimisationSettings(25, stay=0.0, identity=weight), who)
         with torch.no_grad():
             kept.append((who(tiny.synthesis(moved)) * who(tiny.synthesis(ws))).sum(1).mean())
     assert kept[1] > kept[0]
 
 
 def test_rows_fall_into_coarse_medium_and_fine():
-    assert groups_of(18) == {"coarse": slice(0, 4), "medium": slice(4, 8), "fine": slice(8, 18)}
-    assert groups_of(23) == {"coarse": slice(0, 5), "medium": slice(5, 11), "fine": slice(11, 23)}
-    assert groups_of(10) == {"coarse": slice(0, 4), "medium": slice(4, 7), "fine": slice(7, 10)}
+    assert row_groups(18) == {"coarse": slice(0, 4), "medium": slice(4, 8), "fine": slice(8, 18)}
+    assert row_groups(23) == {"coarse": slice(0, 5), "medium": slice(5, 11), "fine": slice(11, 23)}
+    assert row_groups(10) == {"coarse": slice(0, 4), "medium": slice(4, 7), "fine": slice(7, 10)}
 
 
 def test_an_untaught_mapper_changes_nothing_and_groups_can_be_left_out():
@@ -103,10 +103,10 @@ def test_an_untaught_mapper_changes_nothing_and_groups_can_be_left_out():
 @pytest.fixture(scope="module")
 def taught(path, tmp_path_factory):
     place = tmp_path_factory.mktemp("mappers") / "tiny.red.safetensors"
-    settings = MapperTraining(MapperSettings("red", width=8), batch=4, steps=60, stay=0.05)
+    settings = MapperTrainingSettings(MapperSettings("red", width=8), batch=4, steps=60, stay=0.05)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(train_mapper.parts, "load", lambda *a: Colours())  # of whose texts nobody else knows anything
-        card = train_mapper.train(path, settings, place)
+        card = train_mapper.train_text_mapper(path, settings, place)
     return place, card
 
 
@@ -124,30 +124,30 @@ def test_a_mapper_learns_its_text_and_is_named_after_its_teacher(taught, tiny):
 
 def test_a_mapper_of_other_weights_is_refused(taught, tiny, monkeypatch):
     monkeypatch.setattr(tiny, "hash", "0123456789ab")
-    with pytest.raises(UserError, match="train-mapper"):
+    with pytest.raises(UserError, match="train mapper"):
         styleclip.load(taught[0], tiny)
 
 
 def test_training_goes_on_from_its_checkpoint(tiny, tmp_path, monkeypatch):
     monkeypatch.setattr(train_mapper, "CHECKPOINT_SECONDS", 0)
-    settings = MapperTraining(MapperSettings("red", width=4), batch=1, steps=6)
+    settings = MapperTrainingSettings(MapperSettings("red", width=4), batch=1, steps=6)
     first, again = (Mapper(settings.mapper, 6, 12) for _ in range(2))
     held = tmp_path / "m.checkpoint"
-    train_mapper.fit(first, tiny, Colours(), settings, checkpoint=held)
-    job = train_mapper.job_of(settings, tiny, Colours())
-    assert train_mapper.resumed(again, held, job) == 6
+    train_mapper.fit_mapper(first, tiny, Colours(), settings, checkpoint=held)
+    job = train_mapper.job_key(settings, tiny, Colours())
+    assert train_mapper.resume(again, held, job) == 6
     assert torch.allclose(first.networks["fine"][0].weight, again.networks["fine"][0].weight, rtol=1e-3, atol=0.1)
     teacher, other = Colours(), copy.copy(tiny)
     teacher.name, other.hash = "clip", "another"
     faster = changed(settings, {"lr": 1.0})
     for parts in ((faster, tiny, Colours()), (settings, other, Colours()), (settings, tiny, teacher)):
-        assert train_mapper.resumed(again, held, train_mapper.job_of(*parts)) == 0
+        assert train_mapper.resume(again, held, train_mapper.job_key(*parts)) == 0
 
 
 def test_strength_one_may_stand_for_a_share_of_what_was_taught(taught, tiny):
     mapper, ws = styleclip.load(taught[0], tiny), torch.randn(3, 6, 12)
     whole = mapper.offset(ws)
-    train_mapper.scaled(mapper, 0.5)
+    train_mapper.rescale(mapper, 0.5)
     assert torch.allclose(mapper.offset(ws), whole / 2, atol=1e-6)
 
 
@@ -167,7 +167,7 @@ def test_a_shipped_mapper_raises_mountains_by_the_judgement_of_another_network()
 
 
 def test_codes_to_learn_from_mix_their_groups(tiny):
-    ws = train_mapper.drawn(tiny, 40, MapperTraining(mixed=0.5), torch.Generator().manual_seed(0))
+    ws = train_mapper.random_codes(tiny, 40, MapperTrainingSettings(mixed=0.5), torch.Generator().manual_seed(0))
     differs = (ws[:, 0] != ws[:, 5]).any(1)
     assert 10 < differs.sum() < 30 and (ws[:, 0] == ws[:, 1]).all()
 
@@ -188,8 +188,8 @@ class Planted(nn.Module):
     def to_style(self, ws):
         return (ws @ self.mix + 0.5).flatten(1)
 
-    def style_places(self):
-        return [StylePlace(0, 4, 8, False), StylePlace(1, 4, 64, True)]
+    def style_layers(self):
+        return [StyleLayer(0, 4, 8, False), StyleLayer(1, 4, 64, True)]
 
     def synthesis_from_style(self, s, resolution=None):
         red = 0.1 * (s[:, 1] + s[:, 5])
@@ -203,7 +203,7 @@ class Planted(nn.Module):
 @pytest.mark.parametrize("relevance", ["difference", "gradient"])
 def test_a_global_direction_finds_the_planted_channel(relevance):
     generator, settings = Planted(), DirectionSettings(relevance, images=6, beta=0.3)
-    found = styleclip_direction.direction(generator, Colours(), "red", "blue", settings)
+    found = styleclip_direction.global_direction(generator, Colours(), "red", "blue", settings)
     assert (found.step[[0, 3]] == 0).all() and (found.step[4:] == 0).all()  # the layer of colours may not move
     assert found.step[1] > 3 * found.step[2].abs()
     s = generator.to_style(generator.mapping(torch.randn(5, 4)))
@@ -215,30 +215,32 @@ def test_a_global_direction_finds_the_planted_channel(relevance):
 
 def test_the_nearest_step_in_w_follows_where_it_can():
     generator = Planted()
-    found = styleclip_direction.direction(generator, Colours(), "red", "blue", DirectionSettings("gradient", images=4))
+    found = styleclip_direction.global_direction(
+        generator, Colours(), "red", "blue", DirectionSettings("gradient", images=4)
+    )
     ws = generator.mapping(torch.randn(3, 4))
     followed = generator.to_style(found.edit(ws, 1.5))
     assert torch.allclose(followed, found.edit_styles(generator.to_style(ws), 1.5), atol=1e-4)
-    assert found.kept == pytest.approx(1.0, abs=1e-5) and "[w+, colours]" in found.name
+    assert found.explained == pytest.approx(1.0, abs=1e-5) and "[w+, colours]" in found.name
 
 
 def test_what_makes_no_direction_is_refused():
     generator = Planted()
     with pytest.raises(UserError, match="the same to colours"):
-        styleclip_direction.direction(generator, Colours(), "red", "red")
+        styleclip_direction.global_direction(generator, Colours(), "red", "red")
     with pytest.raises(UserError, match="lower beta"):
         settings = DirectionSettings("gradient", images=2, beta=1.5)
-        styleclip_direction.direction(generator, Colours(), "red", "blue", settings)
+        styleclip_direction.global_direction(generator, Colours(), "red", "blue", settings)
     with pytest.raises(UserError, match="shows no style space"):
-        styleclip_direction.direction(NoStyles(), Colours(), "red", "blue")
+        styleclip_direction.global_direction(NoStyles(), Colours(), "red", "blue")
     with pytest.raises(UserError, match="did you mean 'gradient'"):
         DirectionSettings("gradients")
 
 
 def test_a_direction_is_an_editor_by_its_two_texts(tiny, monkeypatch):
-    monkeypatch.setattr(editors.image_text, "load", lambda *a, **k: Colours())
+    monkeypatch.setattr(styleclip_direction.image_text, "load", lambda *a, **k: Colours())
     found = editors.load("styleclip-direction:red/blue", tiny)
-    assert found.name == "style direction[w+, colours]:red" and 0 < found.kept <= 1
+    assert found.name == "style direction[w+, colours]:red" and 0 < found.explained <= 1
     ws = tiny.mapping(torch.randn(8, 8, generator=torch.Generator().manual_seed(6)), 0.7)
     assert (agreement(tiny, found.edit(ws, 1.0), "red") - agreement(tiny, ws, "red")).mean() > 0
     with pytest.raises(UserError, match="TARGET/NEUTRAL"):
@@ -259,7 +261,7 @@ def clip(path, tiny, tmp_path):
 
 @pytest.mark.parametrize("more", [["-p", "steps=3"], ["--neutral", "blue", "-p", "images=2", "-p", "beta=0"]])
 def test_the_command_writes_a_pair_and_names_the_stand_in(clip, tmp_path, monkeypatch, capsys, more):
-    monkeypatch.setattr(text_edit.parts, "load", lambda *a: Colours())
+    monkeypatch.setattr(text_edit.networks, "load", lambda *a: Colours())
     out = tmp_path / "pair.png"
     assert cli.main(["edit-text", clip, "red", "-o", str(out), "--device", "cpu", *more]) == 0
     assert "[colours]:red" in capsys.readouterr().out and out.stat().st_size > 100
@@ -268,7 +270,7 @@ def test_the_command_writes_a_pair_and_names_the_stand_in(clip, tmp_path, monkey
 def test_mistakes_are_told_in_a_sentence(clip, path, capsys):
     assert cli.main(["edit-text", clip, "red", "--frame", "9"]) == 2
     assert "frames 0 to 2, got 9" in capsys.readouterr().err
-    assert cli.main(["train-mapper", path, "a purple cow", "--device", "cpu"]) == 2
+    assert cli.main(["train", "mapper", path, "a purple cow", "--device", "cpu"]) == 2
     assert "No word of 'a purple cow' is known" in capsys.readouterr().err
-    assert cli.main(["train-mapper", path, "fog", "--clip", "none.pt", "--device", "cpu"]) == 2
+    assert cli.main(["train", "mapper", path, "fog", "--image-text", "none.pt", "--device", "cpu"]) == 2
     assert "There is no file none.pt" in capsys.readouterr().err

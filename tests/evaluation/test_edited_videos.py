@@ -8,12 +8,12 @@ from scipy.ndimage import gaussian_filter
 from dynode import cli
 from dynode.errors import UserError
 from dynode.evaluation import edited_videos, records
-from dynode.evaluation.edited_videos import Judge, JudgeSettings
+from dynode.evaluation.edited_videos import VideoEvaluator, VideoEvaluatorSettings
 from dynode.io import video
 from dynode.reporting import tables
 
 TS, SIZE = 8, (48, 64)
-QUICK = JudgeSettings(clip_len=4, clip_stride=2, flow_size=64)
+QUICK = VideoEvaluatorSettings(clip_len=4, clip_stride=2, flow_size=64)
 
 
 class Colour:
@@ -43,7 +43,7 @@ def moving() -> np.ndarray:
 @pytest.fixture
 def judge(monkeypatch):
     monkeypatch.setitem(edited_videos.IDENTITIES, "colour", Colour)
-    return Judge(QUICK, ("colour",), Means())
+    return VideoEvaluator(QUICK, ("colour",), Means())
 
 
 def quads() -> np.ndarray:
@@ -55,8 +55,8 @@ def by_name(rows, method: str) -> dict[str, float]:
 
 
 def test_an_unedited_video_is_as_good_as_its_source(judge):
-    source, same = (judge.watch(moving(), quads=quads()) for _ in range(2))
-    rows, warnings = edited_videos.rows(source, same, clip="a", method="same")
+    source, same = (judge.features_of(moving(), quads=quads()) for _ in range(2))
+    rows, warnings = edited_videos.edit_rows(source, same, clip="a", method="same")
     found, own = by_name(rows, "same"), by_name(rows, "source")
     ones = ("tl_id", "tg_id", "src_id", "motion_ratio", "flow_ratio", "flow_agreement")
     assert [found[name] for name in ones] == pytest.approx([1] * 6, abs=1e-6)
@@ -66,10 +66,12 @@ def test_an_unedited_video_is_as_good_as_its_source(judge):
 
 
 def test_a_frozen_video_and_flicker_show(judge):
-    source, frames = judge.watch(moving(), quads=quads()), moving()
+    source, frames = judge.features_of(moving(), quads=quads()), moving()
     flicker = (frames.astype(int) + 12 * (-1) ** np.arange(TS)[:, None, None, None]).clip(0, 255).astype(np.uint8)
-    rows, _ = edited_videos.rows(source, judge.watch(frames[:1].repeat(TS, 0), quads=quads()), method="frozen")
-    more, _ = edited_videos.rows(source, judge.watch(flicker, quads=quads()), method="flicker")
+    rows, _ = edited_videos.edit_rows(
+        source, judge.features_of(frames[:1].repeat(TS, 0), quads=quads()), method="frozen"
+    )
+    more, _ = edited_videos.edit_rows(source, judge.features_of(flicker, quads=quads()), method="flicker")
     frozen, flickering, own = by_name(rows, "frozen"), by_name(more, "flicker"), by_name(rows, "source")
     assert frozen["acd"] == pytest.approx(0, abs=1e-6) and frozen["tg_id"] > 1
     assert frozen["motion_ratio"] == frozen["flow_ratio"] == 0 and abs(frozen["flow_agreement"]) < 1e-6
@@ -78,20 +80,20 @@ def test_a_frozen_video_and_flicker_show(judge):
 
 def test_frames_without_a_face_are_counted(judge, monkeypatch):
     holed = [None if t == 3 else quad for t, quad in enumerate(quads())]
-    monkeypatch.setattr(Judge, "faces", lambda self, frames: holed)
-    rows, _ = edited_videos.rows(judge.watch(moving()), judge.watch(moving()), method="same")
+    monkeypatch.setattr(VideoEvaluator, "faces", lambda self, frames: holed)
+    rows, _ = edited_videos.edit_rows(judge.features_of(moving()), judge.features_of(moving()), method="same")
     found = {row.metric: row for row in rows if row.method == "same"}
     assert found["frames_without_face"].value == 1 and found["tl_id"].n == TS - 3
     assert found["tl_id"].reference == "colour, faces found anew"
-    strict = Judge(JudgeSettings(missing="raise"), ("colour",), False)
+    strict = VideoEvaluator(VideoEvaluatorSettings(missing="raise"), ("colour",), False)
     with pytest.raises(UserError, match="none was found"):
-        edited_videos.rows(strict.watch(moving()), strict.watch(moving()))
+        edited_videos.edit_rows(strict.features_of(moving()), strict.features_of(moving()))
 
 
 def test_no_face_anywhere_is_refused_in_one_sentence(judge, monkeypatch):
-    monkeypatch.setattr(Judge, "faces", lambda self, frames: [None] * TS)
+    monkeypatch.setattr(VideoEvaluator, "faces", lambda self, frames: [None] * TS)
     with pytest.raises(UserError, match="no two frames show the face"):
-        edited_videos.rows(judge.watch(moving()), judge.watch(moving()))
+        edited_videos.edit_rows(judge.features_of(moving()), judge.features_of(moving()))
 
 
 def test_faces_are_shown_to_identity_networks_on_their_own_device(monkeypatch):
@@ -102,24 +104,24 @@ def test_faces_are_shown_to_identity_networks_on_their_own_device(monkeypatch):
 
     seen = []
     monkeypatch.setitem(edited_videos.IDENTITIES, "elsewhere", Elsewhere)
-    judge = Judge(QUICK, ("elsewhere",), False, device="meta")
-    assert len(judge.watch(moving(), quads=quads()).identity("elsewhere")) == TS and seen == ["meta"]
+    judge = VideoEvaluator(QUICK, ("elsewhere",), False, device="meta")
+    assert len(judge.features_of(moving(), quads=quads()).identity("elsewhere")) == TS and seen == ["meta"]
 
 
 def test_videos_of_different_frames_are_refused(judge):
     with pytest.raises(UserError, match="8 frames of 64 x 48 pixels, the edited video 7 frames"):
-        edited_videos.rows(judge.watch(moving()), judge.watch(moving()[1:]))
+        edited_videos.edit_rows(judge.features_of(moving()), judge.features_of(moving()[1:]))
 
 
 def test_one_clip_makes_no_distance_and_says_so(judge):
-    long = Judge(JudgeSettings(clip_len=8), (), Means())
-    rows, warnings = edited_videos.rows(long.watch(moving()), long.watch(moving()), method="same")
+    long = VideoEvaluator(VideoEvaluatorSettings(clip_len=8), (), Means())
+    rows, warnings = edited_videos.edit_rows(long.features_of(moving()), long.features_of(moving()), method="same")
     assert warnings == ("Less than 2 clips of 8 frames: no frechet_video_distance[means].",)
     assert by_name(rows, "same")["acd"] == by_name(rows, "source")["acd"] > 0  # of mean colours
 
 
 def test_a_video_too_short_for_a_clip_is_left_out_of_the_distance_and_told(judge):
-    source, short = (judge.watch(frames) for frames in (moving(), moving()[:3]))
+    source, short = (judge.features_of(frames) for frames in (moving(), moving()[:3]))
     alone, _ = edited_videos.distance_rows([source], [source])
     found, warnings = edited_videos.distance_rows([short, source], [short, source])
     assert [row.value for row in found] == [row.value for row in alone]
@@ -127,8 +129,8 @@ def test_a_video_too_short_for_a_clip_is_left_out_of_the_distance_and_told(judge
 
 
 def test_the_table_keeps_a_stand_in_apart_from_the_papers_fvd(judge):
-    source = judge.watch(moving(), quads=quads())
-    rows, warnings = edited_videos.rows(source, source, clip="a", method="ours", variant="smile 1")
+    source = judge.features_of(moving(), quads=quads())
+    rows, warnings = edited_videos.edit_rows(source, source, clip="a", method="ours", variant="smile 1")
     table = tables.edits_table(rows, warnings, paper=("Latent-T",))
     stand_in, fvd = (table.header.index(f"{name} ↓") for name in ("frechet_video_distance[means]", "FVD"))
     (paper,) = (line for line in table.cells if line[2] == "Latent-T")

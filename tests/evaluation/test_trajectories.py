@@ -12,7 +12,7 @@ from dynode.clips import Clip
 from dynode.dynamics import fit_files, methods
 from dynode.dynamics.presets import preset
 from dynode.errors import UserError
-from dynode.evaluation import compare_fits, diagnosis, trajectories
+from dynode.evaluation import Evaluator, compare_fits, diagnosis, trajectories
 from dynode.evaluation.records import Row, select
 from dynode.metrics.latent import path_length, roughness
 from dynode.settings import changed
@@ -28,7 +28,7 @@ def head():
 @pytest.fixture(scope="module")
 def evaluator(head, generator):
     source = torch.zeros(6, 3, 256, 256)
-    return trajectories.Evaluator(head, generator, others={"source": source})
+    return Evaluator(head, generator, others={"source": source})
 
 
 def test_splits_tell_between_from_beyond():
@@ -41,8 +41,8 @@ def test_splits_tell_between_from_beyond():
 
 def test_rows_of_linear_and_hold(head, evaluator):
     shown = head.sampled("regular", 2, hidden_end=1)
-    linear = evaluator.evaluate(shown, methods.fit("linear", shown))
-    found = list(trajectories.rows(linear, linear, method="linear"))
+    linear = evaluator.evaluate(shown, methods.fit(shown, "linear"))
+    found = list(trajectories.method_rows(linear, linear, method="linear"))
     assert {row.split for row in found} == {"observed", "unobserved", "extrapolated", ""}
     (exact,) = select(found, split="observed", metric="mse", reference="code")
     (identity,) = select(found, split="observed", metric="identity", reference="code")
@@ -52,14 +52,14 @@ def test_rows_of_linear_and_hold(head, evaluator):
     (to_source,) = select(found, split="observed", metric="mse", reference="source")
     own = evaluator.own[shown.observed].double().square().mean()
     assert to_source.value == pytest.approx(float(own), rel=1e-5)  # the source of this test is grey
-    hold = evaluator.evaluate(shown, methods.fit("hold", shown))
-    (skill,) = select(list(trajectories.rows(hold, linear, method="hold")), metric="skill", split="unobserved")
+    hold = evaluator.evaluate(shown, methods.fit(shown, "hold"))
+    (skill,) = select(list(trajectories.method_rows(hold, linear, method="hold")), metric="skill", split="unobserved")
     assert skill.value < 0
 
 
 def test_exact_frames_get_the_values_that_were_computed_once(head, evaluator):
     shown = head.sampled("regular", 2)
-    hold, linear = (evaluator.evaluate(shown, methods.fit(name, shown)) for name in ("hold", "linear"))
+    hold, linear = (evaluator.evaluate(shown, methods.fit(shown, name)) for name in ("hold", "linear"))
     itself = torch.arange(6)
     assert torch.equal(hold.source == itself, shown.observed) and (hold.source >= 0).all()
     assert torch.equal(linear.source >= 0, shown.observed)
@@ -70,8 +70,8 @@ def test_exact_frames_get_the_values_that_were_computed_once(head, evaluator):
         fresh = dataclasses.replace(result, source=torch.full((6,), -1), known={})
         for name, reference in product(("mse", "ssim", "lpips_alex", "identity"), ("code", "source")):
             assert torch.allclose(result.values(name, reference), fresh.values(name, reference), atol=1e-5)
-    result.forget()
-    assert not result.looked.kept and torch.isfinite(result.values("lpips_alex")).all()
+    result.release()
+    assert not result.features.cache and torch.isfinite(result.values("lpips_alex")).all()
 
 
 def test_path_length_and_roughness_of_known_paths():
@@ -94,7 +94,7 @@ def test_the_error_of_holding_is_told_in_units_of_straight_lines():
 def test_evaluate_prints_a_table_and_writes_every_number(head, tmp_path, capsys):
     clip = head.save(tmp_path / "head.safetensors")
     shown = head.sampled("regular", 2, hidden_end=1)
-    fit = methods.fit("dynode", shown, changed(preset("dynode"), QUICK))
+    fit = methods.fit(shown, changed(preset("dynode"), QUICK))
     fit_files.save(fit, tmp_path / "one.safetensors")
     arguments = [tmp_path / "one.safetensors", "--clip", clip, "-o", tmp_path / "rows.json", "--device", "cpu"]
     assert cli.main(["evaluate", *map(str, arguments)]) == 0
@@ -106,7 +106,7 @@ def test_evaluate_prints_a_table_and_writes_every_number(head, tmp_path, capsys)
 
 def test_the_observations_of_a_fit_are_found_again(head):
     shown = head.sampled("irregular", 2, seed=3, hidden_end=1)
-    fit = methods.fit("dynode", shown, changed(preset("dynode"), QUICK))
+    fit = methods.fit(shown, changed(preset("dynode"), QUICK))
     assert torch.equal(compare_fits.observed_by(fit, head), shown.observed)
     with pytest.raises(UserError, match="times differ"):
         compare_fits.observed_by(fit, dataclasses.replace(head, ts=head.ts + 0.01))

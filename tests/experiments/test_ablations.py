@@ -1,4 +1,4 @@
-"""Ablations: what is shown and judged, known paths, answers against other implementations, solvers, tables, figures."""
+"""Ablations: observation conditions, known paths, scores against other implementations, solvers, tables, figures."""
 
 import dataclasses
 
@@ -10,12 +10,12 @@ from dynode.dynamics import methods
 from dynode.dynamics.fitting import batched, trainer
 from dynode.dynamics.fitting.store import FitStore
 from dynode.dynamics.presets import preset
-from dynode.dynamics.trend import Trend, noise_of
+from dynode.dynamics.trend import Trend, noise_std
 from dynode.errors import UserError
 from dynode.evaluation.records import Row, averaged, select
 from dynode.experiments.ablations import run, solver_accuracy, synthetic_curves, tables, variants
-from dynode.experiments.ablations.conditions import Condition, spread
-from dynode.experiments.ablations.variants import Question, Way
+from dynode.experiments.ablations.conditions import Condition, code_std
+from dynode.experiments.ablations.variants import Ablation, Variant
 from dynode.reporting import plots
 from dynode.settings import changed
 
@@ -30,43 +30,42 @@ def scene():
 
 
 @pytest.mark.parametrize("gap", [3, 6, 15])
-def test_a_gap_hides_exactly_its_frames_and_they_alone_are_judged(scene, gap):
+def test_a_gap_hides_exactly_its_frames_and_they_alone_are_evaluated(scene, gap):
     condition = Condition(gap=gap)
-    shown = condition.shown(scene, 0)
-    judged = condition.judged(shown).nonzero().flatten().tolist()
-    assert judged == list(range(judged[0], judged[0] + gap)) and not shown.observed[judged].any()
-    assert shown.observed[[judged[0] - 1, judged[-1] + 1]].all()
+    observed = condition.observe(scene, 0)
+    evaluated = condition.evaluated(observed).nonzero().flatten().tolist()
+    assert evaluated == list(range(evaluated[0], evaluated[0] + gap)) and not observed.observed[evaluated].any()
+    assert observed.observed[[evaluated[0] - 1, evaluated[-1] + 1]].all()
     with pytest.raises(UserError, match="two must remain"):
-        Condition(gap=22).shown(scene, 0)
+        Condition(gap=22).observe(scene, 0)
 
 
-def test_what_lies_ahead_is_judged_up_to_its_frame(scene):
-    condition = Condition(hidden_end=6, ahead=2)
-    judged = condition.judged(condition.shown(scene, 0))
-    assert judged.nonzero().flatten().tolist() == [19, 20]
+def test_extrapolated_frames_are_evaluated_up_to_the_horizon(scene):
+    condition = Condition(hidden_end=6, horizon=2)
+    evaluated = condition.evaluated(condition.observe(scene, 0))
+    assert evaluated.nonzero().flatten().tolist() == [19, 20]
     between = Condition(hidden_end=6)
-    assert not between.judged(between.shown(scene, 0))[18:].any()
+    assert not between.evaluated(between.observe(scene, 0))[18:].any()
 
 
 def test_noise_has_its_size_on_observed_codes_and_is_nowhere_else(scene):
     condition = Condition(noise=0.3)
-    shown = condition.shown(scene, 1)
-    added = (shown.ws - scene.ws) / spread(scene.ws)
-    assert added[shown.observed].std() == pytest.approx(0.3, rel=0.02) and (added[~shown.observed] == 0).all()
-    assert not torch.equal(condition.shown(scene, 2).ws, shown.ws) and condition.drawn and not Condition().drawn
+    observed = condition.observe(scene, 1)
+    added = (observed.ws - scene.ws) / code_std(scene.ws)
+    assert added[observed.observed].std() == pytest.approx(0.3, rel=0.02) and (added[~observed.observed] == 0).all()
+    assert not torch.equal(condition.observe(scene, 2).ws, observed.ws) and condition.random and not Condition().random
 
 
-def test_every_way_has_legal_settings_and_every_variant_a_name_of_its_own():
-    named = [v for name, question in ALL.items() for v in question.variants(name).values()]
+def test_every_variant_has_legal_settings_and_rows_of_its_own():
+    named = [each for name, ablation in ALL.items() for each in ablation.row_variants(name).values()]
     assert len(named) == len(set(named))
-    for question in ALL.values():
-        for way in question.ways.values():
-            settings = way.settings(7)
-            assert way.base in methods.METHODS and way.learned == (settings is not None)
-            assert settings is None or settings.training.segment_iterations <= 7
-            if way.reading:
-                changed(settings, way.reading)
-    assert ALL["DEPTH"].ways["4"].settings().field.depth == 4
+    for variant in (variant for ablation in ALL.values() for variant in ablation.variants.values()):
+        settings = variant.settings(7)
+        assert (methods.METHODS[variant.base].settings is None) == (settings is None)
+        assert settings is None or settings.training.segment_iterations <= 7
+        if variant.solve_with:
+            changed(settings, variant.solve_with)
+    assert ALL["DEPTH"].variants["4"].settings().field.depth == 4
 
 
 def test_known_paths_cross_stop_and_return():
@@ -86,48 +85,48 @@ def test_known_paths_cross_stop_and_return():
         synthetic_curves.clip_of("crosing")
 
 
-def test_skill_of_a_curve_is_what_its_errors_say_and_it_is_asked_once(scene, tmp_path):
-    question = Question("?", {"cubic": Way(base="cubic")}, {"3": Condition(gap=3), "drawn": Condition("irregular")})
-    found = run.ask({"gap": question}, [scene], [0, 1], FitStore(tmp_path))
-    (row,) = select(found, variant="gap: cubic, 3", metric="skill_latent")
-    shown = Condition(gap=3).shown(scene, 0)
+def test_skill_of_a_curve_is_what_its_errors_say_and_it_runs_once(scene, tmp_path):
+    ablation = Ablation("?", {"cubic": Variant(base="cubic")}, {"3": Condition(gap=3), "drawn": Condition("irregular")})
+    rows = run.latent_rows({"gap": ablation}, [scene], [0, 1], FitStore(tmp_path))
+    (row,) = select(rows, variant="gap: cubic, 3", metric="skill_latent")
+    observed = Condition(gap=3).observe(scene, 0)
     errors = [
-        (methods.fit(name, shown)(scene.ts)[11:14] - scene.ws[11:14]).double().square().sum()
+        (methods.fit(observed, name)(scene.ts)[11:14] - scene.ws[11:14]).double().square().sum()
         for name in ("cubic", "linear")
     ]
     assert row.value == pytest.approx(float(1 - errors[0] / errors[1]), rel=1e-6)
-    assert len(select(found, variant="gap: cubic, drawn", metric="skill_latent")) == 2  # other draws, other codes
+    assert len(select(rows, variant="gap: cubic, drawn", metric="skill_latent")) == 2  # other draws, other codes
     assert row.category == "scene" and row.method == "cubic"
 
 
-def test_ways_are_judged_as_their_fits_say(scene, tmp_path):
-    ways = {"trend": Way(variants.TREND), "few": Way({"training.segment_iterations": 3})}
-    ways["rolled"] = dataclasses.replace(ways["trend"], reading=variants.ROLLED)
-    found = run.ask({"q": Question("?", ways, worlds=1)}, [scene], [0, 1], FitStore(tmp_path))
-    assert [len(select(found, variant=f"q: {way}", metric="missed")) for way in ways] == [1, 2, 1]
-    fit = trainer.fit(Condition().shown(scene, 0), ways["trend"].settings())
-    (missed,) = select(found, variant="q: trend", metric="missed")
+def test_variants_have_the_errors_of_their_fits(scene, tmp_path):
+    choices = {"trend": Variant(variants.TREND), "few": Variant({"training.segment_iterations": 3})}
+    choices["rolled"] = dataclasses.replace(choices["trend"], solve_with=variants.ROLLED)
+    rows = run.latent_rows({"q": Ablation("?", choices, worlds=1)}, [scene], [0, 1], FitStore(tmp_path))
+    assert [len(select(rows, variant=f"q: {variant}", metric="missed")) for variant in choices] == [1, 2, 1]
+    fit = trainer.fit(Condition().observe(scene, 0), choices["trend"].settings())
+    (missed,) = select(rows, variant="q: trend", metric="missed")
     assert missed.value == pytest.approx(fit.log["observed_error"], rel=1e-4)
-    rolled = run.read_by(fit, variants.ROLLED)(scene.ts)
-    error = (rolled - scene.ws)[::4].double().square().mean() / spread(scene.ws) ** 2
-    assert select(found, variant="q: rolled", metric="missed")[0].value == pytest.approx(float(error), rel=1e-4)
+    rolled = run.solved_with(fit, variants.ROLLED)(scene.ts)
+    error = (rolled - scene.ws)[::4].double().square().mean() / code_std(scene.ws) ** 2
+    assert select(rows, variant="q: rolled", metric="missed")[0].value == pytest.approx(float(error), rel=1e-4)
 
 
 def test_a_field_without_time_cannot_cross_itself(tmp_path):
-    known, ways = [synthetic_curves.clip_of("crossing")], ("time", "autonomous")
-    question = Question("?", {way: variants.KNOWN_PATHS.ways[way] for way in ways})
-    found = run.ask({"known": question}, known, [0], FitStore(tmp_path), most=150)
-    missed = {way: select(found, variant=f"known: {way}", metric="missed")[0].value for way in ways}
+    known, names = [synthetic_curves.clip_of("crossing")], ("time", "autonomous")
+    ablation = Ablation("?", {name: variants.KNOWN_PATHS.variants[name] for name in names})
+    rows = run.latent_rows({"known": ablation}, known, [0], FitStore(tmp_path), max_iterations=150)
+    missed = {name: select(rows, variant=f"known: {name}", metric="missed")[0].value for name in names}
     assert missed["time"] < 0.1 < 0.5 < missed["autonomous"]
 
 
 def test_a_trend_finds_the_noise_that_was_added():
     clip = synthetic_curves.clip_of("pause", 193)
-    (row,) = run.noise_found(Condition(noise=0.3), [clip], [0])
+    (row,) = run.estimated_noise_rows(Condition(noise=0.3), [clip], [0])
     assert row.value == pytest.approx(0.3, rel=0.15)
     taus = torch.linspace(0, 1, 40)
     u = (6 * taus).sin()[:, None, None] + 0.5 * torch.randn(40, 1, 6, generator=torch.Generator().manual_seed(0))
-    assert noise_of(taus, u) == pytest.approx(0.5, rel=0.1)
+    assert noise_std(taus, u) == pytest.approx(0.5, rel=0.1)
 
 
 def test_a_trend_that_takes_all_for_motion_follows_noise():
@@ -135,15 +134,15 @@ def test_a_trend_that_takes_all_for_motion_follows_noise():
     calm, eager = (Trend((1, 6), 12, noise).fit(taus, u)(taus).square().mean() for noise in (True, False))
     assert eager > 3 * calm
     field = changed(preset("dynode"), {"field.trend_noise": False})
-    assert trainer.Begun.of(synthetic_curves.clip_of("loop"), field, 0).training.field.trend.noise is False
+    assert trainer.PreparedFit.of(synthetic_curves.clip_of("loop"), field, 0).training.field.trend.noise is False
 
 
 @pytest.mark.parametrize("changes", [{"field.normalise": "global", "field.learned_speed": True}, {"field.depth": 1}])
 def test_fields_of_fixed_norm_learn_together_as_alone(changes):
     quick = {"training.segment_iterations": 8, "field.hidden": 8, "field.zero_init": False}
     settings = changed(preset("dynode"), quick | changes)
-    shown = [Condition().shown(synthetic_curves.clip_of(name), 0) for name in ("loop", "pause")]
-    for clip, fit in zip(shown, batched.fit(shown, [3, 4], settings), strict=True):
+    observed = [Condition().observe(synthetic_curves.clip_of(name), 0) for name in ("loop", "pause")]
+    for clip, fit in zip(observed, batched.fit_batched(observed, [3, 4], settings), strict=True):
         alone = trainer.fit(clip, settings, fit.meta["seed"])
         assert torch.allclose(fit(clip.ts), alone(clip.ts), atol=1e-4)
         if "field.learned_speed" in changes:
@@ -153,10 +152,10 @@ def test_fields_of_fixed_norm_learn_together_as_alone(changes):
 @pytest.fixture(scope="module")
 def exact():
     clip = synthetic_curves.clip_of("return")
-    return clip, trainer.fit(Condition().shown(clip, 0), Way(variants.NEAR, base="exact").settings())
+    return clip, trainer.fit(Condition().observe(clip, 0), Variant(variants.NEAR, base="exact").settings())
 
 
-def test_tighter_solvers_err_less_and_ask_more(exact):
+def test_tighter_solvers_err_less_and_evaluate_more(exact):
     rows = list(solver_accuracy.solver_rows("read", exact[1], exact[0], 0))
     value = {(row.variant, row.metric): row.value for row in rows}
     for loose, tight in (("dopri5 1e-02", "dopri5 1e-05"), ("rk4 1/1", "rk4 1/4"), ("euler 1/4", "euler 1/16")):
@@ -168,11 +167,11 @@ def test_tighter_solvers_err_less_and_ask_more(exact):
 
 def test_an_adjoint_finds_the_same_gradient_and_keeps_less(exact):
     rows = list(solver_accuracy.adjoint_rows("gradient", exact[1], exact[0], 0))
-    for way in ("direct", "adjoint"):
-        (error,) = select(rows, variant=f"gradient: dopri5 1e-5, {way}", metric="gradient_error")
+    for mode in ("direct", "adjoint"):
+        (error,) = select(rows, variant=f"gradient: dopri5 1e-5, {mode}", metric="gradient_error")
         assert error.value < 1e-3
     direct, adjoint = (
-        select(rows, variant=f"gradient: rk4, {way}", metric="megabytes")[0].value for way in ("direct", "adjoint")
+        select(rows, variant=f"gradient: rk4, {mode}", metric="megabytes")[0].value for mode in ("direct", "adjoint")
     )
     assert adjoint < direct / 2
 
@@ -180,12 +179,14 @@ def test_an_adjoint_finds_the_same_gradient_and_keeps_less(exact):
 def scores():
     for clip, base in (("a", 0.1), ("b", 0.3)):
         for seed in (0, 1):
-            for way, more in (("x", 0.0), ("y", 0.2)):
+            for variant, more in (("x", 0.0), ("y", 0.2)):
                 value = base + more + 0.02 * seed
-                yield Row("skill_latent", value, clip=clip, method="m", variant=f"q: {way}", seed=seed, space="latent")
+                yield Row(
+                    "skill_latent", value, clip=clip, method="m", variant=f"q: {variant}", seed=seed, space="latent"
+                )
 
 
-def test_tables_tell_seeds_and_clips_apart():
+def test_tables_average_over_seeds_and_then_over_clips():
     table = tables.by_clip("q", list(scores()), {"x": "q: x", "y": "q: y"}, "skill_latent")
     assert table.header == ["q", "a", "b", "all clips"]
     assert table.cells[0] == ["x", "0.110 ± 0.014", "0.310 ± 0.014", "0.210 ± 0.141"]
@@ -204,7 +205,7 @@ def test_figures_show_every_clip_of_every_variant():
     rows = averaged(list(scores()))
     figure = plots.ablations(rows, {"q": {"x": "q: x", "y": "q: y"}}, ["a", "b"])
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["a", "b"]
-    assert len(figure.axes[0].containers) == 4  # two clips, two ways
+    assert len(figure.axes[0].containers) == 4  # two clips, two variants
     grid = plots.observers(rows, {"q": {"x": {"1": "q: x", "2": "q: y"}}})
     assert [axis.get_title() for axis in grid.axes] == ["a", "b"]
     assert grid.axes[0].lines[0].get_ydata().tolist() == pytest.approx([0.11, 0.31])

@@ -52,4 +52,4 @@ def test_the_command_prints_ratios_and_writes_a_record_and_a_chart(tmp_path, mon
 
 
 def test_stacked_fields_refuse_what_they_cannot_stack():
-    assert not batched.can(changed(preset("dynode"), {"field.layout": "shared"}))
+    assert not batched.can_batch(changed(preset("dynode"), {"field.layout": "shared"}))

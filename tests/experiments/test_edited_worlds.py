@@ -46,7 +46,9 @@ def test_what_is_read_off_a_picture_is_what_it_was_drawn_with():
     for name, sure in (("scene", ("hour", "fog", "mountain")), ("isaac3d", ("wall_color", "lighting_intensity"))):
         world, network = worlds.world(name), reading.shipped(name)
         drawn = world.sample(12, seed=5)
-        gaps = reading.apart(world.factors, reading.read(network, world.images(drawn, 64, samples=1)), drawn).mean(0)
+        gaps = reading.factor_distance(
+            world.factors, reading.read_factors(network, world.images(drawn, 64, samples=1)), drawn
+        ).mean(0)
         for factor in sure:
             assert gaps[index_of(world.factors, factor)] < 0.1  # chance is a third, a quarter on a circle
 
@@ -54,14 +56,16 @@ def test_what_is_read_off_a_picture_is_what_it_was_drawn_with():
 def test_round_a_circle_the_shorter_way_counts():
     factors = (Factor("hour", 0, 24, circular=True), Factor("fog", 0, 2))
     a, b = torch.tensor([[23.0, 0.0]]), torch.tensor([[1.0, 1.5]])
-    assert reading.apart(factors, a, b).tolist() == [[pytest.approx(2 / 24), 0.75]]
-    assert reading.middles(factors[0])[:2].tolist() == [1.5, 4.5] and reading.middles(factors[1])[-1] == 1.75
+    assert reading.factor_distance(factors, a, b).tolist() == [[pytest.approx(2 / 24), 0.75]]
+    assert (
+        reading.class_centres(factors[0])[:2].tolist() == [1.5, 4.5] and reading.class_centres(factors[1])[-1] == 1.75
+    )
 
 
 @pytest.fixture(scope="module")
 def compared():
     clip = clips.load("isaac3d.robot_y")
-    paths = {"dynode": methods.fit("dynode", clip.sampled("regular", 4))}
+    paths = {"dynode": methods.fit(clip.sampled("regular", 4))}
     edit = WorldEdit("flow:lighting_intensity", "lighting_intensity", -6.0)
     return against_truth.compare(clip, paths, edit, every=9)
 
@@ -83,7 +87,7 @@ def test_the_truth_itself_has_no_error(compared):
     _, errors = compared.true.errors(compared.true.clip.ws[::9])
     assert all(float(values.min()) > 0 for name, values in errors.items() if name in against_truth.IMAGE_METRICS)
     true = compared.true
-    gap = (true.truth.images - frame_sources.drawn(true.episode, true.ts, true.resolution)).abs().max()
+    gap = (true.truth.images - frame_sources.render_episode(true.episode, true.ts, true.resolution)).abs().max()
     assert gap == 0 and (true.unedited - true.truth.images).abs().mean() > 0.01
 
 

@@ -1,4 +1,4 @@
-"""Between observations: principal axes, distances to a curve, bands, carried edits, and the figures that show them."""
+"""Between observations: principal axes, distances to a curve, bands, propagated edits, and the figures that show them."""
 
 import dataclasses
 import math
@@ -18,12 +18,11 @@ from dynode.dynamics.presets import preset
 from dynode.dynamics.principal_axes import PrincipalAxes
 from dynode.editing import ganspace
 from dynode.evaluation.records import Row, select
-from dynode.experiments.interpolation import concept_figure, ensembles
-from dynode.experiments.interpolation import errors as distances
+from dynode.experiments.interpolation import concept_figure, ensembles, errors
 from dynode.experiments.interpolation.tables import bands_table, distances_table
 from dynode.generators.stylegan2 import StyleGAN2, StyleGAN2Settings
 from dynode.metrics import METRICS
-from dynode.metrics.prediction_bands import REACH, Ellipses
+from dynode.metrics.prediction_bands import REACH, PredictionEllipses
 from dynode.reporting import plots
 from dynode.reporting.plots.curves import dwarfed
 from dynode.settings import changed
@@ -88,8 +87,8 @@ def test_a_band_holds_what_a_normal_distribution_says():
     members = torch.from_numpy(multivariate_normal([1, -2], spread).rvs(4000, random_state=0))[:, None].expand(
         -1, 3, -1
     )
-    band = Ellipses.of_samples(members)
-    assert torch.allclose(band.spread[0], spread, atol=0.3)
+    band = PredictionEllipses.of_samples(members)
+    assert torch.allclose(band.covariance[0], spread, atol=0.3)
     inside = torch.cat([band.inside(point.expand(3, 2))[:1] for point in members[:2000, 0]])
     assert inside.double().mean() == pytest.approx(0.95, abs=0.01)
     edge = band.outlines(40)
@@ -102,9 +101,9 @@ def test_a_band_holds_what_a_normal_distribution_says():
 
 def test_a_band_without_width_holds_its_own_line_only():
     line = torch.tensor([[0.0, 0], [1, 1]], dtype=torch.float64)
-    band = Ellipses.of_samples(line.expand(3, 2, 2))
+    band = PredictionEllipses.of_samples(line.expand(3, 2, 2))
     assert band.inside(line).all() and not band.inside(line + 0.01).any() and band.radius().tolist() == [0, 0]
-    circle = Ellipses.of_normal(line, torch.tensor([1.0, 2.0], dtype=torch.float64))
+    circle = PredictionEllipses.of_normal(line, torch.tensor([1.0, 2.0], dtype=torch.float64))
     assert circle.radius().tolist() == pytest.approx([REACH, 2 * REACH])
 
 
@@ -118,72 +117,70 @@ def test_a_bootstrap_keeps_the_ends_and_leaves_out_a_third():
     assert torch.equal(ensembles.bootstrapped(clip, 3).observed, drawn[3]) and len(drawn.unique(dim=0)) == 40
 
 
-def test_ensembles_of_a_clip_are_measured_at_its_hidden_codes(arc, tmp_path):
+def test_ensembles_of_a_clip_are_measured_at_its_unobserved_codes(arc, tmp_path):
     arc = dataclasses.replace(arc, observed=torch.arange(13) % 3 == 0)
-    found = ensembles.of_clip(FitStore(tmp_path), arc, QUICK, 3)
+    several = ensembles.of_clip(FitStore(tmp_path), arc, QUICK, 3)
     plane = PrincipalAxes.of(arc.ws)
-    rows = list(ensembles.coverage_rows(arc, plane, found, clip="arc"))
+    rows = list(ensembles.coverage_rows(arc, plane, several, clip="arc"))
     assert [row.n for row in select(rows, metric="band_coverage")] == [0, 3, 3]
     assert all(0 <= row.value <= 1 for row in select(rows, metric="band_coverage"))
-    seeds, bootstrap = (select(rows, metric="band_radius", method=one.name)[0].value for one in found[1:])
-    assert seeds < bootstrap  # who misses an observation knows less
+    seeds, bootstrap = (select(rows, metric="band_radius", method=one.name)[0].value for one in several[1:])
+    assert seeds < bootstrap  # fewer observations, a wider band
     table = bands_table(rows)
-    assert [line[1] for line in table.cells] == [one.name for one in found]
+    assert [line[1] for line in table.cells] == [one.name for one in several]
 
 
-def test_rows_of_codes_know_late_from_wrong(arc):
-    hold, linear = (
-        {r.metric: r for r in distances.code_rows(arc, methods.fit(name, arc))} for name in ("hold", "linear")
-    )
+def test_code_rows_distinguish_errors_in_time_from_errors_in_geometry(arc):
+    hold, linear = ({r.metric: r for r in errors.code_rows(arc, methods.fit(arc, name))} for name in ("hold", "linear"))
     assert hold["curve_distance"].value == pytest.approx(0, abs=1e-6) and hold["code_distance"].value > 2
     assert 0 < linear["curve_distance"].value < linear["code_distance"].value
-    assert distances.span_row(arc).value == pytest.approx(0, abs=1e-6)  # three codes span the plane of the arc
-    (share,) = (r for r in distances.variance_rows(arc, PrincipalAxes.of(arc.ws)) if r.variant == "first two")
+    assert errors.span_row(arc).value == pytest.approx(0, abs=1e-6)  # three codes span the plane of the arc
+    (share,) = (r for r in errors.variance_rows(arc, PrincipalAxes.of(arc.ws)) if r.variant == "first two")
     assert share.value == pytest.approx(1)
 
 
-def test_a_carried_edit_errs_by_the_path_and_by_what_the_edit_changes(arc):
-    linear, direction = methods.fit("linear", arc), torch.tensor([[0.0, 0, 2]])
-    rows = {row.metric: row.value for row in distances.edit_rows(arc, linear, arc.ws + direction)}
+def test_the_error_of_a_propagated_edit_is_that_of_the_path_and_the_change_of_the_edit(arc):
+    linear, direction = methods.fit(arc, "linear"), torch.tensor([[0.0, 0, 2]])
+    rows = {row.metric: row.value for row in errors.edit_rows(arc, linear, arc.ws + direction)}
     assert rows["edit_change"] == pytest.approx(0, abs=1e-6)
     assert rows["carried_edit_error"] == pytest.approx(rows["path_error"])
     growing = arc.ws + direction * (1 + arc.ts[:, None, None].float())
-    rows = {row.metric: row.value for row in distances.edit_rows(arc, linear, growing)}
+    rows = {row.metric: row.value for row in errors.edit_rows(arc, linear, growing)}
     assert rows["edit_change"] == pytest.approx(float(arc.ts[~arc.observed].mean()), rel=1e-5)
 
 
 def test_dense_times_cut_every_interval_in_equal_parts():
     ts = torch.tensor([0.0, 0.3, 0.9], dtype=torch.float64)
-    assert distances.refined(ts, 3).tolist() == pytest.approx([0, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9])
-    assert torch.equal(distances.refined(ts, 1), ts)
+    assert errors.refined(ts, 3).tolist() == pytest.approx([0, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9])
+    assert torch.equal(errors.refined(ts, 1), ts)
 
 
 def test_errors_at_dense_times_are_those_of_the_metric(tmp_path):
     """Also where codes that are the same are rendered once."""
     clip = clips.load("scene.day").head(5)
     generator = generators.load(clip.meta["generator"])
-    truth, shown = distances.DenseTruth(clip, generator, 2), clip.sampled("regular", 4)
-    assert truth.hidden(shown).tolist() == [False] + [True] * 7 + [False]
-    hold = methods.fit("hold", shown)
-    errors = truth.errors(hold, truth.hidden(shown))
+    truth, shown = errors.DenseTruth(clip, generator, 2), clip.sampled("regular", 4)
+    assert truth.unobserved(shown).tolist() == [False] + [True] * 7 + [False]
+    hold = methods.fit(shown, "hold")
+    values = truth.errors(hold, truth.unobserved(shown))
     images = generators.render(generator, hold(truth.ts), 64)
     direct = METRICS["mse"](images, truth.truth.images)
-    assert errors["mse"].isnan().tolist() == (~truth.hidden(shown)).tolist()
-    assert torch.allclose(errors["mse"][1:-1], direct[1:-1]) and (errors["lpips_alex"][1:-1] > 0).all()
+    assert values["mse"].isnan().tolist() == (~truth.unobserved(shown)).tolist()
+    assert torch.allclose(values["mse"][1:-1], direct[1:-1]) and (values["lpips_alex"][1:-1] > 0).all()
     chosen = {"methods": ["hold", "linear"], "samplings": ["regular", "irregular"], "stride": 4, "seeds": [0, 1]}
-    found = distances.study(clip, FitStore(tmp_path), truth, **chosen)
-    (mse,) = select(found.rows, method="hold", sampling="regular", metric="mse")
+    result = errors.measure(clip, FitStore(tmp_path), truth, **chosen)
+    (mse,) = select(result.rows, method="hold", sampling="regular", metric="mse")
     assert mse.value == pytest.approx(float(direct[1:-1].mean())) and mse.variant == "2 x the frame rate"
-    assert len(select(found.rows, method="linear", metric="curve_distance")) == 3  # regular once, irregular by seed
+    assert len(select(result.rows, method="linear", metric="curve_distance")) == 3  # regular once, irregular by seed
 
 
-def test_of_images_the_densest_reference_is_judged():
+def test_of_images_the_densest_reference_is_kept():
     own, dense = Row("mse", 1.0, clip="a"), Row("mse", 2.0, clip="a", reference="truth", variant="3 x the frame rate")
     face, code = Row("mse", 3.0, clip="b"), Row("latent_mse", 4.0, clip="a", space="latent")
-    assert distances.judged([own, dense, face, code]) == [dense, face, code]
+    assert errors.best_referenced([own, dense, face, code]) == [dense, face, code]
 
 
-def test_moments_lie_in_the_gap_that_chords_miss_by_most():
+def test_moments_lie_in_the_gap_with_the_largest_linear_error():
     ts = torch.arange(25, dtype=torch.float64)
     bend = torch.where(ts < 12, 0 * ts, (math.pi * (ts - 12) / 12).sin())
     clip = Clip(torch.stack([ts, bend], -1).float()[:, None], ts).sampled("regular", 12)
@@ -199,7 +196,7 @@ def tiny():
 
 
 def test_a_component_is_where_random_codes_differ_most(tiny):
-    first, second = (ganspace.component(tiny, number, 3000) for number in (1, 2))
+    first, second = (ganspace.principal_component(tiny, number, 3000) for number in (1, 2))
     z = torch.randn(3000, 9, generator=torch.Generator().manual_seed(0))
     theirs = PCA().fit(tiny.mapping(z)[:, 0].double().detach().numpy())
     assert abs(float(first.direction @ torch.from_numpy(theirs.components_[0]).float())) == pytest.approx(1, abs=1e-4)
@@ -225,10 +222,10 @@ def test_a_log_axis_is_taken_where_one_method_dwarfs_another():
 
 
 def test_the_concept_figure_has_one_scale_and_shows_three_moments(arc):
-    linear, edited = methods.fit("linear", arc), arc.ws + torch.tensor([[0.0, 0.2, 0.7]])
+    linear, edited = methods.fit(arc, "linear"), arc.ws + torch.tensor([[0.0, 0.2, 0.7]])
     plane, at = PrincipalAxes.of(arc.ws), arc.ts[[0, 3, 5]]
-    paths = {name: methods.fit(name, arc)(torch.linspace(0, 1, 20)) for name in ("linear", "cubic")}
-    band = Ellipses.of_normal(plane.scores(arc.ws), torch.full((13,), 0.1, dtype=torch.float64)).outlines()
+    paths = {name: methods.fit(arc, name)(torch.linspace(0, 1, 20)) for name in ("linear", "cubic")}
+    band = PredictionEllipses.of_normal(plane.scores(arc.ws), torch.full((13,), 0.1, dtype=torch.float64)).outlines()
     images = {name: torch.zeros(3, 3, 8, 8) for name in ("own codes", "linear", "edited")}
     shown = plots.Concept(
         arc, plane, paths | {"dynode": paths["cubic"]}, band, "a band", paths["cubic"] + edited[0] - arc.ws[0], edited,
@@ -252,9 +249,9 @@ def test_tables_and_figures_of_distances_hold_every_method(arc):
     for seed, sampling in ((0, "regular"), (0, "irregular"), (1, "irregular")):
         named = {"clip": "arc", "sampling": sampling, "seed": seed}
         shown = arc.sampled("regular", 6)
-        rows.append(distances.span_row(shown, **named))
+        rows.append(errors.span_row(shown, **named))
         for k, name in enumerate(("hold", "linear")):
-            rows += distances.code_rows(shown, methods.fit(name, shown), method=name, **named)
+            rows += errors.code_rows(shown, methods.fit(shown, name), method=name, **named)
             rows.append(Row("mse", 0.002 / (1 + k + seed), method=name, split="unobserved", **named))
     table = distances_table(rows, ["hold", "linear"])
     assert [line[1:3] for line in table.cells] == [

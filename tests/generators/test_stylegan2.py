@@ -12,10 +12,10 @@ from dynode.errors import UserError
 from dynode.generators import weights
 from dynode.generators.dcgan import DCGAN, DCGANSettings
 from dynode.generators.stylegan2 import ModulatedConv, StyleGAN2, StyleGAN2Settings
-from dynode.io.images import as_images
+from dynode.io.images import from_levels
 from dynode.training import train_gan
 from dynode.training.discriminator import Discriminator
-from dynode.training.gan_training import GanSettings, GanTraining
+from dynode.training.gan_training import GANTrainer, GANTrainingSettings
 from dynode.training.rendered_pictures import pictures
 from dynode.worlds import WORLDS, factors
 
@@ -117,40 +117,40 @@ def test_pictures_are_drawn_once_and_belong_to_their_latents(tmp_path):
     again = pictures(WORLDS["scene"], 256, 8, folder=tmp_path)
     assert torch.equal(again[1], images) and files == {p: p.stat().st_mtime_ns for p in tmp_path.rglob("*.safetensors")}
     wanted = WORLDS["scene"].images(factors.from_normal(WORLDS["scene"].factors, z[:3]), 8)
-    assert (as_images(images[:3]) - wanted).abs().max() < 0.02
+    assert (from_levels(images[:3]) - wanted).abs().max() < 0.02
 
 
-SETTINGS = GanSettings(generator=TINY, batch=8, distil=160, refine=0, play=80, lpips=0.0, r1_every=4)
+SETTINGS = GANTrainingSettings(generator=TINY, batch=8, distil=160, refine=0, play=80, lpips=0.0, r1_every=4)
 
 
 def test_distillation_comes_nearer_to_the_renderer(drawn):
-    training = GanTraining(dataclasses.replace(SETTINGS, distil=1600, play=0), *drawn, None)
+    training = GANTrainer(dataclasses.replace(SETTINGS, distil=1600, play=0), *drawn, None)
     training.run()
     assert sum(training.losses[-10:]) < 0.6 * sum(training.losses[:10])
 
 
 def test_a_training_that_was_stopped_goes_on_exactly(drawn, tmp_path):
-    whole = GanTraining(SETTINGS, *drawn, None)
+    whole = GANTrainer(SETTINGS, *drawn, None)
     whole.run()
-    first = GanTraining(SETTINGS, *drawn, None)
+    first = GANTrainer(SETTINGS, *drawn, None)
     while first.shown < 200:  # within the game
         first.ramp()
         first.losses.append(getattr(first, f"{first.phase()[0]}_step")())
         first.shown += SETTINGS.batch
         first.follow()
     first.save(tmp_path / "c.safetensors")
-    second = GanTraining(SETTINGS, *drawn, None)
+    second = GANTrainer(SETTINGS, *drawn, None)
     second.resume(tmp_path / "c.safetensors")
     second.run()
     for a, b in zip(whole.average.parameters(), second.average.parameters(), strict=True):
         assert torch.equal(a, b)
-    other = GanTraining(dataclasses.replace(SETTINGS, lr=0.1), *drawn, None)
+    other = GANTrainer(dataclasses.replace(SETTINGS, lr=0.1), *drawn, None)
     with pytest.raises(UserError, match="other settings"):
         other.resume(tmp_path / "c.safetensors")
 
 
 def test_the_game_moves_both_players(drawn):
-    training = GanTraining(dataclasses.replace(SETTINGS, distil=0, play=64, copying=0.0), *drawn, None)
+    training = GANTrainer(dataclasses.replace(SETTINGS, distil=0, play=64, copying=0.0), *drawn, None)
     before = [p.clone() for p in (*training.generator.parameters(), *training.discriminator.parameters())]
     training.run()
     after = (*training.generator.parameters(), *training.discriminator.parameters())
@@ -160,17 +160,17 @@ def test_the_game_moves_both_players(drawn):
 
 
 def test_a_training_begins_with_the_weights_of_another(drawn, tmp_path):
-    first = GanTraining(SETTINGS, *drawn, None)
+    first = GANTrainer(SETTINGS, *drawn, None)
     weights.save(first.generator, tmp_path / "first.safetensors", {})
     other = dataclasses.replace(SETTINGS, seed=1)
-    random, begun = (GanTraining(other, *drawn, None, start=start) for start in (None, tmp_path / "first.safetensors"))
+    random, begun = (GANTrainer(other, *drawn, None, start=start) for start in (None, tmp_path / "first.safetensors"))
     ours, theirs, fresh = (torch.cat([p.flatten() for p in t.generator.parameters()]) for t in (begun, first, random))
     assert torch.allclose(ours, theirs, rtol=1e-3, atol=1e-3)  # files are float16
     assert not torch.allclose(fresh, theirs, rtol=1e-1, atol=1e-1)
     assert torch.equal(torch.cat([p.flatten() for p in begun.average.parameters()]), ours)
     wider = dataclasses.replace(SETTINGS, generator=dataclasses.replace(TINY, channel_max=16))
     with pytest.raises(UserError, match="the same architecture"):
-        GanTraining(wider, *drawn, None, start=tmp_path / "first.safetensors")
+        GANTrainer(wider, *drawn, None, start=tmp_path / "first.safetensors")
     begun.save(tmp_path / "c.safetensors")
     with pytest.raises(UserError, match="another start"):
         random.resume(tmp_path / "c.safetensors")
@@ -182,7 +182,8 @@ def kept_in(place, *arguments, folder, **choices):
 
 def test_a_generator_is_trained_and_measured_from_the_command_line(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(train_gan, "pictures", functools.partial(kept_in, tmp_path))
-    arguments = ["train-gan", "scene", "-o", str(tmp_path / "g.safetensors"), "--pictures", "256", "--measured", "128"]
+    arguments = ["train", "gan", "scene", "-o", str(tmp_path / "g.safetensors")]
+    arguments += ["--pictures", "256", "--measured", "128"]
     for change in (
         "distil=64",
         "refine=16",
@@ -251,12 +252,12 @@ def test_half_the_resolution_is_a_picture_of_the_blocks_up_to_it(tiny):
 
 def test_the_style_space_makes_the_same_picture(tiny):
     ws = tiny.mapping(torch.randn(3, 9)) + 0.3 * torch.randn(3, tiny.num_ws, 1)
-    s, places = tiny.to_style(ws), tiny.style_places()
+    s, places = tiny.to_style(ws), tiny.style_layers()
     assert torch.equal(tiny.synthesis_from_style(s), tiny.synthesis(ws))
     assert s.shape[1] == sum(place.channels for place in places)
     assert [place.resolution for place in places] == [4, 4, 8, 8, 8, 16, 16, 16]
     assert [place.row for place in places] == [0, 1, 1, 2, 3, 3, 4, 5]
-    assert [place.colours for place in places] == [False, True, False, False, True, False, False, True]
+    assert [place.to_rgb for place in places] == [False, True, False, False, True, False, False, True]
     changed = s.clone()
     changed[:, 0] += 1
     assert not torch.equal(tiny.synthesis_from_style(changed), tiny.synthesis(ws))

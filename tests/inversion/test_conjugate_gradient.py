@@ -46,8 +46,8 @@ def test_a_bowl_is_solved_and_the_preconditioner_is_what_makes_it_fast():
     error, start = error_of(linear.synthesis, linear.synthesis(codes)), torch.zeros(5, ROWS, SIZE)
     bent = conjugate_gradient.Preconditioner(mean_curvature(linear))
     told = []
-    found = conjugate_gradient.minimised(error, start, bent, 6, lambda step, mean: told.append((step, mean)))
-    plain = conjugate_gradient.minimised(error, start, lambda gradient: gradient, 6)
+    found = conjugate_gradient.minimise(error, start, bent, 6, lambda step, mean: told.append((step, mean)))
+    plain = conjugate_gradient.minimise(error, start, lambda gradient: gradient, 6)
     assert [step for step, _ in told] == list(range(6)) and told[-1][1] < told[0][1]
     assert (error(found) < 1e-3 * error(start)).all()
     assert (error(found) < 0.2 * error(plain)).all()
@@ -70,11 +70,11 @@ def test_no_frame_gets_worse_and_one_that_is_right_stays():
 
     start = torch.cat([codes[:2], torch.randn(2, ROWS, SIZE, generator=torch.Generator().manual_seed(3))])
     bent = conjugate_gradient.Preconditioner(mean_curvature(linear))
-    errors = [rough(conjugate_gradient.minimised(rough, start, bent, steps)) for steps in (0, 1, 2, 5)]
+    errors = [rough(conjugate_gradient.minimise(rough, start, bent, steps)) for steps in (0, 1, 2, 5)]
     for before, after in zip(errors, errors[1:], strict=False):
         assert (after <= before).all()
     error = error_of(linear.synthesis, images)
-    assert torch.equal(conjugate_gradient.minimised(error, codes, bent, 3), codes)
+    assert torch.equal(conjugate_gradient.minimise(error, codes, bent, 3), codes)
 
 
 def test_a_projection_ends_with_them(path):

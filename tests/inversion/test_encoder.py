@@ -15,11 +15,11 @@ from dynode.inversion import encoder as encoders
 from dynode.inversion.encoder import Encoder, EncoderSettings
 from dynode.training import train_encoder
 from dynode.training.rendered_pictures import pictures
-from dynode.training.train_encoder import EncoderTraining, TrainingSettings
+from dynode.training.train_encoder import EncoderTrainer, EncoderTrainingSettings
 from dynode.worlds import WORLDS
 
 SHAPE = EncoderSettings(channel_base=256, channel_max=16, hidden=16, passes=2)
-SETTINGS = TrainingSettings(encoder=SHAPE, batch=4, pictures=160, lpips=0.0, own=0.5)
+SETTINGS = EncoderTrainingSettings(encoder=SHAPE, batch=4, pictures=160, lpips=0.0, own=0.5)
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +40,7 @@ def seen(tmp_path_factory):
 @pytest.mark.parametrize("gradient", [True, False])
 def test_training_lowers_the_error(generator, seen, gradient):
     shape = dataclasses.replace(SHAPE, gradient=gradient)
-    training = EncoderTraining(dataclasses.replace(SETTINGS, encoder=shape, pictures=600), generator, seen, None)
+    training = EncoderTrainer(dataclasses.replace(SETTINGS, encoder=shape, pictures=600), generator, seen, None)
     images = generator(torch.randn(16, 9)).clamp(-1, 1)
     before = (generator.synthesis(training.encoder(images)) - images).square().mean()
     encoder = training.run()
@@ -51,19 +51,19 @@ def test_training_lowers_the_error(generator, seen, gradient):
 
 
 def test_a_training_that_was_stopped_goes_on_exactly(generator, seen, tmp_path):
-    whole = EncoderTraining(SETTINGS, generator, seen, None)
+    whole = EncoderTrainer(SETTINGS, generator, seen, None)
     whole.run()
-    first = EncoderTraining(SETTINGS, generator, seen, None)
+    first = EncoderTrainer(SETTINGS, generator, seen, None)
     while first.shown < 80:
         first.step()
         first.shown += SETTINGS.batch
     first.save(tmp_path / "c")
-    second = EncoderTraining(SETTINGS, generator, seen, None)
+    second = EncoderTrainer(SETTINGS, generator, seen, None)
     second.resume(tmp_path / "c")
     second.run()
     for a, b in zip(whole.encoder.parameters(), second.encoder.parameters(), strict=True):
         assert torch.equal(a, b)
-    other = EncoderTraining(dataclasses.replace(SETTINGS, lr=0.1), generator, seen, None)
+    other = EncoderTrainer(dataclasses.replace(SETTINGS, lr=0.1), generator, seen, None)
     with pytest.raises(UserError, match="another training"):
         other.resume(tmp_path / "c")
 
@@ -85,7 +85,8 @@ def test_a_saved_encoder_belongs_to_its_generator(generator, tmp_path):
 def test_an_encoder_is_trained_from_the_command_line(path, tmp_path, monkeypatch, capsys):
     kept = train_encoder.pictures
     monkeypatch.setattr(train_encoder, "pictures", lambda *a, **k: kept(*a, **(k | {"folder": tmp_path})))
-    arguments = ["train-encoder", path, "-o", str(tmp_path / "e.safetensors"), "--pictures", "256", "--device", "cpu"]
+    arguments = ["train", "encoder", path, "-o", str(tmp_path / "e.safetensors")]
+    arguments += ["--pictures", "256", "--device", "cpu"]
     for change in ("pictures=8", "lpips=0", "batch=4", "encoder.channel_max=8", "encoder.passes=2"):
         arguments += ["-p", change]
     assert cli.main(arguments) == 0
@@ -95,7 +96,7 @@ def test_an_encoder_is_trained_from_the_command_line(path, tmp_path, monkeypatch
 
 
 def test_faces_have_no_encoder_to_train(tmp_path, capsys):
-    assert cli.main(["train-encoder", "mobilestylegan-ffhq", "-o", str(tmp_path / "e.safetensors")]) == 2
+    assert cli.main(["train", "encoder", "mobilestylegan-ffhq", "-o", str(tmp_path / "e.safetensors")]) == 2
     assert "shows no world" in capsys.readouterr().err
 
 

@@ -8,18 +8,19 @@ from dynode import cli, generators
 from dynode.clips import Clip, load
 from dynode.dynamics import methods
 from dynode.errors import UserError
-from dynode.evaluation.trajectories import Evaluator, rows
+from dynode.evaluation import Evaluator
+from dynode.evaluation.trajectories import method_rows
 from dynode.generators import weights
 from dynode.generators.stylegan2 import StyleGAN2, StyleGAN2Settings
 from dynode.inversion import encoder as encoders
 from dynode.inversion import frame_sources, partial_results
 from dynode.inversion import invert_frames as inversion
 from dynode.inversion.encoder import Encoder, EncoderSettings
-from dynode.inversion.projection import ProjectionSettings, Projector, ramped
+from dynode.inversion.projection import ProjectionSettings, Projector, ramped_rate
 from dynode.io import assets
 from dynode.io.video import Stretch, read
 from dynode.perception import alignment, face_tracking
-from dynode.perception.face_tracking import cut
+from dynode.perception.face_tracking import aligned_crops
 from dynode.perception.lpips import LPIPS
 from dynode.worlds import WORLDS
 from dynode.worlds.film import film
@@ -28,7 +29,7 @@ TINY = ProjectionSettings(first_steps=2, steps=1)
 
 
 def test_the_learning_rate_ramps_up_and_down():
-    rates = [ramped(1.0, k / 100) for k in range(101)]
+    rates = [ramped_rate(1.0, k / 100) for k in range(101)]
     assert rates[0] == 0 and max(rates) == 1 and rates[100] == pytest.approx(0)
     assert rates[5] == pytest.approx(1) and rates[75] == pytest.approx(1) and 0 < rates[90] < 0.5
 
@@ -36,7 +37,7 @@ def test_the_learning_rate_ramps_up_and_down():
 def test_a_few_steps_on_a_real_frame_come_closer_to_it(generator):
     clip = load("single_face.warm")
     shots, _ = read(assets.fetch("single-face-video"), 1)
-    target = torch.stack(list(cut(shots, clip.quads[:1].numpy())))
+    target = torch.stack(list(aligned_crops(shots, clip.quads[:1].numpy())))
     projector, losses = Projector(generator, LPIPS("vgg"), ProjectionSettings()), []
     (found,) = projector.project(target, projector.average(), 6, 0.05, lambda _, mse, lpips: losses.append(mse + lpips))
     assert found.ws.shape == (23, 512) and len(losses) == 6
@@ -48,8 +49,8 @@ def test_an_interrupted_inversion_resumes_with_equal_results(tmp_path, monkeypat
     whole = inversion.invert(video, tmp_path / "whole.safetensors", settings=TINY, stretch=Stretch(count=3))
     append = partial_results.Partial.append
 
-    def interrupted(self, projections):
-        append(self, projections)
+    def interrupted(self, projections, steps):
+        append(self, projections, steps)
         if len(self.done) == 2:
             raise KeyboardInterrupt
 
@@ -93,52 +94,40 @@ def test_an_encoder_gives_the_codes_or_where_to_start(small, tmp_path, capsys):
     network = generators.load(small)
     encoder = Encoder(EncoderSettings(channel_base=256, channel_max=8, hidden=8, passes=2), network).eval()
     encoders.save(encoder, tmp_path / "e.safetensors", "small", {})
-    base = [
-        "invert-episode",
-        "scene",
-        "day",
-        "--seconds",
-        "0.2",
-        "--fps",
-        "15",
-        "--generator",
-        small,
-        "--device",
-        "cpu",
-    ]
-    base += ["-p", "start=encoder", "-p", "batch=2"]
+    base = ["world", "invert", "scene", "day", "--seconds", "0.2", "--fps", "15", "--generator", small]
+    base += ["--device", "cpu", "-p", "start=encoder", "-p", "batch=2"]
     encoded, further = tmp_path / "encoded.safetensors", tmp_path / "further.safetensors"
     chosen = [*base, "--encoder", str(tmp_path / "e.safetensors")]
     assert cli.main([*chosen, "-o", str(encoded), "-p", "first_steps=0"]) == 0
     assert cli.main([*chosen, "-o", str(further), "-p", "first_steps=40"]) == 0
     clip, images = (
         Clip.load(encoded),
-        frame_sources.of_episode(WORLDS["scene"].episode("day", 0, 0.2), np.arange(3) / 15),
+        frame_sources.from_episode(WORLDS["scene"].episode("day", 0, 0.2), np.arange(3) / 15),
     )
     wanted = encoders.load(tmp_path / "e.safetensors", network)(torch.stack(list(images.images([0, 1, 2], 32))))
     assert torch.allclose(clip.ws, wanted, rtol=1e-3, atol=1e-4) and "encoder_hash" in clip.meta
     assert sum(Clip.load(further).meta["mse"]) < sum(clip.meta["mse"])
     assert cli.main([*base, "-o", str(tmp_path / "none.safetensors")]) == 2
-    assert "dynode train-encoder" in capsys.readouterr().err
+    assert "dynode train encoder" in capsys.readouterr().err
 
 
 def test_an_episode_is_inverted_and_knows_its_truth(small, tmp_path, capsys):
     path = tmp_path / "day.safetensors"
-    arguments = ["invert-episode", "scene", "day", "-o", str(path), "--seconds", "0.2", "--fps", "15", "--seed", "3"]
+    arguments = ["world", "invert", "scene", "day", "-o", str(path), "--seconds", "0.2", "--fps", "15", "--seed", "3"]
     assert cli.main([*arguments, "--generator", small, "-p", "first_steps=4", "-p", "steps=2", "--device", "cpu"]) == 0
     assert "3 frames, mean MSE" in capsys.readouterr().out
     clip = Clip.load(path)
     assert clip.ws.shape == (3, 8, 12) and clip.quads is None and "identity" not in clip.meta
-    assert list(frame_sources.references(clip, 32)) == ["truth"] and len(clip.meta["lpips_alex"]) == 3
-    truth = frame_sources.source_frames(clip, 32)
+    assert list(frame_sources.reference_images(clip, 32)) == ["truth"] and len(clip.meta["lpips_alex"]) == 3
+    truth = frame_sources.reference_frames(clip, 32)
     world = WORLDS["scene"]
     wanted = world.images(world.episode("day", 3, 0.2).factors(clip.ts.numpy()), 32)
     assert torch.equal(truth, wanted)
     evaluator = Evaluator(clip, generators.load(small), others={"truth": truth})
     assert evaluator.category == "scene" and evaluator.resolution == 32
     shown = clip.sampled("regular", 2)
-    linear = evaluator.evaluate(shown, methods.fit("linear", shown))
-    found = list(rows(linear, linear, category=evaluator.category, method="linear"))
+    linear = evaluator.evaluate(shown, methods.fit(shown, "linear"))
+    found = list(method_rows(linear, linear, category=evaluator.category, method="linear"))
     assert {row.reference for row in found if row.metric == "mse"} == {"code", "truth"}
     assert {row.metric for row in found if row.space == "image"} == {"mse", "psnr", "ssim", "lpips_alex", "skill"}
     assert {row.reference for row in found if row.metric == "skill"} == {"truth"}
@@ -159,6 +148,6 @@ def test_a_generator_of_anything_but_faces_gets_the_middle_of_a_video(small, tmp
 
 def test_the_middle_square_covers_a_square_frame_exactly():
     frame = torch.rand(3, 64, 64)
-    quad = face_tracking.middle_square(64, 64)
+    quad = face_tracking.centre_square(64, 64)
     assert torch.allclose(alignment.crop(frame, quad, size=64), frame, atol=1e-5)
-    assert face_tracking.middle_square(40, 60).tolist() == [[9.5, -0.5], [9.5, 39.5], [49.5, 39.5], [49.5, -0.5]]
+    assert face_tracking.centre_square(40, 60).tolist() == [[9.5, -0.5], [9.5, 39.5], [49.5, 39.5], [49.5, -0.5]]

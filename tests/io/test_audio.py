@@ -68,7 +68,7 @@ def test_sound_is_cut_where_frames_are_cut(tmp_path):
 def test_what_has_no_sound_or_one_that_an_mp4_cannot_hold_stays_silent(tmp_path):
     for name, codec, told in (("v.mkv", "", ""), ("v.mkv", "wavpack", "wavpack")):
         source = filmed(tmp_path / name, codec)
-        assert audio.left_out(source) == told
+        assert audio.unsupported_codec(source) == told
         out, times = copied(tmp_path, source)
         assert audio.codec_of(out) == "" and len(video.read(out)[0]) == len(times)
     assert audio.codec_of(filmed(tmp_path / "v.mp4")) == "aac"

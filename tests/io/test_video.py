@@ -77,7 +77,7 @@ def test_times_count_from_the_first_frame(tmp_path):
 
 def test_irregular_times_reach_the_track_and_find_their_frames_again(tmp_path):
     path = written(tmp_path / "v.mkv", noise(6), IRREGULAR, "ffv1", "bgr0")
-    track = face_tracking.track(path, Stretch(first=1, every=2), detector=still_face)
+    track = face_tracking.track_face(path, Stretch(first=1, every=2), detector=still_face)
     assert track.ts == pytest.approx([0.04, 0.13, 0.4])
     assert np.array_equal(list(video.pick(path, track.ts)), noise(6)[1::2])
     assert len(list(track.crops(path, size=64))) == 3
@@ -140,7 +140,7 @@ def test_an_impossible_stretch_is_refused(values):
 def test_a_stretch_beyond_the_end_is_refused(tmp_path):
     path = written(tmp_path / "v.mp4", noise(4))
     with pytest.raises(UserError, match="ends before the frames that were asked for"):
-        face_tracking.track(path, Stretch(first=4), detector=still_face)
+        face_tracking.track_face(path, Stretch(first=4), detector=still_face)
 
 
 @pytest.mark.parametrize("ts, told", [([0.0, 0.06], "0.0600 s"), ([0.04, 9.0], "9.0000 s"), ([0.08, 0.04], "0.0400 s")])

@@ -18,7 +18,7 @@ from dynode.perception import attributes, face_api, face_api_layers, face_colour
 
 @pytest.fixture(scope="module")
 def scorer():
-    return attributes.of("face")
+    return attributes.attribute_scorer("face")
 
 
 @pytest.fixture(scope="module")
@@ -57,33 +57,35 @@ def test_weights_that_are_left_over_or_missing_are_noticed(monkeypatch, tmp_path
     longer.write_bytes(weights.read_bytes() + b"\0")
     monkeypatch.setattr(assets, "fetch", lambda name: manifest if name.endswith("manifest") else longer)
     with pytest.raises(ValueError, match="356840 bytes, its weights have 356841"):
-        face_api.weights_of("face-landmarks")
+        face_api.load_weights("face-landmarks")
     with pytest.raises(RuntimeError, match="size mismatch"):
         face_api_layers.DenseNet(7).load_state_dict(without_the_last_byte(longer, monkeypatch))
 
 
 def without_the_last_byte(longer, monkeypatch):
     longer.write_bytes(longer.read_bytes()[:-1])
-    return face_api.weights_of("face-landmarks")
+    return face_api.load_weights("face-landmarks")
 
 
 def test_the_eyes_frame_forgets_place_size_and_slope():
     points = torch.rand(2, 68, 2, generator=torch.Generator().manual_seed(0))
     turn = torch.tensor([[0.6, 0.8], [-0.8, 0.6]])
     moved = 0.3 * points @ turn + torch.tensor([0.2, -0.1])
-    torch.testing.assert_close(face_geometry.in_frame(moved), face_geometry.in_frame(points), rtol=1e-3, atol=1e-3)
-    left, right = face_geometry.eye_centres(face_geometry.in_frame(points))
+    torch.testing.assert_close(
+        face_geometry.in_eye_frame(moved), face_geometry.in_eye_frame(points), rtol=1e-3, atol=1e-3
+    )
+    left, right = face_geometry.eye_centres(face_geometry.in_eye_frame(points))
     torch.testing.assert_close(right - left, torch.tensor([[1.0, 0.0]] * 2), atol=1e-4, rtol=0)
 
 
 @pytest.mark.parametrize("angle", [-30.0, 0.0, 20.0])
 def test_a_turned_head_tells_its_angle(angle):
-    turned = face_geometry.in_frame(head(yaw=angle))
+    turned = face_geometry.in_eye_frame(head(yaw=angle))
     assert face_geometry.yaw(turned).item() == pytest.approx(angle, abs=0.01)
 
 
 def test_pitch_grows_as_the_head_looks_up_and_is_nothing_when_level():
-    angles = [face_geometry.pitch(face_geometry.in_frame(head(pitch=angle))).item() for angle in (-15, 0, 15)]
+    angles = [face_geometry.pitch(face_geometry.in_eye_frame(head(pitch=angle))).item() for angle in (-15, 0, 15)]
     assert angles[0] < -9 and angles[1] == pytest.approx(0, abs=1e-3) and angles[2] > 9
 
 
@@ -130,18 +132,18 @@ def test_scores_have_names_and_gradients_and_are_nan_without_eyes(scorer, portra
 
 def test_an_expected_class_goes_round_the_clock():
     shares = torch.tensor([[0.5, 0, 0, 0, 0, 0, 0, 0.5], [0, 0, 0, 1.0, 0, 0, 0, 0]])
-    assert attributes.expected(shares, circular=True).tolist() == pytest.approx([7.5, 3.0])
-    assert attributes.expected(shares, circular=False).tolist() == pytest.approx([3.5, 3.0])
+    assert attributes.expected_class(shares, circular=True).tolist() == pytest.approx([7.5, 3.0])
+    assert attributes.expected_class(shares, circular=False).tolist() == pytest.approx([3.5, 3.0])
 
 
 def test_worlds_are_scored_by_their_readers():
-    found, scene = attributes.of("scene"), worlds.world("scene")
+    found, scene = attributes.attribute_scorer("scene"), worlds.world("scene")
     values, fog, hour = scene.sample(16), found.names.index("fog"), found.names.index("hour")
     classes = 4 * values[:, fog] - 0.5  # of four classes that share the range
     assert (found(scene.images(values, 64))[:, fog] - classes).abs().mean() < 0.4
     assert found.periods[hour] == 8 and found.periods.count_nonzero() == 1
     with pytest.raises(UserError, match="legal are face"):
-        attributes.of("cathedral")
+        attributes.attribute_scorer("cathedral")
 
 
 def test_scores_survive_eight_bits():
@@ -161,9 +163,9 @@ def test_scored_samples_are_kept_and_shorter_requests_are_their_beginning(tmp_pa
     monkeypatch.setattr(random_samples, "measure", None)  # nothing is measured again
     five = random_samples.scored(world, random_samples.SampleSettings(count=5, seed=3))
     assert torch.equal(five.scores, ten.scores[:5]) and torch.equal(five.w, ten.w[:5])
-    assert torch.equal(five.of("wall_color"), five.scores[:, five.names.index("wall_color")])
+    assert torch.equal(five.scores_of("wall_color"), five.scores[:, five.names.index("wall_color")])
     with pytest.raises(UserError, match="did you mean 'wall_color'"):
-        five.of("wall_colour")
+        five.scores_of("wall_colour")
 
 
 def test_scores_by_another_scorer_are_made_anew(tmp_path, monkeypatch):
@@ -181,7 +183,7 @@ def test_scores_by_another_scorer_are_made_anew(tmp_path, monkeypatch):
     monkeypatch.setattr(attributes, "fingerprint", lambda category: other)
     random_samples.scored(world, few)
     assert len(measured) == 2
-    assert random_samples.read(random_samples.place_of(world, few) / "scores.safetensors", world, few) is not None
+    assert random_samples.read(random_samples.cache_folder(world, few) / "scores.safetensors", world, few) is not None
 
 
 def test_the_scores_that_ship_are_by_todays_scorers():
@@ -204,7 +206,7 @@ def test_every_attribute_of_faces_counts_in_the_fingerprint():
         assert attributes.same_scorer("face", changed(k, 1.0001))
 
 
-@pytest.mark.parametrize("arguments", [["nothing.png"], ["--count", "0", "a.png"], [__file__]])
+@pytest.mark.parametrize("arguments", [["nothing.png"], ["--frames", "-1", "a.png"], [__file__]])
 def test_score_tells_mistakes_in_one_sentence(arguments, capsys):
     assert cli.main(["score", *arguments]) == 2
     told = capsys.readouterr().err

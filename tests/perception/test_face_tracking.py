@@ -16,6 +16,7 @@ from dynode.dynamics.trajectory import Shots
 from dynode.errors import UserError
 from dynode.inversion import frame_sources
 from dynode.inversion import invert_frames as inversion
+from dynode.inversion.observer import NoObserver
 from dynode.inversion.partial_results import Partial
 from dynode.inversion.projection import Projection, ProjectionSettings
 from dynode.io import assets, video
@@ -48,7 +49,7 @@ def footage(tmp_path, levels):
 
 def tracked(tmp_path, found, levels=None, **options):
     path = footage(tmp_path, levels or [90] * len(found))
-    return face_tracking.track(path, detector=scripted(found), **options)
+    return face_tracking.track_face(path, detector=scripted(found), **options)
 
 
 def centres(track):
@@ -101,7 +102,7 @@ def test_a_number_that_never_exists_is_refused_with_the_largest_that_does(tmp_pa
 @pytest.mark.parametrize("face", ["left", "-1", ""])
 def test_what_is_no_number_is_refused_before_any_work(tmp_path, face):
     with pytest.raises(UserError, match="'largest' or a number"):
-        face_tracking.track(tmp_path / "never read.mp4", face=face)
+        face_tracking.track_face(tmp_path / "never read.mp4", face=face)
 
 
 def test_a_video_without_a_face_is_refused(tmp_path):
@@ -166,14 +167,14 @@ def test_a_cut_out_of_a_slow_motion_is_found(tmp_path):
 )
 def test_only_the_man_remains_of_footage_with_a_cut(name, first, man):
     path = assets.fetch(name)
-    track = face_tracking.track(path, Stretch(first, 8, 4))
+    track = face_tracking.track_face(path, Stretch(first, 8, 4))
     times = [time for time, _ in islice(video.iterate(path), man.stop)]
     assert track.ts == pytest.approx([times[k] for k in man])
     assert track.detected.all() and set(track.shots) == {0}
 
 
 def test_a_small_face_is_found_by_the_real_detector():
-    track = face_tracking.track(assets.fetch("carphone-video"), Stretch(count=3))
+    track = face_tracking.track_face(assets.fetch("carphone-video"), Stretch(count=3))
     assert len(track) == 3 and 60 < track.width < 200
     frame = video.read(assets.fetch("carphone-video"), 1)[0][0]
     (face,) = FaceDetector()(frame)
@@ -205,7 +206,7 @@ def test_a_long_video_passes_without_being_kept(monkeypatch):
     monkeypatch.setattr(video, "iterate", long_video)
     monkeypatch.setattr(face_tracking, "thumbnail", lambda frame: counted(thumbnail(frame), "thumbnail"))
     tracemalloc.start()
-    track = face_tracking.track("long.mp4", detector=lambda frame: [face_at(24.0 + frame[0, 0, 0])])
+    track = face_tracking.track_face("long.mp4", detector=lambda frame: [face_at(24.0 + frame[0, 0, 0])])
     held, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert len(track) == 10_000 and most["frame"] <= 3 and most["thumbnail"] <= 3
@@ -214,10 +215,10 @@ def test_a_long_video_passes_without_being_kept(monkeypatch):
 
 def test_every_shot_opens_with_the_first_steps_and_missing_frames_take_none():
     track = track_of([0, 0, 0, 0, 1, 1, 1], [1, 0, 1, 1, 1, 0, 1])
-    assert inversion.runs(track, TINY) == [(1, 5), (1, 2), (1, 2), (1, 5), (1, 2)]
+    assert inversion.batches_of(track, TINY) == [(1, 5), (1, 2), (1, 2), (1, 5), (1, 2)]
     assert [inversion.opens_shot(track, k) for k in range(5)] == [True, False, False, True, False]
     apart = changed(TINY, {"start": "w_avg", "batch": 3})
-    assert inversion.runs(track, apart) == [(3, 5), (2, 5)]
+    assert inversion.batches_of(track, apart) == [(3, 5), (2, 5)]
 
 
 def test_codes_of_missing_frames_lie_on_straight_lines_in_time():
@@ -252,15 +253,15 @@ def test_an_inversion_goes_through_gaps_and_cuts_and_resumes_between(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         inversion.project_all(
             interrupted,
-            frame_sources.of_track(track, path),
+            frame_sources.from_track(track, path),
             Partial(tmp_path / "c.safetensors", {}),
             TINY,
-            inversion.Unwatched(),
+            NoObserver(),
         )
     partial = Partial(tmp_path / "c.safetensors", {})
-    inversion.project_all(resumed, frame_sources.of_track(track, path), partial, TINY, inversion.Unwatched())
+    inversion.project_all(resumed, frame_sources.from_track(track, path), partial, TINY, NoObserver())
     assert interrupted.before + resumed.before == [None, 1, 2, None, 4, 5]
-    clip = inversion.assembled(frame_sources.of_track(track, path), partial, {"name": "two"}, "cpu", 0)
+    clip = inversion.assembled(frame_sources.from_track(track, path), partial, {"name": "two"}, "cpu", 0)
     assert clip.ws[:, 0, 0].tolist() == pytest.approx([1, 2, 2 + 1 / 3, 2 + 2 / 3, 3, 4, 5, 5.5, 6])
     assert torch.equal(clip.observed, clip.detected) and clip.observed.tolist() == track.detected.tolist()
     assert clip.shots.tolist() == track.shots.tolist() and len(clip.meta["mse"]) == 6
@@ -305,11 +306,11 @@ def test_a_clip_splits_into_its_shots(two_shots):
 def test_a_clip_whose_shots_show_too_little_is_refused(two_shots):
     lonely = Clip(two_shots.ws, two_shots.ts, torch.arange(18) % 17 == 0, shots=two_shots.shots)  # 0 and 17
     with pytest.raises(UserError, match="No shot of clip holds 2 observed frames"):
-        methods.fit("linear", lonely)
+        methods.fit(lonely, "linear")
 
 
 def test_every_shot_has_its_own_path_on_its_side_of_the_cut(two_shots):
-    path = methods.fit("linear", two_shots.sampled("regular", 3))
+    path = methods.fit(two_shots.sampled("regular", 3), "linear")
     first, second = path.shots
     assert isinstance(path, Shots) and path.span == (0.0, 1.7)
     ts = torch.tensor([1.2, 0.2, 0.949, 0.951, -0.5, 2.0], dtype=torch.float64)  # the cut lies at 0.95 s
@@ -321,7 +322,7 @@ def test_every_shot_has_its_own_path_on_its_side_of_the_cut(two_shots):
 
 
 def test_a_path_may_end_before_the_last_shot(two_shots):
-    path = methods.fit("linear", two_shots.sampled("regular", 3, hidden_end=8))
+    path = methods.fit(two_shots.sampled("regular", 3, hidden_end=8), "linear")
     assert not isinstance(path, Shots) and path.span == (0.0, 0.9)
 
 
@@ -330,15 +331,15 @@ def test_missing_frames_are_shown_to_no_method(two_shots):
     observed[[3, 4, 13]] = False
     spoilt = two_shots.ws.clone()
     spoilt[~observed] = 99.0
-    path = methods.fit("linear", Clip(spoilt, two_shots.ts, observed, shots=two_shots.shots))
+    path = methods.fit(Clip(spoilt, two_shots.ts, observed, shots=two_shots.shots), "linear")
     assert path(two_shots.ts).max() < 20
 
 
 def test_learned_dynamics_of_several_shots_survive_their_file(two_shots, tmp_path):
-    fit = methods.fit("dynode", two_shots, settings=QUICK)
+    fit = methods.fit(two_shots, QUICK)
     assert isinstance(fit, Shots) and [shot.meta["clip"]["name"] for shot in fit.shots] == ["two.shot0", "two.shot1"]
     dense = torch.linspace(-0.1, 1.8, 39, dtype=torch.float64)
-    codes, alone = fit(dense), methods.fit("dynode", two_shots.split()[1], settings=QUICK)
+    codes, alone = fit(dense), methods.fit(two_shots.split()[1], QUICK)
     assert torch.equal(codes[dense > 0.95], alone(dense[dense > 0.95]))
     back = fit_files.load(fit_files.save(fit, tmp_path / "fit.safetensors"))
     assert torch.equal(back(dense), codes) and torch.equal(back.derivative(dense), fit.derivative(dense))

@@ -9,36 +9,45 @@ import torch.nn.functional as F
 from safetensors.torch import save_file
 
 from dynode import cli
-from dynode.editing.random_samples import Scored
+from dynode.editing.random_samples import ScoredSamples
 from dynode.errors import UserError
 from dynode.perception import caption_network, caption_vocabulary, clip_tokenizer, image_text
-from dynode.perception.caption_network import CHANNELS, Captions, CaptionSettings
-from dynode.perception.caption_vocabulary import WORDINGS, Band
-from dynode.perception.clip_layers import ClipNetwork, Vision
-from dynode.perception.clip_model import MEAN, STD, Clip, resized
-from dynode.perception.clip_tokenizer import MERGES, BytePairs
+from dynode.perception.caption_network import CHANNELS, CaptionNetwork, CaptionSettings
+from dynode.perception.caption_vocabulary import VOCABULARIES, Band
+from dynode.perception.clip_layers import CLIPNetwork, Vision
+from dynode.perception.clip_model import MEAN, STD, CLIPModel, resized
+from dynode.perception.clip_tokenizer import MERGES, CLIPTokenizer
 from dynode.training import train_captions
-from dynode.training.train_captions import CaptionTraining, Shown, composed, owners, ranks, right_of_bands
+from dynode.training.train_captions import (
+    CaptionedPictures,
+    CaptionTrainingSettings,
+    band_accuracy,
+    compose_captions,
+    phrase_attributes,
+    ranks,
+)
 
 
-@pytest.mark.parametrize("category", WORDINGS)
+@pytest.mark.parametrize("category", VOCABULARIES)
 def test_each_phrase_is_of_one_attribute_and_is_read_back(category):
     known = caption_vocabulary.phrases(category)
     assert len(set(known)) == len(known)
     for phrase in known:
-        assert caption_vocabulary.parsed(f"a picture: {phrase.upper()}!", known) == [phrase]
-    assert owners(category).sum(0).tolist() == [1] * len(known)
+        assert caption_vocabulary.known_phrases(f"a picture: {phrase.upper()}!", known) == [phrase]
+    assert phrase_attributes(category).sum(0).tolist() == [1] * len(known)
 
 
 def test_the_longest_phrase_is_read_and_negations_stay_whole():
     known = caption_vocabulary.phrases("face")
-    read = caption_vocabulary.parsed("A smiling young woman, without lipstick", known)
+    read = caption_vocabulary.known_phrases("A smiling young woman, without lipstick", known)
     assert read == ["smiling", "young", "woman", "without lipstick"]
-    assert caption_vocabulary.passed_over("a purple young woman", known) == ["purple"]
-    assert caption_vocabulary.told("face", "smiling, red lips") == ["smile", "lipstick"]
-    assert caption_vocabulary.told("face", "purple") == [] == caption_vocabulary.told("bird", "a tail")
+    assert caption_vocabulary.unknown_words("a purple young woman", known) == ["purple"]
+    assert caption_vocabulary.attributes_in("face", "smiling, red lips") == ["smile", "lipstick"]
+    assert (
+        caption_vocabulary.attributes_in("face", "purple") == [] == caption_vocabulary.attributes_in("bird", "a tail")
+    )
     with pytest.raises(UserError, match="'lipstik' is known, did you mean 'lipstick'.*smiling"):
-        caption_vocabulary.parsed("lipstik", known)
+        caption_vocabulary.known_phrases("lipstik", known)
 
 
 def test_bands_hold_their_levels_around_the_end_of_a_circle_too():
@@ -48,7 +57,9 @@ def test_bands_hold_their_levels_around_the_end_of_a_circle_too():
     night, dawn, day, dusk = caption_vocabulary.SCENE["hour"]
     hours = torch.tensor([0.0, 6.0, 12.0, 18.0]) / 24
     assert [band.holds(hours).tolist().index(True) for band in (night, dawn, day, dusk)] == [0, 1, 2, 3]
-    cube = caption_vocabulary.fitting("isaac3d", {name: torch.tensor([0.0]) for name in caption_vocabulary.ISAAC3D})[0]
+    cube = caption_vocabulary.true_phrases(
+        "isaac3d", {name: torch.tensor([0.0]) for name in caption_vocabulary.ISAAC3D}
+    )[0]
     assert (
         cube[caption_vocabulary.phrases("isaac3d").index("cube")]
         and not cube[caption_vocabulary.phrases("isaac3d").index("ball")]
@@ -60,17 +71,17 @@ def test_ranks_are_shares_and_leave_out_what_is_unknown():
 
 
 def test_captions_say_what_is_true_once_an_attribute():
-    owner, draws = owners("face"), torch.Generator().manual_seed(0)
+    owner, draws = phrase_attributes("face"), torch.Generator().manual_seed(0)
     true = torch.rand(200, owner.shape[1], generator=draws) < 0.3
-    bags = composed(true, owner, 0.5, draws)
+    bags = compose_captions(true, owner, 0.5, draws)
     assert not (bags.bool() & ~true).any() and (bags @ owner.float().T).amax() == 1
     could = (true.float() @ owner.float().T > 0).float().sum()
     assert 0.4 < bags.sum() / could < 0.6
-    everything = composed(true, owner, 1.0, draws)
+    everything = compose_captions(true, owner, 1.0, draws)
     assert torch.equal(everything @ owner.float().T > 0, true.float() @ owner.float().T > 0)
 
 
-def planted(n: int, network: Captions, seed: int) -> Shown:
+def planted(n: int, network: CaptionNetwork, seed: int) -> CaptionedPictures:
     """Features whose channels carry the levels of a scene, in some cells only, in noise."""
     draws = torch.Generator().manual_seed(seed)
     names = list(caption_vocabulary.SCENE)
@@ -80,15 +91,17 @@ def planted(n: int, network: Captions, seed: int) -> Shown:
     signals = torch.cat([angles.sin(), angles.cos(), 2 * levels[:, 1:] - 1], 1) @ maps
     features = torch.randn(n, sum(CHANNELS.values()), 2, 2, generator=draws)
     features[:, :, 0, 1] += signals
-    return Shown(features, caption_vocabulary.fitting("scene", {name: levels[:, k] for k, name in enumerate(names)}))
+    return CaptionedPictures(
+        features, caption_vocabulary.true_phrases("scene", {name: levels[:, k] for k, name in enumerate(names)})
+    )
 
 
 @pytest.fixture(scope="module")
 def taught():
     torch.manual_seed(0)
-    settings = CaptionTraining(CaptionSettings("scene", grid=2), batch=64, steps=120)
-    network = Captions(settings.network)
-    train_captions.fit(network, planted(1000, network, 0), settings)
+    settings = CaptionTrainingSettings(CaptionSettings("scene", grid=2), batch=64, steps=120)
+    network = CaptionNetwork(settings.network)
+    train_captions.fit_network(network, planted(1000, network, 0), settings)
     return network.eval().requires_grad_(False)
 
 
@@ -96,7 +109,7 @@ def test_the_network_learns_planted_attributes(taught):
     found = train_captions.measure(taught, planted(300, taught, 1))
     assert min(found.values()) > 0.85
     torch.manual_seed(1)
-    chance = train_captions.measure(Captions(taught.settings), planted(300, taught, 1))
+    chance = train_captions.measure(CaptionNetwork(taught.settings), planted(300, taught, 1))
     assert 0.2 < sum(chance.values()) / len(chance) < 0.8
 
 
@@ -112,7 +125,7 @@ def test_texts_are_bags_of_words_and_pictures_unit_vectors(taught):
 
 def test_a_saved_network_keeps_its_words_whatever_the_table_says_later(taught, tmp_path, monkeypatch):
     caption_network.save(taught, tmp_path / "c.safetensors", {"name": taught.name})
-    monkeypatch.setitem(caption_vocabulary.WORDINGS, "scene", {"fog": (caption_vocabulary.more("fog"),)})
+    monkeypatch.setitem(caption_vocabulary.VOCABULARIES, "scene", {"fog": (caption_vocabulary.more("fog"),)})
     back = caption_network.load(tmp_path / "c.safetensors")
     assert back.phrases == taught.phrases and caption_network.card(tmp_path / "c.safetensors") == {
         "name": "captions[alexnet]"
@@ -122,7 +135,7 @@ def test_a_saved_network_keeps_its_words_whatever_the_table_says_later(taught, t
 
 
 def test_samples_are_ranked_by_their_scores_and_the_last_tenth_is_held_out(monkeypatch):
-    class Faces(Captions):  # without its own AlexNet
+    class Faces(CaptionNetwork):  # without its own AlexNet
         def __init__(self):
             torch.nn.Module.__init__(self)
             self.settings = CaptionSettings("face")
@@ -133,9 +146,11 @@ def test_samples_are_ranked_by_their_scores_and_the_last_tenth_is_held_out(monke
     scores = torch.arange(20.0)[:, None].expand(-1, len(caption_vocabulary.FACE))
     names = tuple(caption_vocabulary.FACE)
     monkeypatch.setattr(train_captions.generators, "load", lambda *a: None)
-    monkeypatch.setattr(train_captions.samples, "scored", lambda *a, **k: Scored(names, torch.zeros(20, 1), scores))
-    monkeypatch.setattr(train_captions.samples, "pictures", lambda *a: iter(torch.rand(2, 10, 3, 4, 4)))
-    seen, held_out = train_captions.of_samples(Faces(), 20)
+    monkeypatch.setattr(
+        train_captions.random_samples, "scored", lambda *a, **k: ScoredSamples(names, torch.zeros(20, 1), scores)
+    )
+    monkeypatch.setattr(train_captions.random_samples, "pictures", lambda *a: iter(torch.rand(2, 10, 3, 4, 4)))
+    seen, held_out = train_captions.sample_pictures(Faces(), 20)
     assert seen.features.shape == (18, 3, 1, 1) and len(held_out.true) == 2
     smiles, serious = (caption_vocabulary.phrases("face").index(phrase) for phrase in ("smiling", "serious"))
     assert seen.true[:6, serious].all() and not seen.true[6:, serious].any() and held_out.true[:, smiles].all()
@@ -144,8 +159,8 @@ def test_samples_are_ranked_by_their_scores_and_the_last_tenth_is_held_out(monke
 def test_telling_apart_is_counted_in_pairs():
     agrees = torch.tensor([[0.9, 0.1], [0.2, 0.8], [0.3, 0.7], [0.0, 0.0]])
     true = torch.tensor([[True, False], [False, True], [True, False], [False, False]])
-    assert right_of_bands(agrees, true, [0, 1]) == pytest.approx(2 / 3)
-    assert right_of_bands(agrees, true, [0]) == 1.0  # .9 and .3 are above .2 and 0
+    assert band_accuracy(agrees, true, [0, 1]) == pytest.approx(2 / 3)
+    assert band_accuracy(agrees, true, [0]) == 1.0  # .9 and .3 are above .2 and 0
 
 
 @pytest.fixture(scope="module")
@@ -160,7 +175,7 @@ def vocabulary(tmp_path_factory):
 
 
 def test_byte_pairs_merge_in_their_order(vocabulary):
-    words = BytePairs(vocabulary)
+    words = CLIPTokenizer(vocabulary)
     assert len(words.number) == 49408 and words.parts("lower") == ("lower</w>",)
     assert words.parts("low") == ("low</w>",) and words.parts("lowl") == ("low", "l</w>")
     assert words.numbers("Low  lower") == [49406, 512 + 1, 512 + 4, 49407]
@@ -173,14 +188,14 @@ def test_byte_pairs_merge_in_their_order(vocabulary):
 def test_another_file_is_no_vocabulary(tmp_path):
     (tmp_path / "a.gz").write_bytes(b"nothing")
     with pytest.raises(UserError, match="bpe_simple_vocab"):
-        BytePairs(tmp_path / "a.gz")
+        CLIPTokenizer(tmp_path / "a.gz")
 
 
 @pytest.fixture(scope="module")
 def tiny_clip(tmp_path_factory):
     """A CLIP of one layer a tower with random weights, and its archive."""
     torch.manual_seed(0)
-    network = ClipNetwork(Vision(64, 1, 32, 50, 16), 49408, 77, 64, 1, 16).eval()
+    network = CLIPNetwork(Vision(64, 1, 32, 50, 16), 49408, 77, 64, 1, 16).eval()
     path = tmp_path_factory.mktemp("clip") / "ViT-tiny.pt"
     shown = {"encode_image": torch.zeros(1, 3, 224, 224), "encode_text": torch.zeros(1, 77, dtype=torch.long)}
     torch.jit.trace_module(network, shown).save(path)
@@ -189,21 +204,21 @@ def tiny_clip(tmp_path_factory):
 
 def test_clip_is_taken_from_the_users_file(tiny_clip, vocabulary, monkeypatch, tmp_path):
     network, path = tiny_clip
-    part = Clip(path, vocabulary)
+    part = CLIPModel(path, vocabulary)
     images = torch.rand(2, 3, 64, 64) * 2 - 1
     mean, std = (torch.tensor(numbers)[:, None, None] for numbers in (MEAN, STD))
     with torch.no_grad():
         wanted = network.encode_image(((resized(images) + 1) / 2 - mean) / std)
     assert torch.allclose(part.images(images), F.normalize(wanted, dim=1), atol=1e-5)
     save_file(network.state_dict(), tmp_path / "same.safetensors")
-    assert torch.equal(Clip(tmp_path / "same.safetensors", vocabulary).images(images), part.images(images))
+    assert torch.equal(CLIPModel(tmp_path / "same.safetensors", vocabulary).images(images), part.images(images))
     monkeypatch.setenv("DYNODE_CLIP", str(path))
     monkeypatch.setattr("dynode.io.assets.fetch", lambda name: vocabulary)
     assert image_text.load("face").name == "clip[ViT-tiny]"
 
 
 def test_a_text_ends_at_its_mark_and_sees_no_later_word(tiny_clip, vocabulary):
-    part = Clip(tiny_clip[1], vocabulary)
+    part = CLIPModel(tiny_clip[1], vocabulary)
     alone, beside = part.texts(["low"]), part.texts(["low", "low lower low"])
     assert torch.allclose(alone[0], beside[0], atol=1e-5) and not torch.allclose(beside[0], beside[1], atol=1e-3)
     tokens = torch.zeros(2, 77, dtype=torch.long)
@@ -223,17 +238,17 @@ def test_images_come_to_224_pixels_as_styleclip_brings_them_there(size):
 
 def test_what_is_no_clip_is_refused(tmp_path, vocabulary):
     with pytest.raises(UserError, match="There is no file"):
-        Clip(tmp_path / "none.pt", vocabulary)
+        CLIPModel(tmp_path / "none.pt", vocabulary)
     (tmp_path / "text.pt").write_text("no archive")
     with pytest.raises(UserError, match="no TorchScript"):
-        Clip(tmp_path / "text.pt", vocabulary)
+        CLIPModel(tmp_path / "text.pt", vocabulary)
     torch.jit.trace(torch.nn.Linear(1, 1), torch.zeros(1, 1)).save(tmp_path / "other.pt")
     with pytest.raises(UserError, match="holds no CLIP"):
-        Clip(tmp_path / "other.pt", vocabulary)
+        CLIPModel(tmp_path / "other.pt", vocabulary)
 
 
 def test_a_category_without_words_is_told(capsys):
-    assert cli.main(["train-captions", "fase"]) == 2
+    assert cli.main(["train", "captions", "fase"]) == 2
     assert "did you mean 'face'" in capsys.readouterr().err
     with pytest.raises(UserError, match="network of 'bird'"):
         image_text.load("bird")

@@ -5,7 +5,7 @@ import torch
 
 from dynode.io.images import resampled
 from dynode.perception.lpips import LPIPS
-from dynode.training.perceptual_losses import Likeness, means, texture
+from dynode.training.perceptual_losses import PerceptualLosses, means, texture
 
 
 @pytest.fixture(scope="module")
@@ -21,24 +21,24 @@ def examples():
 
 
 def test_equal_pictures_are_alike_in_every_way(network, examples):
-    likeness = Likeness(network, 64, examples)
+    likeness = PerceptualLosses(network, 64, examples)
     assert [round(float(value), 6) for value in likeness(examples[:4], examples[:4])] == [0, 0, 0]
 
 
 def test_lpips_is_that_of_the_enlarged_pictures(network, examples):
     a, b = examples[:4], examples[4:8]
-    lpips, _, _ = Likeness(network, 64, examples)(a, b)
+    lpips, _, _ = PerceptualLosses(network, 64, examples)(a, b)
     assert float(lpips) == pytest.approx(float(network(resampled(a, 64), resampled(b, 64)).mean()), rel=1e-4)
 
 
 def test_texture_sees_blur_and_not_place(network, examples):
-    likeness, blurred = Likeness(network, 64, examples), resampled(resampled(examples, 8), 32)
+    likeness, blurred = PerceptualLosses(network, 64, examples), resampled(resampled(examples, 8), 32)
     flipped = examples.flip(-1)
     assert likeness(blurred[:8], examples[:8])[1] > 3 * likeness(flipped[:8], examples[:8])[1]
 
 
 def test_what_gives_away_grows_with_the_difference_and_points_at_it(network, examples):
-    likeness = Likeness(network, 64, examples, memory=16)
+    likeness = PerceptualLosses(network, 64, examples, memory=16)
     for part in examples.split(16):
         same = likeness(part, part.clone())[2]
     assert abs(float(same)) < 1e-5

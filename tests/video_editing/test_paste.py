@@ -17,7 +17,7 @@ from dynode.video_editing.masks import MaskSettings
 from dynode.video_editing.paste import PasteSettings, Patch
 from dynode.video_editing.video_editor import VideoEditor
 
-WAYS = ["seamless", "mixed", "feather", "smooth"]
+MODES = ["seamless", "mixed", "feather", "smooth"]
 
 
 def disc(size: int = 40, radius: float = 14.0) -> np.ndarray:
@@ -34,7 +34,7 @@ def plane(size: int, *slopes: float) -> np.ndarray:
 def frame():
     """The first frame of the single face, and its square."""
     clip = clips.load("single_face.warm")
-    return next(video.pick(frame_sources.footage_of(clip), clip.ts.numpy()[:1])), clip.quads[0].numpy()
+    return next(video.pick(frame_sources.source_video(clip), clip.ts.numpy()[:1])), clip.quads[0].numpy()
 
 
 @pytest.mark.parametrize("inside", [disc(), np.eye(40, k=3, dtype=bool), disc() | (np.mgrid[:40, :40][0] > 30)])
@@ -82,8 +82,8 @@ def test_a_region_may_touch_the_edge_of_the_picture_be_empty_or_be_all_of_it():
     assert np.array_equal(poisson.cloned(target, guide, np.ones_like(inside)), guide)
 
 
-@pytest.mark.parametrize("way", WAYS)
-def test_a_frames_own_crop_comes_back_and_outside_the_mask_nothing_changes(frame, way):
+@pytest.mark.parametrize("mode", MODES)
+def test_a_frames_own_crop_comes_back_and_outside_the_mask_nothing_changes(frame, mode):
     picture, quad = frame
     patch = Patch(
         picture,
@@ -91,7 +91,7 @@ def test_a_frames_own_crop_comes_back_and_outside_the_mask_nothing_changes(frame
         quad,
         masks.constant(1, MaskSettings("ellipse"))[0],
     )
-    (found,) = paste.stream([patch], PasteSettings(way))
+    (found,) = paste.stream([patch], PasteSettings(mode))
     inside, error = masked(patch), np.abs(found.astype(int) - picture)
     assert inside.sum() > 30_000 and (error[~inside] == 0).all()
     assert error[inside].mean() < 0.5 and np.percentile(error[inside], 99) < 3
@@ -99,14 +99,14 @@ def test_a_frames_own_crop_comes_back_and_outside_the_mask_nothing_changes(frame
 
 @pytest.mark.parametrize("name", ["single_face.warm", "carphone.warm", "pexels.warm", "webcam.warm"])
 def test_every_clips_own_crop_comes_back_at_the_size_at_which_edits_are_decoded(name, monkeypatch):
-    followed = footage.of_clip(clips.load(name)).only(slice(0, 1))
+    followed = footage.from_clip(clips.load(name)).only(slice(0, 1))
     editor = VideoEditor(None, SimpleNamespace(resolution=1024), mask=MaskSettings("ellipse"))
     assert pasting_error.own_patches(followed, editor)[0].crop.shape[-1] < 1024  # small faces come in small crops
-    found = {(r.method, r.metric): r.value for r in pasting_error.rows(name, followed, editor, WAYS)}
-    assert set(found) == {(way, f"paste_back_{measure}") for way in WAYS for measure in ("mean", "p99", "outside")}
-    for way in WAYS:
-        assert found[way, "paste_back_outside"] == 0
-        assert found[way, "paste_back_mean"] < 0.5 and found[way, "paste_back_p99"] < 3
+    found = {(r.method, r.metric): r.value for r in pasting_error.rows(name, followed, editor, MODES)}
+    assert set(found) == {(mode, f"paste_back_{measure}") for mode in MODES for measure in ("mean", "p99", "outside")}
+    for mode in MODES:
+        assert found[mode, "paste_back_outside"] == 0
+        assert found[mode, "paste_back_mean"] < 0.5 and found[mode, "paste_back_p99"] < 3
     monkeypatch.setattr(paste, "ROUNDS", 0)  # what sampling there and back costs
     (blurred,) = (
         r.value for r in pasting_error.rows(name, followed, editor, ["feather"]) if r.metric == "paste_back_mean"
@@ -114,12 +114,12 @@ def test_every_clips_own_crop_comes_back_at_the_size_at_which_edits_are_decoded(
     assert blurred > 3 * found["feather", "paste_back_mean"] + 0.1
 
 
-@pytest.mark.parametrize("way", ["seamless", "feather"])
-def test_another_crop_changes_the_face_and_nothing_outside_the_mask(frame, way):
+@pytest.mark.parametrize("mode", ["seamless", "feather"])
+def test_another_crop_changes_the_face_and_nothing_outside_the_mask(frame, mode):
     picture, quad = frame
     crop = -alignment.crop(images.from_uint8(picture), quad, 256)
     patch = Patch(picture, crop, quad, masks.constant(1, MaskSettings("ellipse"))[0])
-    (found,) = paste.stream([patch], PasteSettings(way))
+    (found,) = paste.stream([patch], PasteSettings(mode))
     inside, error = masked(patch), np.abs(found.astype(int) - picture)
     assert (error[~inside] == 0).all() and error[inside].mean() > 10
 
@@ -200,7 +200,7 @@ def test_moving_masks_are_smoothed_over_time_within_a_shot(frame):
 @pytest.mark.parametrize(
     "make", [lambda: MaskSettings("elipse"), lambda: MaskSettings(feather=0.0), lambda: PasteSettings("glue")]
 )
-def test_masks_and_ways_that_are_none_are_refused(make):
+def test_masks_and_modes_that_are_none_are_refused(make):
     with pytest.raises(UserError):
         make()
 

@@ -46,10 +46,10 @@ def test_resolutions_show_the_same_scene(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_factor_is_seen(name):
+def test_every_factor_is_visible(name):
     world = WORLDS[name]
     middle = torch.tensor([[factor.at(0.45) for factor in world.factors]])
-    if name == "scene":  # clouds, so that the wind is seen
+    if name == "scene":  # clouds, so that the wind is visible
         middle[0, factors.index_of(world.factors, "clouds")] = 0.7
     base = world.images(middle, 48)
     for k, factor in enumerate(world.factors):
@@ -85,12 +85,12 @@ def test_circular_factors_meet_their_beginning():
 def test_normal_numbers_fill_the_ranges_evenly(name):
     described = WORLDS[name].factors
     z = torch.randn(4000, factors.normal_dim(described) + 3, generator=torch.Generator().manual_seed(0))
-    found = factors.from_normal(described, z)
+    values = factors.from_normal(described, z)
     for k, factor in enumerate(described):
-        shares = factor.share(found[:, k])
-        assert shares.min() >= 0 and shares.max() <= 1
-        assert abs(float(shares.mean()) - 0.5) < 0.02 and abs(float(shares.var()) - 1 / 12) < 0.005
-    assert torch.equal(found, factors.from_normal(described, z[:, : factors.normal_dim(described)]))
+        fractions = factor.fraction(values[:, k])
+        assert fractions.min() >= 0 and fractions.max() <= 1
+        assert abs(float(fractions.mean()) - 0.5) < 0.02 and abs(float(fractions.var()) - 1 / 12) < 0.005
+    assert torch.equal(values, factors.from_normal(described, z[:, : factors.normal_dim(described)]))
 
 
 def test_the_grid_of_isaac3d_has_its_published_order():
@@ -125,7 +125,8 @@ def test_noise_has_no_detail_that_pixels_are_too_coarse_for():
 
 
 def test_an_episode_becomes_a_video_with_its_truth(tmp_path):
-    arguments = ["episode", "isaac3d", "robot_x", "-o", str(tmp_path / "e.mp4"), "--truth", str(tmp_path / "e.csv")]
+    arguments = ["world", "episode", "isaac3d", "robot_x", "-o", str(tmp_path / "e.mp4")]
+    arguments += ["--truth", str(tmp_path / "e.csv")]
     assert cli.main([*arguments, "--fps", "4", "--seconds", "1", "--resolution", "32", "--device", "cpu"]) == 0
     frames, ts = video.read(tmp_path / "e.mp4")
     assert frames.shape == (4, 32, 32, 3) and np.allclose(ts, [0, 0.25, 0.5, 0.75])

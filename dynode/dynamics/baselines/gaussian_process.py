@@ -1,4 +1,4 @@
-"""Gaussian processes through the observed codes: smooth ones, and one that is told to look for a period."""
+"""Gaussian-process regression of the observed codes: a smooth kernel, and a locally periodic one."""
 
 import warnings
 
@@ -8,7 +8,8 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import RBF, ConstantKernel, ExpSineSquared, WhiteKernel
 
-from dynode.clips import Clip
+from dynode.dynamics.registry import baseline
+from dynode.dynamics.through_codes import ThroughCodes
 from dynode.dynamics.trajectory import numeric_derivative
 
 NOISE = WhiteKernel(1e-2, (1e-6, 1.0))  # variance, as a share of the codes'
@@ -17,7 +18,8 @@ PERIODS = (1.5, 12.0)  # in mean intervals
 STARTS = 6  # periods that the search begins with
 
 
-class GaussianProcess:
+@baseline("gp")
+class GaussianProcess(ThroughCodes):
     """The mean of a process with a smooth kernel and white noise (Rasmussen and Williams 2006, Eqs. 2.25 and 2.26).
 
     One kernel for all coordinates; its length scale and noise are those of the highest marginal likelihood (Eq. 5.8).
@@ -25,26 +27,21 @@ class GaussianProcess:
     """
 
     def __init__(self, ts: torch.Tensor, ws: torch.Tensor):
-        self.span, self.shape = (float(ts[0]), float(ts[-1])), ws.shape[1:]
+        super().__init__(ts, ws)
+        self.shape = ws.shape[1:]
         self.interval = (self.span[1] - self.span[0]) / (len(ts) - 1)
         codes = ws.double().flatten(1).numpy()
         self.mean = codes.mean(0)
-        turned, lengths, self.axes = np.linalg.svd(codes - self.mean, full_matrices=False)
-        states = turned * lengths  # the likelihood's maximum is the same there, at a share of the numbers
+        rotated, lengths, self.axes = np.linalg.svd(codes - self.mean, full_matrices=False)
+        states = rotated * lengths  # the likelihood's maximum is the same there, at a share of the numbers
         self.scale = max(float(np.sqrt((states**2).mean())), 1e-8)
-        self.spread = self.scale * len(self.axes) ** 0.5 / codes.shape[1] ** 0.5  # the same of a code's own numbers
+        self.code_std = self.scale * len(self.axes) ** 0.5 / codes.shape[1] ** 0.5  # the same of a code's own numbers
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # a bound that is reached is an answer
-            found = [
+            fits = [
                 GaussianProcessRegressor(kernel).fit(self.times(ts), states / self.scale) for kernel in self.kernels()
             ]
-        self.process = max(found, key=lambda process: process.log_marginal_likelihood_value_)
-
-    @classmethod
-    def fit(cls, clip: Clip, settings=None, seed: int = 0):
-        """Through the observed codes of a clip; there is nothing to set and nothing random."""
-        seen = clip.observations()
-        return cls(seen.ts, seen.ws)
+        self.process = max(fits, key=lambda process: process.log_marginal_likelihood_value_)
 
     def kernels(self) -> list:
         """Where the search for the highest likelihood begins."""
@@ -66,9 +63,9 @@ class GaussianProcess:
 
     def std(self, ts) -> torch.Tensor:
         """Standard deviation (T,) of a code's numbers, without the noise of an observation."""
-        _, spread = self.process.predict(self.times(ts), return_std=True)
-        spread = spread.reshape(len(spread), -1)[:, 0]
-        return torch.from_numpy(self.spread * np.sqrt(np.maximum(spread**2 - self.noise, 0.0)))
+        _, std = self.process.predict(self.times(ts), return_std=True)
+        std = std.reshape(len(std), -1)[:, 0]
+        return torch.from_numpy(self.code_std * np.sqrt(np.maximum(std**2 - self.noise, 0.0)))
 
     @property
     def noise(self) -> float:
@@ -79,8 +76,9 @@ class GaussianProcess:
         return numeric_derivative(self.exactly, self.span, ts).float()
 
 
+@baseline("gp_periodic")
 class PeriodicProcess(GaussianProcess):
-    """The informed rival: motion that comes back after some time, the period found by the marginal likelihood.
+    """The informed baseline: motion that recurs, its period chosen by the marginal likelihood.
 
     The kernel is locally periodic (RBF times ExpSineSquared), searched from several periods.
     """

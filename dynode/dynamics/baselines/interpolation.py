@@ -1,27 +1,19 @@
-"""Rivals that need no learning: paths through the observed codes. All share `fit(clip, settings, seed)`.
+"""Baselines that learn nothing: interpolation of the observed codes.
 
-Outside the observed span every path but `Hold` and `Slerp` goes on in a straight line, with its slope at the end.
+Outside the observed span every path but `Hold` and `Slerp` is extrapolated linearly, with its slope at the end.
 """
 
 import numpy as np
 import torch
 from scipy.interpolate import CubicHermiteSpline, CubicSpline, PchipInterpolator
 
-from dynode.clips import Clip
+from dynode.dynamics.registry import baseline
+from dynode.dynamics.through_codes import ThroughCodes
+from dynode.dynamics.trajectory import double
 
 
-class Interpolation:
+class Interpolation(ThroughCodes):
     """A path through codes ws (n, L, D) at times ts (n,), n >= 2."""
-
-    def __init__(self, ts: torch.Tensor, ws: torch.Tensor):
-        self.ts, self.ws = ts, ws
-        self.span = (float(ts[0]), float(ts[-1]))
-
-    @classmethod
-    def fit(cls, clip: Clip, settings=None, seed: int = 0):
-        """Through the observed codes of a clip; there is nothing to set and nothing random."""
-        seen = clip.observations()
-        return cls(seen.ts, seen.ws)
 
     def interval(self, ts: torch.Tensor) -> torch.Tensor:
         """Index of the observation at or before each time, at most the last but one."""
@@ -32,17 +24,19 @@ class Interpolation:
         return (torch.searchsorted(self.ts.contiguous(), ts.contiguous(), right=True) - 1).clamp(min=0)
 
 
+@baseline("hold")
 class Hold(Interpolation):
     """The last observed code, held until the next one."""
 
     def __call__(self, ts):
-        ts = torch.as_tensor(ts, dtype=torch.float64)
+        ts = double(ts)
         return self.ws[self.latest(ts)]
 
     def derivative(self, ts):
         return torch.zeros(len(ts), *self.ws.shape[1:])
 
 
+@baseline("linear")
 class Linear(Interpolation):
     """Straight lines between observed codes: the paper's "latent morphing"."""
 
@@ -50,14 +44,15 @@ class Linear(Interpolation):
         return self.ws.double().diff(dim=0) / self.ts.diff()[:, None, None]
 
     def __call__(self, ts):
-        ts = torch.as_tensor(ts, dtype=torch.float64)
+        ts = double(ts)
         k = self.interval(ts)
         return (self.ws[k] + (ts - self.ts[k])[:, None, None] * self.slopes()[k]).float()
 
     def derivative(self, ts):
-        return self.slopes()[self.interval(torch.as_tensor(ts, dtype=torch.float64))].float()
+        return self.slopes()[self.interval(double(ts))].float()
 
 
+@baseline("slerp")
 class Slerp(Interpolation):
     """Spherical interpolation (Shoemake 1985), row by row: along the arc from one code's direction to the next's.
 
@@ -65,24 +60,25 @@ class Slerp(Interpolation):
     span the arcs go on.
     """
 
-    def parts(self, ts):
-        ts = torch.as_tensor(ts, dtype=torch.float64)
+    def arcs(self, ts):
+        """Both ends a, b of the arc at each time, the fraction of it, its seconds, its angle, and where it is straight."""
+        ts = double(ts)
         k = self.interval(ts)
         a, b = self.ws[k].double(), self.ws[k + 1].double()
         length = (self.ts[k + 1] - self.ts[k])[:, None, None]
-        share = (ts - self.ts[k])[:, None, None] / length
+        fraction = (ts - self.ts[k])[:, None, None] / length
         cosine = torch.nn.functional.cosine_similarity(a, b, dim=-1)[..., None]
         angle = cosine.clamp(-1, 1).acos()
-        return a, b, share, length, angle, angle.sin() < 1e-6
+        return a, b, fraction, length, angle, angle.sin() < 1e-6
 
     def __call__(self, ts):
-        a, b, share, _, angle, straight = self.parts(ts)
-        arc = (((1 - share) * angle).sin() * a + (share * angle).sin() * b) / angle.sin()
-        return torch.where(straight, a + share * (b - a), arc).float()
+        a, b, fraction, _, angle, straight = self.arcs(ts)
+        arc = (((1 - fraction) * angle).sin() * a + (fraction * angle).sin() * b) / angle.sin()
+        return torch.where(straight, a + fraction * (b - a), arc).float()
 
     def derivative(self, ts):
-        a, b, share, length, angle, straight = self.parts(ts)
-        arc = angle * ((share * angle).cos() * b - ((1 - share) * angle).cos() * a) / angle.sin()
+        a, b, fraction, length, angle, straight = self.arcs(ts)
+        arc = angle * ((fraction * angle).cos() * b - ((1 - fraction) * angle).cos() * a) / angle.sin()
         return (torch.where(straight, b - a, arc) / length).float()
 
 
@@ -95,16 +91,17 @@ class Spline(Interpolation):
         self.slope = self.curve.derivative()
 
     def __call__(self, ts):
-        ts = torch.as_tensor(ts, dtype=torch.float64)
+        ts = double(ts)
         inside = ts.clamp(*self.span)
         beyond = (ts - inside)[:, None, None] * torch.from_numpy(self.slope(inside.numpy()))
         return (torch.from_numpy(self.curve(inside.numpy())) + beyond).float()
 
     def derivative(self, ts):
-        ts = torch.as_tensor(ts, dtype=torch.float64)
+        ts = double(ts)
         return torch.from_numpy(self.slope(ts.clamp(*self.span).numpy())).float()
 
 
+@baseline("cubic")
 class Cubic(Spline):
     """The natural cubic spline: the interpolant of least bending; through two codes a line."""
 
@@ -113,6 +110,7 @@ class Cubic(Spline):
         return CubicSpline(ts, ws, bc_type="natural")
 
 
+@baseline("pchip")
 class Pchip(Spline):
     """Monotone cubics (Fritsch and Carlson 1980): smooth, never overshooting an observation."""
 
@@ -121,6 +119,7 @@ class Pchip(Spline):
         return PchipInterpolator(ts, ws)
 
 
+@baseline("catmull_rom")
 class CatmullRom(Spline):
     """Cubic Hermite pieces whose slope at each observation is that from its predecessor to its successor (1974)."""
 

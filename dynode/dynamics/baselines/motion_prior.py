@@ -16,16 +16,17 @@ how the latent space is turned, and a prior serves every clip of its category.
 import json
 import math
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import torch
 
 from dynode import clips
 from dynode.clips import Clip
 from dynode.dynamics.fit_files import described
+from dynode.dynamics.registry import METHODS, How, Method
 from dynode.dynamics.state_spaces import Subspace
-from dynode.dynamics.trajectory import Shots, in_parts, numeric_derivative
+from dynode.dynamics.trajectory import Trajectory, joined, numeric_derivative
 from dynode.errors import UserError
 from dynode.io.training_state import part
 from dynode.settings import from_json, require_positive, to_json
@@ -164,18 +165,20 @@ def double(numbers) -> torch.Tensor:
 
 
 @dataclass
-class PriorPath:
+class PriorPath(Trajectory):
     """The mean of the conditioned process as a trajectory: weights on the observed codes, another row at every time.
 
-    seen (n, K): the observed states, at times ts (n,) in seconds.  theta, learned (4,): logarithms of `NAMES`, as this
+    u (n, K): the observed states, at times ts (n,) in seconds.  theta, learned (4,): logarithms of `NAMES`, as this
     clip has them and as the others do.
     """
+
+    kind: ClassVar[str] = "prior"  # of its file
 
     settings: PriorSettings
     theta: torch.Tensor
     learned: torch.Tensor
     space: Subspace
-    seen: torch.Tensor
+    u: torch.Tensor
     ts: torch.Tensor
     log: dict = field(default_factory=dict)
     meta: dict = field(default_factory=dict)
@@ -183,8 +186,12 @@ class PriorPath:
     def __post_init__(self):
         self.kernel = Kernel(self.theta)
         self.factor = self.kernel.factor(self.ts)
-        self.pulls = torch.cholesky_solve(self.seen.double(), self.factor)
+        self.pulls = torch.cholesky_solve(self.u.double(), self.factor)
         self.span = (float(self.ts[0]), float(self.ts[-1]))
+
+    @property
+    def label(self) -> str:
+        return self.settings.label
 
     def states(self, ts) -> torch.Tensor:
         """States (T, K) in double precision."""
@@ -192,10 +199,6 @@ class PriorPath:
 
     def __call__(self, ts) -> torch.Tensor:
         return self.space.decode(self.states(ts)[:, None].float())
-
-    def parts(self, ts, chunk: int) -> Iterator[torch.Tensor]:
-        """The codes at times ts in parts of `chunk` frames."""
-        return in_parts(self, ts, chunk)
 
     def derivative(self, ts) -> torch.Tensor:
         return self.space.decode_velocity(numeric_derivative(self.states, self.span, ts)[:, None].float())
@@ -209,24 +212,24 @@ class PriorPath:
         across = self.kernel(ts, self.ts)
         left = 1 - self.kernel.shares[2] + CONSTANT - (across * torch.cholesky_solve(across.T, self.factor).T).sum(1)
         left = left.clamp(min=0.0) + jitter * self.kernel.shares[2]
-        scale = (self.seen.double() * self.pulls).mean(0).clamp(min=0.0)
+        scale = (self.u.double() * self.pulls).mean(0).clamp(min=0.0)
         return (left[:, None] * scale).sqrt() * self.space.sigma
 
     def packed(self) -> tuple[dict[str, torch.Tensor], str]:
         """Tensors, and everything else as JSON."""
         tensors = {f"space.{k}": v for k, v in self.space.tensors().items()}
-        tensors |= {name: getattr(self, name) for name in ("theta", "learned", "seen", "ts")}
+        tensors |= {"theta": self.theta, "learned": self.learned, "seen": self.u, "ts": self.ts}
         rest = {"kind": "prior", "settings": to_json(self.settings), "log": self.log, "meta": self.meta}
         return tensors, json.dumps(rest)
 
     @classmethod
     def unpacked(cls, tensors: dict[str, torch.Tensor], rest: dict) -> "PriorPath":
-        own = {name: tensors[name] for name in ("theta", "learned", "seen", "ts")}
+        own = {"theta": tensors["theta"], "learned": tensors["learned"], "u": tensors["seen"], "ts": tensors["ts"]}
         settings, space = from_json(PriorSettings, rest["settings"]), Subspace(**part(tensors, "space."))
         return cls(settings, space=space, log=rest["log"], meta=rest["meta"], **own)
 
 
-def fit(clip: Clip, settings: PriorSettings = PRIOR, seed: int = 0) -> PriorPath | Shots:
+def fit(clip: Clip, settings: PriorSettings, seed: int, how: How) -> Trajectory:
     """Learn the prior from other clips and condition it on the observed frames of this one, shot by shot.
 
     There is nothing random.  Raises UserError where there is no other clip, or one shows the same footage.
@@ -238,11 +241,11 @@ def fit(clip: Clip, settings: PriorSettings = PRIOR, seed: int = 0) -> PriorPath
 
 def conditioned(
     prior: Kernel, clip: Clip, settings: PriorSettings = PRIOR, seed: int = 0, *, started: float = 0.0, names=()
-) -> PriorPath | Shots:
+) -> Trajectory:
     """The paths of a clip under a prior that was learned before."""
     started = started or time.time()
     paths = [conditioned_shot(prior, shot, settings, seed, started, names) for shot in clip.split()]
-    return paths[0] if len(paths) == 1 else Shots(paths)
+    return joined(paths)
 
 
 def conditioned_shot(prior: Kernel, clip: Clip, settings: PriorSettings, seed: int, started, names) -> PriorPath:
@@ -296,3 +299,6 @@ def footage_of(clip: Clip) -> str | None:
 def way_of(clip: Clip) -> str:
     """How its frames were inverted: from their predecessor, from the average, by an encoder."""
     return clip.meta.get("settings", {}).get("start", "")
+
+
+METHODS.add("prior", Method("prior", PRIOR, fit, PriorPath))

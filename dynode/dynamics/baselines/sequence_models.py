@@ -13,8 +13,8 @@ iteration some observations are hidden and predicted from the others.
 import contextlib
 import json
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import torch
 from tqdm import trange
@@ -27,8 +27,9 @@ from dynode.dynamics.baselines.neural_sde import SDE
 from dynode.dynamics.baselines.recurrent import GRU, ODERNN
 from dynode.dynamics.fit_files import described
 from dynode.dynamics.neural_ode import Clock
+from dynode.dynamics.registry import METHODS, How, Method
 from dynode.dynamics.state_spaces import Subspace
-from dynode.dynamics.trajectory import Shots, numeric_derivative
+from dynode.dynamics.trajectory import Trajectory, joined
 from dynode.errors import UserError
 from dynode.io.training_state import part
 from dynode.settings import choose, from_json, require_positive, to_json
@@ -37,7 +38,7 @@ MODELS = {"gru": GRU, "ode_rnn": ODERNN, "latent_ode": LatentODE, "cde": CDE, "s
 
 
 @dataclass(frozen=True)
-class RelativeSettings:
+class SequenceSettings:
     """Everything a fit of a relative depends on, apart from the clip and the seed."""
 
     preset: str = "gru"
@@ -55,36 +56,42 @@ class RelativeSettings:
     @property
     def label(self) -> str:
         """The method's name in records; says so when its settings are changed."""
-        return self.preset if self == RELATIVES[self.preset] else f"{self.preset}[changed]"
+        return self.preset if self == SEQUENCE_MODELS[self.preset] else f"{self.preset}[changed]"
 
 
-RELATIVES = {name: RelativeSettings(name) for name in MODELS}
+SEQUENCE_MODELS = {name: SequenceSettings(name) for name in MODELS}
 
 
 @dataclass
-class RelativePath:
+class SequencePath(Trajectory):
     """A fitted relative as a trajectory: codes at any times from all observations.
 
-    seen (n, K): the observed states, at times taus (n,) in [0, 1].  `samples` draws where the model is a distribution.
+    u (n, K): the observed states, at times taus (n,) in [0, 1].  `samples` draws where the model is a distribution.
     """
 
-    settings: RelativeSettings
+    kind: ClassVar[str] = "relative"  # of its file
+
+    settings: SequenceSettings
     model: torch.nn.Module
     space: Subspace
     clock: Clock
-    seen: torch.Tensor
+    u: torch.Tensor
     taus: torch.Tensor
     span: tuple[float, float]
     log: dict = field(default_factory=dict)
     meta: dict = field(default_factory=dict)
 
+    @property
+    def label(self) -> str:
+        return self.settings.label
+
     @torch.no_grad()
     def __call__(self, ts) -> torch.Tensor:
         if not len(ts):
-            return self.space.decode(self.seen[:0, None]).float()
+            return self.space.decode(self.u[:0, None]).float()
         asked, back = torch.unique(self.clock(ts).float(), return_inverse=True)
         with self.same_draws():
-            states = completed(self.model, self.settings, self.taus, self.seen, asked)
+            states = completed(self.model, self.settings, self.taus, self.u, asked)
         return self.space.decode(states[back][:, None]).float()
 
     @torch.no_grad()
@@ -94,9 +101,9 @@ class RelativePath:
             raise UserError(f"{self.settings.label} gives one path: ask `sde` for samples.")
         asked, back = torch.unique(self.clock(ts).float(), return_inverse=True)
         with self.same_draws():
-            states = self.model.paths(self.taus, self.seen, asked, count)
+            states = self.model.paths(self.taus, self.u, asked, count)
         if self.settings.straight:
-            states = states + straight(self.taus, self.seen, asked)
+            states = states + straight(self.taus, self.u, asked)
         return torch.stack([self.space.decode(each[back][:, None]).float() for each in states])
 
     @contextlib.contextmanager
@@ -106,29 +113,21 @@ class RelativePath:
             torch.manual_seed(self.meta["seed"])
             yield
 
-    def parts(self, ts, chunk: int) -> Iterator[torch.Tensor]:
-        """The codes at times ts in parts of `chunk` frames."""
-        for times in torch.as_tensor(ts, dtype=torch.float64).split(chunk):
-            yield self(times)
-
-    def derivative(self, ts) -> torch.Tensor:
-        return numeric_derivative(self, self.span, ts)
-
     def packed(self) -> tuple[dict[str, torch.Tensor], str]:
         """Tensors, and everything else as JSON."""
         tensors = {f"model.{k}": v for k, v in self.model.state_dict().items()}
-        tensors |= {f"space.{k}": v for k, v in self.space.tensors().items()} | {"seen": self.seen, "taus": self.taus}
+        tensors |= {f"space.{k}": v for k, v in self.space.tensors().items()} | {"seen": self.u, "taus": self.taus}
         clock = [self.clock.seconds, self.clock.times]
         rest = {"kind": "relative", "settings": to_json(self.settings), "clock": clock, "span": self.span}
         return tensors, json.dumps(rest | {"log": self.log, "meta": self.meta})
 
     @classmethod
-    def unpacked(cls, tensors: dict[str, torch.Tensor], rest: dict) -> "RelativePath":
-        settings, space = from_json(RelativeSettings, rest["settings"]), Subspace(**part(tensors, "space."))
+    def unpacked(cls, tensors: dict[str, torch.Tensor], rest: dict) -> "SequencePath":
+        settings, space = from_json(SequenceSettings, rest["settings"]), Subspace(**part(tensors, "space."))
         model = MODELS[settings.preset](tensors["seen"].shape[1], settings)
         model.load_state_dict(part(tensors, "model."))
-        clock, seen = Clock(*map(tuple, rest["clock"])), (tensors["seen"], tensors["taus"])
-        return cls(settings, model, space, clock, *seen, tuple(rest["span"]), rest["log"], rest["meta"])
+        clock, states = Clock(*map(tuple, rest["clock"])), (tensors["seen"], tensors["taus"])
+        return cls(settings, model, space, clock, *states, tuple(rest["span"]), rest["log"], rest["meta"])
 
 
 def straight(taus: torch.Tensor, u: torch.Tensor, asked: torch.Tensor) -> torch.Tensor:
@@ -137,7 +136,7 @@ def straight(taus: torch.Tensor, u: torch.Tensor, asked: torch.Tensor) -> torch.
     return torch.lerp(u[k], u[k + 1], ((asked - taus[k]) / (taus[k + 1] - taus[k]))[:, None])
 
 
-def completed(model, settings: RelativeSettings, taus, u, asked) -> torch.Tensor:
+def completed(model, settings: SequenceSettings, taus, u, asked) -> torch.Tensor:
     """States (T, K) at increasing times asked (T,), from the observations u (n, K) at times taus (n,)."""
     states = model(taus, u, asked)
     return states + straight(taus, u, asked) if settings.straight else states
@@ -150,17 +149,16 @@ def drawn(observations: int, share: float, draws: torch.Generator) -> torch.Tens
     return shown
 
 
-def fit(clip: Clip, settings: RelativeSettings, seed: int = 0, *, progress: bool = False) -> RelativePath | Shots:
-    """Fit a relative to the observed frames of a clip; one for each shot."""
-    fits = [fit_shot(shot, settings, seed, progress) for shot in clip.split()]
-    return fits[0] if len(fits) == 1 else Shots(fits)
+def fit(clip: Clip, settings: SequenceSettings, seed: int, how: How) -> Trajectory:
+    """Fit a sequence model to the observed frames of a clip; one for each shot."""
+    return joined([fit_shot(shot, settings, seed, how.progress) for shot in clip.split()])
 
 
-def fit_shot(clip: Clip, settings: RelativeSettings, seed: int, progress: bool) -> RelativePath:
-    seen, started = clip.observations(), time.time()
+def fit_shot(clip: Clip, settings: SequenceSettings, seed: int, progress: bool) -> SequencePath:
+    observed, started = clip.observations(), time.time()
     runtime.seed_everything(runtime.legal_seed(seed))
-    space, clock, draws = Subspace.fit(seen.ws), Clock.of("unit", clip), torch.Generator().manual_seed(seed)
-    u, taus = space.encode(seen.ws)[:, 0], clock(seen.ts).float()
+    space, clock, draws = Subspace.fit(observed.ws), Clock.of("unit", clip), torch.Generator().manual_seed(seed)
+    u, taus = space.encode(observed.ws)[:, 0], clock(observed.ts).float()
     model = MODELS[settings.preset](u.shape[1], settings)
     optimiser = torch.optim.Adam(model.parameters(), settings.lr)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, settings.iterations)
@@ -181,5 +179,9 @@ def fit_shot(clip: Clip, settings: RelativeSettings, seed: int, progress: bool) 
         "seconds": round(time.time() - started, 2),
         "parameters": sum(p.numel() for p in model.parameters()),
     }
-    span = (float(seen.ts[0]), float(seen.ts[-1]))
-    return RelativePath(settings, model, space, clock, u, taus, span, log, described(clip, seed))
+    span = (float(observed.ts[0]), float(observed.ts[-1]))
+    return SequencePath(settings, model, space, clock, u, taus, span, log, described(clip, seed))
+
+
+for _name, _settings in SEQUENCE_MODELS.items():
+    METHODS.add(_name, Method(_name, _settings, fit, SequencePath))

@@ -1,7 +1,6 @@
-"""Many fits as one batched problem: the same fits as one after another, but for rounding, in a fraction of the time.
+"""Batched fitting: many clips or seeds as one stacked problem, equal to sequential fits up to rounding.
 
-A small network on a few states costs mostly the calls; stacking the networks of many clips, seeds or samplings makes one
-call do for all of them.
+Small networks on a few states spend most of their time in the overhead of calls, which one stacked call shares.
 """
 
 import time
@@ -12,14 +11,13 @@ from torch.nn.utils.rnn import pad_sequence
 
 from dynode.clips import Clip
 from dynode.dynamics.fields import StackedFields, can_stack
-from dynode.dynamics.fitting.trainer import Begun
-from dynode.dynamics.neural_ode import NeuralODE
+from dynode.dynamics.fitting.trainer import PreparedFit, Trainer
 from dynode.dynamics.presets import DynamicsSettings
 from dynode.dynamics.solvers.rollout import rollout
-from dynode.dynamics.trajectory import Shots
+from dynode.dynamics.trajectory import Trajectory, joined
 
 
-def can(settings: DynamicsSettings) -> bool:
+def can_batch(settings: DynamicsSettings) -> bool:
     """Whether fits under these settings can share their steps: intervals only, no images, tube or early end, a fixed step."""
     training = settings.training
     alone = (
@@ -32,45 +30,45 @@ def can(settings: DynamicsSettings) -> bool:
     return not alone and settings.path == "blended" and settings.segment_solver.fixed_step and can_stack(settings.field)
 
 
-def fit(
-    clips: Sequence[Clip], seeds: Sequence[int], settings: DynamicsSettings, device="cpu"
-) -> list[NeuralODE | Shots]:
-    """Learn the dynamics of every clip, with the seed of the same place; those with states of one shape go together.
+def fit_batched(
+    clips: Sequence[Clip], seeds: Sequence[int], settings: DynamicsSettings, device: torch.device | str = "cpu"
+) -> list[Trajectory]:
+    """Learn the dynamics of every clip, with the seed of the same position; those with states of one shape are stacked.
 
-    Raises ValueError for settings that `can` refuses, and what `dynode.dynamics.fitting.trainer.fit` raises.
+    Raises ValueError for settings that `can_batch` refuses, and what `dynode.dynamics.fitting.trainer.fit` raises.
     """
-    if not can(settings):
+    if not can_batch(settings):
         raise ValueError(f"fits of {settings.label} cannot be made together")
-    begun = [
-        [Begun.of(shot, settings, seed, device) for shot in clip.split()]
+    prepared = [
+        [PreparedFit.of(shot, settings, seed, device) for shot in clip.split()]
         for clip, seed in zip(clips, seeds, strict=True)
     ]
-    groups: dict[tuple, list[Begun]] = {}
-    for each in (one for shots in begun for one in shots):
+    groups: dict[tuple, list[PreparedFit]] = {}
+    for each in (one for shots in prepared for one in shots):
         groups.setdefault(tuple(each.training.u.shape), []).append(each)
     for group in groups.values():
-        Together([each.training for each in group], settings).run()
-    fits = [[each.finished() for each in shots] for shots in begun]
-    return [shots[0] if len(shots) == 1 else Shots(shots) for shots in fits]
+        BatchedTrainer([each.training for each in group], settings).run()
+    fits = [[each.finished() for each in shots] for shots in prepared]
+    return [joined(shots) for shots in fits]
 
 
-class Together:
-    """Fits of equal shape under way: their weights stacked (B, ...), each with draws and a learning signal of its own.
+class BatchedTrainer:
+    """Fits of equal shape in progress: their weights stacked (B, ...), each with its own random numbers and loss.
 
     u (B, n, R, K): the observed states, at the field's times taus (B, n).
     """
 
-    def __init__(self, trainings: list, settings: DynamicsSettings):
+    def __init__(self, trainings: list[Trainer], settings: DynamicsSettings):
         self.trainings, self.settings = trainings, settings
         self.u, self.taus = (torch.stack([getattr(t, name) for t in trainings]) for name in ("u", "taus"))
         self.fields = StackedFields([t.field for t in trainings])
         t = settings.training
         self.optimiser = torch.optim.Adam(self.fields.parameters(), lr=t.lr, betas=t.betas, eps=t.eps, fused=True)
         self.rows = torch.arange(len(trainings))[:, None]
-        self.stages = self.taus.new_zeros(0)  # where in an interval the solver asks, once it has
+        self.stages = self.taus.new_zeros(0)  # where in an interval the solver evaluates the field, once known
 
     def run(self) -> None:
-        """All iterations; ends with every training as if it had run alone.  Its seconds are its share of the whole."""
+        """All iterations; ends with every training as if it had run alone.  Its seconds are an equal part of the whole."""
         began, t = time.time(), self.settings.training
         self.look()
         for iteration in range(t.total):
@@ -111,21 +109,21 @@ class Together:
         first = self.taus[self.rows, starts]
         length = self.taus[self.rows, ends] - first
 
-        pulls, asked = iter(self.pulls(first, length)), []
+        pulls, stages = iter(self.pulls(first, length)), []
 
         def stretched(s, u):
-            asked.append(s)
+            stages.append(s)
             return length[..., None, None] * self.fields(first + s * length, u, next(pulls, None))
 
         span = self.taus.new_tensor([0.0, 1.0])
         solved = rollout(stretched, self.u[self.rows, starts], span, self.settings.segment_solver)
-        self.stages = torch.stack(asked)
+        self.stages = torch.stack(stages)
         return solved.states[1], ends, solved.nfe
 
     @torch.no_grad()
     def pulls(self, first: torch.Tensor, length: torch.Tensor) -> torch.Tensor:
         """The trends' velocities (S, B, m, R, K) at all stages of the solver, which are those of the last time."""
-        return self.fields.pull(first + self.stages[:, None, None] * length)
+        return self.fields.trend_velocity(first + self.stages[:, None, None] * length)
 
     def clip_gradients(self, most: float) -> None:
         """To the norm `most` in each fit by itself; 0: as they are."""
@@ -139,8 +137,8 @@ class Together:
     @torch.no_grad()
     def look(self) -> None:
         """Mean squared error of every interval from its true code over the states' variance, for each fit."""
-        everything = torch.arange(self.u.shape[1]).expand(len(self.u), -1)
-        states, ends, _ = self.segments(everything)
+        every_frame = torch.arange(self.u.shape[1]).expand(len(self.u), -1)
+        states, ends, _ = self.segments(every_frame)
         variance = self.u.var(1, unbiased=False).mean((1, 2)).clamp(min=1e-12)
         errors = (states - self.u[self.rows, ends]).square().mean((1, 2, 3)) / variance
         for training, error in zip(self.trainings, errors.tolist(), strict=True):

@@ -32,7 +32,7 @@ CHECKPOINT_SECONDS = checkpoint_seconds()
 
 
 class Checkpoint:
-    """The state of a `dynode.dynamics.fitting.trainer.Training` in one file, rewritten now and then; the same fit resumes from it exactly."""
+    """The state of a `dynode.dynamics.fitting.trainer.Trainer` in one file, rewritten now and then; the same fit resumes from it exactly."""
 
     def __init__(self, path: Path, job: str):
         self.path, self.job, self.written = Path(path), job, time.time()
@@ -44,7 +44,7 @@ class Checkpoint:
         tensors = {f"adam.{key}": value for key, value in training_state.of_optimiser(training.optimiser).items()}
         tensors |= {f"field.{k}": v for k, v in training.field.state_dict().items()}
         tensors |= {f"best.{k}": v.clone() for k, v in (training.best_state or {}).items()}
-        tensors["draws"] = training.draws.get_state()
+        tensors["draws"] = training.rng.get_state()
         numbers = {k: getattr(training, k) for k in ("best", "iteration", "nfe", "seconds", "looks")}
         metadata = {"format": CHECKPOINT_FORMAT, "job": self.job, "numbers": json.dumps(numbers)}
         with files.written_whole(self.path) as target:
@@ -64,7 +64,7 @@ class Checkpoint:
         training.field.load_state_dict(part(tensors, "field."))
         training.best_state = part(tensors, "best.") or None
         training_state.restore(training.optimiser, part(tensors, "adam."))
-        training.draws.set_state(tensors["draws"])
+        training.rng.set_state(tensors["draws"])
         for key, value in json.loads(metadata["numbers"]).items():
             setattr(training, key, value)
 

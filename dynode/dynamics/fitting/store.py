@@ -2,7 +2,11 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
+
+import torch
 
 from dynode.clips import Clip
 from dynode.dynamics import fit_files, methods
@@ -27,46 +31,50 @@ def key_of(clip: Clip, settings, seed: int) -> str:
 
 
 def fit_to_file(
-    path: Path, name: str, clip: Clip, settings=None, seed: int = 0, *, device="cpu", progress: bool = False
+    path: Path,
+    clip: Clip,
+    method: str | Any = "dynode",
+    seed: int = 0,
+    *,
+    device: torch.device | str = "cpu",
+    progress: bool = False,
 ) -> Trajectory:
-    """Fit a learned method and write it to `path`; killed at any moment, the same call goes on from its checkpoint.
+    """Fit a method and write it to `path`; killed at any moment, the same call goes on from its checkpoint.
 
-    Raises what `dynode.dynamics.fitting.trainer.fit` raises, and UserError when `path` cannot be written: the checkpoint stays then.
+    Raises what `dynode.dynamics.methods.fit` raises, and UserError when `path` cannot be written: the checkpoint stays then.
     """
     checkpoint = path.with_suffix(".checkpoint")
-    fitted = methods.fit(name, clip, settings, seed, device=device, progress=progress, checkpoint=checkpoint)
-    fit_files.save(fitted, path)
-    checkpoints.forget(checkpoint, len(fit_files.shots_of(fitted)))
+    fitted = methods.fit(clip, method, seed=seed, device=device, progress=progress, checkpoint=checkpoint)
+    fitted.save(path)
+    checkpoints.forget(checkpoint, len(fitted.shots))
     return fitted
 
 
 class FitStore:
-    """Fits learned methods into a folder, one file each; interpolations are made anew, they cost nothing."""
+    """Fits kept in a folder, one file each; methods with nothing to set are fitted anew, which takes no time."""
 
-    def __init__(self, folder: Path, device="cpu", progress: bool = False):
+    def __init__(self, folder: Path, device: torch.device | str = "cpu", progress: bool = False):
         self.folder, self.device, self.progress = Path(folder), device, progress
 
-    def path(self, clip: Clip, settings, seed: int) -> Path:
+    def path(self, clip: Clip, settings: Any, seed: int) -> Path:
         return self.folder / f"{clip.name}.{settings.preset}.{key_of(clip, settings, seed)}.safetensors"
 
-    def fit_together(self, settings, shown: list[tuple[Clip, int]]) -> None:
-        """Fit all clips with their seeds that are not there yet as one problem, where the settings allow that."""
-        if not (isinstance(settings, DynamicsSettings) and batched.can(settings)):
-            return
-        paths = {self.path(clip, settings, seed): (clip, seed) for clip, seed in shown}
-        missing = {path: one for path, one in paths.items() if not path.is_file()}
-        fitted = (
-            batched.fit(*zip(*missing.values(), strict=True), settings=settings, device=self.device) if missing else []
-        )
-        for path, fit in zip(missing, fitted, strict=True):
-            fit_files.save(fit, path)
-
-    def fit(self, name: str, clip: Clip, settings=None, seed: int = 0) -> Trajectory:
+    def fit(self, clip: Clip, method: str | Any = "dynode", seed: int = 0) -> Trajectory:
         """The trajectory of that method, read where it is there, else fitted (from its checkpoint) and written."""
-        settings = settings or methods.LEARNED.get(name)
+        settings = methods.settings_of(method)
         if settings is None:
-            return methods.fit(name, clip)
+            return methods.fit(clip, method)
         path = self.path(clip, settings, seed)
-        if not path.is_file():
-            fit_to_file(path, name, clip, settings, seed, device=self.device, progress=self.progress)
-        return fit_files.load(path)
+        if path.is_file():
+            return fit_files.load(path)
+        return fit_to_file(path, clip, settings, seed, device=self.device, progress=self.progress)
+
+    def fit_many(self, clips: Sequence[tuple[Clip, int]], method: str | Any = "dynode") -> list[Trajectory]:
+        """The trajectories of (clip, seed) pairs; those that are not there yet as one batched problem where possible."""
+        settings = methods.settings_of(method)
+        if isinstance(settings, DynamicsSettings) and batched.can_batch(settings):
+            missing = {path: one for one in clips if not (path := self.path(one[0], settings, one[1])).is_file()}
+            fits = batched.fit_batched(*zip(*missing.values(), strict=True), settings, self.device) if missing else []
+            for path, fit in zip(missing, fits, strict=True):
+                fit.save(path)
+        return [self.fit(clip, method, seed) for clip, seed in clips]

@@ -6,6 +6,7 @@ import json
 import math
 import time
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from dataclasses import field as default
 from pathlib import Path
@@ -26,8 +27,8 @@ from dynode.dynamics.neural_ode import Clock, NeuralODE, Stretched
 from dynode.dynamics.presets import DynamicsSettings, TrainingSettings, preset
 from dynode.dynamics.solvers.gauss_newton import least_norm
 from dynode.dynamics.solvers.rollout import SolverError, rollout
-from dynode.dynamics.state_spaces import fit_space
-from dynode.dynamics.trajectory import Shots
+from dynode.dynamics.state_spaces import StateSpace, fit_space
+from dynode.dynamics.trajectory import Trajectory, joined
 from dynode.errors import UserError
 from dynode.generators.curvature import curvature_of
 from dynode.settings import choose, to_json
@@ -37,7 +38,7 @@ STEEP_NFE = 1000  # evaluations of one roll-out at which a fit is likely to go w
 
 
 @dataclass
-class Training:
+class Trainer:
     """One fit under way: the field, the observed states u (n, R, K) at the field's times taus (n,), the optimiser.
 
     decode: states -> codes, wanted with `images`, the losses in image space.
@@ -48,8 +49,8 @@ class Training:
     u: torch.Tensor
     taus: torch.Tensor
     settings: DynamicsSettings
-    draws: torch.Generator
-    decode: object = None
+    rng: torch.Generator
+    decode: Callable[[torch.Tensor], torch.Tensor] | None = None
     images: ImageLoss | None = None
     tube: Tube | None = None
     best: float = math.inf
@@ -71,11 +72,11 @@ class Training:
     def subset(self) -> torch.Tensor:
         """Sorted indices of the frames drawn for one iteration."""
         t, n = self.settings.training, len(self.u)
-        drawn = torch.randperm(n, generator=self.draws).tolist()[: min(t.batch, n - 1)]  # always leaves some out
+        drawn = torch.randperm(n, generator=self.rng).tolist()[: min(t.batch, n - 1)]  # always leaves some out
         if t.start == "first" or t.start == "mixed" and self.iteration % 2 == 0:
             drawn = [0, *filter(None, drawn)]
         if len(drawn) < 2:
-            drawn = [0, int(torch.randint(1, n, (), generator=self.draws))]
+            drawn = [0, int(torch.randint(1, n, (), generator=self.rng))]
         return torch.tensor(sorted(drawn))
 
     def full_loss(self, index: torch.Tensor) -> torch.Tensor:
@@ -92,7 +93,7 @@ class Training:
 
     def aside(self, states: torch.Tensor) -> torch.Tensor | float:
         """What the tube moves states (..., R, K) by, and the targets with them: taken off again where both are compared."""
-        return self.tube.draw(states, self.draws) if self.tube else 0.0
+        return self.tube.draw(states, self.rng) if self.tube else 0.0
 
     def segments(self, index: torch.Tensor, aside=lambda states: 0.0) -> tuple[torch.Tensor, torch.Tensor, int]:
         """States (m, R, K) at the end of each interval, the frames (m,) they are compared with, and evaluations.
@@ -243,7 +244,7 @@ def fit(
     device="cpu",
     progress: bool = False,
     checkpoint: Path | None = None,
-) -> NeuralODE | Shots:
+) -> Trajectory:
     """Learn the dynamics of the observed frames of a clip; a clip with cuts gets one fit for each shot.
 
     networks: `dynode.dynamics.methods.Networks`, wanted where settings.losses has terms in images.
@@ -256,57 +257,59 @@ def fit(
     paths = shot_checkpoints(checkpoint, len(shots)) if checkpoint else [None] * len(shots)
     known = {"networks": networks, "edits": edits, "device": device, "progress": progress}
     fits = [fit_shot(shot, settings, seed, checkpoint=path, **known) for shot, path in zip(shots, paths, strict=True)]
-    return fits[0] if len(fits) == 1 else Shots(fits)
+    return joined(fits)
 
 
 def fit_shot(
     clip: Clip, settings: DynamicsSettings, seed: int, *, networks, edits, device, progress, checkpoint
 ) -> NeuralODE:
-    begun = Begun.of(clip, settings, seed, device, edits)
-    training, seen = begun.training, clip.observations()
+    prepared = PreparedFit.of(clip, settings, seed, device, edits)
+    training, observed = prepared.training, clip.observations()
     if settings.losses.in_images:
         if networks is None:
             raise UserError("Losses in images want the clip's generator: fit through `dynode.dynamics.methods.fit`.")
-        training.images, training.decode = networks.image_loss(clip, settings.losses), begun.space.to(device).decode
-    given = seen.ws if edits is None else torch.cat([seen.ws, edits.to(seen.ws)])
+        training.images, training.decode = networks.image_loss(clip, settings.losses), prepared.space.to(device).decode
+    given = observed.ws if edits is None else torch.cat([observed.ws, edits.to(observed.ws)])
     codes = hashlib.sha256(given.contiguous().numpy().tobytes()).hexdigest()
-    saver = Checkpoint(checkpoint, to_json(settings) + json.dumps(begun.meta) + codes) if checkpoint else None
+    saver = Checkpoint(checkpoint, to_json(settings) + json.dumps(prepared.meta) + codes) if checkpoint else None
     training.run(progress, saver)
-    return begun.finished()
+    return prepared.finished()
 
 
 @dataclass
-class Begun:
+class PreparedFit:
     """A fit of one shot before its first iteration, with what its trajectory needs besides the field."""
 
-    training: Training
-    space: object
+    training: Trainer
+    space: StateSpace
     clock: Clock
     span: tuple[float, float]
     meta: dict
 
     @classmethod
-    def of(cls, clip: Clip, settings: DynamicsSettings, seed: int, device="cpu", edits=None) -> "Begun":
+    def of(cls, clip: Clip, settings: DynamicsSettings, seed: int, device="cpu", edits=None) -> "PreparedFit":
         """The seed decides the field's first weights and all draws."""
-        seen, began = clip.observations(), time.time()
-        require_tube(settings, edits, seen.ws.shape[1:])
+        observed, began = clip.observations(), time.time()
+        require_tube(settings, edits, observed.ws.shape[1:])
         if settings.meets == "trend" and (settings.path, settings.field.drift) != ("blended", "trend"):
-            raise UserError("Only a blended path with a trend can meet its trend: path=blended field.drift=trend.")
+            raise UserError("meets='trend' requires path='blended' and field.drift='trend'.")
         runtime.seed_everything(seed)
-        space = fit_space(settings.space, seen.ws, lambda: curvature_of(clip, device))
+        space = fit_space(settings.space, observed.ws, lambda: curvature_of(clip, device))
         clock = Clock.of(settings.clock, clip)
-        net = MLPField(space.state_shape, settings.field, len(seen)).to(device)
-        u, taus = space.encode(seen.ws).to(device), clock(seen.ts).float().to(device)
+        net = MLPField(space.state_shape, settings.field, len(observed)).to(device)
+        u, taus = space.encode(observed.ws).to(device), clock(observed.ts).float().to(device)
         if net.trend is not None:
             net.trend.fit(taus, u)
-        training = Training(net, u, taus, settings, torch.Generator().manual_seed(seed))
+        training = Trainer(net, u, taus, settings, torch.Generator().manual_seed(seed))
         if settings.training.tube:
             beside = (
-                None if edits is None else (space.encode(seen.ws[:1] + edits) - space.encode(seen.ws[:1])).to(device)
+                None
+                if edits is None
+                else (space.encode(observed.ws[:1] + edits) - space.encode(observed.ws[:1])).to(device)
             )
             training.tube = Tube.around(u, settings.training.tube, beside)
         training.seconds = time.time() - began  # space and trend are part of the fit
-        return cls(training, space, clock, (float(seen.ts[0]), float(seen.ts[-1])), described(clip, seed))
+        return cls(training, space, clock, (float(observed.ts[0]), float(observed.ts[-1])), described(clip, seed))
 
     def finished(self) -> NeuralODE:
         """The trajectory of what the training has learned."""
@@ -326,7 +329,7 @@ class Begun:
         kept = slice(1) if training.settings.path == "rollout" else slice(None)
         u, taus = training.u[kept].cpu(), training.taus[kept].cpu()
         if training.settings.meets == "trend":
-            u = net.trend.calmed(u)
+            u = net.trend.denoised(u)
         return NeuralODE(training.settings, net, space, self.clock, u, taus, self.span, log, self.meta)
 
 
@@ -339,6 +342,6 @@ def require_tube(settings: DynamicsSettings, edits: torch.Tensor | None, shape) 
             "training.segment_iterations above 0 and training.newton_steps=0."
         )
     if edits is not None and not t.tube:
-        raise UserError("Edits to train beside want a tube: set training.tube above 0, 1 for edits as long as given.")
+        raise UserError("`edits` needs training.tube > 0 (1 = up to the full edit).")
     if edits is not None and edits.shape[1:] != shape:
         raise UserError(f"Edits of codes {tuple(shape)} were wanted, got {tuple(edits.shape)}: (M, L, D).")

@@ -1,6 +1,8 @@
-"""The one door to the ODE solvers: `rollout`, over torchdiffeq or our own `dopri5`, evaluations counted, errors plain."""
+"""Solving du/dt = f(t, u): `rollout`, by torchdiffeq or our own `dopri5`, counts evaluations of the field and explains errors."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import torch
 import torchdiffeq
@@ -18,17 +20,18 @@ STEEP = (
 )
 UNSORTED = "The times to solve at must strictly increase or strictly decrease: sort them and drop repeats."
 SOLVERS = {name: name in ADAPTIVE for name in (*ADAPTIVE, *FIXED_STEP)}
+Field: TypeAlias = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]  # (t, u) -> du/dt
 
 
 class SolverError(UserError):
-    """The solver gave up; the message says what to change."""
+    """A solve failed; the message says what to change."""
 
 
 @dataclass(frozen=True)
 class SolverSettings:
     """rtol, atol: tolerances of the adaptive solvers.  step: step of the fixed-step ones, in the field's time.
 
-    max_nfe: a solve that evaluates the field more often than this is given up with a SolverError.
+    max_nfe: a solve that needs more evaluations of the field raises SolverError.
     """
 
     solver: str = "dopri5"
@@ -48,9 +51,9 @@ class SolverSettings:
 
 
 class Counted(nn.Module):
-    """Counts the evaluations of a field (NFE) and stops a solve that needs more than its budget."""
+    """Counts the evaluations of a field (NFE).  Raises SolverError where a solve needs more than its budget."""
 
-    def __init__(self, field, budget: int):
+    def __init__(self, field: Field, budget: int):
         super().__init__()
         self.field, self.budget, self.nfe = field, budget, 0
 
@@ -62,31 +65,33 @@ class Counted(nn.Module):
                 "Lower training.lr, standardise the codes, use a smooth activation, or raise solver.max_nfe."
             )
 
-    def forward(self, t, u):
+    def forward(self, t: torch.Tensor, u: torch.Tensor) -> torch.Tensor:
         self.count()
         return self.field(t, u)
 
 
 @dataclass(frozen=True)
 class Rollout:
-    """states (T, ...) at the asked times, and the number of field evaluations the solve took."""
+    """states (T, ...) at the query times, and nfe, the number of field evaluations that the solve took."""
 
     states: torch.Tensor
     nfe: int
 
 
-def rollout(field, u0: torch.Tensor, ts: torch.Tensor, settings: SolverSettings | None = None) -> Rollout:
+def rollout(field: Field, u0: torch.Tensor, ts: torch.Tensor, settings: SolverSettings | None = None) -> Rollout:
     """Solve du/dt = f(t, u), u(ts[0]) = u0  (paper Eq. 5).
 
-    field(t, u) -> du/dt; the solver `dopri5` without an adjoint is our own where it is a module, torchdiffeq's elsewhere.
+    field(t, u) -> du/dt; where it is a module, `dopri5` without an adjoint is our own, else torchdiffeq's.
     u0: (...) initial state.  ts: (T,) strictly monotone, T >= 2, in the field's time.
-    Returns states (T, ...) with states[0] == u0.  Raises SolverError when the step size vanishes or the state stops
-    being finite.
+    Returns states (T, ...) with states[0] == u0.  Raises SolverError when the step size vanishes, the budget of
+    evaluations is spent, or the state stops being finite.
     """
     settings = settings or SolverSettings()
-    counted = Counted(field, settings.max_nfe)
-    own = settings.solver == "dopri5" and not settings.adjoint and isinstance(field, nn.Module)
-    states = (dopri5_states if own else torchdiffeq_states)(counted, u0, ts.to(u0), settings)
+    counted, ts = Counted(field, settings.max_nfe), ts.to(u0)
+    if settings.solver == "dopri5" and not settings.adjoint and isinstance(field, nn.Module):
+        states = dopri5_states(field, counted.count, u0, ts, settings)
+    else:
+        states = torchdiffeq_states(counted, u0, ts, settings)
     if not torch.isfinite(states[-1].detach()).all():
         raise SolverError(
             f"The solution left the range of {u0.dtype}: lower the learning rate or standardise the codes."
@@ -94,18 +99,22 @@ def rollout(field, u0: torch.Tensor, ts: torch.Tensor, settings: SolverSettings 
     return Rollout(states, counted.nfe)
 
 
-def dopri5_states(counted: Counted, u0, ts, settings: SolverSettings) -> torch.Tensor:
+def dopri5_states(
+    field: nn.Module, count: Callable[[], None], u0: torch.Tensor, ts: torch.Tensor, settings: SolverSettings
+) -> torch.Tensor:
+    """By our own solver; `count` is called at every evaluation.  Raises SolverError."""
     if not strictly_monotone(ts):
         raise SolverError(UNSORTED)
     try:
-        return dopri5.solve(counted.field, u0, ts, settings.rtol, settings.atol, counted.count)
+        return dopri5.solve(field, u0, ts, settings.rtol, settings.atol, count)
     except dopri5.Underflow:
         raise SolverError(STEEP.format("dopri5")) from None
 
 
-def torchdiffeq_states(field, u0, ts, settings: SolverSettings) -> torch.Tensor:
+def torchdiffeq_states(field: Counted, u0: torch.Tensor, ts: torch.Tensor, settings: SolverSettings) -> torch.Tensor:
+    """By torchdiffeq.  Raises SolverError."""
     options = {"step_size": settings.step} if settings.fixed_step else None
-    solve = torchdiffeq.odeint_adjoint if settings.adjoint else torchdiffeq.odeint
+    solve: Callable[..., Any] = torchdiffeq.odeint_adjoint if settings.adjoint else torchdiffeq.odeint
     tolerances = {"rtol": settings.rtol, "atol": settings.atol}
     try:
         return solve(field, u0, ts, **tolerances, method=settings.solver, options=options)

@@ -1,1 +1,1 @@
-"""What each choice in the dynamics does: questions, the conditions they are asked under, and how they are answered."""
+"""Notebook 04: what each choice in the dynamics does, one setting changed at a time."""

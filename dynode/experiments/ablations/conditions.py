@@ -1,4 +1,4 @@
-"""What a method gets to see of a clip: how many codes, which ones and how noisy; and where it is judged."""
+"""Observation conditions of an ablation: which codes of a clip are observed, how noisy they are, which are evaluated."""
 
 from dataclasses import dataclass, replace
 
@@ -13,9 +13,9 @@ from dynode.errors import UserError
 class Condition:
     """One way to observe a clip.
 
-    gap: so many neighbouring frames in the middle are observed by nobody, and they alone are judged.
-    noise: standard deviation added to every number of the observed codes, as a share of the codes' own.
-    hidden_end: the last so many frames are observed by nobody; ahead: judged are only the first so many of them.
+    gap: number of neighbouring frames in the middle that are held out; they alone are evaluated.
+    noise: standard deviation of the noise on the observed codes, as a fraction of the codes' own.
+    hidden_end: number of last frames that are held out; horizon: only the first that many of them are evaluated.
     """
 
     sampling: str = "regular"
@@ -23,56 +23,56 @@ class Condition:
     gap: int = 0
     noise: float = 0.0
     hidden_end: int = 0
-    ahead: int = 0
+    horizon: int = 0
 
     @property
-    def drawn(self) -> bool:
-        """Whether another seed shows other codes."""
+    def random(self) -> bool:
+        """Whether another seed gives other observations."""
         return self.sampling == "irregular" or self.noise > 0
 
-    def shown(self, clip: Clip, seed: int) -> Clip:
-        """The clip as a method sees it: fewer observed frames, and perhaps noise on their codes.
+    def observe(self, clip: Clip, seed: int) -> Clip:
+        """The clip as a method observes it: fewer observed frames, and perhaps noise on their codes.
 
         Raises UserError where the gap leaves less than two frames on either side of it.
         """
-        shown = clip.sampled(self.sampling, self.stride, seed, self.hidden_end)
+        observed = clip.sampled(self.sampling, self.stride, seed, self.hidden_end)
         if self.gap:
-            shown = replace(shown, observed=around(shown.observed, middle(len(clip), self.gap)))
-        return noisy(shown, self.noise, seed) if self.noise else shown
+            observed = replace(observed, observed=around_gap(observed.observed, middle(len(clip), self.gap)))
+        return with_noise(observed, self.noise, seed) if self.noise else observed
 
-    def judged(self, shown: Clip) -> torch.Tensor:
-        """Which frames (T,) bool are judged: hidden ones in the gap, at most `ahead` after the last observed, or all
-        between observed ones."""
-        frames, last = torch.arange(len(shown)), int(shown.observed.nonzero().max())
-        if self.ahead:
-            return (frames > last) & (frames <= last + self.ahead)
-        inside = middle(len(shown), self.gap) if self.gap else frames < last
-        return inside & ~shown.observed
+    def evaluated(self, clip: Clip) -> torch.Tensor:
+        """Which frames (T,) bool of an observed clip are evaluated: those in the gap, those up to `horizon` after the last
+        observed one, or all unobserved ones between observed ones."""
+        frames, last = torch.arange(len(clip)), int(clip.observed.nonzero().max())
+        if self.horizon:
+            return (frames > last) & (frames <= last + self.horizon)
+        inside = middle(len(clip), self.gap) if self.gap else frames < last
+        return inside & ~clip.observed
 
 
 def middle(frames: int, gap: int) -> torch.Tensor:
-    """The `gap` frames in the middle of so many, (T,) bool."""
+    """The `gap` frames in the middle of `frames`, (T,) bool.  Raises UserError where less than two remain on a side."""
     if not 0 < gap <= frames - 4:
         raise UserError(f"A gap of {gap} frames does not fit into {frames}: two must remain on either side.")
     first, at = (frames - gap) // 2, torch.arange(frames)
     return (at >= first) & (at < first + gap)
 
 
-def around(observed: torch.Tensor, gap: torch.Tensor) -> torch.Tensor:
-    """Observed frames (T,) with none in the gap and one at either edge of it."""
+def around_gap(observed: torch.Tensor, gap: torch.Tensor) -> torch.Tensor:
+    """Observed frames (T,) with none in the gap (T,) and one at either edge of it."""
     inside = gap.nonzero().flatten()
     observed = observed & ~gap
     observed[[int(inside[0]) - 1, int(inside[-1]) + 1]] = True
     return observed
 
 
-def noisy(clip: Clip, share: float, seed: int) -> Clip:
-    """White noise on the observed codes; what is hidden stays as it is."""
-    draws = torch.Generator().manual_seed(runtime.legal_seed(seed))
-    noise = share * spread(clip.ws) * torch.randn(clip.ws.shape, generator=draws)
+def with_noise(clip: Clip, level: float, seed: int) -> Clip:
+    """White noise on the observed codes, `level` times their standard deviation; unobserved codes stay as they are."""
+    rng = torch.Generator().manual_seed(runtime.legal_seed(seed))
+    noise = level * code_std(clip.ws) * torch.randn(clip.ws.shape, generator=rng)
     return replace(clip, ws=clip.ws + noise * clip.observed[:, None, None])
 
 
-def spread(ws: torch.Tensor) -> float:
+def code_std(ws: torch.Tensor) -> float:
     """Standard deviation of codes (T, L, D) about their mean code, over all numbers."""
     return float((ws - ws.mean(0)).double().square().mean().sqrt())

@@ -1,9 +1,10 @@
-"""What a solver costs and misses: evaluations of the field against the error, and gradients with and without adjoint."""
+"""Cost and accuracy of solvers: field evaluations against error, and gradients with and without the adjoint method."""
 
 import copy
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch.autograd.graph import saved_tensors_hooks
@@ -12,10 +13,10 @@ from dynode.clips import Clip
 from dynode.dynamics.neural_ode import NeuralODE
 from dynode.dynamics.solvers.rollout import SolverSettings, rollout
 from dynode.evaluation.records import Row
-from dynode.experiments.ablations.run import category_of, read_by
+from dynode.experiments.ablations.run import category_of, solved_with
 
-TIGHT = {"solver": "dopri8", "rtol": 1e-10, "atol": 1e-11}  # in double precision: what the others are compared with
-STEPS = {"euler": (0.25, 0.0625), "midpoint": (0.5, 0.125), "rk4": (1.0, 0.5, 0.25, 0.125)}  # shares of an interval
+TIGHT = {"solver": "dopri8", "rtol": 1e-10, "atol": 1e-11}  # in double precision: the reference of the others
+STEPS = {"euler": (0.25, 0.0625), "midpoint": (0.5, 0.125), "rk4": (1.0, 0.5, 0.25, 0.125)}  # fractions of an interval
 TOLERANCES = (1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
 GRADIENTS = {
     "dopri5 1e-3": SolverSettings(rtol=1e-3, atol=1e-4),
@@ -24,71 +25,70 @@ GRADIENTS = {
 }
 
 
-def choices(fit: NeuralODE) -> dict[str, dict]:
-    """The solvers to read a fit by, label -> settings; the steps of a roll-out are shares of its mean interval."""
-    unit = float(observed(fit).diff().mean()) if fit.settings.path == "rollout" else 1.0
+def solver_choices(fit: NeuralODE) -> dict[str, dict[str, Any]]:
+    """The solvers to compare on a fit, label -> settings; the steps of a roll-out are fractions of its mean interval."""
+    unit = float(observed_times(fit).diff().mean()) if fit.settings.path == "rollout" else 1.0
     steps = {
-        f"{name} 1/{round(1 / share)}": {"solver": name, "step": share * unit}
-        for name, shares in STEPS.items()
-        for share in shares
+        f"{name} 1/{round(1 / fraction)}": {"solver": name, "step": fraction * unit}
+        for name, fractions in STEPS.items()
+        for fraction in fractions
     }
     return steps | {f"dopri5 {rtol:.0e}": {"solver": "dopri5", "rtol": rtol, "atol": rtol / 10} for rtol in TOLERANCES}
 
 
-def observed(fit: NeuralODE) -> torch.Tensor:
-    """The field's times (n,) of all that the fit saw."""
+def observed_times(fit: NeuralODE) -> torch.Tensor:
+    """The field's times (n,) of all observations of a fit."""
     ts = torch.tensor(fit.meta["ts"], dtype=torch.float64)
-    return fit.clock(ts[torch.tensor(fit.meta["observed"])]).to(fit.seen)
+    return fit.clock(ts[torch.tensor(fit.meta["observed"])]).to(fit.starts)
 
 
-def solved(fit: NeuralODE, taus: torch.Tensor, solver: dict) -> tuple[torch.Tensor, int, float]:
+def solve(fit: NeuralODE, taus: torch.Tensor, solver: dict[str, Any]) -> tuple[torch.Tensor, int, float]:
     """States (T, R, K) at the field's times, evaluations of the field, seconds."""
     key = "solver" if fit.settings.path == "rollout" else "segment_solver"
-    read, began = read_by(fit, {key: solver}), time.perf_counter()
+    solved, began = solved_with(fit, {key: solver}), time.perf_counter()
     with torch.no_grad():
-        states = read.states(taus)
-    return states, read.nfe, time.perf_counter() - began
+        states = solved.states(taus)
+    return states, solved.nfe, time.perf_counter() - began
 
 
 def in_double(fit: NeuralODE) -> NeuralODE:
-    found = copy.copy(fit)
-    found.field, found.seen, found.taus = copy.deepcopy(fit.field).double(), fit.seen.double(), fit.taus.double()
-    return found
+    """A copy of a fit in double precision."""
+    double = copy.copy(fit)
+    double.field, double.starts, double.taus = copy.deepcopy(fit.field).double(), fit.starts.double(), fit.taus.double()
+    return double
+
+
+def identity_of(fit: NeuralODE, clip: Clip, variant: str) -> dict[str, Any]:
+    """The fields that identify a row of a fit."""
+    named = {"clip": clip.name, "category": category_of(clip), "method": fit.settings.label, "space": ""}
+    return named | {"variant": variant}
 
 
 def solver_rows(name: str, fit: NeuralODE, clip: Clip, seed: int) -> Iterator[Row]:
-    """Evaluations, error and seconds of every solver that reads the same fit at the clip's times.
+    """Evaluations, error and seconds of every solver on the same fit at the clip's times.
 
-    The error is the RMS difference from a tight solution in double precision, as a share of the states' RMS.
+    The error is the RMS difference from a tight solution in double precision, as a fraction of the states' RMS.
     """
     taus = fit.clock(clip.ts)
-    exact, *_ = solved(in_double(fit), taus, TIGHT)
-    for label, solver in choices(fit).items():
-        states, nfe, seconds = solved(fit, taus, solver)
+    exact, *_ = solve(in_double(fit), taus, TIGHT)
+    for label, solver in solver_choices(fit).items():
+        states, nfe, seconds = solve(fit, taus, solver)
         error = (states - exact).square().mean().sqrt() / exact.square().mean().sqrt()
-        named = {
-            "clip": clip.name,
-            "category": category_of(clip),
-            "method": fit.settings.label,
-            "variant": f"{name}: {label}",
-            "space": "",
-            "seed": seed,
-        }
         for metric, value in (("nfe", nfe), ("solver_error", error), ("seconds", seconds)):
-            yield Row(metric, float(value), **named)
+            yield Row(metric, float(value), seed=seed, **identity_of(fit, clip, f"{name}: {label}"))
 
 
 @dataclass(frozen=True)
 class Gradient:
-    """A gradient (P,), the seconds and megabytes that it took: of what was kept for the way back."""
+    """A gradient (P,), the seconds of its computation, and the megabytes kept for the backward pass."""
 
     value: torch.Tensor
     seconds: float
     megabytes: float
 
 
-def gradient(field, u: torch.Tensor, taus: torch.Tensor, settings: SolverSettings) -> Gradient:
-    """Of the mean squared state along a roll-out from u (R, K) through times taus (T,), by the field's weights."""
+def gradient(field: torch.nn.Module, u: torch.Tensor, taus: torch.Tensor, settings: SolverSettings) -> Gradient:
+    """Gradient of the mean squared state along a roll-out from u (R, K) through times taus (T,), by the field's weights."""
     weights, kept, began = list(field.parameters()), {}, time.perf_counter()
 
     def keep(tensor):
@@ -98,26 +98,19 @@ def gradient(field, u: torch.Tensor, taus: torch.Tensor, settings: SolverSetting
 
     with saved_tensors_hooks(keep, lambda tensor: tensor):
         loss = rollout(field, u, taus, settings).states.square().mean()
-    found = torch.autograd.grad(loss, weights)
-    value = torch.cat([each.flatten() for each in found])
+    value = torch.cat([each.flatten() for each in torch.autograd.grad(loss, weights)])
     return Gradient(value, time.perf_counter() - began, sum(kept.values()) / 1e6)
 
 
 def adjoint_rows(name: str, fit: NeuralODE, clip: Clip, seed: int) -> Iterator[Row]:
-    """Direct and adjoint gradients under each of GRADIENTS: how far both are from a tight one, seconds, megabytes."""
-    field, taus = copy.deepcopy(fit.field).requires_grad_(True), observed(fit)
-    tight = gradient(copy.deepcopy(field).double(), fit.seen[0].double(), taus.double(), SolverSettings(**TIGHT))
+    """Direct and adjoint gradients under each of GRADIENTS: their difference from a tight one, seconds, megabytes."""
+    field, taus = copy.deepcopy(fit.field).requires_grad_(True), observed_times(fit)
+    tight = gradient(copy.deepcopy(field).double(), fit.starts[0].double(), taus.double(), SolverSettings(**TIGHT))
     for label, settings in GRADIENTS.items():
-        for way in ("direct", "adjoint"):
-            chosen = SolverSettings(settings.solver, settings.rtol, settings.atol, settings.step, way == "adjoint")
-            found = gradient(field, fit.seen[0], taus, chosen)
-            difference = (found.value - tight.value).norm() / tight.value.norm()
-            named = {
-                "clip": clip.name,
-                "category": category_of(clip),
-                "method": fit.settings.label,
-                "variant": f"{name}: {label}, {way}",
-            }
-            values = {"gradient_error": difference, "seconds": found.seconds, "megabytes": found.megabytes}
+        for mode in ("direct", "adjoint"):
+            solver = SolverSettings(settings.solver, settings.rtol, settings.atol, settings.step, mode == "adjoint")
+            result = gradient(field, fit.starts[0], taus, solver)
+            difference = float((result.value - tight.value).norm() / tight.value.norm())
+            values = {"gradient_error": difference, "seconds": result.seconds, "megabytes": result.megabytes}
             for metric, value in values.items():
-                yield Row(metric, float(value), space="", seed=seed, **named)
+                yield Row(metric, value, seed=seed, **identity_of(fit, clip, f"{name}: {label}, {mode}"))

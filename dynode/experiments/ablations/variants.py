@@ -1,6 +1,8 @@
-"""The questions: what is chosen, under which conditions it is judged, and against whom."""
+"""The ablations: variants of the settings, the conditions that they are evaluated under, and their baseline."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from dynode.dynamics import methods
 from dynode.dynamics.presets import DynamicsSettings
@@ -9,70 +11,72 @@ from dynode.settings import changed
 
 
 @dataclass(frozen=True)
-class Way:
+class Variant:
     """One choice: the preset `base` with some settings changed, or the interpolation of that name.
 
-    reading: settings that are changed after the fit, such as the solver or the path.
+    solve_with: settings that are changed after the fit, such as the solver or the path.
     """
 
-    changes: dict = field(default_factory=dict)
+    changes: dict[str, Any] = field(default_factory=dict)
     base: str = "dynode"
-    reading: dict = field(default_factory=dict)
+    solve_with: dict[str, Any] = field(default_factory=dict)
 
-    @property
-    def learned(self) -> bool:
-        return self.base in methods.LEARNED
-
-    def settings(self, most: int = 0) -> DynamicsSettings | None:
-        """The settings to fit with, of at most so many iterations where `most` is not 0."""
-        if not self.learned:
+    def settings(self, max_iterations: int = 0) -> DynamicsSettings | None:
+        """The settings to fit with, limited to `max_iterations` where that is not 0; None for an interpolation."""
+        preset = methods.settings_of(self.base)
+        if preset is None:
             return None
-        settings = changed(methods.LEARNED[self.base], self.changes)
+        settings = changed(preset, self.changes)
         keys = ("iterations", "segment_iterations")
-        lengths = {key: min(most, getattr(settings.training, key)) for key in keys}
-        return replace(settings, training=replace(settings.training, **lengths)) if most else settings
+        limited = {key: min(max_iterations, getattr(settings.training, key)) for key in keys}
+        return replace(settings, training=replace(settings.training, **limited)) if max_iterations else settings
 
     @property
-    def drawn(self) -> bool:
-        """Whether another seed fits another path: a field of zero that learns nothing is the trend alone."""
-        training = self.settings().training if self.learned else None
-        return bool(training and (training.total or training.newton_steps))
+    def random(self) -> bool:
+        """Whether another seed gives another path: a field of zero that learns nothing is the trend alone."""
+        settings = self.settings()
+        return settings is not None and bool(settings.training.total or settings.training.newton_steps)
 
     @property
     def label(self) -> str:
         """The method's name in records."""
-        return self.settings().label if self.learned else self.base
+        settings = self.settings()
+        return self.base if settings is None else settings.label
 
 
 @dataclass(frozen=True)
-class Question:
-    """What is asked; the ways to choose, by their names; the conditions that each is judged under.
+class Ablation:
+    """Variants by name, evaluated under conditions by name.
 
-    over: whom skill is measured against.  worlds: asked of the first so many clips of worlds alone, because its
-    fits are dear; 0: of all clips.
+    description: one sentence for the reader of its table.  baseline: the method that skill is measured against.
+    worlds: evaluated on the first `worlds` clips of worlds only, because its fits are expensive; 0: on all clips.
     """
 
-    asks: str
-    ways: dict[str, Way]
+    description: str
+    variants: dict[str, Variant]
     conditions: dict[str, Condition] = field(default_factory=lambda: {"": Condition()})
-    over: str = "linear"
+    baseline: str = "linear"
     worlds: int = 0
 
-    def variants(self, name: str) -> dict[str, str]:
-        """What its rows say for each way and condition; `name` is the question's own."""
-        pairs = [(way, condition) for condition in self.conditions for way in self.ways]
-        return {variant(name, *pair).partition(": ")[2]: variant(name, *pair) for pair in pairs}
+    def row_variants(self, name: str) -> dict[str, str]:
+        """Label -> the `variant` of its rows, for each condition and variant; `name` is the ablation's own."""
+        pairs = [(variant, condition) for condition in self.conditions for variant in self.variants]
+        return {row_variant(name, *pair).partition(": ")[2]: row_variant(name, *pair) for pair in pairs}
 
     def series(self, name: str) -> dict[str, dict[str, str]]:
-        """What its rows say: way -> condition -> variant."""
-        return {way: {under: variant(name, way, under) for under in self.conditions} for way in self.ways}
+        """Variant -> condition -> the `variant` of their rows."""
+        return {
+            variant: {condition: row_variant(name, variant, condition) for condition in self.conditions}
+            for variant in self.variants
+        }
 
 
-def variant(question: str, way: str, condition: str = "") -> str:
-    return f"{question}: {way}" + (f", {condition}" if condition else "")
+def row_variant(ablation: str, variant: str, condition: str = "") -> str:
+    """The field `variant` of a row of an ablation."""
+    return f"{ablation}: {variant}" + (f", {condition}" if condition else "")
 
 
-ALONE = {  # an MLP has more to learn where no trend helps: more of it, with the paper's learning rate
+ALONE = {  # without a trend the MLP has more to learn: more iterations, with the paper's learning rate
     "field.drift": "none",
     "field.hidden": 64,
     "training.segment_iterations": 200,
@@ -81,161 +85,163 @@ ALONE = {  # an MLP has more to learn where no trend helps: more of it, with the
 }
 TREND = {"training.segment_iterations": 0}
 AUTONOMOUS = {"field.time_features": "none"}
-NEAR = {"training.newton_error": 1e-8}  # less exact than `exact`, and in half of its time
+NEAR = {"training.newton_error": 1e-8}  # less exact than `exact`, in half of its time
 ROLLED = {"path": "rollout"}
 
 
-def set_to(key: str, values, base: dict | None = None) -> dict[str, Way]:
-    """A way for each value of one setting."""
-    return {str(value): Way((base or {}) | {key: value}) for value in values}
+def sweep(key: str, values: Iterable, base: dict | None = None) -> dict[str, Variant]:
+    """A variant for each value of one setting."""
+    return {str(value): Variant((base or {}) | {key: value}) for value in values}
 
 
-def times(base: dict | None = None) -> dict[str, Way]:
-    """The field is told no time, the time, or waves of it."""
+def time_features(base: dict | None = None) -> dict[str, Variant]:
+    """Time input of the field: none, raw t, or Fourier features."""
     base = base or {}
-    plain = {"none": Way(base | AUTONOMOUS), "raw": Way(base | {"field.time_features": "raw"})}
-    return plain | {f"{k} waves": Way(base | {"field.frequencies": k}) for k in (10, 20)}
+    plain = {"none": Variant(base | AUTONOMOUS), "raw": Variant(base | {"field.time_features": "raw"})}
+    return plain | {f"{k} waves": Variant(base | {"field.frequencies": k}) for k in (10, 20)}
 
 
 SPACES = ("wplus", "standardised", "subspace")
-OBSERVERS = {"dynode": Way(), "cubic": Way(base="cubic"), "catmull_rom": Way(base="catmull_rom")}
-NOISY = OBSERVERS | {"calm": Way(base="calm"), "all motion": Way({"field.trend_noise": False})}
+OBSERVERS = {"dynode": Variant(), "cubic": Variant(base="cubic"), "catmull_rom": Variant(base="catmull_rom")}
+NOISY = OBSERVERS | {"calm": Variant(base="calm"), "all motion": Variant({"field.trend_noise": False})}
 UNIT_SPEED = ALONE | {"field.normalise": "global"}
 
 FIELD = {
-    "DEPTH": Question("How often the block repeats, with the trend.", set_to("field.depth", range(1, 6))),
-    "DEPTH, alone": Question(
-        "The same for an MLP without a trend.", set_to("field.depth", range(1, 6), ALONE), worlds=3
+    "DEPTH": Ablation("Number of repetitions of the block, with the trend.", sweep("field.depth", range(1, 6))),
+    "DEPTH, alone": Ablation(
+        "The same for an MLP without a trend.", sweep("field.depth", range(1, 6), ALONE), worlds=3
     ),
-    "time": Question("What the field is told of time, with the trend.", times()),
-    "time, alone": Question(
-        "The same without a trend: with no time at all the field is autonomous.", times(ALONE), worlds=3
+    "time": Ablation("Time input of the field, with the trend.", time_features()),
+    "time, alone": Ablation(
+        "The same without a trend: without time input the field is autonomous.", time_features(ALONE), worlds=3
     ),
-    "autonomy": Question(
-        "One roll-out through all observations by Gauss-Newton steps, with and without time.",
-        {"time": Way(NEAR, base="exact"), "autonomous": Way(NEAR | AUTONOMOUS, base="exact")},
+    "autonomy": Ablation(
+        "One roll-out through all observations by Gauss-Newton steps, with and without time input.",
+        {"time": Variant(NEAR, base="exact"), "autonomous": Variant(NEAR | AUTONOMOUS, base="exact")},
         worlds=2,
     ),
-    "speed": Question(
-        "The field's norm as it is, or fixed (over all, or for each number as the demo does in its layers), without a trend.",
+    "speed": Ablation(
+        "The field's norm as it is, or fixed (over all numbers, or for each as the demo does in its layers), without a "
+        "trend.",
         {
-            "free": Way(UNIT_SPEED | {"field.normalise": "none"}),
-            "unit": Way(UNIT_SPEED),
-            "learned unit": Way(UNIT_SPEED | {"field.learned_speed": True}),
-            "per number": Way(UNIT_SPEED | {"field.normalise": "layer"}),
+            "free": Variant(UNIT_SPEED | {"field.normalise": "none"}),
+            "unit": Variant(UNIT_SPEED),
+            "learned unit": Variant(UNIT_SPEED | {"field.learned_speed": True}),
+            "per number": Variant(UNIT_SPEED | {"field.normalise": "layer"}),
         },
         worlds=3,
     ),
 }
 
 STATE = {
-    "state": Question(
-        "Codes as they are, standardised, or in their subspace, with the trend.", set_to("space", SPACES), worlds=2
+    "state": Ablation(
+        "Codes as they are, standardised, or in their subspace, with the trend.", sweep("space", SPACES), worlds=2
     ),
-    "state, alone": Question(
-        "The same without a trend.", set_to("space", SPACES, ALONE | {"training.segment_iterations": 100}), worlds=1
+    "state, alone": Ablation(
+        "The same without a trend.", sweep("space", SPACES, ALONE | {"training.segment_iterations": 100}), worlds=1
     ),
 }
 
 TRAINING = {
-    "trend": Question(
-        "The MLP alone, the trend alone (also when it takes all for motion), both, and what needs no fit.",
+    "trend": Ablation(
+        "The MLP alone, the trend alone (also without a noise term), both, and interpolations that need no fit.",
         {
-            "MLP alone": Way(ALONE),
-            "trend alone": Way(TREND),
-            "both": Way(),
-            "all motion": Way(TREND | {"field.trend_noise": False}),
-            "catmull_rom": Way(base="catmull_rom"),
-            "cubic": Way(base="cubic"),
+            "MLP alone": Variant(ALONE),
+            "trend alone": Variant(TREND),
+            "both": Variant(),
+            "all motion": Variant(TREND | {"field.trend_noise": False}),
+            "catmull_rom": Variant(base="catmull_rom"),
+            "cubic": Variant(base="cubic"),
         },
     ),
-    "iterations": Question(
-        "How long the MLP learns beside the trend.", set_to("training.segment_iterations", (0, 25, 100, 300))
+    "iterations": Ablation(
+        "Training iterations of the MLP beside the trend.", sweep("training.segment_iterations", (0, 25, 100, 300))
     ),
-    "path": Question(
+    "path": Ablation(
         "Solved from both neighbouring observations and blended, or rolled out from the first.",
         {
-            "blended": Way(),
-            "rolled out": Way(reading=ROLLED),
-            "trend rolled out": Way(TREND, reading=ROLLED),
-            "exact": Way(NEAR, base="exact"),
+            "blended": Variant(),
+            "rolled out": Variant(solve_with=ROLLED),
+            "trend rolled out": Variant(TREND, solve_with=ROLLED),
+            "exact": Variant(NEAR, base="exact"),
         },
         worlds=2,
     ),
 }
 
 OBSERVATIONS = {
-    "sparsity": Question(
-        "One frame in so many is observed.",
+    "sparsity": Ablation(
+        "One frame in N is observed.",
         OBSERVERS,
         {f"1/{stride}": Condition(stride=stride) for stride in (2, 4, 8)},
     ),
-    "regularity": Question(
-        "As many frames at regular times, or drawn.",
+    "regularity": Ablation(
+        "The same number of frames at regular times, or at random ones.",
         NOISY,
         {sampling: Condition(sampling) for sampling in ("regular", "irregular")},
     ),
-    "gap": Question(
-        "So many neighbouring frames are missing; they are judged.",
+    "gap": Ablation(
+        "N neighbouring frames are held out and evaluated.",
         OBSERVERS,
         {str(gap): Condition(gap=gap) for gap in (3, 7, 15)},
     ),
-    "jitter": Question(
-        "Noise on the observed codes, as a share of their standard deviation; judged by the clean ones.",
+    "jitter": Ablation(
+        "Noise on the observed codes, as a fraction of their standard deviation; evaluated on the clean codes.",
         NOISY,
         {str(noise): Condition(noise=noise) for noise in (0.0, 0.1, 0.2, 0.4)},
     ),
-    "extrapolation": Question(
-        "So many frames after the last observed one, against holding it.",
+    "extrapolation": Ablation(
+        "N frames after the last observed one, against holding it.",
         OBSERVERS,
-        {str(ahead): Condition(hidden_end=12, ahead=ahead) for ahead in (1, 2, 4, 8, 12)},
-        over="hold",
+        {str(horizon): Condition(hidden_end=12, horizon=horizon) for horizon in (1, 2, 4, 8, 12)},
+        baseline="hold",
     ),
 }
 
-IN_IMAGES = Question(
-    "What the codes look like: of the MLP alone, the trend alone, both, one roll-out, and curves that need no fit.",
+IN_IMAGES = Ablation(
+    "Errors in images: the MLP alone, the trend alone, both, one roll-out, and curves that need no fit.",
     {
-        "MLP alone": Way(ALONE),
-        "trend alone": Way(TREND),
-        "all motion": Way(TREND | {"field.trend_noise": False}),
-        "both": Way(),
-        "exact": Way(NEAR, base="exact"),
-        "catmull_rom": Way(base="catmull_rom"),
-        "cubic": Way(base="cubic"),
+        "MLP alone": Variant(ALONE),
+        "trend alone": Variant(TREND),
+        "all motion": Variant(TREND | {"field.trend_noise": False}),
+        "both": Variant(),
+        "exact": Variant(NEAR, base="exact"),
+        "catmull_rom": Variant(base="catmull_rom"),
+        "cubic": Variant(base="cubic"),
     },
 )
 
-IN_SPACES = Question(
+IN_SPACES = Ablation(
     "The same frames in W+, in W and in Z.",
-    {"linear": Way(base="linear"), "dynode": Way(), "cubic": Way(base="cubic")},
+    {"linear": Variant(base="linear"), "dynode": Variant(), "cubic": Variant(base="cubic")},
 )
 
 LONG = ALONE | {"field.frequencies": 4, "training.segment_iterations": 400, "training.both_ways": False}
-KNOWN_PATHS = Question(
-    "One roll-out with and without time, learned alike; by Gauss-Newton steps; our default; curves that need no fit.",
+KNOWN_PATHS = Ablation(
+    "One roll-out with and without time input, trained alike; by Gauss-Newton steps; the default; curves that need no "
+    "fit.",
     {
-        "time": Way(LONG, reading=ROLLED),
-        "autonomous": Way(LONG | AUTONOMOUS, reading=ROLLED),
-        "exact": Way(base="exact"),
-        "dynode": Way(),
-        "never recurring": Way({"field.recurring": False}),
-        "cubic": Way(base="cubic"),
-        "linear": Way(base="linear"),
+        "time": Variant(LONG, solve_with=ROLLED),
+        "autonomous": Variant(LONG | AUTONOMOUS, solve_with=ROLLED),
+        "exact": Variant(base="exact"),
+        "dynode": Variant(),
+        "never recurring": Variant({"field.recurring": False}),
+        "cubic": Variant(base="cubic"),
+        "linear": Variant(base="linear"),
     },
 )
 
 QUICK_INTERVALS = {"training.batch": 4, "training.both_ways": False, "training.lr": 1e-2, "losses.resolution": 64}
 
 
-def losses(iterations: int) -> Question:
-    """What a few iterations do under each loss; images are dear, so that all get the same few."""
+def losses(iterations: int) -> Ablation:
+    """The same few iterations under each loss: iterations with images are expensive."""
     few = QUICK_INTERVALS | {"training.segment_iterations": iterations}
-    return Question(
-        "What is compared in a few iterations: codes, also images, also LPIPS-VGG (64 px).",
+    return Ablation(
+        "Loss of a few iterations: codes, also images, also LPIPS-VGG (64 px).",
         {
-            "latent": Way(few),
-            "with image": Way(few | {"losses.image": 1.0}),
-            "with LPIPS": Way(few | {"losses.image": 1.0, "losses.lpips": 0.8}),
+            "latent": Variant(few),
+            "with image": Variant(few | {"losses.image": 1.0}),
+            "with LPIPS": Variant(few | {"losses.image": 1.0, "losses.lpips": 0.8}),
         },
     )

@@ -1,18 +1,19 @@
-"""How sure methods are of codes they have not seen, along the principal axes of those they have, and whether rightly."""
+"""Calibration of predictive uncertainty: coverage of prediction intervals for unobserved codes, per principal component."""
 
 from collections.abc import Iterator
 from itertools import product
+from typing import Any
 
 import torch
 
 from dynode.dynamics.baselines.gaussian_process import GaussianProcess
 from dynode.dynamics.baselines.motion_prior import PriorPath
-from dynode.dynamics.baselines.sequence_models import RelativePath
+from dynode.dynamics.baselines.sequence_models import SequencePath
 from dynode.dynamics.state_spaces import Subspace
 from dynode.evaluation.records import Row
-from dynode.metrics.prediction_bands import LEVELS, Fan
+from dynode.metrics.prediction_bands import LEVELS, PredictionBand
 
-FIRST = 3  # axes that are told apart from the rest
+FIRST = 3  # components whose coverage is reported apart from the rest
 GROUPS = {f"first {FIRST} axes": slice(FIRST), "other axes": slice(FIRST, None)}
 
 
@@ -21,40 +22,45 @@ def coordinates(space: Subspace, ws: torch.Tensor) -> torch.Tensor:
     return space.encode(ws.flatten(0, -3)).flatten(1).unflatten(0, ws.shape[:-2]) * space.sigma
 
 
-def fans(sde: RelativePath, gp: GaussianProcess, prior: PriorPath, ts, paths: int) -> dict[str, Fan]:
-    """The bands of a neural SDE's samples, a Gaussian process and a motion prior at times ts (T,), all of one clip.
+def fans(
+    sde: SequencePath, gp: GaussianProcess, prior: PriorPath, ts: torch.Tensor, paths: int
+) -> dict[str, PredictionBand]:
+    """Prediction intervals at times ts (T,) from a neural SDE's samples, a Gaussian process and a motion prior, all of one
+    clip.
 
-    "path" is where a method expects the smooth path, "code" where it expects a code, with the noise it takes codes to
-    have.  paths: how many samples.
+    "path": intervals for the smooth path; "code": for a code, with the method's observation noise.
+    paths: number of samples.
     """
-    space, draws = prior.space, torch.Generator().manual_seed(sde.meta["seed"])
+    space, rng = prior.space, torch.Generator().manual_seed(sde.meta["seed"])
     samples = coordinates(space, sde.samples(ts, paths))
-    noise = sde.settings.noise * space.sigma * torch.randn(samples.shape, generator=draws)
-    process, spread = coordinates(space, gp(ts)), gp.std(ts)[:, None] * gp.scale / gp.spread  # of states, not numbers
+    noise = sde.settings.noise * space.sigma * torch.randn(samples.shape, generator=rng)
+    process, std = coordinates(space, gp(ts)), gp.std(ts)[:, None] * gp.scale / gp.code_std  # of states, not numbers
     white = gp.noise * gp.scale**2
-    told = prior.states(ts) * space.sigma
+    mean = prior.states(ts) * space.sigma
     return {
-        "sde, path": Fan.of_samples(samples),
-        "sde, code": Fan.of_samples(samples + noise),
-        "gp, path": Fan.of_normal(process, spread),
-        "gp, code": Fan.of_normal(process, (spread.square() + white).sqrt()),
-        "prior, path": Fan.of_normal(told, prior.spread(ts, jitter=False)),
-        "prior, code": Fan.of_normal(told, prior.spread(ts)),
+        "sde, path": PredictionBand.of_samples(samples),
+        "sde, code": PredictionBand.of_samples(samples + noise),
+        "gp, path": PredictionBand.of_normal(process, std),
+        "gp, code": PredictionBand.of_normal(process, (std.square() + white).sqrt()),
+        "prior, path": PredictionBand.of_normal(mean, prior.spread(ts, jitter=False)),
+        "prior, code": PredictionBand.of_normal(mean, prior.spread(ts)),
     }
 
 
-def coverage_rows(found: dict[str, Fan], space: Subspace, ws: torch.Tensor, **identity) -> Iterator[Row]:
-    """How many coordinates of the hidden codes ws (T, L, D) lie inside the bands, for each method, share, group of axes;
-    and the error that a method expects of whole codes over the one it makes, root mean squares ("error_ratio").
+def coverage_rows(fans: dict[str, PredictionBand], space: Subspace, ws: torch.Tensor, **identity: Any) -> Iterator[Row]:
+    """Coverage of the unobserved codes ws (T, L, D), for each method, level and group of components; and the ratio of a
+    method's expected error of whole codes to its actual one, both root mean squares ("error_ratio").
 
-    What of a code lies outside the axes counts in the latter alone: bands along axes know nothing of it.
+    The part of a code outside the axes counts in the ratio only: intervals along axes say nothing of it.
     """
-    true, told = coordinates(space, ws), {"split": "unobserved", "space": "latent", **identity}
+    true = coordinates(space, ws)
+    identity |= {"split": "unobserved", "space": "latent"}
     outside = (ws - space.decode(space.encode(ws))).double().square().sum()
-    for name, fan in found.items():
-        for share, (group, axes) in product(LEVELS, GROUPS.items()):
-            inside = fan.coverage(true, share)[axes]
+    for name, fan in fans.items():
+        for level, (group, axes) in product(LEVELS, GROUPS.items()):
+            inside = fan.coverage(true, level)[axes]
             if len(inside):
-                yield Row("coverage", float(inside.mean()), method=name, variant=f"{share:g}, {group}", **told)
+                yield Row("coverage", float(inside.mean()), method=name, variant=f"{level:g}, {group}", **identity)
         error = ((fan.centre - true).square().sum() + outside).sqrt()
-        yield Row("error_ratio", float(fan.spread.square().sum().sqrt() / error), method=name, unit="ratio", **told)
+        expected = fan.std.square().sum().sqrt()
+        yield Row("error_ratio", float(expected / error), method=name, unit="ratio", **identity)

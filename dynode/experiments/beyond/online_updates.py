@@ -1,8 +1,9 @@
-"""Observations that arrive one after another: what is foretold of the hidden frames after each, without it and with it."""
+"""Online setting: forecast the unobserved frames after each new observation, before and after it is assimilated."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
 
 import torch
 
@@ -14,71 +15,87 @@ from dynode.experiments.beyond.online_cde import OnlinePath
 from dynode.metrics import METRICS
 
 MOMENTS = ("before", "after")
+Codes = dict[tuple[str, str], torch.Tensor]  # (method, moment) -> codes
 
 
 @dataclass
-class Foretold:
-    """arrived (m,): frames of a clip that came one after another.  frames (m, H): the hidden ones after each.
+class Forecasts:
+    """Forecasts of the unobserved frames after each of m arrivals.
 
-    codes: (method, moment) -> (m, H, L, D), where "before" knows what came before an arrival, and "after" that one too.
-    seconds: method -> what taking in one observation and foretelling takes, mean.
+    arrivals (m,): frames of a clip that are observed one after another.  frames (m, H): the unobserved ones after each.
+    codes: (method, moment) -> (m, H, L, D), "before" the arrival is assimilated and "after".
+    seconds: method -> mean seconds of assimilating one observation and forecasting.
     """
 
-    arrived: torch.Tensor
+    arrivals: torch.Tensor
     frames: torch.Tensor
-    codes: dict[tuple[str, str], torch.Tensor] = field(default_factory=dict)
+    codes: Codes = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
 
-    def told(self) -> dict[tuple[str, str], torch.Tensor]:
+    def flattened(self) -> Codes:
         """The codes of all frames in one row, (m*H, L, D)."""
         return {key: codes.flatten(0, 1) for key, codes in self.codes.items()}
 
-    def rows(self, metric: str, pred: dict, true: torch.Tensor, *network, **identity) -> Iterator[Row]:
+    def rows(
+        self, metric: str, pred: Mapping[tuple[str, str], torch.Tensor], true: torch.Tensor, *network, **identity: Any
+    ) -> Iterator[Row]:
         """Mean of a metric over all frames: pred, (method, moment) -> codes or images (m*H, ...), beside true (T, ...)."""
-        measure, beside = METRICS[metric], true[self.frames.flatten()]
-        look = measure.look or (lambda images, *_: images)
-        seen = look(beside, *network)
+        measure = METRICS[metric]
+        features = measure.features or (lambda images, *_: images)
+        reference = features(true[self.frames.flatten()], *network)
         for (method, moment), each in pred.items():
-            value = float(measure.compute(look(each, *network), seen, *network).mean())
-            named = {"method": method, "variant": moment, "split": "extrapolated", "space": measure.space}
-            yield Row(metric, value, unit=measure.unit, **named, **identity)
+            value = float(measure.compare(features(each, *network), reference, *network).mean())
+            named: dict[str, Any] = {"method": method, "variant": moment, "split": "extrapolated"}
+            yield Row(metric, value, space=measure.space, unit=measure.unit, **named, **identity)
 
 
-def foretell(clip: Clip, path: OnlinePath, every: int, rivals, settings: dict | None = None) -> Foretold:
-    """After the frames that the path was fitted to one frame in `every` arrives; the frames up to the next stay hidden.
+class Forecaster(Protocol):
+    """A method that assimilates the frames of a clip one after another."""
 
-    rivals: names of methods, which are fitted anew to all that came; settings: {name: settings} to change one.
-    Raises UserError where no frame is hidden, or none arrives.
+    def observe(self, frame: int) -> None: ...
+
+    def forecast(self, ts: torch.Tensor) -> torch.Tensor:
+        """Codes (T, L, D) at times ts (T,) in seconds."""
+        ...
+
+
+def forecast(
+    clip: Clip, path: OnlinePath, every: int, baselines: Iterable[str], settings: Mapping[str, Any] | None = None
+) -> Forecasts:
+    """After the frames that the path was fitted to, one frame in `every` arrives; the frames between stay unobserved.
+
+    baselines: names of methods, fitted anew to all observations after each arrival; settings: {name: settings} of one.
+    Raises UserError where no frame stays unobserved, or none arrives.
     """
     first = int((clip.ts <= path.span[1]).sum())
-    arrived = torch.arange(first - 1 + every, len(clip) - every + 1, every)
-    if every < 2 or not len(arrived):
+    arrivals = torch.arange(first - 1 + every, len(clip) - every + 1, every)
+    if every < 2 or not len(arrivals):
         raise UserError(
-            f"One frame in {every} after frame {first} of {len(clip)} leaves none to arrive or none hidden."
+            f"One frame in {every} after frame {first} of {len(clip)} leaves none to arrive or none unobserved."
         )
-    found = Foretold(arrived, arrived[:, None] + torch.arange(1, every))
-    found.seconds["cde"] = in_turn(found, "cde", clip, Taught(path, clip))
-    for name in rivals:
-        found.seconds[name] = in_turn(found, name, clip, Refitted(name, clip, first, (settings or {}).get(name)))
-    return found
+    result = Forecasts(arrivals, arrivals[:, None] + torch.arange(1, every))
+    add_method(result, "cde", clip, OnlineModel(path, clip))
+    for name in baselines:
+        add_method(result, name, clip, Refitted((settings or {}).get(name) or name, clip, first))
+    return result
 
 
-def in_turn(found: Foretold, name: str, clip: Clip, method) -> float:
-    """Foretell the frames after each arrival without it and with it; the mean seconds of the latter."""
-    codes, spent = {moment: [] for moment in MOMENTS}, 0.0
-    for arrival, frames in zip(found.arrived, found.frames, strict=True):
-        codes["before"].append(method.foretell(clip.ts[frames]))
+def add_method(result: Forecasts, name: str, clip: Clip, method: Forecaster) -> None:
+    """Add the forecasts of a method before and after each arrival, and the mean seconds of the latter."""
+    codes, seconds = {moment: [] for moment in MOMENTS}, 0.0
+    for arrival, frames in zip(result.arrivals, result.frames, strict=True):
+        codes["before"].append(method.forecast(clip.ts[frames]))
         started = time.time()
         method.observe(int(arrival))
-        codes["after"].append(method.foretell(clip.ts[frames]))
-        spent += time.time() - started
-    found.codes |= {(name, moment): torch.stack(each) for moment, each in codes.items()}
-    return spent / len(found.arrived)
+        codes["after"].append(method.forecast(clip.ts[frames]))
+        seconds += time.time() - started
+    result.codes |= {(name, moment): torch.stack(each) for moment, each in codes.items()}
+    result.seconds[name] = seconds / len(result.arrivals)
 
 
 @dataclass
-class Taught:
-    """A path that takes observations in as they come."""
+class OnlineModel:
+    """A causal path that assimilates the frames of a clip as they arrive."""
 
     path: OnlinePath
     clip: Clip
@@ -86,23 +103,23 @@ class Taught:
     def observe(self, frame: int) -> None:
         self.path = self.path.observe(self.clip.ts[frame : frame + 1], self.clip.ws[frame : frame + 1])
 
-    def foretell(self, ts) -> torch.Tensor:
+    def forecast(self, ts: torch.Tensor) -> torch.Tensor:
         return self.path(ts)
 
 
 class Refitted:
-    """A method that begins anew with every observation: with the first `first` frames, then with all that came."""
+    """A method (a name or settings) that is fitted anew after each arrival: to the first frames, then to all observed."""
 
-    def __init__(self, name: str, clip: Clip, first: int, settings=None):
-        self.name, self.settings = name, settings
-        self.shown = replace(clip, observed=torch.arange(len(clip)) < first)
-        self.path = methods.fit(name, self.shown, settings)
+    def __init__(self, method: str | Any, clip: Clip, first: int):
+        self.method = method
+        self.clip = replace(clip, observed=torch.arange(len(clip)) < first)
+        self.path = methods.fit(self.clip, method)
 
     def observe(self, frame: int) -> None:
-        observed = self.shown.observed.clone()
+        observed = self.clip.observed.clone()
         observed[frame] = True
-        self.shown = replace(self.shown, observed=observed)
-        self.path = methods.fit(self.name, self.shown, self.settings)
+        self.clip = replace(self.clip, observed=observed)
+        self.path = methods.fit(self.clip, self.method)
 
-    def foretell(self, ts) -> torch.Tensor:
+    def forecast(self, ts: torch.Tensor) -> torch.Tensor:
         return self.path(ts)

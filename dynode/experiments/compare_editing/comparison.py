@@ -6,32 +6,43 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
+from dynode.errors import UserError
 from dynode.evaluation import edited_videos
-from dynode.evaluation.edited_videos import Judge, Watched
+from dynode.evaluation.edited_videos import VideoEvaluator, VideoFeatures
 from dynode.evaluation.records import Row, averaged, select
 from dynode.io import images
 from dynode.perception import alignment
-from dynode.video_editing.edited_video import EditedVideo
+from dynode.video_editing.cost_counters import Counters, reset_peak_memory
+from dynode.video_editing.edited_codes import EditedCodes
 from dynode.video_editing.footage import Footage
 from dynode.video_editing.keyframes import EditTrack, edit_of
 from dynode.video_editing.per_frame import rows_of
 from dynode.video_editing.video_editor import VideoEditor
 
-MEANT = ("tl_id", "tg_id", "acd", "acd_adjacent", "acd_reference", "edit_id", "src_id")  # of which means are told
-MEANT += ("warping_error", "motion_ratio", "flow_ratio", "flow_agreement")
-ORDER = {"tl_id": 1, "tg_id": 1, "acd": -1, "frechet": -1}  # which way is better
+AVERAGED = (
+    "tl_id",
+    "tg_id",
+    "acd",
+    "acd_adjacent",
+    "acd_reference",
+    "edit_id",
+    "src_id",
+)  # measures with means over videos
+AVERAGED += ("warping_error", "motion_ratio", "flow_ratio", "flow_agreement")
+ORDER = {"tl_id": 1, "tg_id": 1, "acd": -1, "frechet": -1}  # 1: higher is better
 
 
 @dataclass
 class Entry:
-    """One system's video of one edit of one clip: its pasted frames uint8 (T, H, W, 3), and as the judge sees them."""
+    """One system's video of one edit of one clip: its pasted frames uint8 (T, H, W, 3), and what the judge measures on them."""
 
     clip: str
     edit: str
     method: str
-    video: EditedVideo
+    codes: EditedCodes
+    counters: Counters
     frames: np.ndarray
-    watched: Watched
+    watched: VideoFeatures
 
     @property
     def named(self) -> dict:
@@ -43,58 +54,67 @@ def frames_of(footage: Footage) -> np.ndarray:
     return np.stack(list(footage.pictures()))
 
 
-def entry(editor: VideoEditor, label: str, footage: Footage, edit: str, method: str, judge: Judge) -> Entry:
-    """Edit the followed frames of a clip's footage; edit: such as "smile=2 age=1"; method: of editing one code."""
+def entry(editor: VideoEditor, label: str, footage: Footage, edit: str, method: str, judge: VideoEvaluator) -> Entry:
+    """Edit the followed frames of a clip's footage; edit: such as "smile=2 age=1"; method: of editing one code.
+
+    Raises UserError for footage whose codes are not known.
+    """
+    if footage.clip is None:
+        raise UserError(f"{footage.path} has no codes: compare systems on the footage of clips.")
     tracks = [EditTrack.parsed(text) for text in edit.split()]
-    video = editor.edit(footage, edit_of(tracks, method, editor.generator, rows_of(editor.generator.name)))
-    frames = np.stack([frame for _, frame in video.frames()])
-    watched = judge.watch(frames, quads=footage.track.quads)
-    return Entry(footage.clip.name, video.text, label, video, frames, watched)
+    chosen, counters = edit_of(tracks, method, editor.generator, rows_of(editor.generator.name)), Counters()
+    reset_peak_memory()
+    codes = editor.plan(footage, chosen, counters)
+    frames = np.stack([frame for _, frame in editor.render(footage, codes, counters)])
+    watched = judge.features_of(frames, quads=footage.track.quads)
+    return Entry(footage.clip.name, codes.text, label, codes, counters, frames, watched)
 
 
-def measured(sources: dict[str, Watched], entries: Iterable[Entry]) -> tuple[list[Row], tuple[str, ...]]:
+def measured(sources: dict[str, VideoFeatures], entries: Iterable[Entry]) -> tuple[list[Row], tuple[str, ...]]:
     """All measures of all entries beside their sources, by clip; the sources' own once for each; every warning once."""
-    found, warnings = {}, {}
+    rows: dict[Row, None] = {}  # as a set in order
+    warnings: dict[str, None] = {}
     for one in entries:
-        rows, told = edited_videos.rows(sources[one.clip], one.watched, **one.named)
-        found |= dict.fromkeys(rows)
-        warnings |= dict.fromkeys(told)
-    return list(found), tuple(warnings)
+        own, own_warnings = edited_videos.edit_rows(sources[one.clip], one.watched, **one.named)
+        rows |= dict.fromkeys(own)
+        warnings |= dict.fromkeys(own_warnings)
+    return list(rows), tuple(warnings)
 
 
-def pooled(sources: dict[str, Watched], entries: list[Entry]) -> tuple[list[Row], tuple[str, ...]]:
-    """The Fréchet distance of each method's clips of all videos to those of their sources; what must be said of it."""
-    rows, warnings = [], {}
+def pooled(sources: dict[str, VideoFeatures], entries: list[Entry]) -> tuple[list[Row], tuple[str, ...]]:
+    """The Fréchet distance of each method's clips of all videos to those of their sources, and its warnings."""
+    rows: list[Row] = []
+    warnings: dict[str, None] = {}
     for method in dict.fromkeys(one.method for one in entries):
         mine = [one for one in entries if one.method == method]
         pair = [sources[one.clip] for one in mine], [one.watched for one in mine]
-        found, told = edited_videos.distance_rows(*pair, clip="all", variant="all", method=method)
-        rows += found
-        warnings |= dict.fromkeys(told)
+        own, own_warnings = edited_videos.distance_rows(*pair, clip="all", variant="all", method=method)
+        rows += own
+        warnings |= dict.fromkeys(own_warnings)
     return rows, tuple(warnings)
 
 
 def costs(entries: Iterable[Entry]) -> list[Row]:
     """The counters of every entry as rows."""
-    return [row for one in entries for row in one.video.counters.rows(**one.named)]
+    return [row for one in entries for row in one.counters.rows(**one.named)]
 
 
 def gains(rows: list[Row], ours: str, other: str, identity: str = "mobilefacenet") -> dict[str, float]:
     """How much better a method is than another in the paper's four measures; above 0: better.
 
-    Means over the videos that both made; the Fréchet distance is that over all videos.  rows: of `measured` and `pooled`.
+    Means over the videos that both edited; the Fréchet distance is that over all videos.  rows: of `measured` and `pooled`.
     identity: the network whose vectors count.
     """
-    found = {}
+    result = {}
     for name, sign in ORDER.items():
-        one, two = (of(rows, name, method, identity) for method in (ours, other))
+        one, two = (values_of(rows, name, method, identity) for method in (ours, other))
         shared = one.keys() & two.keys()
         if shared:
-            found[name] = sign * float(np.mean([one[video] - two[video] for video in shared]))
-    return found
+            result[name] = sign * float(np.mean([one[video] - two[video] for video in shared]))
+    return result
 
 
-def of(rows: list[Row], name: str, method: str, identity: str) -> dict[tuple[str, str], float]:
+def values_of(rows: list[Row], name: str, method: str, identity: str) -> dict[tuple[str, str], float]:
     """A method's values of a measure by (clip, edit)."""
     if name == "frechet":
         mine = [r for r in select(rows, method=method, clip="all") if r.metric.startswith(("frechet", "fvd"))]
@@ -104,11 +124,13 @@ def of(rows: list[Row], name: str, method: str, identity: str) -> dict[tuple[str
 
 
 def overall(rows: list[Row], methods: Iterable[str]) -> list[Row]:
-    """The means of these methods' measures over all clips and edits that all of them made, beside the pooled distances."""
+    """The means of these methods' measures over all clips and edits that all of them have, beside the pooled distances."""
     methods = list(methods)
     made = [{(r.clip, r.variant) for r in select(rows, method=method) if r.clip != "all"} for method in methods]
     shared = set.intersection(*made)
-    mine = [row for row in rows if row.method in methods and (row.clip, row.variant) in shared and row.metric in MEANT]
+    mine = [
+        row for row in rows if row.method in methods and (row.clip, row.variant) in shared and row.metric in AVERAGED
+    ]
     return averaged([replace(row, clip="", variant="", n=1, std=None) for row in mine])
 
 

@@ -16,9 +16,9 @@ from dynode.clips import Clip
 from dynode.dynamics.trajectory import Trajectory
 from dynode.editing import editors, propagation
 from dynode.errors import UserError
+from dynode.evaluation.evaluator import ImageFeatures, compared, networks_for, resolution_for
 from dynode.evaluation.records import Row
-from dynode.evaluation.trajectories import NETWORKS, Looked, resolution_for
-from dynode.inversion.frame_sources import drawn, episode_of, truth_at
+from dynode.inversion.frame_sources import episode_of, render_episode, truth_at
 from dynode.io.images import resampled
 from dynode.metrics import METRICS
 from dynode.perception import factor_reader as reading
@@ -83,12 +83,12 @@ class TrueEdit:
         self.w0 = self.clip.ws[0]
         self.edited = propagation.composed(self.w0, self.edits, self.edit.rows)
         first = generators.render(self.generator, torch.stack([self.w0, self.edited]), self.resolution)
-        self.before, self.read = reading.read(self.network, first)[:, self.place].tolist()
+        self.before, self.read = reading.read_factors(self.network, first)[:, self.place].tolist()
         self.value = self.read if self.edit.reached == "read" else self.nearest(first[1])
         self.episode = episode_of(self.clip).edited(self.edit.factor, self.value, float(self.clip.ts[0]))
-        self.networks = {"lpips_alex": NETWORKS["lpips_alex"]()}
-        self.truth = Looked(drawn(self.episode, self.ts, self.resolution), self.networks)
-        self.factors = reading.read(self.network, self.truth.images)
+        self.networks = networks_for(METRICS[name] for name in IMAGE_METRICS)
+        self.truth = ImageFeatures(render_episode(self.episode, self.ts, self.resolution), self.networks)
+        self.factors = reading.read_factors(self.network, self.truth.images)
 
     def nearest(self, image: torch.Tensor) -> float:
         """The value of the factor with which the true first picture has the lowest MSE from an image (3, R, R)."""
@@ -129,11 +129,12 @@ class TrueEdit:
         factor_error, others_error: what the network reads in them, against what it reads in the truth, as shares of the ranges.
         """
         images = generators.render(self.generator, codes, self.resolution)
-        looked, found = Looked(images, self.networks), {}
+        looked, found = ImageFeatures(images, self.networks), {}
         for name in IMAGE_METRICS:
-            pair = looked.by(name, slice(None)), self.truth.by(name, slice(None))
-            found[name] = METRICS[name].compute(*pair, *looked.network(METRICS[name])).double()
-        gaps = reading.apart(self.network.factors, reading.read(self.network, images), self.factors).double()
+            found[name] = compared(name, looked, self.truth).double()
+        gaps = reading.factor_distance(
+            self.network.factors, reading.read_factors(self.network, images), self.factors
+        ).double()
         others = torch.arange(gaps.shape[1]) != self.place
         return images, found | {"factor_error": gaps[:, self.place], "others_error": gaps[:, others].mean(1)}
 
@@ -201,7 +202,7 @@ def compare(
         if way in modes:
             found.rows.append(drift_row(propagation.drift(source, true.ts), **told))
     for method, path in paths.items():
-        share = propagation.seen_share(path, true.w0, true.edited)
+        share = propagation.fraction_in_field(path, true.w0, true.edited)
         told = {"method": method, "variant": edit.factor, "space": "latent", "unit": "share of the edit"}
         found.rows.append(Row("edit_seen_share", share, **told, **named))
     return found

@@ -14,9 +14,9 @@ from dynode.clips import Clip
 from dynode.dynamics.trajectory import Trajectory
 from dynode.editing import editors, propagation
 from dynode.errors import UserError
+from dynode.evaluation import resolution_for
 from dynode.evaluation.editor_quality import Judge, Seen, leakage, own_attribute
 from dynode.evaluation.records import Row
-from dynode.evaluation.trajectories import resolution_for
 
 MISSING = "editor_missing"
 
@@ -89,7 +89,7 @@ class Stage:
         images = self.drawn(propagation.propagate(self.path, w0, moved, self.mode))
         own = edit.measures or own_attribute(edit.editor, self.judge.names)
         rows = list(self.rows(self.judge.names.index(own), self.judge.look(images), named))
-        share = propagation.seen_share(self.path, w0, moved)
+        share = propagation.fraction_in_field(self.path, w0, moved)
         rows.append(Row("edit_seen_share", share, space="latent", unit="share of the edit", **named))
         return EditedClip(edit, images, [row for row in rows if math.isfinite(row.value)])
 

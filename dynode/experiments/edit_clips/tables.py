@@ -1,11 +1,12 @@
 """The table of edited clips of worlds, whose true edit is known."""
 
 from dynode.evaluation.records import Row, averaged, select
-from dynode.reporting.tables.cells import SCALES, Table, number
+from dynode.metrics import METRICS
+from dynode.reporting.tables import Table, number
 
 ERRORS = {
-    "mse": (*SCALES["mse"], 2),
-    "lpips_alex": (*SCALES["lpips_alex"], 3),
+    "mse": (METRICS["mse"].scale, METRICS["mse"].heading(), 2),
+    "lpips_alex": (METRICS["lpips_alex"].scale, METRICS["lpips_alex"].heading(), 3),
     "factor_error": (100.0, "edited factor, %", 1),
     "others_error": (100.0, "other factors, %", 1),
 }

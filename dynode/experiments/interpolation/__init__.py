@@ -1,1 +1,1 @@
-"""What lies between observations: how sure a path is there, how far from the truth, and how it looks."""
+"""Notebook 03: ensembles, interpolation errors, the concept figure."""

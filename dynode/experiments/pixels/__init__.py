@@ -1,7 +1,7 @@
-"""Rivals that never see a GAN: a latent ODE between a convolutional encoder and decoder, on the frames themselves.
+"""Notebook 11: pixel models, which use no GAN: a latent ODE between a convolutional encoder and decoder of frames.
 
-own     learns from the observed frames of the very clip
-taught  learns from other episodes of the same world, and sees of the clip only the observed frames
+own     trained on the observed frames of the clip itself
+taught  trained on other episodes of the same world; of the clip its input is the observed frames
 
-In the manner of Kanaa et al. (2019) and Vid-ODE (Park et al. 2021).
+After Kanaa et al. (2019) and Vid-ODE (Park et al. 2021).
 """

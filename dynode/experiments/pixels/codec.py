@@ -1,4 +1,4 @@
-"""A frame to a few numbers, and numbers to a picture: small convolutional networks."""
+"""Convolutional encoder and decoder: a frame to a few numbers, and numbers to an image."""
 
 import math
 
@@ -7,7 +7,7 @@ from torch import nn
 
 from dynode.errors import UserError
 
-COARSEST = 4  # pixels a side where the pictures of a codec are smallest
+COARSEST = 4  # pixels a side of a codec's coarsest feature maps
 
 
 def widths(resolution: int, channels: int) -> list[int]:
@@ -22,11 +22,12 @@ def widths(resolution: int, channels: int) -> list[int]:
 
 
 def layer(convolution: nn.Module, width: int) -> nn.Sequential:
+    """A convolution, group normalisation and SiLU."""
     return nn.Sequential(convolution, nn.GroupNorm(4 if width % 4 == 0 else 1, width), nn.SiLU())
 
 
 class Encoder(nn.Module):
-    """Frames (n, 3, R, R) in [-1, 1] -> numbers (n, codes), and the pictures on the way, from fine to coarse."""
+    """Frames (n, 3, R, R) in [-1, 1] -> numbers (n, codes), and the feature maps in between, from fine to coarse."""
 
     def __init__(self, resolution: int, channels: int, codes: int):
         super().__init__()
@@ -36,32 +37,32 @@ class Encoder(nn.Module):
         self.last = nn.Linear(wide[-1] * COARSEST**2, codes)
 
     def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, list[torch.Tensor]]:
-        pictures = [images]
+        maps = [images]
         for step in self.steps:
-            pictures.append(step(pictures[-1]))
-        return self.last(pictures[-1].flatten(1)), pictures
+            maps.append(step(maps[-1]))
+        return self.last(maps[-1].flatten(1)), maps
 
 
 class Decoder(nn.Module):
-    """Numbers (T, codes) -> pictures (T, out, R, R), zero before they are trained.
+    """Numbers (T, codes) -> images (T, out, R, R), zero before training.
 
-    beside: channels more, that stand beside each picture on the way, from fine to coarse; 0 for none.
+    skips: additional input channels of each layer, from fine to coarse; 0 for none.
     """
 
-    def __init__(self, resolution: int, channels: int, codes: int, out: int, beside: list[int]):
+    def __init__(self, resolution: int, channels: int, codes: int, out: int, skips: list[int]):
         super().__init__()
         wide = [channels, *widths(resolution, channels)]
         self.start = nn.Linear(codes, wide[-1] * COARSEST**2)
-        sizes = zip(wide[:-1], wide[1:], beside[1:], strict=True)
+        sizes = zip(wide[:-1], wide[1:], skips[1:], strict=True)
         steps = [layer(nn.ConvTranspose2d(b + more, a, 4, stride=2, padding=1), a) for a, b, more in sizes]
         self.steps = nn.ModuleList(steps[::-1])
-        self.last = nn.Conv2d(wide[0] + beside[0], out, 3, padding=1)
-        nn.init.zeros_(self.last.weight)
-        nn.init.zeros_(self.last.bias)
+        self.last = nn.Conv2d(wide[0] + skips[0], out, 3, padding=1)
+        for parameter in self.last.parameters():
+            nn.init.zeros_(parameter)
 
-    def forward(self, states: torch.Tensor, beside: list[torch.Tensor]) -> torch.Tensor:
-        """beside: pictures (T, ..., r, r) from fine to coarse, empty for none."""
-        picture = self.start(states).unflatten(1, (-1, COARSEST, COARSEST))
-        for step, more in zip(self.steps, beside[:0:-1] or [None] * len(self.steps), strict=True):
-            picture = step(picture if more is None else torch.cat([picture, more], 1))
-        return self.last(torch.cat([picture, beside[0]], 1) if beside else picture)
+    def forward(self, states: torch.Tensor, skips: list[torch.Tensor]) -> torch.Tensor:
+        """skips: feature maps (T, ..., r, r) from fine to coarse, empty for none."""
+        image = self.start(states).unflatten(1, (-1, COARSEST, COARSEST))
+        for step, more in zip(self.steps, skips[:0:-1] or [None] * len(self.steps), strict=True):
+            image = step(image if more is None else torch.cat([image, more], 1))
+        return self.last(torch.cat([image, skips[0]], 1) if skips else image)

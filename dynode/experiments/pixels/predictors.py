@@ -1,31 +1,29 @@
-"""What is asked for frames at any time: a pixel model with the frames it sees, and the rivals that learn nothing."""
+"""Predictors of frames at any time: a trained pixel model, and the baselines that learn nothing."""
 
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
 
-from dynode.experiments.pixels.frames import Between, Seen
+from dynode.experiments.pixels.frames import Neighbours, ObservedFrames
 from dynode.experiments.pixels.model import PixelODE
 from dynode.experiments.pixels.presets import PixelSettings
-from dynode.io import files
-from dynode.io.tensor_files import read_safetensors
+from dynode.io.tensor_files import read_safetensors, write_safetensors
 from dynode.settings import from_json, to_json
 
 FORMAT = "dynode-pixels-1"
 
 
-def hold(seen: Seen, ts) -> torch.Tensor:
+def hold(observed: ObservedFrames, ts) -> torch.Tensor:
     """The last observed frame, (T, 3, R, R) for times ts (T,) in seconds."""
     ts = torch.as_tensor(ts, dtype=torch.float64)
-    return seen.images[(torch.searchsorted(seen.ts, ts, right=True) - 1).clamp(min=0)]
+    return observed.images[(torch.searchsorted(observed.ts, ts, right=True) - 1).clamp(min=0)]
 
 
-def cross_fade(seen: Seen, ts) -> torch.Tensor:
+def cross_fade(observed: ObservedFrames, ts) -> torch.Tensor:
     """Neighbouring observed frames, mixed in proportion to time; beyond the ends the last one stands still."""
-    return Between.of(seen.images, seen.taus(seen.ts), seen.taus(ts)).faded()
+    return Neighbours.of(observed.images, observed.taus(observed.ts), observed.taus(ts)).cross_fade()
 
 
 UNLEARNED = {"hold[pixels]": hold, "linear[pixels]": cross_fade}
@@ -33,9 +31,9 @@ UNLEARNED = {"hold[pixels]": hold, "linear[pixels]": cross_fade}
 
 @dataclass
 class PixelModel:
-    """A trained pixel model: `model(seen, ts)` gives frames (T, 3, R, R) in [-1, 1] at times ts (T,) in seconds.
+    """A trained pixel model: `model(observed, ts)` gives frames (T, 3, R, R) in [-1, 1] at times ts (T,) in seconds.
 
-    log: seconds of training, seconds of drawing what it learned from, parameters, iterations, loss.
+    log: seconds of training, seconds of rendering its training episodes, parameters, iterations, loss.
     """
 
     network: PixelODE
@@ -46,16 +44,14 @@ class PixelModel:
         return self.network.settings
 
     @torch.no_grad()
-    def __call__(self, seen: Seen, ts) -> torch.Tensor:
-        asked, back = torch.unique(seen.taus(ts), return_inverse=True)
-        return self.network(seen.images, seen.taus(seen.ts), asked).clamp(-1, 1)[back]
+    def __call__(self, observed: ObservedFrames, ts) -> torch.Tensor:
+        times, back = torch.unique(observed.taus(ts), return_inverse=True)
+        return self.network(observed.images, observed.taus(observed.ts), times).clamp(-1, 1)[back]
 
     def save(self, path: Path) -> Path:
         """Write weights, settings and log as safetensors, atomically."""
         rest = {"settings": to_json(self.settings), "log": self.log}
-        tensors = {key: value.contiguous() for key, value in self.network.state_dict().items()}
-        with files.written_whole(path) as scratch:
-            save_file(tensors, scratch, {"format": FORMAT, "rest": json.dumps(rest)})
+        write_safetensors(path, self.network.state_dict(), FORMAT, rest=rest)
         return path
 
     @classmethod

@@ -1,1 +1,1 @@
-"""Notebook 12: one motion on another face, and how few bytes it takes."""
+"""Notebook 12: one motion on another face, and its compression."""

@@ -7,11 +7,11 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from dynode.evaluation.records import Row
-from dynode.metrics.prediction_bands import LEVELS, Fan
+from dynode.metrics.prediction_bands import LEVELS, PredictionBand
 from dynode.reporting.plots.style import FULL_WIDTH, STYLE, colour
 
 
-def fans(found: dict[str, Fan], dense, ts, codes: torch.Tensor, observed, axes: int = 3):
+def fans(found: dict[str, PredictionBand], dense, ts, codes: torch.Tensor, observed, axes: int = 3):
     """Bands of every method at times dense (S,) on the first axes, beside the codes' own coordinates (T, K) at ts (T,).
 
     A column for each method, a row for each axis; dark: the band of the smaller share, light: that of the larger one.

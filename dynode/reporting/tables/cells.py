@@ -2,21 +2,15 @@
 
 import csv
 import io
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from dynode.evaluation.records import Row
-from dynode.metrics import METRICS
+from dynode.metrics import describe
 
+Key = TypeVar("Key")
 SPLITS = ("observed", "unobserved", "extrapolated")
-SCALES = {
-    "mse": (1e3, "MSE x 1e3"),
-    "ssim": (100.0, "SSIM %"),
-    "lpips_alex": (1.0, "LPIPS-Alex"),
-    "identity": (1.0, "identity"),
-    "latent_mse": (1.0, "latent MSE"),
-    "code_distance": (1.0, "to the code of the time (steps)"),
-    "curve_distance": (1.0, "to the curve (steps)"),
-}
 
 
 @dataclass(frozen=True)
@@ -59,45 +53,73 @@ class Table:
 
 
 def number(row: Row | None, scale: float, digits: int) -> str:
+    """A row's value, and its standard deviation if it has one, as text; "" for None."""
     if row is None:
         return ""
     text = f"{row.value * scale:.{digits}f}"
     return text if row.std is None else f"{text} ± {row.std * scale:.{digits}f}"
 
 
-def ranked(group: list[Row], split: str, name: str, methods, first: int, column: int) -> dict[tuple[int, int], str]:
-    """Marks of the best and the second best method of one column."""
-    values = {r.method: r.value for r in group if (r.split, r.metric) == (split, name)}
-    higher = name not in METRICS or METRICS[name].better == "higher"  # skill is no metric of frames
-    levels = sorted({round(v, 9) for v in values.values()}, reverse=higher)
-    ranks = dict(zip(levels, ("best", "second"), strict=False))  # equal values share their rank
-    named = {method: ranks.get(round(value, 9)) for method, value in values.items()}
-    return {(first + methods.index(method), column): rank for method, rank in named.items() if rank}
+def cell(row: Row | None, digits: int | None = None) -> str:
+    """A row in the scale and the digits of its metric, or in other digits; "" for None."""
+    if row is None:
+        return ""
+    metric = describe(row.metric)
+    return number(row, metric.scale, metric.digits if digits is None else digits)
 
 
-def paper_numbers(rows: list[Row], columns) -> list[str]:
-    paper = {(r.split, r.metric): r.paper for r in rows if r.paper is not None}
-    return [f"{paper[key] * SCALES[key[1]][0]:.3f}" if key in paper else "" for key in columns]
+def significant(value: float | None, scale: float = 1.0) -> str:
+    """A number with three significant digits, "" for None: 15.1, 0.0912, 1234, 3.21e-07."""
+    if value is None:
+        return ""
+    size = abs(value := value * scale)
+    return f"{value:.0f}" if size == 0 or size >= 999.5 else f"{value:#.3g}".rstrip(".")
+
+
+def ranks(values: Mapping[Key, float], better: str) -> dict[Key, str]:
+    """ "best" and "second" of values; equal ones have the same rank.  better: "higher", "lower", or "" for no ranks."""
+    levels = sorted({round(value, 9) for value in values.values()}, reverse=better == "higher")
+    names = dict(zip(levels, ("best", "second"), strict=False)) if better else {}
+    return {key: names[round(value, 9)] for key, value in values.items() if round(value, 9) in names}
+
+
+def ranked(
+    group: list[Row], split: str, name: str, methods: Sequence[str], first: int, column: int
+) -> dict[tuple[int, int], str]:
+    """Marks of the best and the second best method of one column; the methods' lines begin at `first`."""
+    values = {row.method: row.value for row in group if (row.split, row.metric) == (split, name)}
+    return {(first + methods.index(m), column): rank for m, rank in ranks(values, describe(name).better).items()}
+
+
+def paper_numbers(rows: list[Row], columns: Iterable[tuple[str, str]]) -> list[str]:
+    """The paper's numbers of columns (split, metric), "" where it has none."""
+    paper = {(row.split, row.metric): row.paper for row in rows if row.paper is not None}
+    return [f"{paper[key] * describe(key[1]).scale:.3f}" if key in paper else "" for key in columns]
 
 
 def crossed(rows: list[Row], down: tuple[str, ...], across: tuple[str, ...], digits: int = 3) -> Table:
-    """One line for each combination of the fields `down`, a column for each of the fields `across`, of rows that are means."""
-    found = {tuple(getattr(row, name) for name in (*down, *across)): row for row in rows}
-    lines, columns = (list(dict.fromkeys(key[p] for key in found)) for p in (slice(len(down)), slice(len(down), None)))
-    told = [[SCALES.get(name, (1.0, name)) for name in column if name] for column in columns]
-    scales = [next((scale for scale, _ in names if scale != 1), 1.0) for names in told]
+    """One line for each combination of the fields `down`, one column for each of the fields `across`, of rows that are means."""
+    values = {tuple(getattr(row, name) for name in (*down, *across)): row for row in rows}
+    lines, columns = (list(dict.fromkeys(key[p] for key in values)) for p in (slice(len(down)), slice(len(down), None)))
+    scales = [describe(dict(zip(across, column, strict=True)).get("metric", "")).scale for column in columns]
     cells = [
-        [*line, *(number(found.get(line + each), scale, digits) for each, scale in zip(columns, scales, strict=True))]
+        [*line, *(number(values.get(line + each), scale, digits) for each, scale in zip(columns, scales, strict=True))]
         for line in lines
     ]
-    heads = [", ".join(str(name) for _, name in names) for names in told]
-    return Table(["codes" if name == "clip" else name for name in down] + heads, cells, {})
+    heads = ["codes" if name == "clip" else name for name in down]
+    return Table(heads + [column_heading(across, column) for column in columns], cells, {})
 
 
-def methods_table(rows: list[Row], metrics, split: str) -> Table:
+def column_heading(fields: tuple[str, ...], values: tuple[Any, ...]) -> str:
+    """The values of a column's fields; metrics stand there by their labels."""
+    named = zip(fields, values, strict=True)
+    return ", ".join(describe(value).heading() if field == "metric" else str(value) for field, value in named if value)
+
+
+def methods_table(rows: list[Row], metrics: Sequence[str], split: str) -> Table:
     """One line for each method, one column for each metric, of one split."""
     rows = [row for row in rows if row.split == split and row.metric in metrics]
-    found = {(row.method, row.metric): row for row in rows}
+    values = {(row.method, row.metric): row for row in rows}
     names = list(dict.fromkeys(row.method for row in rows))
-    cells = [[name, *(number(found.get((name, metric)), 1, 3) for metric in metrics)] for name in names]
+    cells = [[name, *(number(values.get((name, metric)), 1, 3) for metric in metrics)] for name in names]
     return Table(["method", *metrics], cells, {})

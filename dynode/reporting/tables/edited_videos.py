@@ -1,9 +1,12 @@
 """The table of edited videos: the paper's editing table, and what has to be read beside it."""
 
-from dynode.evaluation.records import Row, select
-from dynode.reporting.tables.cells import Table, number
 
-# TL-ID, TG-ID, ACD and FVD as the paper prints them; its videos, clips and variant of ACD are not told
+from dynode.evaluation.records import Row, select
+from dynode.metrics import Metric, columns, describe
+from dynode.reporting.tables.cells import Table, cell, number
+
+STAND_IN = "frechet_video_distance"  # begins the name of a Fréchet distance on other features than I3D's
+# TL-ID, TG-ID, ACD and FVD as the paper prints them; it does not say of which videos, clips and variant of ACD
 PAPER_EDITS = {
     "IGCI": {"tl_id": 0.969, "tg_id": 0.851, "acd": 1.485, "fvd": 632.7},
     "STIT": {"tl_id": 0.989, "tg_id": 0.912, "acd": 0.846, "fvd": 352.9},
@@ -12,24 +15,8 @@ PAPER_EDITS = {
     "DynODE+Latent-T": {"tl_id": 0.965, "tg_id": 0.843, "acd": 1.331, "fvd": 522.3},
     "DynODE+TCSVE": {"tl_id": 0.995, "tg_id": 0.957, "acd": 0.778, "fvd": 304.2},
 }
-BY_IDENTITY = {  # one line for each network that identity is taken from
-    "tl_id": ("TL-ID ↑", 3),
-    "tg_id": ("TG-ID ↑", 3),
-    "acd": ("ACD, all pairs ↓", 3),
-    "acd_adjacent": ("ACD, adjacent ↓", 3),
-    "acd_reference": ("ACD to the source ↓", 3),
-    "edit_id": ("to the edited first frame ↑", 3),
-    "src_id": ("to the source ↑", 3),
-}
-OF_FRAMES = {
-    "fvd": ("FVD ↓", 1),
-    "warping_error": ("warping error x 1e3 ↓", 3),
-    "motion_ratio": ("change / source's", 2),
-    "flow_ratio": ("flow / source's", 2),
-    "flow_agreement": ("motion as the source's ↑", 2),
-    "frames_without_face": ("frames without a face", 0),
-}
-SCALED = {"warping_error": 1e3}
+CLIP_EDIT_DIGITS = {"own_change": 2, "others_change": 2, "leakage": 2, "identity": 3, "distance[dlib]": 2}
+CLIP_EDIT_HEADS = ["its change (sd)", "others (sd) ↓", "leakage ↓", "identity ↑", "dlib's distance ↓", "not there"]
 
 
 def edits_table(rows: list[Row], warnings: tuple[str, ...] = (), paper: tuple[str, ...] = tuple(PAPER_EDITS)) -> Table:
@@ -38,47 +25,54 @@ def edits_table(rows: list[Row], warnings: tuple[str, ...] = (), paper: tuple[st
     A Fréchet distance on a stand-in's features has a column of its own, under its own name; the paper's FVD never stands in
     it.  warnings: sentences on small samples, which become the table's note.
     """
-    stand_ins = list(dict.fromkeys(row.metric for row in rows if row.metric.startswith("frechet_video_distance")))
-    columns = BY_IDENTITY | {name: (f"{name} ↓", 3) for name in stand_ins} | OF_FRAMES
     present = {row.metric for row in rows} | ({"fvd"} if paper else set())
-    columns = {name: told for name, told in columns.items() if name in present}
+    metrics = [each for each in edit_columns(rows) if each.name in present]
     cells = [
-        [*key, *(number(found.get(name), SCALED.get(name, 1.0), digits) for name, (_, digits) in columns.items())]
-        for key, found in lines_of(rows).items()
+        [*key, *(cell(values.get(each.name), each.digits) for each in metrics)]
+        for key, values in lines_of(rows).items()
     ]
     for name in paper:
-        numbers = PAPER_EDITS[name]
-        told = [f"{numbers[m]:.{1 if m == 'fvd' else 3}f}" if m in numbers else "" for m in columns]
-        cells.append(["(paper)", "not told", name, "ArcFace, not told which", *told])
-    header = ["video", "edit", "method", "identity by", *(told for told, _ in columns.values())]
+        known = PAPER_EDITS[name]
+        numbers = [f"{known[each.name]:.{each.digits}f}" if each.name in known else "" for each in metrics]
+        cells.append(["(paper)", "not told", name, "ArcFace, not told which", *numbers])
+    header = ["video", "edit", "method", "identity by", *(each.heading(arrow=True) for each in metrics)]
     return Table(header, cells, {}, " ".join(warnings))
 
 
-def clip_edits_table(rows: list[Row]) -> Table:
-    """One line for each edit of a clip: what changed, how much else, who is left; for an editor that does not ship, why.
+def edit_columns(rows: list[Row]) -> list[Metric]:
+    """The columns of measures of edited videos: by identity networks, Fréchet distances of stand-ins, then the others."""
+    known = columns("edits")
+    stand_ins = dict.fromkeys(row.metric for row in rows if row.metric.startswith(STAND_IN))
+    by_identity = [each for each in known if each.space == "identity"]
+    distances = [Metric(name, better="lower") for name in stand_ins]
+    return [*by_identity, *distances, *(each for each in known if each not in by_identity)]
 
-    Rows are those of `dynode.experiments.edit_clips.edits`; changes are in standard deviations of random pictures of the generator.
+
+def clip_edits_table(rows: list[Row]) -> Table:
+    """One line for each edit of a clip: what changed, how much else, whether identity is kept; why an editor is missing.
+
+    Rows are those of `dynode.experiments.edit_clips.edits`; changes are in standard deviations of random pictures of the
+    generator.
     """
-    numbers = {"own_change": 2, "others_change": 2, "leakage": 2, "identity": 3, "distance[dlib]": 2}
     cells = []
-    for clip, edit, shows in dict.fromkeys((row.clip, row.method, row.variant) for row in rows):
-        found = {row.metric: row for row in select(rows, clip=clip, method=edit, variant=shows)}
-        own, missing = found.get("own_change"), found.get("editor_missing")
-        told = [number(found.get(name), 1.0, digits) for name, digits in numbers.items()]
-        cells.append([shows, clip, edit, own.reference if own else "", *told, missing.reference if missing else ""])
-    heads = ["its change (sd)", "others (sd) ↓", "leakage ↓", "identity ↑", "dlib's distance ↓", "not there"]
-    return Table(["paper", "codes", "edit", "attribute", *heads], cells, {})
+    for clip, edit, figure in dict.fromkeys((row.clip, row.method, row.variant) for row in rows):
+        values = {row.metric: row for row in select(rows, clip=clip, method=edit, variant=figure)}
+        own, missing = values.get("own_change"), values.get("editor_missing")
+        numbers = [number(values.get(name), 1.0, digits) for name, digits in CLIP_EDIT_DIGITS.items()]
+        attribute, reason = (row.reference if row else "" for row in (own, missing))
+        cells.append([figure, clip, edit, attribute, *numbers, reason])
+    return Table(["paper", "codes", "edit", "attribute", *CLIP_EDIT_HEADS], cells, {})
 
 
 def lines_of(rows: list[Row]) -> dict[tuple[str, str, str, str], dict[str, Row]]:
-    """(clip, variant, method, identity network) -> {metric: row}; what no identity network made stands in every line."""
-    keys = dict.fromkeys((row.clip, row.variant, row.method) for row in rows)
-    found = {}
-    for clip, variant, method in keys:
+    """(clip, variant, method, identity network) -> {metric: row}; measures without an identity network stand in every line."""
+    lines = {}
+    for clip, variant, method in dict.fromkeys((row.clip, row.variant, row.method) for row in rows):
         group = select(rows, clip=clip, variant=variant, method=method)
-        of_frames = {row.metric: row for row in group if row.metric not in BY_IDENTITY}
-        looked = list(dict.fromkeys(row.reference for row in group if row.metric in BY_IDENTITY))
-        for by in looked or [""]:
-            mine = {row.metric: row for row in group if row.metric in BY_IDENTITY and row.reference == by}
-            found[clip, variant, method, by] = of_frames | mine
-    return found
+        by_identity = [row for row in group if describe(row.metric).space == "identity"]
+        others = {row.metric: row for row in group if row not in by_identity}
+        for network in list(dict.fromkeys(row.reference for row in by_identity)) or [""]:
+            lines[clip, variant, method, network] = others | {
+                row.metric: row for row in select(by_identity, reference=network)
+            }
+    return lines

@@ -1,0 +1,17 @@
+from dynode.clips import Clip as Clip
+from dynode.clips import load as load_clip
+from dynode.dynamics.fit_files import load as load_fit
+from dynode.dynamics.methods import fit as fit
+from dynode.dynamics.methods import fit_many as fit_many
+from dynode.dynamics.presets import PRESETS as PRESETS
+from dynode.dynamics.registry import METHODS as METHODS
+from dynode.dynamics.trajectory import Trajectory as Trajectory
+from dynode.editing.editors import load as load_editor
+from dynode.errors import UserError as UserError
+from dynode.generators.registry import load as load_generator
+from dynode.inversion.invert_frames import invert as invert
+from dynode.rendering import render as render
+from dynode.reporting.comparison import evaluate as evaluate
+from dynode.video_editing.edit_file import edit as edit
+
+__version__: str

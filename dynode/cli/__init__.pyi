@@ -1,0 +1,1 @@
+from dynode.cli.dispatch import main as main

@@ -1,0 +1,133 @@
+"""The commands by name: where each is, what it does, an example.  Standard library only: help and mistakes come at once."""
+
+from dataclasses import dataclass
+
+from dynode import __version__
+from dynode.settings import closest
+
+
+@dataclass(frozen=True)
+class Command:
+    """name: as typed.  function: "module:name" in `dynode.cli`, "" for a line of the help.  example: what is typed after `dynode`."""
+
+    name: str
+    function: str
+    example: str
+    purpose: str
+
+
+REPRODUCTION = (
+    Command("list", "experiments:list_items", "list", "show the paper's items and their costs"),
+    Command("run", "experiments:run", "run table1", "regenerate items"),
+    Command("reproduce", "", "reproduce", "install, run all items; or: setup, test"),
+    Command("fetch", "experiments:fetch", "fetch --list", "third-party weights and videos"),
+    Command("bench", "bench:bench", "bench fits", "time this package against others"),
+)
+VIDEO = (
+    Command("invert", "dynamics:invert", "invert talk.mp4 --frames 60", "video -> codes (a clip)"),
+    Command("diagnose", "dynamics:diagnose", "diagnose talk.safetensors", "are the codes smooth enough?"),
+    Command("fit", "dynamics:fit", "fit talk.safetensors --stride 4", "codes -> learned path (a fit)"),
+    Command("evaluate", "dynamics:evaluate", "evaluate talk.fit", "errors beside the baselines'"),
+    Command("render", "dynamics:render", "render talk.fit --fps 60", "path -> video at any frame rate"),
+    Command("choose-depth", "dynamics:choose_depth", "choose-depth talk.safetensors", "select DEPTH by validation"),
+)
+EDITING = (
+    Command("edit", "video_editing:edit", "edit talk.mp4 --attribute smile=1.5", "edit a video"),
+    Command("edit-text", "text_editing:edit_text", 'edit-text single_face.warm "red lips"', "edit a frame by a text"),
+    Command("score", "attributes:score", "score talk.mp4", "attributes of a face, as numbers"),
+    Command("evaluate-edit", "video_editing:evaluate_edit", "evaluate-edit talk.mp4 out.mp4", "judge an edited video"),
+)
+WORLD = (
+    Command(
+        "world episode",
+        "worlds:episode",
+        "world episode bird flight",
+        "draw an episode -> video, factors of every frame",
+    ),
+    Command("world invert", "worlds:invert_episode", "world invert bird flight", "draw an episode -> codes (a clip)"),
+    Command(
+        "world flow",
+        "worlds:flow_episode",
+        "world flow stylegan2-scene scene.fog",
+        "a random code moved along flows -> clip",
+    ),
+)
+TRAIN = (
+    Command("train gan", "training:train_gan", "train gan bird", "a generator of a world"),
+    Command("train encoder", "training:train_encoder", "train encoder stylegan2-bird", "an encoder of a generator"),
+    Command(
+        "train factors",
+        "training:train_factors",
+        "train factors scene",
+        "a network that reads a world's factors off images",
+    ),
+    Command("train flow", "training:train_flow", "train flow stylegan2-scene fog", "a latent flow for one factor"),
+    Command(
+        "train transformer",
+        "training:train_transformer",
+        "train transformer stylegan2-scene fog",
+        "a linear map of codes for one attribute",
+    ),
+    Command("train captions", "text_editing:train_captions", "train captions face", "the stand-in for CLIP"),
+    Command(
+        "train mapper",
+        "text_editing:train_mapper",
+        "train mapper stylegan2-scene fog",
+        "StyleCLIP's mapper for one text",
+    ),
+    Command(
+        "train boundary", "attributes:train_boundary", "train boundary", "InterFaceGAN's directions, all attributes"
+    ),
+    Command(
+        "train scores", "attributes:score_samples", "train scores", "attributes of random images, for the editors above"
+    ),
+)
+GROUPS = {
+    "world": ("Worlds: rendered scenes whose factors are known", WORLD),
+    "train": ("Training: the networks that ship with the package, and your own", TRAIN),
+}
+MEMBERS = (
+    Command("world", "", "world episode bird flight", "ground truth: episode, invert, flow"),
+    Command("train", "", "train gan bird", "gan, encoder, factors, flow, mapper, ..."),
+)
+FRONT = {
+    "The paper's results": REPRODUCTION,
+    "Your own video": VIDEO,
+    "Editing": EDITING,
+    "Groups of commands": MEMBERS,
+}
+COMMANDS = {each.name: each for each in (*REPRODUCTION, *VIDEO, *EDITING, *WORLD, *TRAIN) if each.function}
+BARE = ("setup", "reproduce", "test")  # run by `dynode.bootstrap`, before anything is installed
+FORMER = {
+    "episode": "world episode",
+    "invert-episode": "world invert",
+    "flow-episode": "world flow",
+    "score-samples": "train scores",
+}
+HELP = ("--help", "-h")
+
+
+def front_help() -> str:
+    """All commands and groups, a line with an example each."""
+    lines = [f"DynODE {__version__}: the dynamics of a video in the latent space of a GAN, as a neural ODE."]
+    for heading, commands in FRONT.items():
+        lines += [heading, *map(line_of, commands)]
+    return "\n".join([*lines, "Options of a command: `dynode fit --help`. Members of a group: `dynode train`."])
+
+
+def group_help(group: str) -> str:
+    """The members of a group, a line with an example each."""
+    heading, commands = GROUPS[group]
+    return "\n".join([heading, *map(line_of, commands), f"Options of one: `dynode {commands[0].name} --help`."])
+
+
+def line_of(command: Command) -> str:
+    program = "python3 -m dynode" if command.name in BARE else "dynode"
+    return f"  {program + ' ' + command.example:46} {command.purpose}"
+
+
+def suggestion(typed: str) -> str:
+    """The command nearest to what was typed, or "": also for a name with a hyphen where groups have a space."""
+    legal = [*COMMANDS, *GROUPS, *BARE, *HELP, "--version"]
+    spaced = typed.replace("-", " ")
+    return FORMER.get(typed) or (spaced if spaced in COMMANDS else closest(typed, legal))

@@ -1,0 +1,84 @@
+"""Options and arguments that commands share."""
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from tyro.conf import Positional, arg
+
+from dynode.errors import UserError
+
+if TYPE_CHECKING:
+    from dynode.io.video import Stretch
+
+ClipName = Positional[Annotated[str, arg(metavar="CLIP")]]
+FitFile = Positional[Annotated[Path, arg(metavar="FIT")]]
+VideoName = Positional[Annotated[str, arg(metavar="VIDEO")]]
+GeneratorName = Positional[Annotated[str, arg(metavar="GENERATOR")]]
+WorldName = Positional[Annotated[str, arg(metavar="WORLD")]]
+KindName = Positional[Annotated[str, arg(metavar="KIND")]]
+FactorName = Positional[Annotated[str, arg(metavar="FACTOR")]]
+AttributeName = Positional[Annotated[str, arg(metavar="ATTRIBUTE")]]
+Text = Positional[Annotated[str, arg(metavar="TEXT")]]
+CategoryName = Positional[Annotated[str, arg(metavar="CATEGORY")]]
+Output = Annotated[Path | None, arg(aliases=["-o"], metavar="PATH", help_behavior_hint="")]
+OptionalPath = Annotated[Path | None, arg(metavar="PATH", help_behavior_hint="")]
+Device = Annotated[str, arg(help="auto, cpu, cuda or cuda:N.")]
+Compiled = Annotated[bool, arg(help="Use torch.compile: minutes longer to start, then faster; needs a C++ compiler.")]
+
+
+@dataclass(frozen=True)
+class Excerpt:
+    """Which frames of a video are taken, and whose face."""
+
+    first: int = 0
+    """The first frame to take, from 0."""
+    frames: int = 0
+    """How many frames to take, 0: all."""
+    every: int = 1
+    """Take every N-th frame."""
+    face: str = "largest"
+    """largest, or a number counted from the left, from 0."""
+
+    @property
+    def stretch(self) -> "Stretch":
+        from dynode.io.video import Stretch
+
+        return Stretch(self.first, self.frames, self.every)
+
+
+WHOLE = Excerpt()
+
+
+def output_path(output: Path | None, name: str, *inputs: Path | str) -> Path:
+    """The output that was named, else `name` in the current folder.
+
+    Raises UserError where it cannot be written, or is one of the inputs.
+    """
+    from dynode.io import files
+
+    path = output or Path(name)
+    if os.path.realpath(path) in {os.path.realpath(each) for each in inputs if each}:
+        raise UserError(f"{path} is the input itself: name another output with -o.")
+    files.require_writable(path)
+    return path
+
+
+def stem(name: Path | str) -> str:
+    """What outputs are named after: a file without its folder and suffix; any other name, such as single_face.warm, as it is."""
+    path = Path(name)
+    return path.stem if path.is_file() else path.name
+
+
+def slug(text: str) -> str:
+    """A text as a part of a file's name: "Red lips!" -> "red-lips"."""
+    return re.sub(r"\W+", "-", text.lower()).strip("-")[:60] or "text"
+
+
+def print_numbers(numbers: Mapping[str, float], digits: int = 3) -> None:
+    """One line per name."""
+    for name, value in numbers.items():
+        print(f"{name}: {value:.{digits}f}")

@@ -1,0 +1,14 @@
+from dynode.evaluation.evaluator import Evaluation as Evaluation
+from dynode.evaluation.evaluator import Evaluator as Evaluator
+from dynode.evaluation.evaluator import ImageFeatures as ImageFeatures
+from dynode.evaluation.evaluator import Reference as Reference
+from dynode.evaluation.evaluator import compared as compared
+from dynode.evaluation.evaluator import networks_for as networks_for
+from dynode.evaluation.evaluator import resolution_for as resolution_for
+from dynode.evaluation.records import Row as Row
+from dynode.evaluation.records import averaged as averaged
+from dynode.evaluation.records import pooled as pooled
+from dynode.evaluation.records import select as select
+from dynode.evaluation.trajectories import Study as Study
+from dynode.evaluation.trajectories import splits as splits
+from dynode.evaluation.trajectories import study as study

@@ -1,0 +1,76 @@
+"""Systems that edit videos, by name.  One is a module of this room: a class under `@system(name)`."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+import numpy as np
+import torch
+
+from dynode.clips import Clip
+from dynode.inversion.observer import Observer
+from dynode.lazy import Registry
+from dynode.perception.face_detection import Face
+from dynode.perception.face_tracking import FaceTrack
+from dynode.settings import choose
+from dynode.video_editing.edited_codes import EditedShot
+from dynode.video_editing.keyframes import Edit
+
+Detector = Callable[[np.ndarray], list[Face]]  # frame uint8 (H, W, 3) -> its faces, largest first
+
+
+class System(Protocol):
+    """What distinguishes one system from another; `VideoEditor` does all that they share."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def stride(self) -> int:
+        """Every `stride`-th frame is inverted."""
+        ...
+
+    @property
+    def settings(self) -> dict:
+        """What was chosen, for records."""
+        ...
+
+    def steadied(self, detector: Detector, observer: Observer) -> Detector:
+        """The face detector, or one whose landmarks are steadied from frame to frame."""
+        ...
+
+    def squares(self, track: FaceTrack) -> FaceTrack:
+        """The track with the alignment squares that the system cuts out."""
+        ...
+
+    def wanted(self, track: FaceTrack) -> np.ndarray:
+        """Which frames (T,) bool must be inverted."""
+        ...
+
+    def edit_shot(self, clip: Clip, ts: torch.Tensor, edit: Edit, start: float, observer: Observer) -> EditedShot:
+        """Edit one shot: from a clip of its wanted frames to codes at all of its times ts (T,).
+
+        start: the time at which the edit's own seconds begin.
+        """
+        ...
+
+
+SYSTEMS: Registry[Callable[..., System]] = Registry("dynode.video_editing", "dynode.video_editing")
+
+
+def system(name: str):
+    """Register a class as the system of that name."""
+
+    def register(cls):
+        return SYSTEMS.add(name, cls)
+
+    return register
+
+
+def system_class(name: str) -> Callable[..., System]:
+    """What makes the system of that name.  Raises UserError for another."""
+    return choose("method of editing videos", name, SYSTEMS.load())
+
+
+def load_system(name: str, **settings) -> System:
+    """The system of that name with these settings.  Raises UserError for another name."""
+    return system_class(name)(**settings)

@@ -1,0 +1,61 @@
+"""Compare records of two runs: every number, but seconds, memory and provenance.
+
+    python tests/compare_records.py BEFORE AFTER [ITEM ...] [--relative 1e-9]
+
+BEFORE and AFTER are folders of records (`reports/records`, or `reports/recorded` with compressed ones).  Prints what
+differs and ends with code 1 where anything does.  One machine and one thread give the same bits; other machines round
+otherwise, to a relative 1e-4 of most numbers.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from dynode.evaluation import records
+from dynode.evaluation.records import Row
+
+MACHINE = ("seconds", "peak_memory")  # metrics that depend on the machine, and so do their kin
+SHOWN = 5  # differing numbers printed of each item
+
+
+def numbers(path: Path) -> dict[tuple, float]:
+    """What identifies each row -> its value, without those of the machine."""
+    rows, _ = records.read(path)
+    return {identity(row): row.value for row in rows if not row.metric.startswith(MACHINE)}
+
+
+def identity(row: Row) -> tuple:
+    return tuple(value for name, value in vars(row).items() if name not in ("value", "std"))
+
+
+def file_of(folder: Path, item: str) -> Path:
+    return next(path for suffix in ("", ".gz") if (path := folder / f"{item}.embedded.json{suffix}").is_file())
+
+
+def differences(before: dict[tuple, float], after: dict[tuple, float], relative: float) -> list[str]:
+    """One line for each number that only one run has, or that differs by more than a relative tolerance."""
+    lines = [f"only before: {row}" for row in before.keys() - after.keys()]
+    lines += [f"only after: {row}" for row in after.keys() - before.keys()]
+    shared = before.keys() & after.keys()
+    differing = [row for row in shared if abs(before[row] - after[row]) > relative * abs(before[row])]
+    return lines + [f"{before[row]:.9g} -> {after[row]:.9g}: {row}" for row in differing]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("before", type=Path)
+    parser.add_argument("after", type=Path)
+    parser.add_argument("items", nargs="*")
+    parser.add_argument("--relative", type=float, default=1e-9)
+    chosen, differing = parser.parse_args(), False
+    for item in chosen.items or sorted(path.name.split(".")[0] for path in chosen.after.glob("*.embedded.json*")):
+        old, new = (numbers(file_of(folder, item)) for folder in (chosen.before, chosen.after))
+        lines = differences(old, new, chosen.relative)
+        print(f"{item}: {len(old)} numbers, {len(lines)} differ")
+        print("".join(f"  {line}\n" for line in lines[:SHOWN]), end="")
+        differing = differing or bool(lines)
+    return int(differing)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,71 @@
+"""`fit(clip, method)`: every method by name or settings, and what every trajectory can do."""
+
+import pytest
+import torch
+from conftest import circle_codes
+
+from dynode.clips import Clip
+from dynode.dynamics import fit_files, methods, retiming
+from dynode.dynamics.presets import preset
+from dynode.dynamics.registry import METHODS
+from dynode.errors import UserError
+from dynode.settings import changed
+
+QUICK = {"training.segment_iterations": 3, "training.iterations": 0}
+SHORT = {name: changed(preset(name), QUICK) for name in ("subspace", "dynode", "calm")}
+SHORT["exact"] = changed(preset("exact"), {"training.newton_steps": 2})
+SHORT |= {name: changed(methods.learned(name), {"iterations": 2, "hidden": 4}) for name in ("gru", "ode_rnn", "cde")}
+EVERY = [*methods.unlearned_names(), *SHORT]
+
+
+@pytest.fixture(scope="module")
+def shown():
+    ts = torch.linspace(0, 0.5, 16, dtype=torch.float64)
+    return Clip(circle_codes(ts), ts, meta={"name": "circle"}).sampled("regular", 3)
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_every_method_is_sped_up_reversed_chunked_and_stored(name, shown, tmp_path):
+    path = methods.fit(shown, SHORT.get(name, name))
+    ts = torch.linspace(0.01, 0.49, 7, dtype=torch.float64)
+    assert path.label.startswith(name) and path.span == (0.0, 0.5) and path(ts).shape == (7, 3, 8)
+    assert torch.allclose(torch.cat(list(path.chunks(ts, 3))), path(ts), atol=1e-5)
+    assert path.derivative(ts).shape == (7, 3, 8) and {"observed_error", "seconds"} <= set(path.log)
+    assert path.meta["clip"]["name"] == "circle" and path.shots == [path]
+    faster = retiming.retime(path, speed=2.0, backward=True, loop="swing")
+    assert torch.allclose(torch.cat(list(faster.chunks(ts / 4, 3))), faster(ts / 4), atol=1e-4)
+    again = fit_files.load(path.save(tmp_path / "one.fit"))
+    assert torch.allclose(again(ts), path(ts), atol=1e-6) and again.label == path.label and again.meta == path.meta
+
+
+def test_a_path_made_of_another_says_what_to_save(shown):
+    with pytest.raises(UserError, match="save the fit it was made of"):
+        retiming.reverse(methods.fit(shown, "linear")).save("nothing.fit")
+
+
+def test_a_method_is_a_name_or_settings_and_nothing_else(shown):
+    by_settings = methods.fit(shown, SHORT["dynode"], seed=1)
+    assert by_settings.label == "dynode[3/150]" or by_settings.label.startswith("dynode[")
+    with pytest.raises(UserError, match="did you mean 'linear'"):
+        methods.fit(shown, "liner")
+    with pytest.raises(UserError, match="name such as dynode or linear, or the settings of one, got a dict"):
+        methods.fit(shown, {"field.depth": 4})
+    with pytest.raises(TypeError):
+        methods.fit(shown, "gru", preset("dynode"))  # a name and settings that disagree cannot be said
+
+
+def test_many_fits_are_those_one_after_another(shown):
+    clips = [shown, shown]
+    for method in (SHORT["dynode"], "cubic", SHORT["gru"]):
+        many = methods.fit_many(clips, method, seeds=[0, 1])
+        for seed, path in enumerate(many):
+            assert torch.allclose(path(shown.ts), methods.fit(shown, method, seed=seed)(shown.ts), atol=1e-4)
+    assert len(methods.fit_many(clips)) == 2
+
+
+def test_the_registry_names_every_preset_and_baseline():
+    assert set(methods.unlearned_names()) == {
+        "hold", "linear", "slerp", "cubic", "pchip", "catmull_rom", "gp", "gp_periodic"
+    }  # fmt: skip
+    assert {"dynode", "paper", "demo", "gru", "cde", "sde", "prior"} <= set(methods.learned_names())
+    assert set(METHODS) == {*methods.unlearned_names(), *methods.learned_names()}
