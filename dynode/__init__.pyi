@@ -15,3 +15,21 @@ from dynode.reporting.comparison import evaluate as evaluate
 from dynode.video_editing.edit_file import edit as edit
 
 __version__: str
+
+__all__ = [
+    "Clip",
+    "METHODS",
+    "PRESETS",
+    "Trajectory",
+    "UserError",
+    "edit",
+    "evaluate",
+    "fit",
+    "fit_many",
+    "invert",
+    "load_clip",
+    "load_editor",
+    "load_fit",
+    "load_generator",
+    "render",
+]

@@ -44,7 +44,7 @@ class Clip:
     """Codes ws (T, L, D) float32 at strictly increasing times ts (T,) float64 in seconds.
 
     observed (T,) bool: the frames a method may see.  quads (T, 4, 2): where each face was cut from its frame, px.
-    detected (T,) bool: the face was really found there.  shots (T,) int, not decreasing: a cut begins a new one.
+    detected (T,) bool: the face was detected in that frame.  shots (T,) int, not decreasing: a cut begins a new one.
     meta: generator, generator_hash, source, settings, ...
     Raises UserError for shapes that do not fit, fewer than two frames, times that do not increase, or NaN.
     """
@@ -192,7 +192,7 @@ def sampled_frames(
 ) -> torch.Tensor:
     """The frames (T,) bool that stay observed of those that are, `observed` (T,), as in `Clip.sampled`.
 
-    shots: (T,) int; None is one shot.  held_out_end: of so many last frames none is observed.
+    shots: (T,) int; None is one shot.  held_out_end: none of the last N frames is observed.
     Raises UserError for what cannot be, and when less than two frames would be left to observe.
     """
     if sampling not in SAMPLINGS:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from plugins import plugin  # noqa: F401, a fixture
 
 from dynode import generators
 from dynode.clips import Clip
@@ -45,3 +46,13 @@ def tiny_weights(folder: Path, world: str, z_dim: int = 9) -> str:
     network.measure(200)
     weights.save(network, folder / "tiny.safetensors", {"world": world})
     return str(folder / "tiny.safetensors")
+
+
+@pytest.fixture
+def tiny_clip(tmp_path) -> Clip:
+    """Six frames of a small generator's codes, every second one observed."""
+    name = tiny_weights(tmp_path, "scene")
+    ends = generators.load(name).mapping(torch.randn(2, 9, generator=torch.Generator().manual_seed(0)))
+    ws = torch.stack([torch.lerp(*ends, t).cos() for t in torch.linspace(0, 1, 6)])
+    meta = {"name": "tiny", "generator": name, "generator_hash": generators.hash_of(name)}
+    return Clip(ws, torch.arange(6) / 6, meta=meta).sampled("regular", 2)

@@ -81,7 +81,7 @@ def fit(
     Args:
         clip: A clip file, or the name of a shipped clip such as single_face.warm.
         output: The fit to write, by default CLIP.fit; a killed run resumes from the checkpoint beside it.
-        preset: dynode (recommended), calm, visible, exact, subspace, robust, paper or demo; a sequence model: gru, ode_rnn, latent_ode, cde, sde; or prior, learned from other clips.
+        preset: dynode (recommended), calm, visible, exact, subspace, robust, paper or demo; a sequence model: gru, ode_rnn, latent_ode, cde, sde; prior, learned from other clips; or a baseline without settings, such as linear, cubic or gp.
         stride: Observe every N-th frame.
         sampling: How the observed frames are chosen: regular or irregular.
         hidden_end: Hold out the last N frames (scored as extrapolation).
@@ -94,12 +94,12 @@ def fit(
     from dynode.dynamics.fitting import store as fits
 
     output = output_path(output, f"{stem(clip)}.fit", clip)
-    settings = settings_with(methods.learned(preset, latent_only), p)
+    settings = settings_with(methods.settings_of(preset, latent_only), p)
     sampled = clips.load(clip).sampled(sampling, stride, seed, hidden_end)
     chosen = runtime.device(device)
     if methods.in_images(settings):
         print(image_loss_cost(settings))
-    fitted = fits.fit_to_file(output, sampled, settings, seed, device=chosen, progress=True)
+    fitted = fits.fit_to_file(output, sampled, settings or preset, seed, device=chosen, progress=True)
     print(f"{output}: {len(sampled.observations())} of {len(sampled)} frames observed")
     print("\n".join(map(fit_summary, fitted.shots)))
 
@@ -117,7 +117,9 @@ def fit_summary(shot: "Trajectory") -> str:
     log = shot.log
     counted = [f"{log['nfe']} field evaluations"] if "nfe" in log else []  # sequence models do not count theirs
     cost = [f"{log['seconds']:.1f} s", *counted, f"{log['parameters']} parameters"]
-    return f"{shot.meta['clip']['name']}: relative error there {log['observed_error']:.2e}, {', '.join(cost)}"
+    return (
+        f"{shot.meta['clip']['name']}: relative error at observed frames {log['observed_error']:.2e}, {', '.join(cost)}"
+    )
 
 
 def render(

@@ -36,7 +36,12 @@ def value_of(pair: str, text: str) -> Any:
 
 
 def settings_with(settings: Any, pairs: tuple[str, ...]) -> Any:
-    """Settings changed by -p.  Raises UserError for an unknown name (with the nearest) and for a value of another type."""
+    """Settings changed by -p; None has nothing to change.
+
+    Raises UserError for an unknown name (with the nearest), for a value of another type, and for any -p without settings.
+    """
+    if settings is None and pairs:
+        raise UserError(f"This method has no settings, got -p {pairs[0]}: leave it out.")
     return changed(settings, assignments(pairs, is_list_in(settings)))
 
 

@@ -72,7 +72,9 @@ def train_mapper(
 
     output = output_path(output, f"{stem(generator)}.{slug(text)}.mapper.safetensors", generator, image_text)
     settings = changed(settings_with(MapperTrainingSettings(), p), {"mapper.text": text})
-    card = train_text_mapper(generator, settings, output, clip=image_text, device=runtime.device(device), progress=True)
+    card = train_text_mapper(
+        generator, settings, output, clip_file=image_text, device=runtime.device(device), progress=True
+    )
     print(f"{output}: {text!r}, learned from {card['teacher']} in {card['seconds']} s")
     print_numbers(card["quality"])
 

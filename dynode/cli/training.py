@@ -118,7 +118,7 @@ def train_factors(
         pictures: How many distinct images of the world to render and train on; kept in the cache.
     """
     from dynode import runtime, worlds
-    from dynode.training.train_flow import FactorTrainingSettings, train_factor_reader
+    from dynode.training.train_factors import FactorTrainingSettings, train_factor_reader
 
     output = output_path(output, f"{world}.factors.safetensors")
     plain = changed(FactorTrainingSettings(), {"network.world": worlds.world(world).name})

@@ -1,30 +1,15 @@
-"""Fit files: safetensors with the tensors of every shot's trajectory, and a JSON text for each."""
+"""Reading fit files: safetensors with the tensors of every shot's trajectory, and a JSON text for each."""
 
 import json
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
 
-from dynode.clips import Clip
-from dynode.dynamics.trajectory import Trajectory, joined
+from dynode.dynamics.registry import METHODS
+from dynode.dynamics.trajectory import FORMAT, Trajectory, joined
 from dynode.errors import UserError
-from dynode.io import files
 from dynode.io.tensor_files import read_safetensors
 from dynode.io.training_state import part
-
-FORMAT = "dynode-fit-5"
-
-
-def save(fit: Trajectory, path: Path | str) -> Path:
-    """Write the trajectories of all shots, atomically.  Raises UserError for a path that is made of others."""
-    tensors, metadata = {}, {"format": FORMAT}
-    for k, shot in enumerate(fit.shots):
-        parts, metadata[f"shot{k}"] = shot.packed()
-        tensors |= {f"shot{k}.{name}": tensor.contiguous() for name, tensor in parts.items()}
-    with files.written_whole(Path(path)) as scratch:
-        save_file(tensors, scratch, metadata)
-    return Path(path)
 
 
 def load(path: Path | str) -> Trajectory:
@@ -40,8 +25,6 @@ def load(path: Path | str) -> Trajectory:
 
 def unpacked(tensors: dict[str, torch.Tensor], rest: dict) -> Trajectory:
     """The path of one shot, of the class that its kind names.  Raises KeyError for a kind that no method has."""
-    from dynode.dynamics.methods import METHODS  # imports this module
-
     kinds = {method.path.kind: method.path for method in METHODS.values()}
     return kinds[rest["kind"]].unpacked(tensors, rest)
 
@@ -66,14 +49,3 @@ def halved(fit: Trajectory) -> Trajectory:
         tensors = {k: v.half().to(v.dtype) if v.is_floating_point() else v for k, v in tensors.items()}
         shots.append(unpacked(tensors, json.loads(text)))
     return joined(shots)
-
-
-def described(clip: Clip, seed: int) -> dict:
-    """The metadata of a fit: seed, clip, times, observed frames."""
-    keys = ("name", "generator", "generator_hash", "source_sha256")
-    return {
-        "seed": seed,
-        "clip": {key: clip.meta.get(key, "") for key in keys},
-        "ts": clip.ts.tolist(),
-        "observed": clip.observed.tolist(),
-    }

@@ -1,5 +1,6 @@
 """Methods by name: each fits a trajectory to a clip.  A baseline is one module of `dynode.dynamics.baselines`."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any, TypeVar
 import torch
 
 from dynode.clips import Clip
-from dynode.dynamics.trajectory import Trajectory, joined
+from dynode.dynamics.trajectory import Trajectory, described, joined
 from dynode.lazy import Registry
 
 T = TypeVar("T", bound=type[Trajectory])
@@ -53,9 +54,20 @@ def baseline(name: str) -> Callable[[T], T]:
         cls.label = cls.kind = name
 
         def fit(clip: Clip, settings: None, seed: int, how: How) -> Trajectory:
-            return joined([fit_shot(shot) for shot in clip.split()])
+            return joined([measured(fit_shot, shot) for shot in clip.split()])
 
         METHODS.add(name, Method(name, None, fit, cls))
         return cls
 
     return register
+
+
+def measured(fit: Callable[[Clip], Trajectory], clip: Clip) -> Trajectory:
+    """The trajectory of a clip of one shot, with metadata, and a log of the relative error at the observed frames and the time."""
+    started, observed = time.time(), clip.observations()
+    path = fit(clip)
+    variance = observed.ws.var(0, unbiased=False).mean().clamp(min=1e-12)
+    error = (path(observed.ts) - observed.ws).square().mean() / variance
+    path.log = {"observed_error": float(error), "seconds": round(time.time() - started, 3), "parameters": 0, **path.log}
+    path.meta = described(clip, seed=0)
+    return path

@@ -10,9 +10,13 @@ from typing import ClassVar, TypeAlias
 
 import numpy as np
 import torch
+from safetensors.torch import save_file
 
+from dynode.clips import Clip
 from dynode.errors import UserError
+from dynode.io import files
 
+FORMAT = "dynode-fit-5"  # of fit files
 Times: TypeAlias = torch.Tensor | np.ndarray | Sequence[float]  # (T,), seconds
 Codes: TypeAlias = Callable[[Times], torch.Tensor]  # times (T,) -> (T, ...)
 
@@ -51,7 +55,7 @@ class Trajectory(ABC):
         return [self]
 
     def packed(self) -> tuple[dict[str, torch.Tensor], str]:
-        """Tensors, and everything else as JSON text, of a path that can be stored: what `dynode.dynamics.fit_files` writes.
+        """Tensors, and everything else as JSON text, of a path that can be stored; `unpacked` makes it again.
 
         Raises UserError for a path that is made of other paths.
         """
@@ -66,10 +70,17 @@ class Trajectory(ABC):
         raise NotImplementedError(f"{cls.__name__} is not stored")
 
     def save(self, path: Path | str) -> Path:
-        """Write as a fit file, atomically; `dynode.load_fit` reads it.  Raises UserError as `packed` does."""
-        from dynode.dynamics import fit_files  # imports this module
+        """Write the tensors and texts of all shots as a fit file, atomically; `dynode.load_fit` reads it.
 
-        return fit_files.save(self, path)
+        Raises UserError as `packed` does.
+        """
+        tensors, metadata = {}, {"format": FORMAT}
+        for k, shot in enumerate(self.shots):
+            parts, metadata[f"shot{k}"] = shot.packed()
+            tensors |= {f"shot{k}.{name}": tensor.contiguous() for name, tensor in parts.items()}
+        with files.written_whole(Path(path)) as scratch:
+            save_file(tensors, scratch, metadata)
+        return Path(path)
 
 
 def double(ts: Times) -> torch.Tensor:
@@ -130,3 +141,14 @@ class Shots(Trajectory):
         for k, part in parts.items():
             result[shot == k] = part
         return result
+
+
+def described(clip: Clip, seed: int) -> dict:
+    """The metadata of a fit: seed, clip, times, observed frames."""
+    keys = ("name", "generator", "generator_hash", "source_sha256")
+    return {
+        "seed": seed,
+        "clip": {key: clip.meta.get(key, "") for key in keys},
+        "ts": clip.ts.tolist(),
+        "observed": clip.observed.tolist(),
+    }

@@ -28,7 +28,7 @@ from torch.func import jvp
 from dynode.dynamics.neural_ode import NeuralODE
 from dynode.dynamics.retiming import smooth
 from dynode.dynamics.solvers.rollout import SolverError
-from dynode.dynamics.trajectory import Shots, Trajectory, double, numeric_derivative
+from dynode.dynamics.trajectory import Shots, Times, Trajectory, double, numeric_derivative
 from dynode.editing.editors import Editor
 from dynode.errors import UserError
 from dynode.settings import choose
@@ -37,7 +37,7 @@ MODES = ("offset", "flow", "tangent")
 STEPS = 4  # of the Runge-Kutta solver between two observations of a blended path
 OVERFLOW = "An edit propagated by {} left the range of numbers: its field is too steep there; take mode offset."
 
-Strength = Callable[[torch.Tensor], torch.Tensor]  # times (T,), double, in seconds -> (T,)
+Strength = Callable[[Times], torch.Tensor]  # times (T,) in seconds -> (T,)
 Edits = Iterable[tuple[Editor, float | torch.Tensor]]  # editors with their strengths, in the order they are applied
 Law = Callable[..., tuple[torch.Tensor, torch.Tensor]]  # (field, t, u, d) -> du/dt, dd/dt
 
@@ -48,10 +48,10 @@ class ConstantOffset:
     def __init__(self, start: torch.Tensor):
         self.start = start
 
-    def __call__(self, ts) -> torch.Tensor:
+    def __call__(self, ts: Times) -> torch.Tensor:
         return self.start.expand(len(ts), *self.start.shape)
 
-    def derivative(self, ts) -> torch.Tensor:
+    def derivative(self, ts: Times) -> torch.Tensor:
         return torch.zeros(len(ts), *self.start.shape)
 
 
@@ -67,13 +67,13 @@ class SolvedOffset:
             int, tuple[float, CubicHermiteSpline]
         ] = {}  # direction in time -> how far, the curve to there
 
-    def __call__(self, ts) -> torch.Tensor:
+    def __call__(self, ts: Times) -> torch.Tensor:
         """Offsets (T, L, D); the part outside the field's space is constant."""
         changed = self.states(self.fit.clock(ts).to(self.fit.starts)) - self.inside
         return self.start + self.fit.space.decode_velocity(changed)
 
     @torch.no_grad()
-    def derivative(self, ts) -> torch.Tensor:
+    def derivative(self, ts: Times) -> torch.Tensor:
         taus = self.fit.clock(ts).to(self.fit.starts)
         rates = self.field(taus, torch.stack([self.fit.states(taus), self.states(taus)]))[1]
         return self.fit.space.decode_velocity(rates) * self.fit.clock.rate(ts).to(rates)[:, None, None]
@@ -86,7 +86,7 @@ class SolvedOffset:
     def rolled(self, taus: torch.Tensor) -> torch.Tensor:
         """Solved together with the path, so that both take the same steps."""
         both = torch.stack([self.fit.starts[0], self.inside])[None]
-        return replace(self.fit, field=self.field, starts=both).rolled(taus)[:, 1]
+        return replace(self.fit, field=self.field, starts=both).rolled_out(taus)[:, 1]
 
     def stepped(self, taus: torch.Tensor) -> torch.Tensor:
         """Beside a blended path, by fourth-order Runge-Kutta from the first observation, in both directions."""
@@ -107,8 +107,8 @@ class SolvedOffset:
             if not torch.isfinite(rates).all():
                 raise SolverError(OVERFLOW.format(self.fit.settings.label))
             ascending = grid.argsort()
-            knots = (each[ascending].double().numpy() for each in (grid, states, rates))
-            self.solved[sign] = float(grid[-1] * sign), CubicHermiteSpline(*knots)
+            knots, values, slopes = (each[ascending].double().numpy() for each in (grid, states, rates))
+            self.solved[sign] = float(grid[-1] * sign), CubicHermiteSpline(knots, values, slopes)
         return self.solved[sign][1]
 
     def grid(self, taus: torch.Tensor, sign: int) -> torch.Tensor:
@@ -174,21 +174,21 @@ class PropagatedPath(Trajectory):
     def __init__(self, path: Trajectory, offset: ConstantOffset | SolvedOffset, strength: Strength | None = None):
         self.path, self.offset, self.strength, self.span = path, offset, strength, path.span
 
-    def weight(self, ts) -> torch.Tensor:
+    def weight(self, ts: Times) -> torch.Tensor:
         """s(t) at times ts, (T,)."""
         ts = double(ts)
         return torch.ones_like(ts) if self.strength is None else self.strength(ts)
 
-    def __call__(self, ts) -> torch.Tensor:
+    def __call__(self, ts: Times) -> torch.Tensor:
         return self.path(ts) + self.weight(ts).float()[:, None, None] * self.offset(ts)
 
-    def derivative(self, ts) -> torch.Tensor:
+    def derivative(self, ts: Times) -> torch.Tensor:
         velocity = self.path.derivative(ts) + self.weight(ts).float()[:, None, None] * self.offset.derivative(ts)
         if self.strength is None:
             return velocity
         return velocity + numeric_derivative(self.strength, self.span, ts).float()[:, None, None] * self.offset(ts)
 
-    def drift(self, ts) -> torch.Tensor:
+    def drift(self, ts: Times) -> torch.Tensor:
         """`relative_drift` of d from d(t0) at times ts, (T,): 0 for mode offset, and for an edit of nothing."""
         return relative_drift(self.offset(ts), self.offset.start)
 
@@ -226,13 +226,9 @@ def relative_drift(offsets: torch.Tensor, first: torch.Tensor) -> torch.Tensor:
     return (offsets - first).flatten(1).norm(dim=1) / first.norm().clamp(min=1e-12)
 
 
-def drift(path: PropagatedPath | Shots, ts) -> torch.Tensor:
+def drift(path: Trajectory, ts: Times) -> torch.Tensor:
     """`relative_drift` of what `propagate` returned from the edit of the first code, at times ts (T,)."""
-    return (
-        path.each(ts, lambda shot, times: cast(PropagatedPath, shot).drift(times))
-        if isinstance(path, Shots)
-        else path.drift(ts)
-    )
+    return path.each(ts, drift) if isinstance(path, Shots) else cast(PropagatedPath, path).drift(ts)
 
 
 def fraction_in_field(path: Trajectory, w0: torch.Tensor, edited: torch.Tensor) -> float:

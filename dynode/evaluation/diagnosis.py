@@ -1,4 +1,4 @@
-"""How fit a clip is for dynamics: what its codes look like before any method is tried (`dynode diagnose`)."""
+"""Diagnosis of a clip for learned dynamics: noise, steps and cuts of its codes, before any method is fitted (`dynode diagnose`)."""
 
 from dataclasses import dataclass
 
@@ -9,10 +9,10 @@ from dynode.dynamics.baselines import interpolation
 from dynode.metrics.latent import latent_mse
 
 STRIDES = (2, 3, 4, 6, 8, 12, 16)
-JAGGED = 0.5  # of a clip's steps, the share that jitter may take before smooth methods lose their ground
-RELATED = 0.25  # mean cosine of neighbouring steps below which one step tells little of the next
-EXPLAINED = 0.9  # of the codes' variance between observed frames, the share that straight lines should still explain
-CUT_RATIO = 6.0  # a step so many times the median is a cut candidate
+NOISY = 0.5  # fraction of a clip's squared steps from which jitter makes smooth methods lose to linear interpolation
+RELATED = 0.25  # mean cosine of neighbouring steps below which one step hardly predicts the next
+EXPLAINED = 0.9  # fraction of the codes' variance that linear interpolation should still explain between observed frames
+CUT_RATIO = 6.0  # a step this many times the median is a cut candidate
 NETS = {"lpips_vgg": "VGG", "lpips_alex": "Alex"}
 
 
@@ -21,8 +21,8 @@ class Diagnosis:
     """Per frame: mse, lpips by its network (against the source, as recorded at inversion; may be empty), norms of w minus
     its clip's mean.
 
-    steps (T - 1,): lengths |w_{k+1} - w_k|.  turn: mean cosine of neighbouring steps, near 1 smooth, 0 jagged, -0.5
-    white noise.  jitter: that noise's share of the mean squared step.  stride: recommended; 1: do not thin out.
+    steps (T - 1,): lengths |w_{k+1} - w_k|.  turn: mean cosine of neighbouring steps, near 1 smooth, 0 unrelated, -0.5
+    white noise.  jitter: fraction of the mean squared step that is white noise.  stride: recommended; 1: use all frames.
     """
 
     clip: Clip
@@ -37,11 +37,11 @@ class Diagnosis:
 
     @property
     def verdict(self) -> str:
-        """What the steps promise to methods that are smoother than straight lines."""
-        if self.jitter >= JAGGED:
-            return "jagged: straight lines are hard to beat"
+        """Whether the steps let methods win that are smoother than linear interpolation."""
+        if self.jitter >= NOISY:
+            return "noisy: linear interpolation is hard to beat"
         if self.turn < RELATED:
-            return "neighbouring steps are hardly related: straight lines are hard to beat"
+            return "neighbouring steps are hardly related: linear interpolation is hard to beat"
         return "smooth"
 
     def text(self) -> str:
@@ -57,7 +57,7 @@ class Diagnosis:
                 f"reconstruction: MSE {mean(self.mse):.4f} (worst {self.mse[worst]:.4f}, projected frame {worst}){distances}"
             )
         if clip.detected is not None and not clip.detected.all():
-            lines.append(f"face not found: frames {(~clip.detected).nonzero().flatten().tolist()} (codes interpolated)")
+            lines.append(f"face not detected: frames {(~clip.detected).nonzero().flatten().tolist()} (codes interpolated)")
         low, high = self.norms.aminmax()
         lines.append(f"codes: |w - mean| {low:.1f} to {high:.1f}")
         lines.append(f"steps: median {self.steps.median():.2f}, longest {self.steps.max():.2f}")
@@ -67,7 +67,7 @@ class Diagnosis:
         return "\n".join(lines)
 
 
-def mean(values) -> float:
+def mean(values: list[float]) -> float:
     return sum(values) / len(values)
 
 
@@ -91,7 +91,7 @@ def diagnose(clip: Clip) -> Diagnosis:
 
 
 def jitter(steps: torch.Tensor) -> float:
-    """The share of white noise in the mean squared step: noise of variance s^2 on every frame adds 2 s^2 to it and
+    """The fraction of white noise in the mean squared step: noise of variance s^2 on every frame adds 2 s^2 to it and
     correlates neighbouring steps by -s^2."""
     if len(steps) < 2:
         return 0.0
@@ -110,14 +110,14 @@ def cut_candidates(clip: Clip, lengths: torch.Tensor) -> list[int]:
 
 
 def recommended_stride(clip: Clip) -> int:
-    """The longest stride at which straight lines between observed frames still explain most of the hidden codes."""
+    """The longest stride at which linear interpolation still explains most of the unobserved codes."""
     best, variance = 1, (clip.ws - clip.ws.mean(0)).double().square().mean()
     for stride in (s for s in STRIDES if 2 * s < len(clip)):
-        shown = clip.sampled("regular", stride)
-        hidden = ~shown.observed & clip.observed
-        if not hidden.any():
+        thinned = clip.sampled("regular", stride)
+        unobserved = ~thinned.observed & clip.observed
+        if not unobserved.any():
             continue
-        path = interpolation.Linear.fit(shown)
-        if latent_mse(path(clip.ts), clip.ws)[hidden].mean() <= (1 - EXPLAINED) * variance:
+        path = interpolation.Linear.fit(thinned)
+        if latent_mse(path(clip.ts), clip.ws)[unobserved].mean() <= (1 - EXPLAINED) * variance:
             best = stride
     return best

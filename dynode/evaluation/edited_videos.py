@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -66,12 +66,13 @@ class VideoEvaluator:
         self,
         settings: VideoEvaluatorSettings | None = None,
         identities: Sequence[str] = ("mobilefacenet",),
-        video_network: VideoNetwork | None | bool = None,
+        video_network: VideoNetwork | Literal[False] | None = None,
         device: torch.device | str = "cpu",
     ):
         self.settings, self.device = settings or VideoEvaluatorSettings(), device
         self.identities = {name: choose("identity network", name, IDENTITIES)().to(device) for name in identities}
-        self.video_network = video_features.load(device=device) if video_network is None else video_network
+        chosen = video_features.load(device=device) if video_network is None else video_network
+        self.video_network: VideoNetwork | None = chosen or None
         self.detector: FaceDetector | None = None
 
     def features_of(
@@ -167,9 +168,11 @@ class VideoFeatures:
     @cached_property
     def clip_features(self) -> torch.Tensor:
         """Features (n, K) of every clip by the video network; no network takes more than SHORTER pixels."""
-        s, (height, width) = self.evaluator.settings, self.frames.shape[1:3]
+        s, network, (height, width) = self.evaluator.settings, self.evaluator.video_network, self.frames.shape[1:3]
+        if network is None:
+            raise UserError("Features of clips need a video network: the evaluator was made without one.")
         frames = self.reduced(-(-SHORTER * max(height, width) // min(height, width)))
-        return frechet_video.windows([frames], self.evaluator.video_network, s.clip_len, s.clip_stride)[0]
+        return frechet_video.windows([frames], network, s.clip_len, s.clip_stride)[0]
 
 
 def edit_rows(source: VideoFeatures, edited: VideoFeatures, **identity: Any) -> tuple[list[Row], tuple[str, ...]]:
@@ -183,8 +186,7 @@ def edit_rows(source: VideoFeatures, edited: VideoFeatures, **identity: Any) -> 
     own = identity | {"method": "source", "variant": ""}
     rows = [*content_rows(source, **own), *content_rows(edited, **identity), *identity_rows(source, edited, **identity)]
     rows += [*motion_rows(source, source, **own), *motion_rows(source, edited, **identity)]
-    network = source.evaluator.video_network
-    distances, warnings = distance_rows([source], [edited], **identity) if network else ([], ())
+    distances, warnings = distance_rows([source], [edited], **identity)
     return [row for row in rows + distances if math.isfinite(row.value)], warnings
 
 
@@ -229,7 +231,7 @@ def identity_rows(source: VideoFeatures, edited: VideoFeatures, **identity: Any)
     """Identity ratios, drift and similarity by each network; the number of frames without a face, where there are any."""
     missing = source.evaluator.settings.missing
     for name in source.evaluator.identities:
-        named = {"reference": f"{name}, {edited.face_source}"} | identity
+        named: dict[str, Any] = {"reference": f"{name}, {edited.face_source}"} | identity
         before, after = source.identity(name), edited.identity(name)
         unit_vectors = name not in UNNORMALISED
         measures = {
@@ -267,8 +269,9 @@ def content_rows(features: VideoFeatures, **identity: Any) -> Iterator[Row]:
 
 def motion_rows(source: VideoFeatures, edited: VideoFeatures, **identity: Any) -> Iterator[Row]:
     """Warping error along the source's flow; how much the edited video moves, and how much as its source does."""
-    named = identity | {"reference": f"{optical_flow.NAME} at {max(source.small.shape[-2:])} pixels"}
-    error = warping_error(edited.small, source.flows.backward, source.flows.seen)
+    named: dict[str, Any] = identity | {"reference": f"{optical_flow.NAME} at {max(source.small.shape[-2:])} pixels"}
+    flows = source.flows  # in both directions, so that occlusion is known
+    error = warping_error(edited.small, flows.backward, flows.unoccluded)  # pyright: ignore[reportArgumentType]
     yield Row("warping_error", error, unit=METRICS["warping_error"].unit, **named)
     if edited is not source:
         yield Row("flow_ratio", consistency.flow_ratio(source.backward, edited.backward), **named)
@@ -281,21 +284,24 @@ def distance_rows(
 ) -> tuple[list[Row], tuple[str, ...]]:
     """One Fréchet distance between the clips of all sources and of all edited videos, and warnings about it.
 
-    Videos that are too short for two clips together have none, which a warning says.
+    Videos that are too short for two clips together have none, which a warning says; without a video network there is
+    neither.
     """
-    settings, network = sources[0].evaluator.settings, sources[0].evaluator.video_network.name
+    settings, network = sources[0].evaluator.settings, sources[0].evaluator.video_network
+    if network is None:
+        return [], ()
     pairs = [(one.clip_features, two.clip_features) for one, two in zip(sources, edits, strict=True)]
     kept = [pair for pair in pairs if len(pair[0])] or pairs[:1]
     real, fake = (torch.cat(each) for each in zip(*kept, strict=True))
     if min(len(real), len(fake)) < 2:
-        missing = f"Less than 2 clips of {settings.clip_len} frames: no {frechet_video.name_of(network)}."
+        missing = f"Less than 2 clips of {settings.clip_len} frames: no {frechet_video.name_of(network.name)}."
         return [], (missing,)
-    result = frechet_video.distance(real, fake, network, settings.clip_len, settings.clip_stride)
+    result = frechet_video.distance(real, fake, network.name, settings.clip_len, settings.clip_stride)
     short = len(pairs) - len(kept)
     left_out = (f"{short} videos are shorter than {settings.clip_len} frames and left out.",) if short else ()
     reference = f"{result.n_clips[0]} clips of {settings.clip_len} frames, {result.dims} dimensions"
-    row = Row(result.name, result.value, n=result.n_clips[1], **({"reference": reference} | identity))
-    return [row], left_out + result.warnings
+    named: dict[str, Any] = {"reference": reference} | identity
+    return [Row(result.name, result.value, n=result.n_clips[1], **named)], left_out + result.warnings
 
 
 def stand_ins(evaluator: VideoEvaluator) -> tuple[str, ...]:

@@ -73,9 +73,7 @@ class EditorEvaluator:
         around = (change + period / 2).remainder(period.clamp(min=1)) - period / 2
         return torch.where(period > 0, around, change) / self.samples.std
 
-    def own_change(
-        self, before: ImageScores, after: ImageScores, own: int, towards: int | None = None
-    ) -> torch.Tensor:
+    def own_change(self, before: ImageScores, after: ImageScores, own: int, towards: int | None = None) -> torch.Tensor:
         """Change (B,) of the attribute of that index, in the same unit.
 
         towards: the class that an editor leads to.  On a circle there is no more or less of an attribute, and the change

@@ -1,4 +1,4 @@
-"""How well a generator shows its world: Fréchet distance, precision and recall, and who can tell them apart.
+"""Quality of a generator of a world: Fréchet distance, precision and recall, accuracy of a classifier between them.
 
 All on features of one network: the spatial means of AlexNet's five convolutions, of images at 256 pixels.  They are
 not Inception's, so the Fréchet distance here is not an FID; it is read beside the distance between two halves of the
@@ -23,21 +23,20 @@ NEIGHBOURS = 3
 @torch.no_grad()
 def features(images: torch.Tensor, network: LPIPS, chunk: int = 32) -> torch.Tensor:
     """Images (n, 3, R, R) in [-1, 1] -> features (n, 1152) in float64."""
-    place = next(network.parameters()).device
-    parts = []
+    device, parts = next(network.parameters()).device, []
     for part in images.split(chunk):
-        seen = network.model.scaling_layer(resampled(part.to(place).clamp(-1, 1), RESOLUTION))
-        parts.append(torch.cat([layer.mean((2, 3)) for layer in network.model.net(seen)], 1).cpu())
+        scaled = network.model.scaling_layer(resampled(part.to(device).clamp(-1, 1), RESOLUTION))
+        parts.append(torch.cat([layer.mean((2, 3)) for layer in network.model.net(scaled)], 1).cpu())
     return torch.cat(parts).double()
 
 
 def precision_recall(real: torch.Tensor, made: torch.Tensor, k: int = NEIGHBOURS) -> tuple[float, float]:
-    """Shares of made features within the real manifold, and of real ones within the made (Kynkäänniemi et al. 2019).
+    """Fraction of made features within the real manifold, and of real ones within the made (Kynkäänniemi et al. 2019).
 
     The manifold is the union of balls around its samples that reach to their k-th neighbour.
     """
     if min(len(real), len(made)) <= k:
-        raise UserError(f"Precision and recall want more than {k} samples of each, got {len(real)} and {len(made)}.")
+        raise UserError(f"Precision and recall need more than {k} samples of each, got {len(real)} and {len(made)}.")
     distances = torch.cdist(made, real)
     precision = (distances <= radii(real, k)[None]).any(1).double().mean()
     recall = (distances <= radii(made, k)[:, None]).any(0).double().mean()
@@ -49,8 +48,8 @@ def radii(points: torch.Tensor, k: int) -> torch.Tensor:
     return torch.cdist(points, points).kthvalue(k + 1).values  # the first is itself
 
 
-def told_apart(real: torch.Tensor, made: torch.Tensor, seed: int = 0) -> float:
-    """Accuracy on held-out halves of a logistic classifier between them: 0.5 cannot tell, 1 always can."""
+def classifier_accuracy(real: torch.Tensor, made: torch.Tensor, seed: int = 0) -> float:
+    """Accuracy of a logistic classifier between them, on the held-out half: 0.5 is chance, 1 perfect separation."""
     values = torch.cat([real, made]).numpy()
     labels = np.repeat([0, 1], [len(real), len(made)])
     order = np.random.default_rng(seed).permutation(len(labels))
@@ -61,13 +60,13 @@ def told_apart(real: torch.Tensor, made: torch.Tensor, seed: int = 0) -> float:
 
 def compared(world: torch.Tensor, other: torch.Tensor, made: torch.Tensor) -> dict[str, float]:
     """Every measure of made features against the world's, and beside it of the world's other pictures."""
-    found = {}
+    values = {}
     for name, candidate in (("", made), ("_of_the_world", other)):
         precision, recall = precision_recall(world, candidate)
-        found |= {
+        values |= {
             f"frechet{name}": frechet(world, candidate),
             f"precision{name}": precision,
             f"recall{name}": recall,
-            f"told_apart{name}": told_apart(world, candidate),
+            f"told_apart{name}": classifier_accuracy(world, candidate),
         }
-    return found
+    return values

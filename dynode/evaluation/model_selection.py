@@ -1,12 +1,14 @@
-"""Choosing a setting without looking at what is to be predicted: half of the observed frames judge the other half."""
+"""Choosing DEPTH without the frames that are to be predicted: half of the observed frames validate fits to the other half."""
 
 import dataclasses
 from collections.abc import Iterable
 
+import torch
 from tqdm import tqdm
 
 from dynode.clips import Clip
 from dynode.dynamics import methods
+from dynode.dynamics.presets import DynamicsSettings
 from dynode.errors import UserError
 from dynode.evaluation.records import Row, averaged
 from dynode.metrics.latent import latent_mse, skill
@@ -15,46 +17,53 @@ from dynode.metrics.latent import latent_mse, skill
 def of_depths(
     footage: Iterable[Clip],
     depths: Iterable[int],
-    settings,
+    settings: DynamicsSettings,
     *,
     stride: int = 4,
     seeds: Iterable[int] = (0,),
-    device="cpu",
+    device: torch.device | str = "cpu",
     progress: bool = False,
 ) -> list[Row]:
-    """Skill in codes over linear for every clip, DEPTH and seed, at observed frames that the fit was not shown.
+    """Skill in codes over linear interpolation for every clip, DEPTH and seed, at held-out observed frames.
 
-    Of the frames that a regular sampling of `stride` observes, every second one is shown; the others judge.  Frames
-    that the sampling hides are touched by nobody.  Raises UserError where nothing is left to judge.
+    Of the frames that a regular sampling of `stride` observes, every second one is fitted; the others validate.  Frames
+    that the sampling leaves out are not used.  Raises UserError where no frame is left to validate.
     """
-    found, jobs = [], [(clip, depth, seed) for clip in footage for depth in depths for seed in seeds]
-    for clip, depth, seed in tqdm(jobs, desc="choose depth", unit="fit", disable=not progress):
-        shown = clip.sampled("regular", stride).observations().sampled("regular", 2)
-        judged = ~shown.observed
-        if not judged.any():
-            raise UserError(
-                f"{clip.name} has {len(clip)} frames: too few to hide half of those that stride {stride} leaves."
-            )
-        chosen = dataclasses.replace(settings, field=dataclasses.replace(settings.field, depth=depth))
-        path = methods.fit(shown, chosen, seed=seed, device=device)
-        errors, linear = (latent_mse(each(shown.ts), shown.ws)[judged] for each in (path, methods.fit(shown, "linear")))
-        named = {"clip": clip.name, "method": chosen.preset, "seed": seed, "sampling": "regular", "stride": stride}
-        found.append(
-            Row(
-                "skill_latent",
-                skill(errors, linear),
-                variant=f"depth {depth}",
-                split="unobserved",
-                space="latent",
-                **named,
-            )
+    jobs = [(clip, depth, seed) for clip in footage for depth in depths for seed in seeds]
+    bar = tqdm(jobs, desc="choose depth", unit="fit", disable=not progress)
+    return [depth_row(clip, depth, seed, settings, stride, device) for clip, depth, seed in bar]
+
+
+def depth_row(
+    clip: Clip, depth: int, seed: int, settings: DynamicsSettings, stride: int, device: torch.device | str
+) -> Row:
+    """The skill of one fit, in codes, on the half of the observed frames that it was not fitted to."""
+    observed = clip.sampled("regular", stride).observations().sampled("regular", 2)
+    held_out = ~observed.observed
+    if not held_out.any():
+        raise UserError(
+            f"{clip.name} has {len(clip)} frames: too few to hold out half of those that stride {stride} leaves."
         )
-    return found
+    chosen = dataclasses.replace(settings, field=dataclasses.replace(settings.field, depth=depth))
+    paths = methods.fit(observed, chosen, seed=seed, device=device), methods.fit(observed, "linear")
+    errors, linear = (latent_mse(path(observed.ts), observed.ws)[held_out] for path in paths)
+    return Row(
+        "skill_latent",
+        skill(errors, linear),
+        clip=clip.name,
+        method=chosen.preset,
+        sampling="regular",
+        stride=stride,
+        split="unobserved",
+        space="latent",
+        variant=f"depth {depth}",
+        seed=seed,
+    )
 
 
-def best(found: list[Row]) -> int:
+def best(rows: list[Row]) -> int:
     """The DEPTH whose skill, averaged over clips and seeds, is highest; the smaller of equals."""
-    means = {}
-    for row in averaged(found):
+    means: dict[int, list[float]] = {}
+    for row in averaged(rows):
         means.setdefault(int(row.variant.removeprefix("depth ")), []).append(row.value)
     return max(sorted(means), key=lambda depth: sum(means[depth]) / len(means[depth]))

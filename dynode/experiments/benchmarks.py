@@ -15,7 +15,7 @@ import torchdiffeq
 
 from dynode import clips, generators
 from dynode.dynamics import methods
-from dynode.dynamics.fitting import trainer
+from dynode.dynamics.fitting import single, trainer
 from dynode.dynamics.neural_ode import NeuralODE
 from dynode.dynamics.presets import latent_only, preset
 from dynode.errors import UserError
@@ -118,7 +118,7 @@ def batched_fits(repeats: int) -> Comparison:
         return methods.fit_many(observed, settings, seeds=range(FITS))
 
     def sequence():
-        return [trainer.fit(clip, settings, seed) for seed, clip in enumerate(observed[:few])]
+        return [single.fit(clip, settings, seed) for seed, clip in enumerate(observed[:few])]
 
     ours, other, batched, sequential = in_turn(batch, sequence, repeats)
     difference = max(float((a(ts) - b(ts)).abs().max()) for a, b in zip(batched, sequential, strict=False))
@@ -146,7 +146,7 @@ def unseen_times(repeats: int, equal: bool = False) -> Comparison:
 
     equal: with the loosest tolerances, by factors of ten, that are as near to the exact solution as our fixed steps.
     """
-    fit = neural_ode(trainer.fit(clips.load(CLIP).sampled("regular", STRIDE, 0, 2), preset("dynode")))
+    fit = neural_ode(single.fit(clips.load(CLIP).sampled("regular", STRIDE, 0, 2), preset("dynode")))
     ts = torch.linspace(*fit.span, TIMES + 2, dtype=torch.float64)[1:-1]
     taus = fit.clock(ts).to(fit.starts)
 
@@ -192,7 +192,7 @@ def paper_steps(repeats: int, tolerances: dict[str, float]) -> Comparison:
     """
     settings = changed(PAPER, {"training.lr": LEARNING_RATE, "training.check_every": 10**6})
     clip = clips.load(CLIP).head(PAPER_FRAMES)
-    own, others = (trainer.PreparedFit.of(clip, settings, 0).training for _ in range(2))
+    own, others = (single.PreparedFit.of(clip, settings, 0).trainer for _ in range(2))
     optimiser = torch.optim.Adam(others.field.parameters(), lr=LEARNING_RATE)
 
     def ours():
@@ -218,8 +218,8 @@ def paper_steps(repeats: int, tolerances: dict[str, float]) -> Comparison:
 
 def rollout_error(fit: trainer.Trainer) -> float:
     """The mean squared error of a roll-out from the first frame on, over the codes' variance."""
-    fit.look()
-    return fit.looks[-1]
+    fit.evaluate_fit()
+    return fit.fit_errors[-1]
 
 
 def products_of_steps(fit: trainer.Trainer, calls: int) -> list[Product]:

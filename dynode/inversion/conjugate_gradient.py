@@ -1,18 +1,21 @@
-"""Conjugate gradients on the squared error of images, for codes that are nearly right: an encoder's, say.
+"""Preconditioned conjugate gradients on the squared error of images, to refine codes near the minimum, as an encoder's.
 
-Near its minimum |G(ws) - c|^2 bends as J^T J, the Gauss-Newton matrix of the generator, thousands of times as much in one
-direction as in another, which is what plain gradients lose their time on.  Its mean over random codes, row by row, makes
-the directions alike: `Preconditioner`.  The method is Polak and Ribiere's (Nocedal & Wright 2006, Sec. 5.2), every frame
-with a step of its own, the length from a parabola through one trial.
+There the Hessian of |G(ws) - c|^2 is about J^T J, the Gauss-Newton matrix of the generator, whose condition number is in
+the thousands: plain gradient descent is slow.  The preconditioner is the inverse of its mean over random codes, block by
+row.  The method is Polak and Ribiere's (Nocedal & Wright 2006, Sec. 5.2), with a line search for each frame: the minimum of
+a parabola through one trial step.
 """
+
+from collections.abc import Callable
 
 import torch
 
-LONGER = 4.0  # a step is at most so many times as long as its trial
+LONGER = 4.0  # a step is at most this many times as long as its trial
+Error = Callable[[torch.Tensor], torch.Tensor]  # codes (B, L, D) -> errors (B,)
 
 
 class Preconditioner:
-    """Takes a generator's mean curvature (L, D, D) out of gradients (B, L, D)."""
+    """Multiplies gradients (B, L, D) by the inverse of a generator's mean curvature (L, D, D)."""
 
     def __init__(self, curvature: torch.Tensor):
         self.blocks = torch.linalg.inv(curvature)
@@ -21,8 +24,8 @@ class Preconditioner:
         return torch.einsum("bld,lde->ble", gradient, self.blocks.to(gradient))
 
 
-def gradient_of(error, ws: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """The errors of codes (B, L, D) as (B, 1, 1), and the gradient of each."""
+def gradient_of(error: Error, ws: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """The errors of codes (B, L, D) as (B, 1, 1), and their gradients (B, L, D)."""
     with torch.enable_grad():
         ws = ws.detach().requires_grad_(True)
         values = error(ws)
@@ -36,28 +39,34 @@ def inner(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
 
 
 @torch.no_grad()
-def minimise(error, ws: torch.Tensor, precondition, steps: int, callback=None) -> torch.Tensor:
-    """Codes (B, L, D) whose error(ws) (B,) is lower, each by itself, and never higher.
+def minimise(
+    error: Error,
+    ws: torch.Tensor,
+    precondition: Callable[[torch.Tensor], torch.Tensor],
+    steps: int,
+    callback: Callable[[int, float], object] | None = None,
+) -> torch.Tensor:
+    """Codes (B, L, D) after `steps` steps; the error of each by itself never rises.
 
-    A step costs one image to try its length on, and one with its gradient.  callback(step, mean error) after each.
+    A step costs one image for the trial, and one with its gradient.  callback(step, mean error) after each.
     """
     values, gradient = gradient_of(error, ws)
     natural = precondition(gradient)
     direction, length = -natural, torch.ones_like(values)
     for step in range(steps):
         slope = inner(gradient, direction)
-        tried = error(ws + length * direction)[:, None, None]
-        bend = (tried - values - slope * length) / length**2
-        furthest = LONGER * length
-        taken = torch.where(bend > 0, -slope / (2 * bend), furthest).clamp(max=furthest)
-        moved = ws + taken * direction
-        reached, new_gradient = gradient_of(error, moved)
-        better = reached < values
-        ws, values = torch.where(better, moved, ws), torch.where(better, reached, values)
+        trial = error(ws + length * direction)[:, None, None]
+        curvature = (trial - values - slope * length) / length**2
+        longest = LONGER * length
+        taken = torch.where(curvature > 0, -slope / (2 * curvature), longest).clamp(max=longest)
+        new = ws + taken * direction
+        new_values, new_gradient = gradient_of(error, new)
+        better = new_values < values
+        ws, values = torch.where(better, new, ws), torch.where(better, new_values, values)
         new_gradient = torch.where(better, new_gradient, gradient)
         new_natural = torch.where(better, precondition(new_gradient), natural)
-        kept = inner(new_gradient, new_natural - natural) / inner(gradient, natural)
-        direction = kept.clamp(min=0).nan_to_num(0) * direction - new_natural
+        beta = inner(new_gradient, new_natural - natural) / inner(gradient, natural)
+        direction = beta.clamp(min=0).nan_to_num(0) * direction - new_natural
         direction = torch.where(inner(new_gradient, direction) < 0, direction, -new_natural)
         length = torch.where(better, taken, taken / LONGER).clamp(min=1e-6)
         gradient, natural = new_gradient, new_natural

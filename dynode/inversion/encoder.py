@@ -1,9 +1,9 @@
-"""An encoder that refines its own code, after ReStyle (Alaluf et al. 2021), for generators of worlds.
+"""An iteratively refining encoder, after ReStyle (Alaluf et al. 2021), for generators of worlds.
 
-Each pass sees the target beside the image of the code so far, starting from the average code, and adds a residual.
-A pass also knows in which direction the code would lower the squared error: the gradient, one backward pass of the
-generator, turned by a learned matrix for each row.  ReStyle has no such input; `gradient=False` leaves it out.
-An encoder that was trained takes of each change the length, out of three, whose image errs least: ReStyle takes it whole.
+The input of each pass is the target and the image of the current code, initially the average code; its output is a
+residual of the code.  Two additions to ReStyle: the gradient of the squared error with respect to the code, one backward
+pass of the generator, multiplied by a learned matrix for each row, is added to the residual (`gradient=False` leaves it
+out); and at inference each residual is scaled by the one of three lengths whose image has the least error.
 """
 
 import json
@@ -16,13 +16,14 @@ from torch import nn
 
 from dynode import runtime
 from dynode.errors import UserError
+from dynode.generators.registry import Generator
 from dynode.io import assets
 from dynode.io.tensor_files import half_precision, read_metadata, read_safetensors, undamaged, write_safetensors
 from dynode.settings import require_positive
 
 FORMAT, WHAT = "dynode-encoder-1", "an encoder (as `dynode train encoder` writes it)"
 SMALLEST = 4
-LENGTHS = (0.5, 1.0, 1.5)  # of a pass's change, that are tried
+LENGTHS = (0.5, 1.0, 1.5)  # scales of a pass's residual that are compared
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class EncoderSettings:
 
     channel_base: int = 2048
     channel_max: int = 128
-    hidden: int = 256  # features that decide the residual
+    hidden: int = 256  # width of the layer before the residual
     gradient: bool = True
     passes: int = 5
 
@@ -43,7 +44,7 @@ class EncoderSettings:
 
 
 class Block(nn.Module):
-    """Two convolutions that halve the resolution, beside a plain reduction."""
+    """Two convolutions that halve the resolution, with a 1x1 convolution as skip connection."""
 
     def __init__(self, inputs: int, outputs: int):
         super().__init__()
@@ -52,18 +53,18 @@ class Block(nn.Module):
         self.skip = nn.Conv2d(inputs, outputs, 1)
         self.norm = nn.GroupNorm(8, outputs)
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         y = self.second(F.silu(self.norm(self.first(x))))
         return F.silu(y + self.skip(F.avg_pool2d(x, 2)))
 
 
 class Encoder(nn.Module):
-    """Images (B, 3, R, R) in [-1, 1] -> codes ws (B, L, D) of one generator, which it holds but does not own."""
+    """Images (B, 3, R, R) in [-1, 1] -> codes ws (B, L, D) of one generator, whose weights are not among its own."""
 
-    def __init__(self, settings: EncoderSettings, generator):
+    def __init__(self, settings: EncoderSettings, generator: Generator):
         super().__init__()
         s = self.settings = settings
-        self.generator = [generator]  # in a list: not a part whose weights are saved
+        self.generator = [generator]  # in a list: not a submodule whose weights are saved
         self.synthesis = generator.synthesis
         rows, size = (generator.num_ws, generator.w_dim), generator.resolution
         widths = [s.channels(size // 2**k) for k in range((size // SMALLEST).bit_length())]
@@ -80,20 +81,22 @@ class Encoder(nn.Module):
             nn.init.constant_(self.gate.bias, -0.01)
         self.passes = s.passes
 
-    def refined(self, images, ws, made, gradient=None):
-        """The code (B, L, D) after one more pass, from the code so far, its image and the gradient there."""
+    def refined(
+        self, images: torch.Tensor, ws: torch.Tensor, made: torch.Tensor, gradient: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """The code (B, L, D) after one more pass, from the current code, its image and the gradient there."""
         x = F.silu(self.stem(torch.cat([images, made], 1)))
         for block in self.blocks:
             x = block(x)
         features = F.silu(self.dense(x.flatten(1)))
         change = self.residual(features).unflatten(1, ws.shape[1:])
-        if self.settings.gradient:
+        if self.settings.gradient and gradient is not None:
             step = F.normalize(gradient.flatten(1), dim=1).view_as(ws) * gradient[0].numel() ** 0.5
             change = change + self.gate(features)[:, :, None] * torch.einsum("bld,lde->ble", step, self.turn)
         return ws + change * self.generator[0].w_std
 
-    def looked(self, images, ws):
-        """The image of a code and, where the encoder wants it, the gradient of the squared error there; both detached."""
+    def image_and_gradient(self, images: torch.Tensor, ws: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """The image of a code and, where the encoder uses it, the gradient of the squared error there; both detached."""
         if not self.settings.gradient:
             with torch.no_grad():
                 return self.synthesis(ws).clamp(-1.5, 1.5), None
@@ -104,37 +107,38 @@ class Encoder(nn.Module):
         return made.detach().clamp(-1.5, 1.5), gradient
 
     def start(self, n: int) -> torch.Tensor:
+        """The average code (n, L, D)."""
         generator = self.generator[0]
         return generator.w_avg.expand(n, generator.num_ws, -1)
 
     @torch.no_grad()
     def forward(self, images: torch.Tensor, passes: int = 0) -> torch.Tensor:
-        """Codes after so many passes, as many as the encoder was trained with unless told."""
+        """Codes (B, L, D) of images (B, 3, R, R); passes: 0 for as many as in training."""
         ws = self.start(len(images))
         for _ in range(passes or self.passes):
-            ws = self.nearest(images, ws, self.refined(images, ws, *self.looked(images, ws)))
+            ws = self.line_search(images, ws, self.refined(images, ws, *self.image_and_gradient(images, ws)))
         return ws
 
-    def nearest(self, images, ws, new) -> torch.Tensor:
-        """Of the codes on the way from ws to new (B, L, D), and beyond, those whose images err least."""
-        tried = torch.stack([torch.lerp(ws, new, length) for length in LENGTHS])
-        errors = torch.stack([(self.synthesis(each) - images).square().mean((1, 2, 3)) for each in tried])
-        return tried[errors.argmin(0), torch.arange(len(ws))]
+    def line_search(self, images: torch.Tensor, ws: torch.Tensor, new: torch.Tensor) -> torch.Tensor:
+        """The codes on the line from ws to new (B, L, D), and beyond, whose images have the least error."""
+        candidates = torch.stack([torch.lerp(ws, new, length) for length in LENGTHS])
+        errors = torch.stack([(self.synthesis(each) - images).square().mean((1, 2, 3)) for each in candidates])
+        return candidates[errors.argmin(0), torch.arange(len(ws))]
 
 
 def save(encoder: Encoder, path: Path, generator_name: str, card: dict) -> None:
     """Weights as float16 safetensors with the generator they belong to; atomically."""
-    belongs = {"name": generator_name, "hash": encoder.generator[0].hash}
-    write_safetensors(path, half_precision(encoder), FORMAT, settings=encoder.settings, generator=belongs, card=card)
+    owner = {"name": generator_name, "hash": encoder.generator[0].hash}
+    write_safetensors(path, half_precision(encoder), FORMAT, settings=encoder.settings, generator=owner, card=card)
 
 
-def load(path: Path | str, generator) -> Encoder:
+def load(path: Path | str, generator: Generator) -> Encoder:
     """A saved encoder in float32, frozen, of a loaded generator.  Raises UserError for the encoder of another one."""
     tensors, metadata = read_safetensors(Path(path), FORMAT, WHAT)
-    belongs = json.loads(metadata["generator"])
-    if belongs["hash"] != generator.hash:
+    owner = json.loads(metadata["generator"])
+    if owner["hash"] != generator.hash:
         raise UserError(
-            f"{path} encodes for weights {belongs['hash']} of {belongs['name']}, the ones loaded are {generator.hash}: "
+            f"{path} encodes for weights {owner['hash']} of {owner['name']}, the ones loaded are {generator.hash}: "
             "train an encoder for them by `dynode train encoder`."
         )
     with undamaged(path, WHAT):
@@ -144,7 +148,7 @@ def load(path: Path | str, generator) -> Encoder:
 
 
 def card(path: Path | str) -> dict:
-    """Where an encoder comes from: settings, pictures seen, hours, quality, provenance."""
+    """Where an encoder comes from: settings, images shown, hours, quality, provenance."""
     return json.loads(read_metadata(Path(path), FORMAT, WHAT)["card"])
 
 
@@ -153,7 +157,7 @@ def shipped() -> dict[str, Path]:
     return runtime.shipped("weights", "encoders")
 
 
-def shipped_for(generator) -> Path:
+def shipped_for(generator: Generator) -> Path:
     """The shipped encoder of a loaded generator.  Raises UserError where there is none."""
     if generator.name not in shipped():
         raise UserError(
@@ -164,4 +168,5 @@ def shipped_for(generator) -> Path:
 
 
 def hash_of(path: Path | str) -> str:
+    """Twelve hex digits that identify an encoder's file."""
     return assets.sha256_of(Path(path))[:12]

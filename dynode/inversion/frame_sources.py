@@ -1,4 +1,4 @@
-"""What a clip is made from: aligned frames of a video, or an episode of a world; also its second reference later."""
+"""Frame sources for inversion (aligned crops, rendered episodes), reused as reference images in evaluation."""
 
 import dataclasses
 from collections.abc import Callable, Iterator
@@ -19,9 +19,9 @@ from dynode.worlds.episodes import Episode
 
 @dataclass(frozen=True)
 class FrameSource:
-    """Frames to invert: times (T,) s, detected (T,) bool, shots (T,) int, quads (T, 4, 2) px where cut from a video.
+    """Frames to invert: times (T,) s, detected (T,) bool, shots (T,) int, quads (T, 4, 2) px where cropped from a video.
 
-    images(at, size): the frames of the increasing indices `at`, (3, size, size) in [-1, 1], one at a time.
+    images(indices, size): the frames of increasing indices, (3, size, size) in [-1, 1], one at a time.
     """
 
     ts: np.ndarray
@@ -37,17 +37,17 @@ class FrameSource:
 def from_track(track: FaceTrack, path: Path | str) -> FrameSource:
     """The aligned crops along a track through a video."""
 
-    def images(at, size):
-        return dataclasses.replace(track, ts=track.ts[at], quads=track.quads[at]).crops(path, size)
+    def images(indices: np.ndarray, size: int) -> Iterator[torch.Tensor]:
+        return dataclasses.replace(track, ts=track.ts[indices], quads=track.quads[indices]).crops(path, size)
 
     return FrameSource(track.ts, track.detected, track.shots, track.quads, images)
 
 
 def from_episode(episode: Episode, ts: np.ndarray, device: torch.device | str = "cpu") -> FrameSource:
-    """The pictures of an episode at times (T,) in seconds, drawn anew and exact."""
+    """The frames of an episode at times (T,) in seconds, rendered from its exact factors."""
 
-    def images(at, size):
-        for part in worlds.world(episode.world).drawn(episode.factors(ts[at]), size, device=device):
+    def images(indices: np.ndarray, size: int) -> Iterator[torch.Tensor]:
+        for part in worlds.world(episode.world).drawn(episode.factors(ts[indices]), size, device=device):
             yield from part
 
     return FrameSource(ts, np.ones(len(ts), dtype=bool), np.zeros(len(ts), dtype=np.int64), None, images)
@@ -63,10 +63,10 @@ def source_video(clip: Clip) -> Path:
 
 
 def reference_images(clip: Clip, resolution: int = 256) -> dict[str, torch.Tensor]:
-    """What a clip shows, by the name it has in tables, images (T, 3, R, R): "truth", its episode drawn again; "source",
-    the aligned crops of its footage; nothing for a clip that was made in latent space.
+    """The reference images (T, 3, R, R) of a clip by their name in tables.
 
-    Raises UserError for footage that is none of the assets.
+    "truth": the rendered frames of its episode.  "source": the aligned crops of its footage.  Empty for a clip that was made
+    in latent space.  Raises UserError for footage that is none of the assets.
     """
     if "flows" in clip.meta:
         return {}
@@ -74,23 +74,25 @@ def reference_images(clip: Clip, resolution: int = 256) -> dict[str, torch.Tenso
 
 
 def reference_frames(clip: Clip, resolution: int = 256) -> torch.Tensor:
-    """The true pictures (T, 3, R, R) of a clip's frames, as in `references`."""
+    """The reference images (T, 3, R, R) of a clip with an episode or footage, see `reference_images`."""
     if "episode" in clip.meta:
         return truth_at(clip, clip.ts, resolution)
+    if clip.quads is None:
+        raise UserError(f"{clip.name} has no alignment quads: its footage cannot be cropped.")
     return torch.stack(list(aligned_crops(pick(source_video(clip), clip.ts.numpy()), clip.quads.numpy(), resolution)))
 
 
 def truth_at(clip: Clip, ts: torch.Tensor, resolution: int = 256) -> torch.Tensor:
-    """What the world of a clip's episode really looked like at any times (T,) in seconds, images (T, 3, R, R)."""
+    """Ground truth of a clip of a world at any times (T,) in seconds, images (T, 3, R, R)."""
     return render_episode(episode_of(clip), ts, resolution)
 
 
 def render_episode(episode: Episode, ts: torch.Tensor, resolution: int = 256) -> torch.Tensor:
-    """The pictures of an episode at any times (T,) in seconds, images (T, 3, R, R)."""
+    """The rendered images (T, 3, R, R) of an episode at any times (T,) in seconds."""
     return torch.stack(list(from_episode(episode, ts.numpy()).images(np.arange(len(ts)), resolution)))
 
 
 def episode_of(clip: Clip) -> Episode:
     """The episode that a clip of a world was made from."""
-    told = clip.meta["episode"]
-    return worlds.world(told["world"]).episode(told["kind"], told["seed"], told["seconds"])
+    meta = clip.meta["episode"]
+    return worlds.world(meta["world"]).episode(meta["kind"], meta["seed"], meta["seconds"])

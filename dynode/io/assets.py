@@ -17,6 +17,7 @@ import zipfile
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import IO, Any, cast
 
 from dynode.errors import UserError
 from dynode.io import scratch
@@ -37,7 +38,7 @@ class Package:
 
 @dataclass(frozen=True)
 class Asset:
-    """One file to use: a member of a package's file, or what a URL serves.  Sizes are bytes."""
+    """One file to use: a member of a package's file, or the file at a URL.  Sizes are bytes."""
 
     name: str
     sha256: str
@@ -66,7 +67,7 @@ def registry() -> tuple[dict[str, Package], dict[str, Asset]]:
 
 
 def find(name: str) -> Asset:
-    """The registry entry of that name; a UserError names the nearest legal one."""
+    """The registry entry of that name.  Raises UserError with the nearest legal one."""
     assets = registry()[1]
     if name not in assets:
         raise UserError(f"There is no asset {name!r}{nearest(name, assets)}; `dynode fetch --list` shows them all.")
@@ -86,11 +87,11 @@ def sha256_of(path: Path) -> str:
 
 
 def verified(path: Path, sha256: str, what: str) -> Path:
-    """`path` itself, after its hash was compared; a UserError tells both hashes."""
-    came = sha256_of(path)
-    if came != sha256:
+    """`path` itself, once its hash is compared.  Raises UserError with both hashes where they differ."""
+    actual = sha256_of(path)
+    if actual != sha256:
         raise UserError(
-            f"{what} at {path} has sha256 {came[:16]}..., {sha256[:16]}... was wanted: delete it and fetch it again."
+            f"{what} at {path} has sha256 {actual[:16]}..., {sha256[:16]}... was wanted: delete it and fetch it again."
         )
     return path
 
@@ -98,7 +99,7 @@ def verified(path: Path, sha256: str, what: str) -> Path:
 def fetch(name: str) -> Path:
     """The local path of an asset, fetched first where needed.  Raises UserError with what to do.
 
-    Any number of processes may fetch the same asset at once: each writes aside and moves what is whole into its place.
+    Any number of processes may fetch the same asset at once: each writes a file of its own and moves it into place whole.
     """
     asset = find(name)
     seeded = seeded_path(asset.name, asset.filename)
@@ -123,13 +124,13 @@ def fetch(name: str) -> Path:
 
 
 def keep(part: Path, asset: Asset) -> None:
-    """Move a whole file to where the cache keeps that asset."""
+    """Move a whole file to an asset's path in the cache."""
     cached_path(asset).parent.mkdir(exist_ok=True)
     os.replace(part, cached_path(asset))
 
 
 def cached_path(asset: Asset) -> Path:
-    """Where the cache keeps an asset: one folder per hash, the file under its own name."""
+    """An asset's path in the cache: one folder per hash, the file under its own name."""
     return cache_dir() / asset.sha256[:12] / asset.filename
 
 
@@ -161,7 +162,7 @@ def package_file(package: Package, folder: Path) -> Path:
 
 
 def npm_packed(package: Package, folder: Path) -> Path:
-    """The package's file as `npm pack` brings it, by the user's own npm settings; nothing of it is installed or run."""
+    """The package's file by `npm pack`, with the user's own npm settings; nothing of it is installed or run."""
     refuse_offline(package.file)
     npm = shutil.which("npm", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]))
     if not npm:
@@ -177,21 +178,21 @@ def npm_packed(package: Package, folder: Path) -> Path:
     return folder / package.file
 
 
-def open_member(archive: Path, member: str):
-    """A readable stream of one member of a wheel (zip) or source archive (tar)."""
+def open_member(archive: Path, member: str) -> IO[bytes]:
+    """A readable stream of one member of a wheel (zip) or source archive (tar).  Raises KeyError where there is none."""
     if archive.suffix == ".whl":
         return zipfile.ZipFile(archive).open(member)
-    return tarfile.open(archive).extractfile(member)
+    return cast(IO[bytes], tarfile.open(archive).extractfile(member))
 
 
 def registry_url(package: Package) -> str:
-    """Where the configured package index keeps the file (pip's `index-url` is honoured)."""
+    """The URL of the file in the configured package index (pip's `index-url` is honoured)."""
     import requests
-    from pypi_simple import NoSuchProjectError, PyPISimple, UnsupportedContentTypeError
+    from pypi_simple import PYPI_SIMPLE_ENDPOINT, NoSuchProjectError, PyPISimple, UnsupportedContentTypeError
 
     refuse_offline(package.file)
     try:
-        with PyPISimple(**index_endpoint()) as client:
+        with PyPISimple(index_url() or PYPI_SIMPLE_ENDPOINT) as client:
             files = client.get_project_page(package.name, timeout=30).packages
     except (requests.RequestException, NoSuchProjectError, UnsupportedContentTypeError) as error:
         raise no_network(package.file, error) from None
@@ -201,13 +202,13 @@ def registry_url(package: Package) -> str:
     raise UserError(f"The package index has no {package.file} any more: {seeding_advice(package.file)}")
 
 
-def index_endpoint() -> dict[str, str]:
-    """`{"endpoint": ...}` when the user configured pip's index, else nothing (the default index)."""
-    found = os.environ.get("PIP_INDEX_URL")
-    if not found:
+def index_url() -> str:
+    """The package index in the user's configuration of pip, "" for the default one."""
+    url = os.environ.get("PIP_INDEX_URL")
+    if not url:
         command = [sys.executable, "-m", "pip", "config", "get", "global.index-url"]
-        found = subprocess.run(command, capture_output=True, text=True).stdout.strip()
-    return {"endpoint": found} if found.startswith("http") else {}
+        url = subprocess.run(command, capture_output=True, text=True).stdout.strip()
+    return url if url.startswith("http") else ""
 
 
 def download(url: str, sha256: str, path: Path) -> Path:
@@ -217,22 +218,26 @@ def download(url: str, sha256: str, path: Path) -> Path:
 
     refuse_offline(path.name)
     pooch.get_logger().setLevel("WARNING")  # it would print addresses into notebooks
-    downloader = pooch.HTTPDownloader(progressbar=sys.stderr.isatty(), timeout=60)
+    downloader: Any = pooch.HTTPDownloader(progressbar=sys.stderr.isatty(), timeout=60)
     try:
         pooch.retrieve(url, f"sha256:{sha256}", fname=path.name, path=path.parent, downloader=downloader)
     except requests.RequestException as error:
         raise no_network(path.name, error) from None
     except ValueError:
-        raise UserError(f"What came for {path.name} does not have the sha256 {sha256[:16]}...: try again.") from None
+        raise UserError(
+            f"The file received for {path.name} does not have the sha256 {sha256[:16]}...: try again."
+        ) from None
     return path
 
 
 def refuse_offline(file: str) -> None:
+    """Raises UserError where DYNODE_OFFLINE=1 forbids fetching."""
     if os.environ.get("DYNODE_OFFLINE") == "1":
         raise UserError(f"{file} is not cached and DYNODE_OFFLINE=1 forbids fetching it: {seeding_advice(file)}")
 
 
 def no_network(file: str, error: Exception | str) -> UserError:
+    """The error for a file that could not be fetched, with what to do."""
     reason = error if isinstance(error, str) else type(error).__name__
     return UserError(f"{file} could not be fetched ({reason}): {seeding_advice(file)}")
 
@@ -242,11 +247,11 @@ def seeding_advice(file: str) -> str:
 
 
 class ArrayUnpickler(pickle.Unpickler):
-    """Unpickles numpy arrays in plain containers and refuses everything else."""
+    """Unpickles numpy arrays in plain containers; raises UnpicklingError for everything else."""
 
     allowed = {("numpy", "ndarray"), ("numpy", "dtype"), ("numpy.core.multiarray", "_reconstruct")}
 
-    def find_class(self, module, name):
+    def find_class(self, module: str, name: str):
         if (module, name) not in self.allowed:
             raise pickle.UnpicklingError(f"{module}.{name} is not a numpy array")
         return super().find_class(module.replace("numpy.core", "numpy._core"), name)

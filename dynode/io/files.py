@@ -1,8 +1,9 @@
-"""Files that are written whole or not at all.  Imports nothing heavy."""
+"""Atomic writing: a file is replaced whole or not at all.  Imports nothing heavy."""
 
 import contextlib
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from safetensors import SafetensorError
@@ -12,7 +13,7 @@ from dynode.io import scratch
 
 
 def require_writable(path: Path) -> None:
-    """Refuse an output that cannot be written, before the work that would fill it.  Raises UserError."""
+    """Raises UserError for an output that cannot be written, before the work that would fill it."""
     if Path(path).is_dir():
         raise UserError(f"{path} cannot be written: it is a folder, name a file.")
     folder = Path(path).absolute().parent
@@ -24,11 +25,11 @@ def require_writable(path: Path) -> None:
 
 
 @contextlib.contextmanager
-def written_whole(path: Path, suffix: str = ""):
+def written_whole(path: Path, suffix: str = "") -> Iterator[Path]:
     """Yield a temporary path to write; on success that file replaces `path`, on failure nothing is left.
 
-    It lies in a folder of its own, because libraries put temporary files of theirs beside what they write.
-    suffix: of the temporary path, where the writer goes by it.  Raises UserError when the file cannot be written.
+    It lies in a folder of its own, because libraries write temporary files beside their output.
+    suffix: of the temporary path, where the writer depends on it.  Raises UserError when the file cannot be written.
     """
     path = Path(path)
     with contextlib.ExitStack() as stack:
@@ -42,6 +43,6 @@ def written_whole(path: Path, suffix: str = ""):
             yield part
             os.chmod(part, 0o644)
             os.replace(part, path)
-        except (OSError, SafetensorError) as error:  # safetensors tells a full disk in an error of its own
+        except (OSError, SafetensorError) as error:  # safetensors has an error of its own for a full disk
             reason = getattr(error, "strerror", None) or error
             raise UserError(f"{path} could not be written: {reason}.") from None

@@ -1,4 +1,4 @@
-"""Images are float NCHW in [-1, 1]; files and videos are uint8 NHWC. The functions between them, and resizing."""
+"""Conversions between images, float NCHW in [-1, 1], and pixels, uint8 (NHWC in files and videos); resizing."""
 
 import numpy as np
 import torch
@@ -24,17 +24,17 @@ def area_resize(images: torch.Tensor, resolution: int) -> torch.Tensor:
 
 
 def resampled(images: torch.Tensor, resolution: int) -> torch.Tensor:
-    """Square images (B, 3, S, S) made larger by bilinear interpolation, smaller by area averaging."""
+    """Square images (B, 3, S, S) at another resolution: enlarged bilinearly, reduced by area averaging."""
     if resolution > images.shape[-1]:
         return F.interpolate(images, size=(resolution, resolution), mode="bilinear", align_corners=False)
     return area_resize(images, resolution)
 
 
 def to_levels(images: torch.Tensor) -> torch.Tensor:
-    """[-1, 1] -> uint8."""
+    """Images in [-1, 1] -> levels uint8, in the same layout."""
     return ((images + 1) * 127.5).round().to(torch.uint8)
 
 
 def from_levels(pictures: torch.Tensor) -> torch.Tensor:
-    """uint8 -> float32 in [-1, 1]."""
+    """Levels uint8 -> images float32 in [-1, 1], in the same layout."""
     return pictures.float() / 127.5 - 1

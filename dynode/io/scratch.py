@@ -1,4 +1,4 @@
-"""Temporary folders that name their writer, so that what a killed process left behind is told from what is in use."""
+"""Temporary folders whose names carry the process that writes, so that those of killed processes can be removed."""
 
 import contextlib
 import glob
@@ -12,7 +12,7 @@ from pathlib import Path
 
 @contextlib.contextmanager
 def folder(parent: Path, name: str) -> Iterator[Path]:
-    """Yield a new hidden folder in `parent` to write `name` in; it is gone afterwards, and so are those of the dead.
+    """Yield a new hidden folder in `parent` to write `name` in; afterwards it is removed, as are those of dead processes.
 
     Raises OSError where `parent` cannot be written.
     """
@@ -34,7 +34,7 @@ def prefix(name: str) -> str:
 
 
 def running(pid: int) -> bool:
-    """Whether a process of that number runs here; true where that cannot be asked without harm."""
+    """Whether a process of that number runs here; True where that cannot be determined."""
     if os.name != "posix":
         return True
     try:

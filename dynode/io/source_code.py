@@ -22,8 +22,8 @@ def path_of(module: str) -> Path | None:
     first, *rest = module.split(".")
     if first != NAME:
         return None
-    place = PACKAGE.joinpath(*rest)
-    files = (place / "__init__.py", place.with_suffix(".py")) if rest else (place / "__init__.py",)
+    path = PACKAGE.joinpath(*rest)
+    files = (path / "__init__.py", path.with_suffix(".py")) if rest else (path / "__init__.py",)
     return next((path for path in files if path.is_file()), None)
 
 

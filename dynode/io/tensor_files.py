@@ -1,9 +1,11 @@
-"""Our own files of tensors: safetensors with a format and metadata, written whole or not at all, refused where damaged."""
+"""The project's files of tensors: safetensors with a format and metadata, written atomically, refused where damaged."""
 
 import contextlib
 import json
+from collections.abc import Iterator
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -13,28 +15,31 @@ from dynode.errors import UserError
 from dynode.io import files
 
 
-def write_safetensors(path: Path | str, tensors: dict[str, torch.Tensor], format: str, **metadata) -> None:
-    """Write one of our own files, atomically.  metadata: strings, dataclasses of settings, or what JSON can hold."""
-    told = {"format": format} | {key: text_of(value) for key, value in metadata.items()}
+def write_safetensors(path: Path | str, tensors: dict[str, torch.Tensor], format: str, **metadata: Any) -> None:
+    """Write a file, atomically.  metadata: strings, dataclasses of settings, or JSON values."""
+    texts = {"format": format} | {key: text_of(value) for key, value in metadata.items()}
     with files.written_whole(Path(path)) as scratch:
-        save_file({key: value.detach().contiguous() for key, value in tensors.items()}, scratch, told)
+        save_file({key: value.detach().contiguous() for key, value in tensors.items()}, scratch, texts)
 
 
-def text_of(value) -> str:
+def text_of(value: Any) -> str:
+    """A string as it is, anything else as JSON."""
     if isinstance(value, str):
         return value
-    return json.dumps(asdict(value) if is_dataclass(value) else value)
+    return json.dumps(asdict(value) if is_dataclass(value) and not isinstance(value, type) else value)
 
 
 def half_precision(network: torch.nn.Module) -> dict[str, torch.Tensor]:
-    """What a network has learned, in half precision."""
+    """The weights and buffers of a network in half precision."""
     return {key: value.half() for key, value in network.state_dict().items()}
 
 
-def read_safetensors(path: Path, wanted: str | tuple, what: str) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
-    """Tensors and metadata of one of our own files, of one or several formats.
+def read_safetensors(
+    path: Path, wanted: str | tuple[str, ...], what: str
+) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
+    """Tensors and metadata of a file, of one or several formats.  what: as the message calls it.
 
-    Raises UserError when it is missing, broken or something else.
+    Raises UserError when it is missing, damaged or of another format.
     """
     metadata = read_metadata(path, wanted, what)
     with safe_open(path, framework="pt") as file:
@@ -42,16 +47,16 @@ def read_safetensors(path: Path, wanted: str | tuple, what: str) -> tuple[dict[s
 
 
 @contextlib.contextmanager
-def undamaged(path: Path | str, what: str):
-    """What is made of a file of ours goes well, or UserError says that the file's numbers do not fit what it says of them."""
+def undamaged(path: Path | str, what: str) -> Iterator[None]:
+    """A context in which objects are built from a file; errors in it become a UserError that the file is damaged."""
     try:
         yield
     except (LookupError, TypeError, ValueError, RuntimeError):
         raise UserError(f"{path} is damaged, or of another version: {what} was wanted.") from None
 
 
-def read_metadata(path: Path, wanted: str | tuple, what: str) -> dict[str, str]:
-    """The metadata alone; raises the same."""
+def read_metadata(path: Path, wanted: str | tuple[str, ...], what: str) -> dict[str, str]:
+    """The metadata alone, see `read_safetensors`."""
     if path.is_dir():
         raise UserError(f"{path} is a folder: {what} was wanted.")
     if not path.is_file():

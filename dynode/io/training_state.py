@@ -1,4 +1,4 @@
-"""States of a training as flat tensors, which is all that a safetensors file holds."""
+"""Optimiser states as flat dicts of tensors, for safetensors files."""
 
 import torch
 
@@ -9,7 +9,7 @@ def part(tensors: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tenso
 
 
 def of_optimiser(optimiser: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
-    """What an optimiser remembers of every parameter, as "<parameter>.<quantity>"."""
+    """The state of an optimiser as tensors "<parameter>.<quantity>"."""
     state = optimiser.state_dict()["state"]
     return {
         f"{k}.{key}": value.clone(memory_format=torch.contiguous_format)
@@ -19,7 +19,7 @@ def of_optimiser(optimiser: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
 
 
 def restore(optimiser: torch.optim.Optimizer, tensors: dict[str, torch.Tensor]) -> None:
-    """Give an optimiser back what `of_optimiser` took."""
+    """Restore an optimiser's state from the tensors of `of_optimiser`."""
     state: dict[int, dict[str, torch.Tensor]] = {}
     for name, tensor in tensors.items():
         k, key = name.split(".")

@@ -37,7 +37,7 @@ def identity_vectors(images: torch.Tensor, network: Any) -> list[torch.Tensor]:
 @torch.no_grad()
 def lpips_alex(pred: list[torch.Tensor], true: list[torch.Tensor], network: Any) -> torch.Tensor:
     """LPIPS v0.1 with AlexNet (Zhang et al. 2018), (T,)."""
-    return network.between(pred, true).double()
+    return network.feature_distance(pred, true).double()
 
 
 @metric(

@@ -49,7 +49,7 @@ def warping_error(images: torch.Tensor, backward: torch.Tensor, mask: torch.Tens
     """Mean of M ||x_{t+1} - warp(x_t)||^2 over the pixels and channels that count, images (T, 3, H, W) in [-1, 1].
 
     backward (T - 1, 2, H, W): the flow from each later frame to the one before; of the source where an edited video is
-    judged, which ought to move as its source does (as Lai et al. 2018).  mask (T - 1, H, W): M, from `visible`.  NaN where
+    evaluated, which ought to move as its source does (as Lai et al. 2018).  mask (T - 1, H, W): M, from `visible`.  NaN where
     no pixel counts.
     """
     error = (images[1:] - warped(images[:-1], backward)).square().mean(1)

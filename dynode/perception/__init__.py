@@ -1,1 +1,5 @@
-"""Pretrained networks that look at images. Each part owns its input size and range and names its source."""
+"""Pretrained networks that analyse images: faces, identity, attributes, LPIPS, image-text agreement, flow, video features."""
+
+from dynode.lazy import face
+
+__getattr__, __dir__, __all__ = face(__name__, __file__)

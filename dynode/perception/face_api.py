@@ -1,8 +1,7 @@
 """The face networks of face-api.js (Mühler 2018-2020, MIT), in plain torch: landmarks, expression, age and gender, identity.
 
-Their weights come as the npm package carries them, 8-bit numbers with a scale and an offset for each tensor.  Each part
-owns its crop of an FFHQ-aligned square: the networks were trained on the boxes of a face detector, upright and around the
-face alone, so the aligned square is too wide for them.
+Their weights are those of the npm package: 8-bit numbers with a scale and an offset for each tensor.  Each network crops
+the FFHQ-aligned square for itself: it was trained on the boxes of a face detector, upright and tight around the face.
 """
 
 import json
@@ -25,21 +24,21 @@ KINDS = {"filters": "weight", "depthwise_filter": "depthwise.weight", "pointwise
 def load_weights(name: str) -> dict[str, torch.Tensor]:
     """The tensors of "face-landmarks" and the like, float32, with torch's names and axes.
 
-    A manifest lists them in the order of the file: weight = 8-bit number * scale + min.  Raises ValueError when numbers
-    are left over or missing.
+    A manifest lists them in the order of the file: weight = 8-bit number * scale + min.  Raises ValueError where the sizes
+    do not match the file's.
     """
     (group,) = json.loads(assets.fetch(f"{name}-manifest").read_text())
-    content, at, found = assets.fetch(f"{name}-weights").read_bytes(), 0, {}
+    content, offset, tensors = assets.fetch(f"{name}-weights").read_bytes(), 0, {}
     for entry in group["weights"]:
         scaling = entry.get("quantization", {"dtype": entry["dtype"], "scale": 1.0, "min": 0.0})
-        numbers = np.frombuffer(content, BYTES[scaling["dtype"]], math.prod(entry["shape"]), at)
-        at += numbers.nbytes
+        numbers = np.frombuffer(content, BYTES[scaling["dtype"]], math.prod(entry["shape"]), offset)
+        offset += numbers.nbytes
         values = numbers.astype(np.float32) * np.float32(scaling["scale"]) + np.float32(scaling["min"])
         key, tensor = renamed(entry["name"], torch.from_numpy(values).reshape(entry["shape"]))
-        found[key] = tensor
-    if at != len(content):
-        raise ValueError(f"the manifest of {name} tells of {at} bytes, its weights have {len(content)}")
-    return found
+        tensors[key] = tensor
+    if offset != len(content):
+        raise ValueError(f"the manifest of {name} lists {offset} bytes, its weights have {len(content)}")
+    return tensors
 
 
 def renamed(name: str, tensor: torch.Tensor) -> tuple[str, torch.Tensor]:
@@ -53,12 +52,13 @@ def renamed(name: str, tensor: torch.Tensor) -> tuple[str, torch.Tensor]:
 
 
 class FacePart(nn.Module):
-    """A network with its weights, frozen, and the crop that it takes of FFHQ-aligned faces (B, 3, R, R) in [-1, 1].
+    """A network with its weights, frozen, and its crop of FFHQ-aligned faces (B, 3, R, R) in [-1, 1].
 
-    box: left, top, side of the crop, as shares of the aligned square.  size: pixels that the network wants.
+    box: left, top, side of the crop, as fractions of the aligned square.  size: pixels a side of the network's input.
     """
 
     size = 112
+    mean: torch.Tensor
 
     def __init__(self, network: nn.Module, weights: str, box: tuple[float, float, float]):
         super().__init__()
@@ -79,17 +79,17 @@ class FacePart(nn.Module):
 
 
 class Landmarks(FacePart):
-    """Aligned faces (B, 3, R, R) -> 68 points (B, 68, 2), x and y as shares of the square, 0 at the left and at the top.
+    """Aligned faces (B, 3, R, R) -> 68 points (B, 68, 2), x and y as fractions of the square from the upper left.
 
     The order is iBUG's: chin 0-16, brows 17-26, nose 27-35, eyes 36-47, mouth 48-67, from left to right in the image.
-    Against the five points of MTCNN on 160 random faces the median difference is 3.5 % of the distance of the eyes, of
-    all squares tried (sides of .5 to .9) the least.
+    The crop was chosen among sides of .5 to .9: on 160 random faces the median difference to the five points of MTCNN is
+    3.5 % of the distance between the eyes.
     """
 
     def __init__(self):
         super().__init__(DenseNet(136), "face-landmarks", (0.15, 0.30, 0.70))
 
-    def forward(self, images):
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
         left, top, side = self.box
         return super().forward(images).unflatten(1, (68, 2)) * side + torch.tensor([left, top], device=images.device)
 
@@ -102,21 +102,21 @@ class Expression(FacePart):
 
 
 class AgeGender(FacePart):
-    """Aligned faces (B, 3, R, R) -> (B, 2): age in years, and the logit of male against female as the network's labels are."""
+    """Aligned faces (B, 3, R, R) -> (B, 2): age in years, and the logit of male against female, the network's labels."""
 
     def __init__(self):
         super().__init__(TinyXception(), "face-age-gender", (0.19, 0.30, 0.62))
 
-    def forward(self, images):
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
         age, male, female = super().forward(images).unbind(1)
         return torch.stack([age, male - female], 1)
 
 
 class Recognition(FacePart):
-    """Aligned faces (B, 3, R, R) -> (B, 128) of dlib's network, whose Euclidean distance is below SAME for one person.
+    """Aligned faces (B, 3, R, R) -> embeddings (B, 128) of dlib's network; one person: Euclidean distance below SAME.
 
-    A second opinion on identity, for nothing here is optimised with it.  On 42 frames of four people's footage the
-    distances were .14 within and .84 between people (largest within .36, least between .68).
+    An independent measure of identity, since nothing here is optimised with it.  On 42 frames of four people the mean
+    distance was .14 within and .84 between people (largest within .36, smallest between .68).
     """
 
     size, SAME = 150, 0.6

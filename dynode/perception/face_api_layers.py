@@ -1,4 +1,4 @@
-"""The architectures of face-api.js (Mühler 2018-2020): what its weights fit, with the names that they have there."""
+"""The architectures of face-api.js (Mühler 2018-2020); submodules have the names of its weights."""
 
 import math
 
@@ -8,7 +8,7 @@ from torch import nn
 
 
 def padded_same(x: torch.Tensor, kernel: int, stride: int, value: float = 0.0) -> torch.Tensor:
-    """Padded as TensorFlow does for "same": what is odd goes below and to the right."""
+    """Images (B, C, H, W) padded as TensorFlow does for "same": an odd row or column goes below or to the right."""
     missing = [max((math.ceil(n / stride) - 1) * stride + kernel - n, 0) for n in (x.shape[-1], x.shape[-2])]
     return F.pad(x, [side for n in missing for side in (n // 2, n - n // 2)], value=value)
 
@@ -19,7 +19,7 @@ class Conv(nn.Conv2d):
     def __init__(self, in_channels: int, out_channels: int, kernel: int, stride: int = 1):
         super().__init__(in_channels, out_channels, kernel, stride)
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         return super().forward(padded_same(x, self.kernel_size[0], self.stride[0]))
 
 
@@ -33,12 +33,12 @@ class SeparableConv(nn.Module):
         self.bias = nn.Parameter(torch.empty(out_channels))
         self.stride = stride
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.pointwise(self.depthwise(padded_same(x, 3, self.stride))) + self.bias[:, None, None]
 
 
 class DenseBlock(nn.Module):
-    """Four convolutions; each takes the rectified sum of all before it."""
+    """Four convolutions; each takes the rectified sum of the outputs before it."""
 
     def __init__(self, in_channels: int, out_channels: int):
         super().__init__()
@@ -46,7 +46,7 @@ class DenseBlock(nn.Module):
         self.conv0 = first(in_channels, out_channels, *((3, 2) if first is Conv else (2,)))
         self.conv1, self.conv2, self.conv3 = (SeparableConv(out_channels, out_channels) for _ in range(3))
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         total = F.relu(self.conv0(x))
         for k, conv in enumerate((self.conv1, self.conv2, self.conv3)):
             total = total + conv(total if k == 0 else F.relu(total))
@@ -54,7 +54,7 @@ class DenseBlock(nn.Module):
 
 
 class DenseNet(nn.Module):
-    """Faces (B, 3, 112, 112), centred -> numbers (B, out): the landmarks' network and that of expressions."""
+    """Faces (B, 3, 112, 112), centred -> numbers (B, out): the network of landmarks and that of expressions."""
 
     def __init__(self, out: int):
         super().__init__()
@@ -63,14 +63,14 @@ class DenseNet(nn.Module):
             self.add_module(f"dense{k}", DenseBlock(widths[k], widths[k + 1]))
         self.fc = nn.Linear(256, out)
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         for k in range(4):
             x = getattr(self, f"dense{k}")(x)
         return self.fc(x.mean((2, 3)))  # 7 x 7
 
 
 class ReductionBlock(nn.Module):
-    """Two separable convolutions and a maximum over 3x3, beside a 1x1 convolution; half as many pixels a side."""
+    """Two separable convolutions and 3x3 max pooling, plus a 1x1 convolution of the input; halves the resolution."""
 
     def __init__(self, in_channels: int, out_channels: int, activated: bool = True):
         super().__init__()
@@ -79,21 +79,21 @@ class ReductionBlock(nn.Module):
         self.expansion_conv = Conv(in_channels, out_channels, 1, 2)
         self.activated = activated
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         out = self.separable_conv0(F.relu(x) if self.activated else x)
         out = self.separable_conv1(F.relu(out))
         return F.max_pool2d(padded_same(out, 3, 2, -math.inf), 3, 2) + self.expansion_conv(x)
 
 
 class MainBlock(nn.Module):
-    """Three separable convolutions beside the identity."""
+    """Three separable convolutions with a skip connection."""
 
     def __init__(self, channels: int):
         super().__init__()
         for k in range(3):
             self.add_module(f"separable_conv{k}", SeparableConv(channels, channels))
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         out = x
         for conv in self.children():
             out = conv(F.relu(out))
@@ -113,7 +113,7 @@ class TinyXception(nn.Module):
         )
         self.fc = nn.ModuleDict({"age": nn.Linear(512, 1), "gender": nn.Linear(512, 2)})
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         x = F.relu(self.entry_flow["conv_in"](x))
         x = self.entry_flow["reduction_block_1"](self.entry_flow["reduction_block_0"](x))
         for block in self.middle_flow.values():
@@ -123,7 +123,7 @@ class TinyXception(nn.Module):
 
 
 class ScaledConv(nn.Module):
-    """A convolution and the scale and offset that batch normalisation left behind."""
+    """A convolution, then the folded scale and offset of batch normalisation."""
 
     def __init__(self, in_channels: int, out_channels: int, kernel: int = 3, stride: int = 1):
         super().__init__()
@@ -131,12 +131,12 @@ class ScaledConv(nn.Module):
         self.conv = nn.Conv2d(in_channels, out_channels, kernel, stride, padding)
         self.scale = nn.ParameterDict({"weights": torch.empty(out_channels), "biases": torch.empty(out_channels)})
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.conv(x) * self.scale["weights"][:, None, None] + self.scale["biases"][:, None, None]
 
 
 class Residual(nn.Module):
-    """Two convolutions beside the identity; where they halve, it is averaged and filled up with empty channels."""
+    """Two convolutions with a skip connection; where they halve the resolution, it is pooled and zero-padded in channels."""
 
     def __init__(self, in_channels: int, out_channels: int, down: bool = False):
         super().__init__()
@@ -144,7 +144,7 @@ class Residual(nn.Module):
         self.conv2 = ScaledConv(out_channels, out_channels)
         self.down = down
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         out = self.conv2(F.relu(self.conv1(x)))
         if self.down:
             x = F.avg_pool2d(x, 2)
@@ -161,7 +161,7 @@ class DlibResNet(nn.Module):
         (64, 3, True),
         (128, 2, True),
         (256, 2, True),
-    )  # width, how many that keep the size, halved
+    )  # width, number of blocks that keep the size, whether the first halves it
 
     def __init__(self):
         super().__init__()
@@ -178,7 +178,7 @@ class DlibResNet(nn.Module):
         self.add_module(name, block)
         self.blocks.append(name)
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         x = F.max_pool2d(F.relu(self.conv32_down(x)), 3, 2)
         for name in self.blocks:
             x = getattr(self, name)(x)

@@ -1,7 +1,8 @@
-"""Find the faces of one frame: MTCNN (Zhang et al. 2016) boxes and five landmarks, from `facenet-pytorch`."""
+"""Face detection in one frame: MTCNN (Zhang et al. 2016) boxes and five landmarks, from `facenet-pytorch`."""
 
 import warnings
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -26,7 +27,7 @@ class Face:
 class FaceDetector:
     """frame uint8 (H, W, 3) RGB -> its faces, largest first.
 
-    smallest: pixels; faces less wide are left out.  certainty: of the network, in [0, 1].
+    smallest: pixels; narrower faces are left out.  certainty: least probability of the network, in [0, 1].
     """
 
     def __init__(self, device: torch.device | str = "cpu", smallest: int = 20, certainty: float = 0.9):
@@ -36,11 +37,12 @@ class FaceDetector:
         self.mtcnn = MTCNN(keep_all=True, device=device, min_face_size=smallest, post_process=False)
 
     def __call__(self, frame: np.ndarray) -> list[Face]:
-        if min(frame.shape[:2]) <= self.smallest:  # MTCNN fails where its image pyramid is empty
+        if min(frame.shape[:2]) <= self.smallest:  # MTCNN fails on an empty image pyramid
             return []
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            boxes, certainties, landmarks = self.mtcnn.detect(frame, landmarks=True)
+            detections: Any = self.mtcnn.detect(frame, landmarks=True)
+        boxes, certainties, landmarks = detections
         if boxes is None:
             return []
         faces = [  # landmarks come with dtype object

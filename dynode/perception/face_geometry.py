@@ -1,22 +1,20 @@
-"""Measures of a face from its 68 landmarks: how it is turned, how far mouth and eyes are open, whether it smiles.
+"""Measures of a face from its 68 landmarks: pose, opening of mouth and eyes, smile.
 
-All are taken in the frame of the eyes: the origin between them, x from one to the other, the unit their distance.  Turns
-follow from where the tip of the nose lies, which stands out of the plane of eyes and mouth (weak perspective).
+All are taken in the frame of the eyes: the origin between them, x from one to the other, the unit their distance.  Yaw and
+pitch follow from the position of the nose's tip, which lies in front of the plane of eyes and mouth (weak perspective).
 """
 
 import math
 
 import torch
 
-NOSE = (
-    0.44  # how far the tip stands out, in distances of the eyes: of the six-point head that is usual in pose estimation
-)
-TIP, CHIN = 0.27, 0.14  # how far tip and chin stand out, in distances from the eyes' line to the chin: of the same head
-LEVEL = 0.333  # how far down from the eyes' line to the chin the tip lies in a level face: the median of random faces
+NOSE = 0.44  # depth of the nose's tip, in eye distances, of the six-point head model usual in pose estimation
+TIP, CHIN = 0.27, 0.14  # depth of tip and chin, in distances from the eyes' line to the chin, of the same model
+LEVEL = 0.333  # height of the tip between the eyes' line and the chin in a level face: the median of random faces
 
 
 def eye_centres(points: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """The middles (B, 2) of the left and the right eye of landmarks (B, 68, 2)."""
+    """The centres (B, 2) of the left and the right eye of landmarks (B, 68, 2)."""
     return points[:, 36:42].mean(1), points[:, 42:48].mean(1)
 
 
@@ -34,7 +32,7 @@ def in_eye_frame(points: torch.Tensor) -> torch.Tensor:
 
 
 def smile(p: torch.Tensor) -> torch.Tensor:
-    """How wide the mouth is, and how high its corners lie above the middle of the lips; p in the eyes' frame."""
+    """Width of the mouth plus height of its corners above the middle of the lips; p in the eyes' frame."""
     corners, middle = p[:, [48, 54]], p[:, [51, 57, 62, 66]]
     return p[:, 54, 0] - p[:, 48, 0] + middle[:, :, 1].mean(1) - corners[:, :, 1].mean(1)
 
@@ -57,12 +55,12 @@ def yaw(p: torch.Tensor) -> torch.Tensor:
 
 
 def pitch(p: torch.Tensor) -> torch.Tensor:
-    """Degrees; above 0 where the nose points up.  Measured against the chin, for a smile lifts the mouth."""
+    """Degrees; above 0 where the nose points up.  Measured against the chin, since a smile lifts the mouth."""
     down = p[:, 30, 1] / p[:, 8, 1]
     return torch.atan((LEVEL - down) / (TIP - CHIN * down)).rad2deg()
 
 
 def roll(points: torch.Tensor) -> torch.Tensor:
-    """Degrees by which the line of the eyes falls to the right, of landmarks in the image; alignment leaves little."""
+    """Degrees by which the line of the eyes falls to the right, of landmarks in the image; alignment removes most of it."""
     left, right = eye_centres(points)
     return torch.atan2(right[:, 1] - left[:, 1], right[:, 0] - left[:, 0]) * 180 / math.pi

@@ -1,4 +1,4 @@
-"""Follow one face through a video: shots, the same face from frame to frame, gaps, alignment squares, crops."""
+"""Tracking of one face through a video: shots, association from frame to frame, gaps, alignment squares, crops."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
+from tqdm import tqdm
 
 from dynode.errors import UserError
 from dynode.io import images, video
@@ -14,7 +15,10 @@ from dynode.perception import alignment
 from dynode.perception.face_detection import Face, FaceDetector
 
 THUMBNAIL = (18, 32)  # rows, columns
-CUT_LEVELS, CUT_RATIO = 15.0, 6.0  # a cut jumps by so many grey levels, and so many times the median jump
+CUT_LEVELS, CUT_RATIO = 15.0, 6.0  # a cut changes more grey levels than this, and this many times the median change
+
+
+Detector = Callable[[np.ndarray], list[Face]]  # frame uint8 (H, W, 3) -> its faces, largest first
 
 
 @dataclass(frozen=True)
@@ -44,12 +48,12 @@ def track_face(
     stretch: video.Stretch | None = None,
     *,
     face: str = "largest",
-    detector: Callable[[np.ndarray], list[Face]] | None = None,
-    progress=None,
+    detector: Detector | None = None,
+    progress: tqdm | None = None,
 ) -> FaceTrack:
-    """Detect, follow and align one face; of each frame only its faces are kept, so a video may be long.
+    """Detect, track and align one face; no frame is kept in memory, so a video may be long.
 
-    face: "largest", or a number counted from the left, 0 first, in the frame where the face is picked up.
+    face: "largest", or a number counted from the left, 0 first, in the frame where tracking starts.
     Frames without the face between others get an interpolated quad and detected = False; those before its first and
     after its last appearance in a shot are left out.
     Raises UserError when the file cannot be read or no frame shows the face.
@@ -57,34 +61,36 @@ def track_face(
     if face != "largest" and not face.isdecimal():
         raise UserError(f"A face is 'largest' or a number counted from the left (0 first), got {face!r}.")
     frames = (stretch or video.Stretch()).of(video.iterate(path))
-    ts, found, jumps = detect_faces(frames, detector or FaceDetector(), progress)
+    ts, faces, changes = detect_faces(frames, detector or FaceDetector(), progress)
     if not len(ts):
         raise UserError(f"{path} ends before the frames that were asked for: choose an earlier first frame.")
-    require_face(found, face, path)
-    pieces = [align(ts[at], follow([found[k] for k in at], face)) for at in shot_indices(jumps)]
-    return join_shots([piece for piece in pieces if piece is not None], path)
+    require_face(faces, face, path)
+    shots = [align(ts[shot], follow([faces[k] for k in shot], face)) for shot in shot_indices(changes)]
+    return join_shots([shot for shot in shots if shot is not None], path)
 
 
-def track_centre(path: Path | str, stretch: video.Stretch | None = None, *, progress=None) -> FaceTrack:
-    """The middle square of every frame, and the shots: what a generator of anything but faces is given.
+def track_centre(path: Path | str, stretch: video.Stretch | None = None, *, progress: tqdm | None = None) -> FaceTrack:
+    """The central square of every frame, and the shots: the crops for generators of anything but faces.
 
     Raises UserError when the file cannot be read or holds a single frame.
     """
     sizes: list[tuple[int, int]] = []
 
-    def look(frame: np.ndarray) -> list[Face]:
-        sizes.append(frame.shape[:2])
+    def note_size(frame: np.ndarray) -> list[Face]:
+        sizes.append((frame.shape[0], frame.shape[1]))
         return []
 
-    ts, _, jumps = detect_faces((stretch or video.Stretch()).of(video.iterate(path)), look, progress)
+    ts, _, changes = detect_faces((stretch or video.Stretch()).of(video.iterate(path)), note_size, progress)
     if len(ts) < 2:
         raise UserError(f"{path} has {len(ts)} of the frames asked for, at least 2 are wanted to learn a motion from.")
-    shots = np.concatenate([np.full(len(at), k) for k, at in enumerate(shot_indices(jumps))])
+    shots = np.concatenate([np.full(len(shot), k) for k, shot in enumerate(shot_indices(changes))])
     quads = np.stack([centre_square(*size) for size in sizes])
     return FaceTrack(ts, quads, np.ones(len(ts), dtype=bool), shots)
 
 
-def portraits(path: Path | str, stretch: video.Stretch, detector=None, size: int = 256) -> torch.Tensor:
+def portraits(
+    path: Path | str, stretch: video.Stretch, detector: Detector | None = None, size: int = 256
+) -> torch.Tensor:
     """The largest face of each frame of a picture or video, aligned by itself: (T, 3, size, size) in [-1, 1].
 
     Raises UserError when the file cannot be read or one of the frames shows no face.
@@ -105,33 +111,35 @@ def portraits(path: Path | str, stretch: video.Stretch, detector=None, size: int
 
 
 def centre_square(height: int, width: int) -> np.ndarray:
-    """The corners (4, 2) of the largest square in the middle of a frame, in the order of an alignment square."""
+    """The corners (4, 2) of the largest central square of a frame, in the order of an alignment square."""
     side = min(height, width)
     left, top = (width - side) / 2 - 0.5, (height - side) / 2 - 0.5
     return np.array([[left, top], [left, top + side], [left + side, top + side], [left + side, top]])
 
 
-def detect_faces(frames, detector, progress) -> tuple[np.ndarray, list[list[Face]], np.ndarray]:
-    """Times (T,) and faces of all frames, and how far the picture jumps (T - 1,) from each to the next, in grey levels."""
-    ts, found, jumps, before = [], [], [], None
+def detect_faces(
+    frames: Iterable[tuple[float, np.ndarray]], detector: Detector, progress: tqdm | None
+) -> tuple[np.ndarray, list[list[Face]], np.ndarray]:
+    """Times (T,) and faces of all frames, and the mean change (T - 1,) from each to the next, in grey levels."""
+    ts, faces, changes, before = [], [], [], None
     for time, frame in frames:
         ts.append(time)
-        found.append(detector(frame))
+        faces.append(detector(frame))
         small = thumbnail(frame)
         if before is not None:
-            jumps.append(float(np.abs(small - before).mean()))
+            changes.append(float(np.abs(small - before).mean()))
         before = small
         if progress is not None:
             progress.update()
-    return np.array(ts), found, np.array(jumps)
+    return np.array(ts), faces, np.array(changes)
 
 
-def require_face(found: list[list[Face]], choice: str, path) -> None:
-    """Refuse a video in which no frame shows the chosen face."""
-    most = max(map(len, found))
+def require_face(faces: list[list[Face]], choice: str, path: Path | str) -> None:
+    """Raises UserError for a video in which no frame shows the chosen face; faces: those of each frame."""
+    most = max(map(len, faces))
     if most == 0:
         raise UserError(
-            f"No face was found in the {len(found)} frames of {path}: give footage of a face seen from the front."
+            f"No face was found in the {len(faces)} frames of {path}: give footage of a face seen from the front."
         )
     if choice != "largest" and int(choice) >= most:
         raise UserError(
@@ -141,26 +149,26 @@ def require_face(found: list[list[Face]], choice: str, path) -> None:
 
 
 def thumbnail(frame: np.ndarray) -> np.ndarray:
-    """A frame reduced to a few grey levels, float32 (18, 32) in [0, 255]."""
+    """A frame reduced to grey float32 (18, 32) in [0, 255]."""
     grey = torch.from_numpy(frame.mean(axis=2, dtype=np.float32))
     return F.adaptive_avg_pool2d(grey[None], THUMBNAIL)[0].numpy()
 
 
-def shot_indices(jumps: np.ndarray) -> list[np.ndarray]:
-    """The frames of each shot, split where the picture jumps (T - 1,) far more than it usually does."""
-    usual = np.median(jumps) if len(jumps) else 0.0
-    cuts = np.flatnonzero((jumps > CUT_LEVELS) & (jumps > CUT_RATIO * usual)) + 1
-    return np.split(np.arange(len(jumps) + 1), cuts)
+def shot_indices(changes: np.ndarray) -> list[np.ndarray]:
+    """The frames of each shot, split where the change (T - 1,) from frame to frame is far above its median."""
+    usual = np.median(changes) if len(changes) else 0.0
+    cuts = np.flatnonzero((changes > CUT_LEVELS) & (changes > CUT_RATIO * usual)) + 1
+    return np.split(np.arange(len(changes) + 1), cuts)
 
 
-def follow(found: list[list[Face]], choice: str) -> list[Face | None]:
-    """The same face in every frame of a shot, None where it is not seen.
+def follow(detections: list[list[Face]], choice: str) -> list[Face | None]:
+    """The same face in every frame of a shot, None where it is missing; detections: the faces of each frame.
 
     The nearest face counts as the same one while it moves by less than its own width, more after a gap.
     """
     followed: list[Face | None] = []
     last, missing = None, 0
-    for faces in found:
+    for faces in detections:
         face = first_face(faces, choice) if last is None else nearest_face(faces, last, reach=0.75 + 0.25 * missing)
         missing = 0 if face else missing + 1
         last = face or last
@@ -169,7 +177,7 @@ def follow(found: list[list[Face]], choice: str) -> list[Face | None]:
 
 
 def first_face(faces: list[Face], choice: str) -> Face | None:
-    """The face to start with: the largest, or the n-th from the left where there are that many."""
+    """The face to start with: the largest, or the n-th from the left, None where there are not that many."""
     if choice == "largest":
         return faces[0] if faces else None
     ordered = sorted(faces, key=lambda face: face.centre[0])
@@ -177,7 +185,7 @@ def first_face(faces: list[Face], choice: str) -> Face | None:
 
 
 def nearest_face(faces: list[Face], last: Face, reach: float) -> Face | None:
-    """The face nearest to where it was, if it is within `reach` of its width."""
+    """The face nearest to the last position, if it is within `reach` widths of it."""
     if not faces:
         return None
     distances = [np.linalg.norm(face.centre - last.centre) for face in faces]
@@ -186,11 +194,11 @@ def nearest_face(faces: list[Face], last: Face, reach: float) -> Face | None:
 
 
 def align(ts: np.ndarray, faces: list[Face | None]) -> FaceTrack | None:
-    """The quads of one shot, from the face's first to its last appearance; None where it appears less than twice."""
-    seen = np.flatnonzero([face is not None for face in faces])
-    if len(seen) < 2:
+    """The track of one shot, from the face's first to its last appearance; None where it appears fewer than two times."""
+    present = np.flatnonzero([face is not None for face in faces])
+    if len(present) < 2:
         return None
-    inside = slice(seen[0], seen[-1] + 1)
+    inside = slice(present[0], present[-1] + 1)
     points = [None if face is None else face.landmarks for face in faces[inside]]
     landmarks, detected = fill_missing(points, ts[inside])
     quads = alignment.Squares.from_landmarks(landmarks).smoothed().quads()
@@ -198,22 +206,25 @@ def align(ts: np.ndarray, faces: list[Face | None]) -> FaceTrack | None:
 
 
 def fill_missing(points: list[np.ndarray | None], ts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Landmarks (T, 5, 2), interpolated in time where a face was not found, and detected (T,)."""
+    """Landmarks (T, 5, 2), interpolated in time where a face was not detected, and detected (T,)."""
     detected = np.array([p is not None for p in points])
     known = np.stack([p for p in points if p is not None]).reshape(-1, 10)
     filled = np.stack([np.interp(ts, ts[detected], column) for column in known.T], axis=1)
     return filled.reshape(-1, 5, 2), detected
 
 
-def join_shots(pieces: list[FaceTrack], path) -> FaceTrack:
+def join_shots(pieces: list[FaceTrack], path: Path | str) -> FaceTrack:
+    """One track of the tracks of shots.  Raises UserError where there is none."""
     if not pieces:
         raise UserError(
             f"The face in {path} was followed for 1 frame, at least 2 of one shot are wanted: dynamics need a motion to "
             "learn."
         )
     shots = np.concatenate([np.full(len(piece), k) for k, piece in enumerate(pieces)])
-    parts = (np.concatenate([getattr(piece, key) for piece in pieces]) for key in ("ts", "quads", "detected"))
-    return FaceTrack(*parts, shots)
+    ts, quads, detected = (
+        np.concatenate([getattr(piece, key) for piece in pieces]) for key in ("ts", "quads", "detected")
+    )
+    return FaceTrack(ts, quads, detected, shots)
 
 
 def aligned_crops(frames: Iterable[np.ndarray], quads: np.ndarray, size: int = 256) -> Iterator[torch.Tensor]:

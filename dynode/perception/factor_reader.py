@@ -1,4 +1,4 @@
-"""A network that reads the factors of a world off a picture: each factor's range in bins, one softmax for each."""
+"""A network that predicts the factors of a world from an image: one classifier for each factor's range in bins."""
 
 import json
 import math
@@ -21,22 +21,22 @@ BINS, CIRCULAR_BINS = 4, 8  # of a factor whose world has no grid
 
 
 def class_count(factor: Factor) -> int:
-    """How many classes a factor has: those of its grid, or a few."""
+    """Number of classes of a factor: the values of its grid, or a few bins."""
     return factor.count or (CIRCULAR_BINS if factor.circular else BINS)
 
 
 def classes(factors: tuple[Factor, ...], values: torch.Tensor) -> torch.Tensor:
-    """The class (B, F) of factor values (B, F); a grid's classes are centred on its values, others share the range."""
-    found = []
+    """The class (B, F) of factor values (B, F); classes of a grid are centred on its values, others divide the range."""
+    columns = []
     for k, factor in enumerate(factors):
-        share, n = factor.fraction(values[:, k]), class_count(factor)
-        found.append((share * (n - 1)).round() if factor.count else (share * n).floor().clamp(max=n - 1))
-    return torch.stack(found, 1).long()
+        fraction, n = factor.fraction(values[:, k]), class_count(factor)
+        columns.append((fraction * (n - 1)).round() if factor.count else (fraction * n).floor().clamp(max=n - 1))
+    return torch.stack(columns, 1).long()
 
 
 @dataclass(frozen=True)
 class FactorSettings:
-    """Which world, at how many pixels, and how wide the network is."""
+    """The world, the resolution of the input, and the width of the network."""
 
     world: str = "scene"
     resolution: int = 64
@@ -74,7 +74,7 @@ class FactorNet(nn.Module):
 
 
 def class_centres(factor: Factor) -> torch.Tensor:
-    """The value (classes,) in the middle of each class."""
+    """The factor's value (classes,) at the centre of each class."""
     n = class_count(factor)
     return factor.at(torch.arange(n) / (n - 1) if factor.count else (torch.arange(n) + 0.5) / n)
 
@@ -83,22 +83,22 @@ def class_centres(factor: Factor) -> torch.Tensor:
 def read_factors(network: FactorNet, images: torch.Tensor) -> torch.Tensor:
     """Factors (B, F) of images (B, 3, H, W): the mean value under each softmax, on the circle for a circular factor.
 
-    On held-out pictures they err by about a sixteenth of each range, a quarter of a class, where the network knows the factor.
+    On held-out images the error is about a sixteenth of the range, a quarter of a class, for factors that it predicts well.
     """
     logits, columns = network(images), []
     for factor in network.factors:
-        shares, values = logits[factor.name].softmax(1), class_centres(factor).to(images)
+        probabilities, values = logits[factor.name].softmax(1), class_centres(factor).to(images)
         if factor.circular:
             angle = 2 * math.pi * factor.fraction(values)
-            mean = torch.atan2(shares @ angle.sin(), shares @ angle.cos())
+            mean = torch.atan2(probabilities @ angle.sin(), probabilities @ angle.cos())
             columns.append(factor.at(mean / (2 * math.pi) % 1))
         else:
-            columns.append(shares @ values)
+            columns.append(probabilities @ values)
     return torch.stack(columns, 1)
 
 
 def factor_distance(factors: tuple[Factor, ...], a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
-    """How far factors (B, F) lie from others, as shares of each range (B, F); round a circle the shorter way."""
+    """Absolute difference of factors (B, F), as fractions of each range (B, F); along the shorter arc on a circle."""
     columns = []
     for k, factor in enumerate(factors):
         gap = (factor.fraction(a[:, k]) - factor.fraction(b[:, k])).abs()

@@ -1,4 +1,4 @@
-"""Who is it: MobileFaceNet (Chen et al. 2018) trained with ArcFace, from the package `facesdk`; unit vectors of 128."""
+"""Face identity: MobileFaceNet (Chen et al. 2018) trained with ArcFace, from the package `facesdk`; unit vectors of 128."""
 
 import torch
 import torch.nn.functional as F
@@ -30,7 +30,7 @@ class SeparableConv(nn.Module):
         self.pointwise = nn.Conv2d(channels, channels, 1, bias=False)
         self.bn2 = nn.BatchNorm2d(channels)
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.bn2(self.pointwise(self.bn1(self.depthwise(x)).relu())).relu()
 
 
@@ -42,12 +42,12 @@ class GlobalDepthwise(nn.Module):
         self.depthwise = nn.Conv2d(channels, channels, 7, groups=channels, bias=False)
         self.bn = nn.BatchNorm2d(channels)
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.bn(self.depthwise(x))
 
 
 class MobileFaceNet(nn.Module):
-    """images (B, 3, 112, 112), normalised -> embeddings (B, 128). Table 1 of Chen et al., the first layers stay names."""
+    """Images (B, 3, 112, 112), normalised -> embeddings (B, 128).  Table 1 of Chen et al.; submodules as in its weights."""
 
     def __init__(self):
         super().__init__()
@@ -64,7 +64,7 @@ class MobileFaceNet(nn.Module):
         self.conv3 = nn.Conv2d(512, 128, 1)
         self.bn = nn.BatchNorm2d(128)
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         x = self.features(self.dw_conv(self.conv1(x)))
         return self.bn(self.conv3(self.gdconv(self.conv2(x)))).flatten(1)
 
@@ -75,6 +75,9 @@ class Identity(nn.Module):
     The crop (rows 35:223, columns 32:220 of 256 pixels) holds for FFHQ alignment only.
     """
 
+    mean: torch.Tensor
+    std: torch.Tensor
+
     def __init__(self):
         super().__init__()
         self.model = MobileFaceNet()
@@ -84,12 +87,12 @@ class Identity(nn.Module):
         self.register_buffer("mean", torch.tensor(MEAN)[:, None, None])
         self.register_buffer("std", torch.tensor(STD)[:, None, None])
 
-    def forward(self, images):
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
         faces = area_resize(images, 256)[..., *CROP]
         faces = F.interpolate(faces, size=(112, 112), mode="area")
         return F.normalize(self.model(((faces + 1) / 2 - self.mean) / self.std), dim=1)
 
 
 def identity_of(category: str, device: torch.device | str = "cpu") -> Identity | None:
-    """What tells whether it is the same person; None for what is no face."""
+    """The identity network for the category "face"; None for worlds."""
     return Identity().to(device) if category == "face" else None

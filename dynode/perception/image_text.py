@@ -1,7 +1,7 @@
-"""How well pictures and words agree: one network makes unit vectors of images, another of texts.
+"""Agreement of images and texts: one network embeds images as unit vectors, another texts.
 
-Two parts can do it.  CLIP (Radford et al. 2021) where the user supplies its files (`perception/clip.py`), and otherwise a
-small stand-in that was trained here on captions of random pictures (`perception/captions.py`); its name says so.
+There are two: CLIP (Radford et al. 2021) where the user supplies its file (`clip_model`), and otherwise a small stand-in,
+trained on captions of random images (`caption_network`), which its name identifies.
 """
 
 import os
@@ -16,9 +16,9 @@ CLIP_VARIABLE = "DYNODE_CLIP"
 
 
 class ImageText(Protocol):
-    """Images (B, 3, R, R) in [-1, 1] and texts become unit vectors (B, K); their product is how well they agree.
+    """Images (B, 3, R, R) in [-1, 1] and texts as unit vectors (B, K); their cosine measures the agreement.
 
-    name: such as "clip" or "captions[alexnet]"; it stands in the name of every editor that was taught by it.
+    name: such as "clip[ViT-B-32]" or "captions[alexnet]"; part of the name of every editor trained with it.
     """
 
     name: str
@@ -28,17 +28,17 @@ class ImageText(Protocol):
         ...
 
     def texts(self, texts: list[str]) -> torch.Tensor:
-        """Unit vectors (N, K).  Raises UserError for a text that the part cannot read."""
+        """Unit vectors (N, K).  Raises UserError for a text that the network cannot read."""
         ...
 
 
-def load(category: str, clip: Path | str = "", device: torch.device | str = "cpu") -> ImageText:
-    """CLIP from a file that the user names, here or in DYNODE_CLIP; else the stand-in that ships for a category.
+def load(category: str, clip_file: Path | str = "", device: torch.device | str = "cpu") -> ImageText:
+    """CLIP from the user's file, named by `clip_file` or DYNODE_CLIP; else the stand-in that ships for a category.
 
     category: "face" or the name of a world, see `generators.category_of`.
     Raises UserError for a file that is no CLIP, and for a category without a stand-in.
     """
-    path = str(clip) or os.environ.get(CLIP_VARIABLE, "")
+    path = str(clip_file) or os.environ.get(CLIP_VARIABLE, "")
     if path:
         from dynode.perception.clip_model import CLIPModel
 

@@ -3,6 +3,9 @@
 import contextlib
 import io
 import warnings
+from collections.abc import Iterable
+from functools import reduce
+from typing import Any
 
 import torch
 from torch import nn
@@ -28,27 +31,32 @@ class LPIPS(nn.Module):
         self.model = build(net).eval().requires_grad_(False)
         load_backbone(self.model, assets.load_arrays(assets.fetch(asset))[key])
 
-    def forward(self, a, b):
+    def forward(self, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
         return self.distance_to(self.features(b), a)
 
-    def features(self, images) -> list[torch.Tensor]:
+    def features(self, images: torch.Tensor) -> list[torch.Tensor]:
         """Unit-normalised features of the five layers; compute them once for a fixed target."""
         check_range(images)
         return [unit_normalise(f) for f in self.model.net(self.model.scaling_layer(images))]
 
-    def distance_to(self, target: list[torch.Tensor], images) -> torch.Tensor:
+    def distance_to(self, target: list[torch.Tensor], images: torch.Tensor) -> torch.Tensor:
         """Distance (B,) of images to a target given by its `features`."""
-        return self.between(self.features(images), target)
+        return self.feature_distance(self.features(images), target)
 
-    def between(self, one: list[torch.Tensor], other: list[torch.Tensor]) -> torch.Tensor:
+    def feature_distance(self, one: list[torch.Tensor], other: list[torch.Tensor]) -> torch.Tensor:
         """Distance (B,) of images given by their `features`."""
         layers = zip(one, other, self.model.lins, strict=True)
         # each head weighs channels, which commutes with the mean over pixels
-        return sum((a - b).square().mean((2, 3)) @ head.model[-1].weight.flatten() for a, b, head in layers)
+        return total((a - b).square().mean((2, 3)) @ head.model[-1].weight.flatten() for a, b, head in layers)
 
 
-def build(net: str):
-    """The `lpips` network with a random backbone, without its chatter."""
+def total(terms: Iterable[torch.Tensor]) -> torch.Tensor:
+    """The sum of at least one tensor, from the left."""
+    return reduce(torch.add, terms)
+
+
+def build(net: str) -> Any:
+    """The `lpips` network with a random backbone; what it prints is suppressed."""
     import lpips
 
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
@@ -56,21 +64,22 @@ def build(net: str):
         return lpips.LPIPS(net=net, pnet_rand=True, verbose=False)
 
 
-def load_backbone(model, arrays: dict) -> None:
+def load_backbone(model: Any, arrays: dict) -> None:
     """Copy convolution kernels (HWIO, in network order) into the backbone."""
     convs = [module for module in model.net.modules() if isinstance(module, nn.Conv2d)]
     for k, conv in enumerate(convs):
-        entry = arrays[f"Conv_{k}"]
-        conv.weight.data.copy_(torch.from_numpy(entry["kernel"].copy()).permute(3, 2, 0, 1))
-        conv.bias.data.copy_(torch.from_numpy(entry["bias"].copy()))
+        kernel, bias = (torch.from_numpy(arrays[f"Conv_{k}"][key].copy()) for key in ("kernel", "bias"))
+        conv.load_state_dict({"weight": kernel.permute(3, 2, 0, 1), "bias": bias})
 
 
-def unit_normalise(features, eps: float = 1e-10):
+def unit_normalise(features: torch.Tensor, eps: float = 1e-10) -> torch.Tensor:
+    """Features (B, C, H, W) over their norm across channels."""
     # eps inside the root: the package adds it outside, where the gradient of a dead feature is NaN
     return features * torch.rsqrt(features.square().sum(1, keepdim=True) + eps)
 
 
-def check_range(images) -> None:
+def check_range(images: torch.Tensor) -> None:
+    """Raises ValueError for another shape than (B, 3, H, W), and for values outside [-2, 2]."""
     if images.dim() != 4 or images.shape[1] != 3:
         raise ValueError(f"LPIPS wants images (B, 3, H, W), got {tuple(images.shape)}")
     if images.detach().abs().amax() > 2:

@@ -1,4 +1,4 @@
-"""What a run leaves behind: figures, tables, records and executed notebooks."""
+"""Results of a run: figures, tables, records and executed notebooks; `dynode.evaluate`."""
 
 from dynode.lazy import face
 

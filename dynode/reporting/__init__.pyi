@@ -1,4 +1,4 @@
-from dynode.reporting.comparison import Comparison as Comparison
+from dynode.reporting.comparison import FitComparison as FitComparison
 from dynode.reporting.comparison import evaluate as evaluate
 from dynode.reporting.outputs import Outputs as Outputs
 from dynode.reporting.outputs import save_figure as save_figure

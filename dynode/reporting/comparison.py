@@ -20,7 +20,7 @@ Fit = Trajectory | Path | str
 
 
 @dataclass(frozen=True)
-class Comparison:
+class FitComparison:
     """Every number of trajectories and baselines on a clip; prints as the table of `dynode evaluate`."""
 
     rows: list[Row] = field(repr=False)
@@ -48,7 +48,7 @@ def evaluate(
     source: bool = False,
     device: torch.device | str = "auto",
     progress: bool = False,
-) -> Comparison:
+) -> FitComparison:
     """Compare trajectories, of any method, with their clip at unobserved, extrapolated and observed times.
 
     paths: one trajectory or fit file, or several of one clip.  clip: a clip, its file, or the name of a shipped clip.
@@ -62,7 +62,7 @@ def evaluate(
     clip = clip if isinstance(clip, Clip) else clips.load(clip)
     chosen = runtime.device(str(device))
     rows = compare_fits.compare(named(listed), clip, with_source=source, device=chosen, progress=progress)
-    return Comparison(rows)
+    return FitComparison(rows)
 
 
 def named(paths: list[Fit]) -> dict[str, Trajectory]:

@@ -1,14 +1,18 @@
-"""Saves what a run leaves behind: figures, videos, tables and records, each stamped with where it came from."""
+"""Saves the results of a run: figures, videos, tables and records, each stamped with its origin."""
 
 import io
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import matplotlib.pyplot as plt
+import numpy as np
 import torch
 from IPython import get_ipython
 from IPython.display import Image, display
+from matplotlib.figure import Figure
 
 from dynode import runtime
 from dynode.evaluation import records
@@ -23,23 +27,23 @@ SCREEN_DPI = 130
 PNG = {"compress_level": 4}  # of 9: half of the time, files 8 % larger
 
 
-def save_figure(figure, path: Path, **metadata) -> Path:
-    """Write a figure in the house's style, atomically; the suffix says the format.  Raises UserError for others."""
+def save_figure(figure: Figure, path: Path, **metadata: str) -> Path:
+    """Write a figure in the house's style, atomically; the suffix is the format.  Raises UserError for unknown ones."""
     choose("format of figures", Path(path).suffix.removeprefix("."), list(figure.canvas.get_supported_filetypes()))
-    packed = {"pil_kwargs": PNG} if Path(path).suffix == ".png" else {}
+    packed: dict[str, Any] = {"pil_kwargs": PNG} if Path(path).suffix == ".png" else {}
     with files.written_whole(path) as scratch, plt.style.context(STYLE):
         figure.savefig(scratch, metadata=metadata, **packed)
     return path
 
 
-def lay_out(figure) -> None:
+def lay_out(figure: Figure) -> None:
     """Place the axes of a finished figure for good: every file and the screen would do it again, a fifth of their time."""
     with plt.style.context(STYLE):
         figure.draw_without_rendering()
     figure.set_layout_engine("none")
 
 
-def show(figure, alt: str) -> None:
+def show(figure: Figure, alt: str) -> None:
     """Put a figure into the notebook that runs, if one does, and close it.
 
     The inline backend cannot be left to do it: a style context that ends resets it, and it falls silent.
@@ -53,15 +57,15 @@ def show(figure, alt: str) -> None:
 
 @dataclass(frozen=True)
 class Outputs:
-    """Saves what one item produced under one profile, every file atomically and stamped with where it came from."""
+    """Saves the results of one item under one profile, every file atomically and stamped with its origin."""
 
     item: str
     profile: str
     stand_ins: tuple[str, ...] = ()  # every part that is not the real one: figures, tables and records name them
     started: float = field(default_factory=time.time)
 
-    def figure(self, figure, name: str, alt: str) -> Path:
-        """Write figures/<name>.{png,pdf}, show it and close it; `alt` is the text for readers who do not see it."""
+    def figure(self, figure: Figure, name: str, alt: str) -> Path:
+        """Write figures/<name>.{png,pdf}, show it and close it; `alt` is its text alternative."""
         stamp = f"dynode {self.item}.{self.profile} at {runtime.commit()}"
         if self.stand_ins:
             plots.note(figure, self.note)
@@ -75,9 +79,13 @@ class Outputs:
         show(figure, alt)
         return paths.root() / "figures" / f"{stem}.png"
 
-    def video(self, images, ts, name: str, title: str) -> Path:
-        """Write figures/<name>.mp4 of images (T, 3, H, W) in [-1, 1], or of frames uint8 (T, H, W, 3), at times ts (T,) in
-        seconds; `title` is what it says of itself."""
+    def video(
+        self, images: torch.Tensor | np.ndarray, ts: Iterable[float] | torch.Tensor, name: str, title: str
+    ) -> Path:
+        """Write figures/<name>.mp4 of images (T, 3, H, W) in [-1, 1], or of frames uint8 (T, H, W, 3).
+
+        ts (T,): seconds.  title: the title in its metadata.
+        """
         frames, ts = to_uint8(images) if isinstance(images, torch.Tensor) else images, [float(t) for t in ts]
         stem = name if self.profile == "embedded" else f"{name}.{self.profile}"
         timed = ((t - ts[0], frame) for t, frame in zip(ts, frames, strict=True))
@@ -90,7 +98,7 @@ class Outputs:
 
     @property
     def fits(self) -> Path:
-        """Where the item's fits lie: a killed run finds there what it had finished."""
+        """The folder of the item's fits, where a killed run goes on."""
         return paths.root() / "reports" / "fits" / f"{self.item}.{self.profile}"
 
     def table(self, table: Table, name: str) -> Path:
@@ -102,8 +110,8 @@ class Outputs:
                 scratch.write_text(text)
         return folder / f"{name}.{self.profile}.md"
 
-    def record(self, rows: list[records.Row], device="cpu", **provenance) -> Path:
-        """Write reports/records/<item>.<profile>.json, with what else is to be told of where the rows come from."""
+    def record(self, rows: list[records.Row], device: torch.device | str = "cpu", **provenance: Any) -> Path:
+        """Write reports/records/<item>.<profile>.json; provenance: further keys of the record's own."""
         seconds = round(time.time() - self.started, 1)
         command = f"dynode run {self.item} --profile {self.profile}"
         stamp = runtime.provenance(

@@ -1,4 +1,4 @@
-"""The one place that knows where outputs go: figures/, reports/tables, reports/records, reports/executed."""
+"""Paths of all outputs: figures/, reports/tables, reports/records, reports/executed."""
 
 import os
 from pathlib import Path
@@ -8,12 +8,12 @@ from dynode.errors import UserError
 
 
 def root() -> Path:
-    """The folder that figures/ and reports/ lie in: `DYNODE_OUTPUT`, or this checkout."""
+    """The folder of figures/ and reports/: `DYNODE_OUTPUT`, or this checkout."""
     return Path(os.environ.get("DYNODE_OUTPUT") or runtime.ROOT)
 
 
 def executed_copy(item: str, profile: str) -> Path:
-    """Where the executed notebook of an item lies."""
+    """The path of an item's executed notebook."""
     return root() / "reports" / "executed" / f"{item}.{profile}.ipynb"
 
 
@@ -22,8 +22,8 @@ def last_record(item: str, profile: str) -> Path:
 
     Raises UserError where there is neither.
     """
-    comes = runtime.ROOT / "reports" / "recorded" / f"{item}.embedded.json.gz"
-    for path in (root() / "reports" / "records" / f"{item}.{profile}.json", comes):
+    shipped = runtime.ROOT / "reports" / "recorded" / f"{item}.embedded.json.gz"
+    for path in (root() / "reports" / "records" / f"{item}.{profile}.json", shipped):
         if path.is_file():
             return path
     raise UserError(f"There is no record of {item}: run `dynode run {item} --profile {profile}` first.")

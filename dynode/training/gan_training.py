@@ -1,64 +1,65 @@
-"""Training of a generator on a world: from its renderer first, then against a discriminator.
+"""Training of a generator on a world: distillation from its renderer, refinement, and optionally an adversarial game.
 
-Distillation, as MobileStyleGAN was distilled from its teacher: a latent's normal numbers decide the factors of a
-picture; the renderer draws it; the student learns to (L1 and LPIPS), first at half the resolution (L1 alone).  Refining
-adds what an average of pictures lacks, texture, and takes away what gives the generator away.  The game with a
-discriminator is an option: non-saturating loss, lazy R1 (Karras et al. 2020, appendix B).
+Distillation, as MobileStyleGAN was distilled from its teacher: normal latents determine the factors of an image, the
+renderer makes it, the generator learns to reproduce it (L1 and LPIPS), first at half the resolution (L1 alone).
+Refinement adds texture, which a mean of images lacks, and the discriminant loss (`perceptual_losses`).  The game with a
+discriminator: non-saturating loss, lazy R1 (Karras et al. 2020, appendix B).
 """
 
 import copy
-import json
 import math
-import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F
-from safetensors.torch import save_file
-from tqdm import tqdm
+from torch import nn
 
 from dynode import runtime
 from dynode.errors import UserError
 from dynode.generators import weights
-from dynode.generators.dcgan import DCGANSettings
 from dynode.generators.stylegan2 import StyleGAN2Settings
-from dynode.io import assets, files, training_state
+from dynode.generators.weights import WeightsGenerator
+from dynode.io import assets
 from dynode.io.images import area_resize, from_levels
-from dynode.io.tensor_files import read_safetensors
-from dynode.io.training_state import part
+from dynode.perception.lpips import LPIPS
 from dynode.settings import require_positive, to_json
 from dynode.training.discriminator import Discriminator
+from dynode.training.loops import Trainer, minimise
 from dynode.training.perceptual_losses import EXAMPLES, PerceptualLosses
 
-CHECKPOINT_FORMAT = "dynode-gan-checkpoint-1"
-CHECKPOINT_SECONDS = 120
+PHASES = ("distil", "refine", "play")
 
 
 @dataclass(frozen=True)
 class GANTrainingSettings:
-    """How a generator learns a world; amounts are in pictures shown."""
+    """How a generator is trained; lengths of the phases are in images shown.
 
-    generator: StyleGAN2Settings | DCGANSettings = field(default_factory=StyleGAN2Settings)
+    generator: the settings of its architecture, see `dynode.generators.weights.Architecture`.
+    """
+
+    generator: Any = field(default_factory=StyleGAN2Settings)
     batch: int = 8
-    distil: int = 200_000  # pictures of the renderer, copied one by one
-    coarse: float = 0.6  # share of them copied at half the resolution, by the blocks up to it, at a third of the cost
-    refine: int = 40_000  # pictures copied once more, seen enlarged, with texture and what gives the generator away
-    play: int = 0  # pictures shown to the discriminator
-    lr: float = 0.015  # StyleGAN2 plays at 0.002; copying learns several times faster at this
-    beta1: float = 0.9  # of the generator's Adam while distilling; a game wants none, on either side
+    distil: int = 200_000  # images reproduced one by one
+    coarse: float = 0.6  # fraction of them at half the resolution, by the blocks up to it, at a third of the cost
+    refine: int = 40_000  # images reproduced enlarged, with texture and discriminant loss
+    play: int = 0  # images shown to the discriminator
+    lr: float = 0.015  # StyleGAN2 plays at 0.002; distillation is several times faster at this
+    beta1: float = 0.9  # of the generator's Adam while distilling; 0 in the game, for both networks
     beta2: float = 0.99
-    play_lr: float = 0.1  # share of lr that both players get in the game
+    play_lr: float = 0.1  # learning rate of both networks in the game, relative to lr
     refine_lr: float = 0.002
-    lpips: float = 0.5  # weight beside L1 while copying
-    enlarged: int = 128  # pixels a side that pictures are enlarged to while refining
-    texture: float = 0.1  # weights while refining, see `dynode.training.perceptual_losses`
-    given_away: float = 0.003
+    lpips: float = 0.5  # weight relative to L1 in distillation
+    enlarged: int = 128  # pixels a side that images are enlarged to for refinement
+    texture: float = 0.1  # weights in refinement, see `dynode.training.perceptual_losses`
+    given_away: float = 0.003  # of the discriminant loss
     r1: float = 0.0  # weight of the gradient penalty; 0: 0.0002 * resolution^2 / batch, the published rule
     r1_every: int = 16
-    copying: float = 1.0  # weight of the distillation loss during the game
-    ema: int = 5_000  # pictures after which the average forgets half
+    copying: float = 1.0  # weight of the distillation loss in the game
+    ema: int = 5_000  # half-life of the running average, in images
     seed: int = 0
 
     def __post_init__(self):
@@ -69,103 +70,97 @@ class GANTrainingSettings:
         return self.r1 or 0.0002 * self.generator.resolution**2 / self.batch
 
 
-class GANTrainer:
-    """A generator, its running average and its discriminator on the way; `shown` counts pictures.
+class GANTrainer(Trainer):
+    """The training of a generator, its running average and its discriminator.
 
-    z (n, Z), pictures uint8 (n, 3, R, R): see `dynode.training.rendered_pictures`.  perceptual: an `LPIPS`, or None without its loss.
+    z (n, Z), pictures uint8 (n, 3, R, R): see `dynode.training.rendered_pictures`.  perceptual: None without its losses.
     compiled: fuse small operations by torch.compile, which takes a C++ compiler and a minute; faster on a CPU, and
     results differ in the last digits.
-    start: a file of weights to begin with.
+    start: a file of weights to start from.
     """
+
+    subject, checkpoint_format = "the generator", "dynode-gan-checkpoint-1"
 
     def __init__(
         self,
         settings: GANTrainingSettings,
-        z,
-        pictures,
-        perceptual,
+        z: torch.Tensor,
+        pictures: torch.Tensor,
+        perceptual: LPIPS | None,
         device: torch.device | str = "cpu",
         *,
         compiled: bool = False,
         start: Path | None = None,
     ):
         runtime.seed_everything(settings.seed)
-        self.settings, self.device, self.perceptual = settings, torch.device(device), perceptual
-        self.z, self.pictures = z, pictures
-        self.generator = self.placed(weights.build(settings.generator))
+        super().__init__(settings.seed, device)
+        self.settings, self.perceptual, self.z, self.pictures = settings, perceptual, z, pictures
+        self.batch, self.total = settings.batch, sum(getattr(settings, phase) for phase in PHASES)
+        self.generator: WeightsGenerator = self.placed(weights.build(settings.generator))
         self.start = start
         if start is not None:
-            self.begin_with(start)
+            self.load_weights(start)
         self.average = copy.deepcopy(self.generator).requires_grad_(False)
-        self.discriminator = self.placed(Discriminator(settings.generator))
-        fused = partial(torch.compile, dynamic=False) if compiled else lambda network: network
-        self.made_of, self.judged = fused(self.generator), fused(self.discriminator)
+        self.discriminator: Discriminator = self.placed(Discriminator(settings.generator))
+        fused: Callable = partial(torch.compile, dynamic=False) if compiled else lambda network: network
+        self.fast_generator, self.fast_discriminator = fused(self.generator), fused(self.discriminator)
         s, adam = settings, torch.optim.Adam
         self.g_optimiser = adam(self.generator.parameters(), lr=s.lr, betas=(s.beta1, s.beta2))
         self.d_optimiser = adam(self.discriminator.parameters(), lr=s.lr * s.play_lr, betas=(0.0, s.beta2))
-        self.likeness = self.refined_by()
-        self.draws = torch.Generator().manual_seed(settings.seed)
-        self.shown, self.seconds, self.losses = 0, 0.0, []
+        self.perceptual_losses = self.refinement_losses()
 
-    def placed(self, network):
+    def placed(self, network: Any) -> Any:
+        """A network on the device of the training, in the memory format of convolutions."""
         return network.to(self.device, memory_format=torch.channels_last)
 
-    def begin_with(self, path: Path) -> None:
-        """Take over the weights of a file.  Raises UserError where their shape is not that of the settings."""
-        begun = weights.load(path, path.stem)
-        if begun.settings != self.settings.generator:
+    def load_weights(self, path: Path) -> None:
+        """Start from the weights of a file.  Raises UserError where their shape is not that of the settings."""
+        start = weights.load(path, path.stem)
+        if start.settings != self.settings.generator:
             raise UserError(
-                f"{path} holds {begun.settings}, to be trained is {self.settings.generator}: "
+                f"{path} holds {start.settings}, to be trained is {self.settings.generator}: "
                 "give the same architecture and the same settings of the generator."
             )
-        self.generator.load_state_dict(begun.state_dict())
+        self.generator.load_state_dict(start.state_dict())
 
     def job(self) -> str:
-        """What a checkpoint belongs to."""
         return to_json(self.settings) + (assets.sha256_of(self.start)[:12] if self.start else "")
 
-    def refined_by(self) -> PerceptualLosses | None:
-        """What refining measures likeness by; None where nothing is to be refined."""
+    def refinement_losses(self) -> PerceptualLosses | None:
+        """The losses of refinement; None where nothing is to be refined.  Raises UserError without LPIPS."""
         if not self.settings.refine:
             return None
         if self.perceptual is None:
-            raise UserError("Refining wants LPIPS: give its network, or set refine to 0.")
+            raise UserError("Refinement wants LPIPS: give its network, or set refine to 0.")
         examples = from_levels(self.pictures[:EXAMPLES]).to(self.device)
         return PerceptualLosses(self.perceptual, self.settings.enlarged, examples).to(self.device)
 
-    @property
-    def total(self) -> int:
-        return sum(self.lengths().values())
-
-    def lengths(self) -> dict[str, int]:
-        """The phases in their order, and how many pictures each shows."""
-        return {phase: getattr(self.settings, phase) for phase in ("distil", "refine", "play")}
-
     def phase(self) -> tuple[str, float]:
-        """The present phase and how far it has come, in [0, 1)."""
+        """The present phase and its progress in [0, 1)."""
         left = self.shown
-        for phase, length in self.lengths().items():
+        for phase in PHASES:
+            length = getattr(self.settings, phase)
             if left < length:
                 return phase, left / length
             left -= length
-        return "play", 1.0
+        return PHASES[-1], 1.0
 
     def pair(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """Latents (B, Z) and the pictures (B, 3, R, R) that belong to them."""
-        chosen = torch.randint(len(self.z), (self.settings.batch,), generator=self.draws)
+        """Latents (B, Z) and their images (B, 3, R, R)."""
+        chosen = torch.randint(len(self.z), (self.settings.batch,), generator=self.rng)
         return self.z[chosen].to(self.device), from_levels(self.pictures[chosen].to(self.device))
 
-    def copying_loss(self, made, wanted):
-        """L1 + LPIPS of pictures against the renderer's."""
+    def distillation_loss(self, made: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
+        """L1 + LPIPS of images against the renderer's."""
         loss = (made - wanted).abs().mean()
-        if self.settings.lpips:
+        if self.settings.lpips and self.perceptual is not None:
             loss = loss + self.settings.lpips * self.perceptual(made.clamp(-1.9, 1.9), wanted).mean()
         return loss
 
     def ramp(self) -> None:
-        """Each phase's learning rate: copying falls to a tenth or less, the game is steady and has no momentum."""
-        s, group, (phase, share) = self.settings, self.g_optimiser.param_groups[0], self.phase()
-        falling = 0.5 + 0.5 * math.cos(math.pi * share)
+        """Each phase's learning rate: decay to a tenth or less in distillation, constant and without momentum in the game."""
+        s, group, (phase, progress) = self.settings, self.g_optimiser.param_groups[0], self.phase()
+        falling = 0.5 + 0.5 * math.cos(math.pi * progress)
         rates = {
             "distil": s.lr * (0.1 + 0.9 * falling),
             "refine": s.refine_lr * (0.02 + 0.98 * falling),
@@ -173,122 +168,81 @@ class GANTrainer:
         }
         group["lr"], group["betas"] = rates[phase], (0.0 if phase == "play" else s.beta1, s.beta2)
 
+    def train_batch(self) -> float:
+        self.ramp()
+        return {"distil": self.distil_step, "refine": self.refine_step, "play": self.play_step}[self.phase()[0]]()
+
     def distil_step(self) -> float:
         s, (z, wanted) = self.settings, self.pair()
         if self.shown < s.coarse * s.distil:
             half = s.generator.resolution // 2
-            loss = (self.made_of(z, half) - area_resize(wanted, half)).abs().mean()
+            loss = (self.fast_generator(z, half) - area_resize(wanted, half)).abs().mean()
         else:
-            loss = self.copying_loss(self.made_of(z), wanted)
-        self.step(self.g_optimiser, loss)
+            loss = self.distillation_loss(self.fast_generator(z), wanted)
+        minimise(self.g_optimiser, loss)
         return loss.item()
 
     def refine_step(self) -> float:
         s, (z, wanted) = self.settings, self.pair()
-        made = self.made_of(z)
-        lpips, texture, given_away = self.likeness(made, wanted)
-        copied = (made - wanted).abs().mean() + s.lpips * lpips
-        self.step(self.g_optimiser, copied + s.texture * texture + s.given_away * given_away)
-        return copied.item()
+        assert self.perceptual_losses is not None, "the constructor refuses to refine without"
+        made = self.fast_generator(z)
+        lpips, texture, discriminant = self.perceptual_losses(made, wanted)
+        distilled = (made - wanted).abs().mean() + s.lpips * lpips
+        minimise(self.g_optimiser, distilled + s.texture * texture + s.given_away * discriminant)
+        return distilled.item()
 
     def play_step(self) -> float:
         """One step of the discriminator, one of the generator."""
-        s, turn = self.settings, self.shown // self.settings.batch
+        s = self.settings
         z, real = self.pair()
         with torch.no_grad():
-            made = self.made_of(z)
-        penalised = turn % s.r1_every == 0
-        real.requires_grad_(penalised)
-        verdict = (self.discriminator if penalised else self.judged)(real)  # fused code has no second derivative
-        loss = F.softplus(self.judged(made)).mean() + F.softplus(-verdict).mean()
-        if penalised:
-            (gradient,) = torch.autograd.grad(verdict.sum(), real, create_graph=True)
-            loss = loss + s.r1_every * s.penalty / 2 * gradient.square().sum((1, 2, 3)).mean()
-        self.step(self.d_optimiser, loss)
+            made = self.fast_generator(z)
+        minimise(self.d_optimiser, self.discriminator_loss(real, made))
         z, wanted = self.pair()
-        made = self.made_of(z)
-        loss = F.softplus(-self.judged(made)).mean()
+        made = self.fast_generator(z)
+        loss = F.softplus(-self.fast_discriminator(made)).mean()
         if s.copying:
-            loss = loss + s.copying * self.copying_loss(made, wanted)
-        self.step(self.g_optimiser, loss)
+            loss = loss + s.copying * self.distillation_loss(made, wanted)
+        minimise(self.g_optimiser, loss)
         return loss.item()
 
-    @staticmethod
-    def step(optimiser, loss) -> None:
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
+    def discriminator_loss(self, real: torch.Tensor, made: torch.Tensor) -> torch.Tensor:
+        """The non-saturating loss, with R1 at every r1_every-th batch."""
+        s = self.settings
+        penalised = (self.shown // s.batch) % s.r1_every == 0
+        real.requires_grad_(penalised)
+        logits = (self.discriminator if penalised else self.fast_discriminator)(
+            real
+        )  # fused code lacks 2nd derivatives
+        loss = F.softplus(self.fast_discriminator(made)).mean() + F.softplus(-logits).mean()
+        if penalised:
+            (gradient,) = torch.autograd.grad(logits.sum(), real, create_graph=True)
+            loss = loss + s.r1_every * s.penalty / 2 * gradient.square().sum((1, 2, 3)).mean()
+        return loss
 
-    def follow(self) -> None:
-        """Move the running average; it starts as a copy and remembers longer with time."""
+    def after_batch(self) -> None:
+        """Update the running average; it starts as a copy, and its half-life grows up to `ema`."""
         keep = 0.5 ** (self.settings.batch / min(self.settings.ema, max(self.shown, 1) * 0.05 + 1))
         with torch.no_grad():
             for mine, its in zip(self.average.parameters(), self.generator.parameters(), strict=True):
                 mine.lerp_(its, 1 - keep)
 
-    def run(self, checkpoint: Path | None = None, *, until: float = float("inf"), progress: bool = False):
-        """Train to the end, or until a moment (`time.time()`); returns the running average, measured.
+    def run(
+        self, checkpoint: Path | None = None, *, until: float = math.inf, progress: bool = False
+    ) -> WeightsGenerator:
+        """Train to the end, or until a moment (`time.time()`); returns the running average, with w_avg and w_std measured.
 
         Raises UserError when the loss is not finite.
         """
-        written, began = time.time(), time.time() - self.seconds
-        bar = tqdm(
-            total=self.total, initial=self.shown, desc="train", unit="picture", disable=not progress, mininterval=5
-        )
-        with bar:
-            while self.shown < self.total and time.time() < until:
-                self.ramp()
-                loss = getattr(self, f"{self.phase()[0]}_step")()
-                if loss != loss:
-                    raise UserError("The training of the generator ended in NaN: lower lr.")
-                self.shown += self.settings.batch
-                self.seconds = time.time() - began
-                self.losses.append(loss)
-                self.follow()
-                bar.update(self.settings.batch)
-                bar.set_postfix(loss=f"{sum(self.losses[-50:]) / len(self.losses[-50:]):.4f}", refresh=False)
-                if checkpoint is not None and time.time() - written > CHECKPOINT_SECONDS:
-                    self.save(checkpoint)
-                    written = time.time()
-        if checkpoint is not None:
-            self.save(checkpoint)
+        self.loop(checkpoint, until=until, progress=progress)
         self.average.measure()
         return self.average
 
-    def parts(self) -> dict:
+    def networks(self) -> dict[str, nn.Module]:
         return {"generator": self.generator, "average": self.average, "discriminator": self.discriminator}
 
-    def optimisers(self) -> dict:
+    def optimisers(self) -> dict[str, torch.optim.Optimizer]:
         return {"generator_adam": self.g_optimiser, "discriminator_adam": self.d_optimiser}
 
-    def save(self, path: Path) -> None:
-        tensors = {"draws": self.draws.get_state()}
-        if self.likeness is not None:
-            tensors["gap"] = self.likeness.gap.clone()
-        for name, network in self.parts().items():
-            tensors |= {f"{name}.{key}": value.contiguous() for key, value in network.state_dict().items()}
-        for name, optimiser in self.optimisers().items():
-            tensors |= {f"{name}.{key}": value for key, value in training_state.of_optimiser(optimiser).items()}
-        numbers = json.dumps({"shown": self.shown, "seconds": self.seconds, "losses": self.losses[-50:]})
-        metadata = {"format": CHECKPOINT_FORMAT, "job": self.job(), "numbers": numbers}
-        with files.written_whole(path) as scratch:
-            save_file(tensors, scratch, metadata)
-
-    def resume(self, path: Path) -> None:
-        """Go on from a checkpoint of the same settings; nothing happens where there is none."""
-        if not Path(path).is_file():
-            return
-        tensors, metadata = read_safetensors(Path(path), CHECKPOINT_FORMAT, "a checkpoint of a generator's training")
-        if metadata["job"] != self.job():
-            raise UserError(
-                f"{path} is the checkpoint of a training with other settings or another start: delete it, or choose another."
-            )
-        for name, network in self.parts().items():
-            network.load_state_dict(part(tensors, f"{name}."))
-        for name, optimiser in self.optimisers().items():
-            training_state.restore(optimiser, part(tensors, f"{name}."))
-        self.draws.set_state(tensors["draws"])
-        if "gap" in tensors:
-            self.likeness.gap.copy_(tensors["gap"])
-        for key, value in json.loads(metadata["numbers"]).items():
-            setattr(self, key, value)
+    def buffers(self) -> dict[str, torch.Tensor]:
+        return {} if self.perceptual_losses is None else {"gap": self.perceptual_losses.gap}

@@ -1,9 +1,10 @@
-"""Reads attributes off codes of W+, without drawing them (Yao et al. 2021, Sec. 3.2): what a latent transformer learns from.
+"""A classifier of attributes from codes of W+, without images (Yao et al. 2021, Sec. 3.2), for latent transformers.
 
-The paper's sees all rows of projected photographs.  Ours learns from random codes, the same in all rows: which row an
-attribute is in can be learned only from mixtures (see `mixtures`), and even then an editor taught by all rows finds
-moves that cross the classifier's border and show little.  On isaac3d, wall_color, other factors change by .24 of what
-the attribute does where the classifier sees all rows (1,000 mixtures among its codes), by .03 where it sees their mean.
+The paper's classifier takes all rows of projected photographs.  Ours is trained on random codes, which are the same in all
+rows: the row that an attribute depends on can be learned only from style mixtures, and even then an editor trained with all
+rows finds edits that cross the decision boundary and change little in the image.  On isaac3d, wall_color, other factors
+change by .24 of the attribute's own change with a classifier of all rows (1,000 mixtures among its codes), by .03 with a
+classifier of their mean.
 """
 
 from dataclasses import dataclass
@@ -13,21 +14,22 @@ import torch.nn.functional as F
 from torch import nn
 
 from dynode.settings import choose, require_positive
+from dynode.training.loops import minimise
 
 VIEWS = {"rows": "all rows, L * D numbers", "mean": "the mean over rows, D numbers"}
 
 
 @dataclass(frozen=True)
 class ClassifierSettings:
-    """How the network is built and how it learns; the paper: rows, hidden [2048, 512], lr 1e-4, 27,000 codes."""
+    """Architecture and training; the paper: view rows, hidden [2048, 512], lr 1e-4, 27,000 codes."""
 
     view: str = "mean"
-    hidden: tuple[int, int] = (256, 128)  # wider ones learn 4,000 codes by heart
+    hidden: tuple[int, int] = (256, 128)  # wider ones overfit to 4,000 codes
     batch: int = 256
     epochs: int = 20
     lr: float = 1e-3
     weight_decay: float = 5e-4
-    noise: float = 0.0  # rows are moved by up to so many standard deviations of the codes
+    noise: float = 0.0  # largest perturbation of rows, in standard deviations of the codes
 
     def __post_init__(self):
         choose("view of the classifier", self.view, VIEWS)
@@ -42,24 +44,28 @@ class Labelled:
     ws: torch.Tensor
     labels: torch.Tensor
 
-    def where(self, keep) -> "Labelled":
+    def where(self, keep: slice | torch.Tensor) -> "Labelled":
+        """Some of the codes."""
         return Labelled(self.names, self.ws[keep], self.labels[keep])
 
     def correlation(self, name: str) -> torch.Tensor:
-        """Of one attribute's labels with those of all (A,), over the codes where both are known; 0 where one is constant."""
+        """Correlation (A,) of one attribute's labels with those of each, over codes where both are known; 0 if constant."""
         own = self.labels[:, self.names.index(name)]
         return torch.stack([correlation(own, other) for other in self.labels.unbind(1)])
 
 
 def correlation(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
-    """Pearson's, of two series (N,) where both are finite; 0 where one of them does not change."""
+    """Pearson's correlation of two series (N,) where both are finite; 0 where one of them is constant."""
     known = torch.isfinite(a) & torch.isfinite(b)
     a, b = a[known] - a[known].mean(), b[known] - b[known].mean()
     return (a * b).sum() / (a.norm() * b.norm()).clamp(min=1e-12)
 
 
 class LatentClassifier(nn.Module):
-    """Codes (B, L, D) -> logits (B, A); standardised by the mean code and the scalar spread of the codes it learns from."""
+    """Codes (B, L, D) -> logits (B, A); standardised by the mean and the scalar standard deviation of its training codes."""
+
+    mean: torch.Tensor
+    scale: torch.Tensor
 
     def __init__(self, settings: ClassifierSettings, codes: torch.Tensor, attributes: int):
         super().__init__()
@@ -76,42 +82,39 @@ class LatentClassifier(nn.Module):
         return self.net(x.flatten(1) if self.settings.view == "rows" else x.mean(1))
 
 
-def jittered(ws: torch.Tensor, scale: torch.Tensor, noise: float, draws: torch.Generator) -> torch.Tensor:
-    """Codes (B, L, D) whose rows are moved apart, each code's by its own share of `noise`: real codes lie off W."""
+def jittered(ws: torch.Tensor, scale: torch.Tensor, noise: float, rng: torch.Generator) -> torch.Tensor:
+    """Codes (B, L, D) with noise in each row, of a random level up to `noise` for each code: real codes lie outside W."""
     if not noise:
         return ws
-    share = noise * torch.rand(len(ws), 1, 1, generator=draws)
-    return ws + (share * torch.randn(ws.shape, generator=draws)).to(ws) * scale
+    level = noise * torch.rand(len(ws), 1, 1, generator=rng)
+    return ws + (level * torch.randn(ws.shape, generator=rng)).to(ws) * scale
 
 
 def fit_classifier(known: Labelled, settings: ClassifierSettings, seed: int = 0) -> LatentClassifier:
-    """A classifier, frozen, that has seen all of the codes `epochs` times; the rate falls to a tenth half-way."""
+    """A trained classifier, frozen; the learning rate falls to a tenth half-way."""
     torch.manual_seed(seed)
-    draws, network = torch.Generator().manual_seed(seed), LatentClassifier(settings, known.ws, len(known.names))
+    rng, network = torch.Generator().manual_seed(seed), LatentClassifier(settings, known.ws, len(known.names))
     network.to(known.ws.device)
     optimiser = torch.optim.Adam(network.parameters(), lr=settings.lr, weight_decay=settings.weight_decay)
     schedule = torch.optim.lr_scheduler.StepLR(optimiser, max(settings.epochs // 2, 1), 0.1)
     for _ in range(settings.epochs):
-        for part in torch.randperm(len(known.ws), generator=draws).split(settings.batch):
-            logits = network(jittered(known.ws[part], network.scale, settings.noise, draws))
-            loss = cross_entropy(logits, known.labels[part])
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
+        for part in torch.randperm(len(known.ws), generator=rng).split(settings.batch):
+            logits = network(jittered(known.ws[part], network.scale, settings.noise, rng))
+            minimise(optimiser, cross_entropy(logits, known.labels[part]))
         schedule.step()
     return network.eval().requires_grad_(False)
 
 
 def cross_entropy(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-    """Binary, of logits and labels (B, A), the mean over the known ones."""
+    """Binary cross entropy of logits and labels (B, A), the mean over the known labels."""
     known = torch.isfinite(labels)
     return F.binary_cross_entropy_with_logits(logits[known], labels[known])
 
 
 @torch.no_grad()
 def accuracy(network: LatentClassifier, known: Labelled) -> dict[str, float]:
-    """Share of the codes' known labels that the network gets right, by attribute."""
-    right = ((network(known.ws) > 0) == (known.labels > 0.5)).float()
+    """The fraction of known labels that the network predicts correctly, by attribute."""
+    correct = ((network(known.ws) > 0) == (known.labels > 0.5)).float()
     finite = torch.isfinite(known.labels)
-    shares = [right[finite[:, k], k].mean() for k in range(len(known.names))]
-    return {name: round(float(share), 4) for name, share in zip(known.names, shares, strict=True)}
+    fractions = [correct[finite[:, k], k].mean() for k in range(len(known.names))]
+    return {name: round(float(fraction), 4) for name, fraction in zip(known.names, fractions, strict=True)}

@@ -51,5 +51,5 @@ def write_edited(
             yield time, frame
 
     rate = frame_rate(torch.from_numpy(footage.track.ts))
-    video.write_timed(path, passed(), rate, title=title, heard=footage.path)
+    video.write_timed(path, passed(), rate, title=title, audio_from=footage.path)
     return count

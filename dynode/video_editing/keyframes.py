@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from dynode.editing import editors
-from dynode.editing.editors import Editor
+from dynode.editing.editors import Editor, Strength
 from dynode.errors import UserError
 from dynode.generators.registry import Generator
 from dynode.inversion.observer import Observed, Observer
@@ -96,7 +96,7 @@ class ObservedEditor(Observed):
     name: str
     space: str
 
-    def edit(self, ws: torch.Tensor, strength, rows: int = 0) -> torch.Tensor:
+    def edit(self, ws: torch.Tensor, strength: Strength, rows: int = 0) -> torch.Tensor:
         self.observer.count("edits", len(ws))
         return self.part.edit(ws, strength, rows)
 

@@ -108,7 +108,7 @@ def region_finder(
     if settings.kind == "landmarks" and landmarks is not None:
         return lambda crop: polygon(np.asarray(landmarks(crop[None].to(device)).cpu(), dtype=np.float64)[0, :27])
     try:
-        parser = runtime.load_archive(settings.kind, device)
+        parser = runtime.load_archive(settings.kind, str(device))
     except (RuntimeError, ValueError, OSError):
         raise UserError(
             f"{settings.kind} is no TorchScript file that can be read: export a face parser by torch.jit."

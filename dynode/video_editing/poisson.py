@@ -61,7 +61,7 @@ class Region:
             columns.append(number[number >= 0])
         rows, columns = np.concatenate(rows), np.concatenate(columns)
         values = np.concatenate([diagonal, np.full(len(rows) - n, -1.0)])
-        return coo_matrix((values, (rows, columns)), shape=(n, n)).tocsr()
+        return csr_matrix(coo_matrix((values, (rows, columns)), shape=(n, n)))
 
     def right_side(self, target: np.ndarray, guides: list[np.ndarray]) -> np.ndarray:
         """The right side (n, C) of the equations: `target` (H, W, C) around Ω, and the largest differences of the guides."""
@@ -95,7 +95,7 @@ class Level:
         if self.direct is None:
             blocks = (rows // 3) * (columns.max() // 3 + 1) + columns // 3
             kept, block = np.unique(blocks, return_inverse=True)
-            self.damping = diags_array(DAMPING / matrix.diagonal()).tocsr()
+            self.damping = diags_array(np.divide(DAMPING, matrix.diagonal())).tocsr()
             tentative = coo_matrix((np.ones(n), (np.arange(n), block)), shape=(n, len(kept))).tocsr()
             self.prolongation = tentative - self.damping @ (matrix @ tentative)
             coarse = kept // (columns.max() // 3 + 1), kept % (columns.max() // 3 + 1)

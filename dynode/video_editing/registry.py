@@ -1,7 +1,7 @@
 """Systems that edit videos, by name.  One is a module of this room: a class under `@system(name)`."""
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -15,6 +15,7 @@ from dynode.settings import choose
 from dynode.video_editing.edited_codes import EditedShot
 from dynode.video_editing.keyframes import Edit
 
+Class = TypeVar("Class", bound=type)
 Detector = Callable[[np.ndarray], list[Face]]  # frame uint8 (H, W, 3) -> its faces, largest first
 
 
@@ -57,11 +58,12 @@ class System(Protocol):
 SYSTEMS: Registry[Callable[..., System]] = Registry("dynode.video_editing", "dynode.video_editing")
 
 
-def system(name: str):
+def system(name: str) -> Callable[[Class], Class]:
     """Register a class as the system of that name."""
 
-    def register(cls):
-        return SYSTEMS.add(name, cls)
+    def register(cls: Class) -> Class:
+        SYSTEMS.add(name, cls)
+        return cls
 
     return register
 

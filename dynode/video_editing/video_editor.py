@@ -1,6 +1,6 @@
 """What all systems share: align, invert, edit, decode, paste.  Frames stream through; of all frames only codes are held.
 
-One way: `plan` makes codes of footage and an edit, `render` makes frames of footage and codes, `write` makes a file.
+`plan` makes codes of footage and an edit, `render` makes frames of footage and codes, `write` makes a file.
 """
 
 import dataclasses
@@ -99,10 +99,10 @@ class VideoEditor:
         track = footage.track
         size = self.resolution or decoding_size(track.width, self.generator.resolution)
         with observer.stage("mask"):
-            found = self.masks(footage, observer)
+            face_masks = self.masks(footage, observer)
         generator = observed_generator(self.generator, observer)
         crops = timed(observer, "decode", decoded_crops(generator, codes.edited, size, track.width))
-        patches = (Patch(*each) for each in zip(footage.pictures(), crops, track.quads, found, strict=True))
+        patches = (Patch(*each) for each in zip(footage.pictures(), crops, track.quads, face_masks, strict=True))
         number = 0
         for shot in np.unique(track.shots):
             of_shot = islice(patches, int((track.shots == shot).sum()))

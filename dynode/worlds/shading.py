@@ -1,4 +1,4 @@
-"""Small pieces that all worlds share: smooth steps, noise, colours, the grid of a picture.
+"""Small pieces of all worlds: smooth steps, noise, colours, the grid of a picture.
 
 Colours are linear light (3, B, N): channel, batch, points; what depends on a point is (B, N) or broadcasts to it.
 """

@@ -127,7 +127,7 @@ def test_lists_need_no_brackets():
 def test_the_type_of_a_setting_says_whether_commas_part_a_list():
     dynode = parameters.settings_with(preset("dynode"), ("training.betas=0.8,0.99", "training.lr=1e-3"))
     assert dynode.training.betas == (0.8, 0.99) and dynode.training.lr == 1e-3
-    prior = parameters.settings_with(methods.learned("prior"), ("clips=scene.day,scene.winter",))
+    prior = parameters.settings_with(methods.settings_of("prior"), ("clips=scene.day,scene.winter",))
     assert prior.clips == "scene.day,scene.winter"
 
 

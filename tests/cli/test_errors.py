@@ -16,8 +16,8 @@ from safetensors.torch import save_file
 
 from dynode import cli, clips, generators, runtime
 from dynode.clips import Clip
-from dynode.dynamics import fit_files, methods
-from dynode.dynamics.fitting import checkpoints, trainer
+from dynode.dynamics import methods, trajectory
+from dynode.dynamics.fitting import checkpoints, single
 from dynode.dynamics.presets import preset
 from dynode.editing import interfacegan, latent_flow, latent_transformer, styleclip
 from dynode.errors import UserError
@@ -69,7 +69,7 @@ def here(tmp_path_factory):
     for name, told in {"circle": {}, "other": {}, "drawn": {"generator_hash": generators.hash_of(GENERATOR)}}.items():
         clip = a_clip(name, **told)
         clip.save(here / f"{name}.safetensors")
-        fit_files.save(trainer.fit(clip, quick), here / f"{name}.fit")
+        single.fit(clip, quick).save(here / f"{name}.fit")
     whole = (here / "circle.safetensors").read_bytes()
     (here / "cut.safetensors").write_bytes(whole[: len(whole) // 2])
     whole = (here / "circle.fit").read_bytes()
@@ -274,7 +274,7 @@ def test_a_full_disk_is_told_and_the_checkpoint_stays(failure, capsys, here, tmp
         raise failure
 
     with monkeypatch.context() as patched:
-        patched.setattr(fit_files, "save_file", full)
+        patched.setattr(trajectory, "save_file", full)
         assert "could not be written: " in told(capsys, *fit, *QUICK)
         assert [path.name for path in tmp_path.iterdir()] == ["circle.0.checkpoint"]
     assert cli.main([str(a) for a in (*fit, *QUICK)]) == 0
@@ -320,7 +320,7 @@ def test_every_item_has_its_notebook_and_legal_parameters():
 
 def test_a_clip_of_two_frames_is_enough(tmp_path):
     two = Clip(torch.randn(2, 2, 4), torch.tensor([0.0, 0.1]))
-    fit = trainer.fit(two, changed(preset("dynode"), {"training.segment_iterations": 50, "training.iterations": 5}))
+    fit = single.fit(two, changed(preset("dynode"), {"training.segment_iterations": 50, "training.iterations": 5}))
     assert fit(two.ts).shape == (2, 2, 4)
 
 

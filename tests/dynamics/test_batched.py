@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from dynode.clips import Clip
-from dynode.dynamics.fitting import batched, trainer
+from dynode.dynamics.fitting import batched, single
 from dynode.dynamics.fitting.store import FitStore
 from dynode.dynamics.presets import preset
 from dynode.settings import changed
@@ -28,7 +28,7 @@ def test_fits_made_together_are_those_made_alone():
     clips = [clip.sampled("irregular", 2, seed) for seed, clip in enumerate(clips)]
     settings, seeds = changed(QUICK, {"training.batch": 4}), [0, 5, 2, 7]
     for clip, seed, fit in zip(clips, seeds, batched.fit_batched(clips, seeds, settings), strict=True):
-        alone, ts = trainer.fit(clip, settings, seed), torch.linspace(-0.1, 1.7, 23)
+        alone, ts = single.fit(clip, settings, seed), torch.linspace(-0.1, 1.7, 23)
         assert torch.allclose(fit(ts), alone(ts), atol=1e-4)
         for one, other in zip(getattr(fit, "shots", [fit]), getattr(alone, "shots", [alone]), strict=True):
             assert one.meta == other.meta and one.log["iterations"] == other.log["iterations"]
@@ -49,7 +49,7 @@ def test_fits_made_together_are_those_made_alone():
 def test_what_cannot_be_made_together_is_refused(changes):
     settings = changed(QUICK, changes)
     assert batched.can_batch(QUICK) and not batched.can_batch(settings)
-    with pytest.raises(ValueError, match="together"):
+    with pytest.raises(ValueError, match="cannot be batched"):
         batched.fit_batched([spiral()], [0], settings)
 
 

@@ -22,20 +22,20 @@ PLAIN = [("leaky_relu", "shared", "raw"), ("tanh", "shared", "fourier"), ("leaky
 
 
 @pytest.mark.parametrize("activation, layout, times", PLAIN)
-def test_a_plain_mlp_is_pulled_back_by_hand_as_by_autograd(activation, layout, times, monkeypatch):
+def test_a_plain_mlp_has_the_gradients_of_autograd(activation, layout, times, monkeypatch):
     torch.manual_seed(0)
     settings = FieldSettings(depth=3, hidden=16, activation=activation, layout=layout, time_features=times)
     field, u0 = MLPField((3, 4), settings).double(), start()
-    assert mlp_vjp.can(field) and not mlp_vjp.can(smooth_field())
+    assert mlp_vjp.is_plain_mlp(field) and not mlp_vjp.is_plain_mlp(smooth_field())
 
-    def found():
+    def solution():
         solved = rollout(field, u0, torch.tensor([0.0, 0.4, 1.0], dtype=torch.float64))
         loss = (solved.states.sin() * torch.arange(1.0, 5.0)).sum()
         return solved.nfe, solved.states.detach(), torch.autograd.grad(loss, [u0, *field.parameters()])
 
-    evaluations, states, gradients = found()
-    monkeypatch.setattr(mlp_vjp, "can", lambda module: False)
-    others, same, expected = found()
+    evaluations, states, gradients = solution()
+    monkeypatch.setattr(mlp_vjp, "is_plain_mlp", lambda module: False)
+    others, same, expected = solution()
     assert evaluations == others > 7 and torch.allclose(states, same, atol=1e-13)
     for one, other in zip(gradients, expected, strict=True):
         assert torch.allclose(one, other, rtol=1e-9, atol=1e-12)
@@ -64,14 +64,14 @@ def test_the_gradient_is_that_of_its_own_arithmetic(ts):
     field, u0 = smooth_field(), start()
     wanted = [u0, *field.parameters()]
     solved = dopri5.solve(field, u0, torch.tensor(ts, dtype=torch.float64), 1e-3, 1e-4)
-    found = torch.autograd.grad((solved.sin() * torch.arange(1.0, 5.0)).sum(), wanted)
-    taken = dopri5.steps(
+    gradients = torch.autograd.grad((solved.sin() * torch.arange(1.0, 5.0)).sum(), wanted)
+    accepted = dopri5.steps(
         lambda t, u: (field(u.new_tensor(t), u.view(3, 4)).flatten(), None), u0.flatten(), ts, 1e-3, 1e-4
     )
-    plain = dopri5.states_of(u0.flatten(), len(ts), taken).view(-1, 3, 4)
+    plain = dopri5.states_at_queries(u0.flatten(), len(ts), accepted).view(-1, 3, 4)
     expected = torch.autograd.grad((plain.sin() * torch.arange(1.0, 5.0)).sum(), wanted)
-    assert len(taken) > 1
-    for one, other in zip(found, expected, strict=True):
+    assert len(accepted) > 1
+    for one, other in zip(gradients, expected, strict=True):
         assert torch.allclose(one, other, rtol=1e-9, atol=1e-11)
 
 
@@ -79,8 +79,8 @@ def test_a_start_that_is_nearly_zero_is_no_steep_field():
     field, ts = smooth_field(), torch.tensor([0.0, 1.0], dtype=torch.float64)
     near = torch.full((3, 4), 1e-10, dtype=torch.float64)
     with torch.no_grad():
-        found = [dopri5.solve(Fast(field), u0, 1e-3 * ts, 1e-4, 1e-6) for u0 in (near, 0 * near)]
-    assert torch.allclose(*found, atol=1e-3)
+        states = [dopri5.solve(Fast(field), u0, 1e-3 * ts, 1e-4, 1e-6) for u0 in (near, 0 * near)]
+    assert torch.allclose(*states, atol=1e-3)
 
 
 class Fast(torch.nn.Module):
@@ -92,7 +92,7 @@ class Fast(torch.nn.Module):
         return 1e3 * self.field(t, u)
 
 
-def test_a_gradient_can_be_asked_for_twice():
+def test_a_gradient_can_be_taken_twice():
     field, u0 = smooth_field(), start()
     solved = dopri5.solve(field, u0, torch.tensor([0.0, 1.0], dtype=torch.float64), 1e-3, 1e-4)
     first, second = (torch.autograd.grad(solved.sum(), list(field.parameters()), retain_graph=True) for _ in range(2))
@@ -105,7 +105,7 @@ def test_layers_are_as_before_after_a_solve():
     assert all("forward" not in vars(layer) for layer in field.modules())
 
 
-def test_a_field_that_blows_up_is_told():
+def test_a_field_that_blows_up_is_a_solver_error():
     class Explosive(torch.nn.Module):
         def forward(self, t, u):
             return u.square() * 50

@@ -14,7 +14,9 @@ from dynode.settings import changed
 QUICK = {"training.segment_iterations": 3, "training.iterations": 0}
 SHORT = {name: changed(preset(name), QUICK) for name in ("subspace", "dynode", "calm")}
 SHORT["exact"] = changed(preset("exact"), {"training.newton_steps": 2})
-SHORT |= {name: changed(methods.learned(name), {"iterations": 2, "hidden": 4}) for name in ("gru", "ode_rnn", "cde")}
+SHORT |= {
+    name: changed(methods.settings_of(name), {"iterations": 2, "hidden": 4}) for name in ("gru", "ode_rnn", "cde")
+}
 EVERY = [*methods.unlearned_names(), *SHORT]
 
 

@@ -22,7 +22,7 @@ def process(seed: int, theta, frames: int = 40, width: int = 60) -> Clip:
     ts, draws = torch.arange(frames, dtype=torch.float64) / 20, torch.Generator().manual_seed(seed)
     kernel = motion_prior.Kernel(motion_prior.double(theta))
     covariance = (
-        kernel(ts, ts) - motion_prior.CONSTANT + (kernel.shares[2] + 1e-9) * torch.eye(frames, dtype=torch.float64)
+        kernel(ts, ts) - motion_prior.CONSTANT + (kernel.fractions[2] + 1e-9) * torch.eye(frames, dtype=torch.float64)
     )
     codes = torch.linalg.cholesky(covariance) @ torch.randn(frames, width, generator=draws, dtype=torch.float64)
     return Clip(codes.float().unflatten(1, (6, width // 6)), ts, meta={"name": f"drawn{seed}"})
@@ -35,7 +35,7 @@ JITTERY = (-3.0, 1.0, math.log(0.3), math.log(2.0))
 def test_the_kernel_is_sklearns():
     theta, ts = (0.3, -1.0, math.log(0.2), math.log(1.5)), torch.linspace(0, 1, 7, dtype=torch.float64)
     kernel = motion_prior.Kernel(motion_prior.double(theta))
-    a, b, c = kernel.shares.tolist()
+    a, b, c = kernel.fractions.tolist()
     theirs = ConstantKernel(a) * Matern(0.2, nu=2.5) + ConstantKernel(b) * Matern(1.5, nu=0.5) + WhiteKernel(c)
     ours = kernel(ts, ts) + c * torch.eye(7)
     wanted = torch.from_numpy((theirs + ConstantKernel(motion_prior.CONSTANT))(ts[:, None].numpy()))
@@ -45,7 +45,7 @@ def test_the_kernel_is_sklearns():
 def test_the_path_is_the_mean_of_sklearns_process_and_so_is_its_spread():
     clip = process(0, SMOOTH).sampled("irregular", 4)
     path, seen = motion_prior.conditioned(motion_prior.Kernel(motion_prior.double(SMOOTH)), clip), clip.observations()
-    a, b, c = path.kernel.shares.tolist()
+    a, b, c = path.kernel.fractions.tolist()
     motion, drift = path.theta[2:].exp().tolist()
     theirs = ConstantKernel(a) * Matern(motion, nu=2.5) + ConstantKernel(b) * Matern(drift, nu=0.5) + WhiteKernel(c)
     process_ = GaussianProcessRegressor(
@@ -54,21 +54,23 @@ def test_the_path_is_the_mean_of_sklearns_process_and_so_is_its_spread():
     process_.fit(seen.ts[:, None].numpy(), path.u.double().numpy())
     mean, spread = process_.predict(clip.ts[:, None].numpy(), return_std=True)
     assert torch.allclose(path.states(clip.ts), torch.from_numpy(mean), atol=1e-6)
-    ratio = path.spread(clip.ts)[:, 0] / torch.from_numpy(spread[:, 0])
+    ratio = path.std(clip.ts)[:, 0] / torch.from_numpy(spread[:, 0])
     assert torch.allclose(ratio, ratio[0].expand_as(ratio), rtol=1e-4)  # but for the scale of the axis
 
 
 @pytest.mark.parametrize("theta", [SMOOTH, JITTERY], ids=["smooth", "jittery"])
 def test_a_prior_finds_what_clips_were_drawn_from(theta):
     found = motion_prior.learn([process(seed, theta) for seed in range(3)])
-    assert torch.allclose(found.shares, motion_prior.Kernel(motion_prior.double(theta)).shares, atol=0.08)
+    assert torch.allclose(found.fractions, motion_prior.Kernel(motion_prior.double(theta)).fractions, atol=0.08)
     assert float(found.theta[2].exp()) == pytest.approx(0.3, rel=0.25)
 
 
 def test_a_clip_moves_the_prior_as_far_as_it_has_something_to_say():
     smooth = motion_prior.Kernel(motion_prior.double(SMOOTH))
     jittery, calm = (process(9, theta).sampled("regular", 2) for theta in (JITTERY, SMOOTH))
-    assert motion_prior.adapted(smooth, jittery).shares[2] > 0.4 > 0.1 > motion_prior.adapted(smooth, calm).shares[2]
+    assert (
+        motion_prior.adapted(smooth, jittery).fractions[2] > 0.4 > 0.1 > motion_prior.adapted(smooth, calm).fractions[2]
+    )
 
 
 def test_what_others_taught_helps_where_observations_are_few():
@@ -97,15 +99,16 @@ def test_other_clips_never_show_the_same_footage():
 def test_named_clips_are_checked():
     clip = clips.load("scene.day")
     assert [
-        one.name for one in motion_prior.others(clip, motion_prior.PriorSettings(clips="scene.winter, scene.weather"))
+        one.name
+        for one in motion_prior.training_clips(clip, motion_prior.PriorSettings(clips="scene.winter, scene.weather"))
     ] == [
         "scene.winter",
         "scene.weather",
     ]
     with pytest.raises(UserError, match="same footage as scene.day"):
-        motion_prior.others(clip, motion_prior.PriorSettings(clips="scene.day.encoder"))
+        motion_prior.training_clips(clip, motion_prior.PriorSettings(clips="scene.day.encoder"))
     with pytest.raises(UserError, match="name clips of one generator"):
-        motion_prior.others(clip, motion_prior.PriorSettings(clips="carphone.warm"))
+        motion_prior.training_clips(clip, motion_prior.PriorSettings(clips="carphone.warm"))
     with pytest.raises(UserError, match="No other clip is shipped"):
         methods.fit(process(0, SMOOTH), "prior")
 
@@ -113,11 +116,11 @@ def test_named_clips_are_checked():
 def test_the_method_of_that_name_survives_its_file(tmp_path):
     clip = clips.load("scene.day").sampled("regular", 8)
     path = methods.fit(clip, "prior", seed=3)
-    back = fit_files.load(fit_files.save(path, tmp_path / "fit.safetensors"))
+    back = fit_files.load(path.save(tmp_path / "fit.safetensors"))
     ts = torch.tensor([0.3, -0.1, 0.0, 2.5])
     assert torch.equal(back(ts), path(ts)) and back.settings.label == "prior" and back.meta["seed"] == 3
     assert back.meta["learned_from"] == ["scene.weather", "scene.winter"] and back.log["parameters"] == 4
-    assert torch.equal(back.spread(ts), path.spread(ts)) and path([]).shape == (0, 10, 128)
+    assert torch.equal(back.std(ts), path.std(ts)) and path([]).shape == (0, 10, 128)
     assert torch.cat(list(path.chunks(ts, 3))).shape == (4, 10, 128)
     numeric = (path([0.301]) - path([0.299])) / 0.002
     assert torch.allclose(path.derivative([0.3]), numeric, atol=0.05 * float(numeric.abs().max()))

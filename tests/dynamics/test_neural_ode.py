@@ -6,7 +6,7 @@ from conftest import circle_codes
 
 from dynode.dynamics import fit_files, methods
 from dynode.dynamics.fields import LAYOUTS, TIME_FEATURES, FieldSettings, MLPField
-from dynode.dynamics.fitting import trainer
+from dynode.dynamics.fitting import single
 from dynode.dynamics.presets import PRESETS, latent_only, preset
 from dynode.dynamics.state_spaces import SPACES, fit_space
 from dynode.dynamics.trend import Trend
@@ -54,7 +54,7 @@ def test_a_zero_start_begins_as_a_constant_path():
 @pytest.mark.parametrize("name", ["subspace", "dynode"])
 def test_a_fit_interpolates_and_beats_linear_interpolation_on_a_circle(name, circle):
     shown = circle.sampled("regular", 5)
-    fit = trainer.fit(shown, changed(preset(name), QUICK))
+    fit = single.fit(shown, changed(preset(name), QUICK))
     linear = methods.fit(shown, "linear")
     error = {
         name: (path(circle.ts) - circle.ws).square().mean((1, 2)) for name, path in (("ode", fit), ("linear", linear))
@@ -68,7 +68,7 @@ def test_a_fit_interpolates_and_beats_linear_interpolation_on_a_circle(name, cir
 
 @pytest.mark.parametrize("name", ["subspace", "dynode"])
 def test_a_fit_answers_any_times_in_any_order_and_its_derivative_is_one(name, circle):
-    fit = trainer.fit(circle, changed(preset(name), QUICK))
+    fit = single.fit(circle, changed(preset(name), QUICK))
     ts = torch.tensor([0.31, -0.02, 0.0, 0.55, 0.11], dtype=torch.float64)
     codes = fit(ts)
     assert torch.allclose(fit(ts.flip(0)).flip(0), codes, atol=1e-3)
@@ -80,7 +80,7 @@ def test_a_fit_answers_any_times_in_any_order_and_its_derivative_is_one(name, ci
 
 def blended(clip, changes):
     """A fit of the recommended preset after a few iterations."""
-    return trainer.fit(clip, changed(preset("dynode"), {"training.segment_iterations": 5} | changes))
+    return single.fit(clip, changed(preset("dynode"), {"training.segment_iterations": 5} | changes))
 
 
 def test_a_blended_path_meets_what_it_saw_however_little_it_has_learned(circle):
@@ -127,14 +127,14 @@ def test_the_trend_of_noise_is_calm():
 def test_equal_seeds_give_equal_fits_and_other_seeds_others(circle):
     quick = changed(preset("dynode"), QUICK | {"training.segment_iterations": 20, "training.iterations": 5})
     shown = circle.sampled("regular", 3)
-    a, b, c = (trainer.fit(shown, quick, seed)(circle.ts) for seed in (0, 0, 1))
+    a, b, c = (single.fit(shown, quick, seed)(circle.ts) for seed in (0, 0, 1))
     assert torch.equal(a, b) and not torch.equal(a, c)
 
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_every_preset_learns_and_survives_its_file(name, circle, tmp_path, monkeypatch):
     monkeypatch.setattr(
-        trainer, "curvature_of", lambda clip, device: torch.eye(clip.ws.shape[2]).expand(clip.ws.shape[1], -1, -1)
+        single, "curvature_of", lambda clip, device: torch.eye(clip.ws.shape[2]).expand(clip.ws.shape[1], -1, -1)
     )
     short = {
         "solver.rtol": 1e-3,
@@ -144,10 +144,10 @@ def test_every_preset_learns_and_survives_its_file(name, circle, tmp_path, monke
         "field.hidden": 32,
     }
     settings = changed(latent_only(preset(name)), short if name != "paper" else short | {"training.lr": 1e-3})
-    fit = trainer.fit(circle.sampled("irregular", 3), settings)
+    fit = single.fit(circle.sampled("irregular", 3), settings)
     falls = fit.log["looks"][-1] < fit.log["looks"][0] or fit.log["observed_error"] < 1
     assert falls or name == "demo"  # whose constant speed cannot follow a slow circle
-    back = fit_files.load(fit_files.save(fit, tmp_path / "fit.safetensors"))
+    back = fit_files.load(fit.save(tmp_path / "fit.safetensors"))
     assert torch.equal(back(circle.ts), fit(circle.ts))
     assert back.settings == settings and back.meta == fit.meta
 
@@ -157,7 +157,7 @@ def test_the_adjoint_trains_like_the_direct_gradient(segments, circle):
     precise = {"solver.rtol": 1e-6, "solver.atol": 1e-7, "training.iterations": 4 - segments}
     precise |= {"training.segment_iterations": segments, "field.hidden": 16}
     direct, adjoint = (
-        trainer.fit(circle, changed(preset("subspace"), precise | {"solver.adjoint": flag}))(circle.ts)
+        single.fit(circle, changed(preset("subspace"), precise | {"solver.adjoint": flag}))(circle.ts)
         for flag in (False, True)
     )
     assert torch.allclose(direct, adjoint, atol=1e-3)
@@ -197,7 +197,7 @@ def test_rivals_pass_through_what_they_saw(circle):
 
 def test_a_clip_that_stands_still_is_fitted_as_standing_still(circle):
     still = type(circle)(circle_codes(torch.zeros(6)), torch.arange(6) / 30)
-    fit = trainer.fit(still, changed(preset("dynode"), QUICK))
+    fit = single.fit(still, changed(preset("dynode"), QUICK))
     assert torch.allclose(fit(still.ts), still.ws, atol=1e-5)
 
 
@@ -225,4 +225,4 @@ def test_the_visible_space_holds_every_observed_code_and_counts_what_shows():
 
 def test_dynamics_in_what_shows_want_the_generator(circle):
     with pytest.raises(UserError, match="belongs to weights none of mobilestylegan-ffhq"):
-        trainer.fit(circle.sampled("regular", 3), preset("visible"))
+        single.fit(circle.sampled("regular", 3), preset("visible"))

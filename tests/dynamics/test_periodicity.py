@@ -7,7 +7,7 @@ import torch
 
 from dynode.clips import Clip
 from dynode.dynamics import methods as known
-from dynode.dynamics.fitting import batched, trainer
+from dynode.dynamics.fitting import batched, single
 from dynode.dynamics.presets import preset
 from dynode.dynamics.trend import SCALES, Trend, slope
 from dynode.settings import changed
@@ -37,7 +37,7 @@ def test_beats_at_two_and_a_half_irregular_samples_are_followed(drift):
         name: float((known.fit(shown, name)(clip.ts) - clip.ws)[hidden].square().mean())
         for name in ("linear", "cubic", "pchip", "gp")
     }
-    fit = trainer.fit(shown, QUICK)
+    fit = single.fit(shown, QUICK)
     assert fit.field.trend.recurs
     assert fit.log["period"] == pytest.approx(PERIOD, rel=0.02)
     assert float((fit(clip.ts) - clip.ws)[hidden].square().mean()) < 0.25 * min(errors.values())
@@ -49,7 +49,7 @@ def test_noise_and_passing_motion_do_not_recur(seed):
     noise = Clip(torch.randn(40, 3, 8, generator=draws), ts, meta={"name": "noise"})
     passing = Clip((ts[:, None, None].float() * torch.tensor([1.0, 2.0, 4.0])).sin(), ts, meta={"name": "passing"})
     for clip in (noise, passing):
-        fit = trainer.fit(clip.sampled("irregular", 3, seed), QUICK)
+        fit = single.fit(clip.sampled("irregular", 3, seed), QUICK)
         assert not fit.field.trend.recurs and "period" not in fit.log
 
 
@@ -73,7 +73,7 @@ def test_the_slope_is_the_kernels_derivative():
 def test_a_recurring_trend_beats_on_where_observations_end():
     clip = beating()
     shown = clip.sampled("regular", 3, 0, 12)
-    path = trainer.fit(shown, QUICK)
+    path = single.fit(shown, QUICK)
     beyond = clip.ts > shown.ts[shown.observed][-1]
     error = (path(clip.ts) - clip.ws)[beyond].square().mean() / clip.ws.var()
     assert beyond.sum() >= 12 and error < 0.2
@@ -83,7 +83,7 @@ def test_recurring_and_passing_fits_are_made_together():
     clips = [beating(), beating(seed=3, drift=2.0), Clip(beating().ws.cumsum(0), beating().ts, meta={"name": "walk"})]
     clips = [clip.sampled("irregular", 3, 2) for clip in clips]
     for clip, fit in zip(clips, batched.fit_batched(clips, [0, 1, 2], QUICK), strict=True):
-        alone = trainer.fit(clip, QUICK, fit.meta["seed"])
+        alone = single.fit(clip, QUICK, fit.meta["seed"])
         assert torch.allclose(fit(clip.ts), alone(clip.ts), atol=1e-4)
         assert fit.log.get("period") == alone.log.get("period")
 
@@ -92,8 +92,8 @@ def test_scales_are_kept_in_a_file(tmp_path):
     from dynode.dynamics import fit_files
 
     clip = beating().sampled("irregular", 3, 1)
-    fit = trainer.fit(clip, QUICK)
-    fit_files.save(fit, tmp_path / "beats.fit")
+    fit = single.fit(clip, QUICK)
+    fit.save(tmp_path / "beats.fit")
     again = fit_files.load(tmp_path / "beats.fit")
     assert torch.equal(again(clip.ts), fit(clip.ts))
     assert all(torch.equal(getattr(again.field.trend, name), getattr(fit.field.trend, name)) for name in SCALES)

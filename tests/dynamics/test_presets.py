@@ -7,7 +7,7 @@ import torch
 
 from dynode.clips import Clip
 from dynode.dynamics.fields import MLPField
-from dynode.dynamics.fitting import trainer
+from dynode.dynamics.fitting import single, trainer
 from dynode.dynamics.fitting.losses import ImageLoss, LossSettings
 from dynode.dynamics.neural_ode import Clock
 from dynode.dynamics.presets import PRESETS, latent_only, preset
@@ -90,7 +90,7 @@ def test_the_demo_keeps_its_last_state_and_robust_its_best():
     clip = jagged_clip(5, 2, 4)
     run = under_way(changed(preset("demo"), {"field.hidden": 8}), clip)
     run.best = -1.0
-    run.look()
+    run.evaluate_fit()
     assert run.best > 0 and run.best_state is not None
 
 
@@ -184,8 +184,8 @@ def test_losses_in_images_join_the_latent_one_in_a_training():
 
 
 def test_losses_in_images_want_the_generator(circle):
-    with pytest.raises(UserError, match="generator"):
-        trainer.fit(circle, preset("paper"))
+    with pytest.raises(UserError, match="belongs to weights none of mobilestylegan-ffhq"):
+        single.fit(circle, preset("paper"))
 
 
 def test_every_preset_is_selectable():

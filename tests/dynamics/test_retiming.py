@@ -162,7 +162,11 @@ def test_fits_are_counted_and_survive_half_precision(exact):
 def test_ways_to_keep_a_clip_tell_their_bytes_and_give_codes_back():
     ts = torch.linspace(0, 0.5, 9, dtype=torch.float64)
     clip = Clip(circle_codes(ts), ts, meta={"name": "circle"}).sampled("regular", 4)
-    whole, lines, few = compression.all_codes(clip), compression.linear_interpolation(clip), compression.components(clip, 2)
+    whole, lines, few = (
+        compression.all_codes(clip),
+        compression.linear_interpolation(clip),
+        compression.components(clip, 2),
+    )
     assert whole.bytes("float32") == 4 * (9 * 24 + 9) and whole.bytes("float16") == 2 * (9 * 24 + 9)
     assert torch.equal(whole.codes("float32"), clip.ws) and lines.bytes("float16") == 2 * (3 * 24 + 9)
     assert torch.allclose(lines.codes("float32"), methods.fit(clip, "linear")(ts))
@@ -184,7 +188,7 @@ def test_render_takes_speed_direction_and_loop(tmp_path, exact, capsys):
     shape, draws = (10, 128), torch.Generator().manual_seed(0)
     robot = replace(clip, ws=circle_codes(clip.ts, *shape) + torch.randn(shape, generator=draws), meta=meta)
     fit = methods.fit(robot, changed(preset("dynode"), {"training.segment_iterations": 1}))
-    file = fit_files.save(fit, tmp_path / "fit.safetensors")
+    file = fit.save(tmp_path / "fit.safetensors")
 
     def frames(*options):
         target = tmp_path / "out.mp4"

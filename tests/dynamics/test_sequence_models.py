@@ -53,7 +53,7 @@ def test_training_brings_a_relative_nearer_to_what_it_was_shown(name, wave):
 @pytest.mark.parametrize("name", NAMES)
 def test_a_relative_survives_its_file_and_tells_its_cost(name, wave, tmp_path):
     path = methods.fit(wave, quick(name), seed=3)
-    back = fit_files.load(fit_files.save(path, tmp_path / "fit.safetensors"))
+    back = fit_files.load(path.save(tmp_path / "fit.safetensors"))
     ts = torch.linspace(0, 1.2, 9)
     assert torch.equal(back(ts), path(ts)) and back.settings == path.settings
     assert back.log["parameters"] == sum(p.numel() for p in path.model.parameters()) and back.log["seconds"] > 0
@@ -78,7 +78,7 @@ def test_settings_of_relatives_are_checked():
     with pytest.raises(UserError, match="iterations"):
         quick("gru", iterations=0)
     with pytest.raises(UserError, match="grz.*gru"):
-        methods.learned("grz")
+        methods.settings_of("grz")
 
 
 def test_a_smooth_process_knows_where_it_is_unsure(wave):

@@ -16,9 +16,10 @@ from dynode.generators.stylegan2 import StyleGAN2
 from dynode.inversion import frame_sources
 from dynode.perception import factor_reader as reading
 from dynode.perception.factor_reader import FactorNet, FactorSettings, class_count, classes
-from dynode.training import train_flow
+from dynode.training import train_factors, train_flow
 from dynode.training.rendered_pictures import pictures
-from dynode.training.train_flow import FactorTrainingSettings, FlowTrainingSettings
+from dynode.training.train_factors import FactorTrainingSettings
+from dynode.training.train_flow import FlowTrainingSettings
 from dynode.worlds import WORLDS, factors
 
 
@@ -31,7 +32,7 @@ def path(tmp_path_factory):
 def kept(monkeypatch, tmp_path_factory):
     """Pictures go into a folder of the tests."""
     folder = tmp_path_factory.getbasetemp() / "pictures"
-    monkeypatch.setattr(train_flow, "pictures", lambda *a, **k: pictures(*a, **(k | {"folder": folder})))
+    monkeypatch.setattr(train_factors, "pictures", lambda *a, **k: pictures(*a, **(k | {"folder": folder})))
 
 
 def test_classes_share_a_range_or_sit_on_a_grid():
@@ -54,7 +55,7 @@ def grid_index(found, digits):
 
 def test_a_network_learns_to_read_factors(kept, tmp_path):
     settings = FactorTrainingSettings(FactorSettings("scene", 16, channels=16, hidden=32), steps=150)
-    card = train_flow.train_factor_reader(settings, tmp_path / "f.safetensors", distinct=512)
+    card = train_factors.train_factor_reader(settings, tmp_path / "f.safetensors", distinct=512)
     assert card["accuracy"]["hour"] > 0.3 and set(card["accuracy"]) == {f.name for f in WORLDS["scene"].factors}
     network = reading.load(tmp_path / "f.safetensors")
     assert network(torch.zeros(2, 3, 32, 32))["fog"].shape == (2, 4)

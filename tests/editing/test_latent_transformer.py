@@ -190,7 +190,7 @@ def test_an_editor_is_trained_from_the_command_line(path, generator, monkeypatch
         arguments += ["-p", change]
     assert cli.main(arguments) == 0
     told = capsys.readouterr().out
-    assert "classifier right for" in told and "leakage:" in told
+    assert "accuracy of the classifier" in told and "leakage:" in told
     editor, card = latent_transformer.load(file, generator), latent_transformer.FILES.card(file)
     assert editor.settings == TransformerSettings("wall_color", 3) and editor.left.shape == (1, 3, 12)
     assert set(card["quality"]) == {"crossed", "change", "leakage"} and "wall_color" in card["classifier"]

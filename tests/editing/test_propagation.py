@@ -1,4 +1,4 @@
-"""An edit of the first code carried by learned dynamics: closed forms of linear fields, and the modes against each other."""
+"""An edit of the first code propagated by learned dynamics: closed forms of linear fields, and the modes against each other."""
 
 import dataclasses
 import math
@@ -13,7 +13,7 @@ from torch import nn
 
 from dynode.clips import Clip
 from dynode.dynamics import methods
-from dynode.dynamics.fitting import batched, trainer
+from dynode.dynamics.fitting import batched, single
 from dynode.dynamics.fitting.tube import Tube
 from dynode.dynamics.neural_ode import Clock, NeuralODE
 from dynode.dynamics.presets import preset
@@ -50,7 +50,7 @@ def by_time(t, u):
 
 
 def solved(f, path: str, ts: torch.Tensor, start: float = 0.5) -> NeuralODE:
-    """A path of codes (1, 2) that solves the field, seen at times ts."""
+    """A path of codes (1, 2) that solves the field, observed at times ts."""
     tight = SolverSettings(rtol=1e-7, atol=1e-8)
     settings = dataclasses.replace(preset("exact"), path=path, solver=tight)
     first = torch.tensor([[start, 0.4 * start]])
@@ -74,12 +74,12 @@ def edit_of(path) -> tuple[torch.Tensor, torch.Tensor]:
 @pytest.mark.parametrize("mode", ["flow", "tangent"])
 def test_a_linear_field_grows_the_edit_as_it_grows_everything(kind, mode):
     path = solved(growth, kind, TIMES)
-    carried = propagation.propagate(path, *edit_of(path), mode)
+    propagated = propagation.propagate(path, *edit_of(path), mode)
     ts = torch.tensor([2.7, 1.0, 1.1, 3.0, 0.6, 3.4], dtype=torch.float64)  # in any order, beyond the span too
     grown = torch.exp(0.5 * (ts - 1) / 2)[:, None, None] * torch.tensor([[0.1, -0.2]])
-    assert torch.allclose((carried(ts) - path(ts)).double(), grown, atol=2e-5)
-    assert torch.allclose(carried.drift(ts), (torch.exp(0.25 * (ts - 1)) - 1).abs().float(), atol=2e-4)
-    rate = carried.derivative(ts) - path.derivative(ts)
+    assert torch.allclose((propagated(ts) - path(ts)).double(), grown, atol=2e-5)
+    assert torch.allclose(propagated.drift(ts), (torch.exp(0.25 * (ts - 1)) - 1).abs().float(), atol=2e-4)
+    rate = propagated.derivative(ts) - path.derivative(ts)
     assert torch.allclose(rate.double(), 0.25 * grown, atol=1e-4)
 
 
@@ -100,9 +100,9 @@ def test_a_bent_field_is_followed_exactly_by_flow_and_to_first_order_by_tangent(
 @pytest.mark.parametrize("kind", PATHS)
 def test_all_modes_are_one_where_the_field_ignores_the_code(kind):
     path = solved(by_time, kind, TIMES)
-    ways = [propagation.propagate(path, *edit_of(path), mode) for mode in propagation.MODES]
-    for way in ways[1:]:
-        assert torch.allclose(way(TIMES), ways[0](TIMES), atol=1e-6) and way.drift(TIMES).max() < 1e-5
+    paths = [propagation.propagate(path, *edit_of(path), mode) for mode in propagation.MODES]
+    for path in paths[1:]:
+        assert torch.allclose(path(TIMES), paths[0](TIMES), atol=1e-6) and path.drift(TIMES).max() < 1e-5
     assert (path(TIMES[-1:]) - path(TIMES[:1])).abs().max() > 0.03  # it does move
 
 
@@ -118,8 +118,8 @@ def fits():
 def test_an_edit_of_nothing_gives_the_path_itself(fits, name):
     clip, path = fits[0], fits[1][name]
     for mode in propagation.MODES:
-        carried = propagation.propagate(path, clip.ws[0], clip.ws[0], mode)
-        assert torch.equal(carried(clip.ts), path(clip.ts)) and not carried.drift(clip.ts).any()
+        propagated = propagation.propagate(path, clip.ws[0], clip.ws[0], mode)
+        assert torch.equal(propagated(clip.ts), path(clip.ts)) and not propagated.drift(clip.ts).any()
 
 
 @pytest.mark.parametrize("name", ["exact", "dynode"])
@@ -138,7 +138,7 @@ def test_what_the_field_does_not_see_stays_as_it_is(fits, name):
     assert torch.allclose(flow(clip.ts[:1])[0], clip.ws[0] + aside, atol=1e-3)
 
 
-def test_a_roll_out_is_carried_as_the_text_says(fits):
+def test_a_roll_out_is_propagated_as_the_text_says(fits):
     """Literally: the solver started from the edited code."""
     clip, path = fits[0], fits[1]["exact"]
     edited = clip.ws[0] + 0.3 * path.space.basis[0].view(3, 8)
@@ -149,37 +149,37 @@ def test_a_roll_out_is_carried_as_the_text_says(fits):
 def test_a_moment_is_the_same_whatever_else_is_asked_for(fits):
     clip, path = fits[0], fits[1]["dynode"]
     edited = clip.ws[0] + 0.3 * path.space.basis[0].view(3, 8)
-    ways = [propagation.propagate(path, clip.ws[0], edited, "flow") for _ in range(2)]
-    alone, beyond = ways[0]([0.2]), ways[1]([0.9, 0.2, -0.3])
+    paths = [propagation.propagate(path, clip.ws[0], edited, "flow") for _ in range(2)]
+    alone, beyond = paths[0]([0.2]), paths[1]([0.9, 0.2, -0.3])
     assert torch.allclose(alone[0], beyond[1], atol=1e-6) and torch.isfinite(beyond).all()
-    assert torch.allclose(torch.cat(list(ways[0].chunks(clip.ts, 4))), ways[0](clip.ts), atol=1e-6)
+    assert torch.allclose(torch.cat(list(paths[0].chunks(clip.ts, 4))), paths[0](clip.ts), atol=1e-6)
 
 
-def test_strength_over_time_scales_what_is_carried():
+def test_strength_over_time_scales_what_is_propagated():
     path = solved(growth, "blended", TIMES)
     first, edited = edit_of(path)
     rising = propagation.rising(1.5, 1.0)
     assert rising(TIMES).tolist() == pytest.approx([0, 0, 0, 0.10351562, 0.5, 0.89648438, 1, 1, 1])
     for mode in propagation.MODES:
         whole, part = (propagation.propagate(path, first, edited, mode, s) for s in (None, rising))
-        share = rising(TIMES)[:, None, None].float()
-        assert torch.allclose(part(TIMES) - path(TIMES), share * (whole(TIMES) - path(TIMES)), atol=1e-6)
+        weight = rising(TIMES)[:, None, None].float()
+        assert torch.allclose(part(TIMES) - path(TIMES), weight * (whole(TIMES) - path(TIMES)), atol=1e-6)
         slope = (part([2.2001]) - part([2.1999])) / 2e-4
         assert torch.allclose(part.derivative([2.2]), slope, atol=5e-3)
 
 
-def test_every_shot_is_carried_by_its_own_field():
+def test_every_shot_is_propagated_by_its_own_field():
     shots = [solved(growth, "rollout", TIMES), solved(by_time, "blended", TIMES + 3)]
     path = Shots(shots)
     first, edited = edit_of(shots[0])
-    carried = propagation.propagate(path, first, edited, "flow")
+    propagated = propagation.propagate(path, first, edited, "flow")
     ts = torch.tensor([1.0, 3.0, 4.0, 6.0], dtype=torch.float64)
-    left = propagation.drift(carried, ts)
+    left = propagation.drift(propagated, ts)
     assert left.tolist() == pytest.approx([0, math.exp(0.5) - 1, 0, 0], abs=1e-4)
-    assert torch.allclose(carried(ts[2:]) - path(ts[2:]), (edited - first).expand(2, 1, 2), atol=1e-5)
+    assert torch.allclose(propagated(ts[2:]) - path(ts[2:]), (edited - first).expand(2, 1, 2), atol=1e-5)
 
 
-def test_a_field_that_explodes_is_told():
+def test_a_field_that_explodes_is_an_error():
     path = solved(growth, "blended", TIMES)
     steep = dataclasses.replace(path, field=Law(lambda t, u: u**3))
     with pytest.raises(UserError, match="too steep there; take mode offset"):
@@ -226,12 +226,12 @@ def test_rivals_without_dynamics_and_edits_in_a_row(circle):
 def test_codes_are_edited_where_a_learned_editor_lies_and_come_back(circle):
     class Elsewhere(nn.Linear):
         def edit(self, ws, strength, rows=0):
-            seen.append(ws.device.type)
+            devices.append(ws.device.type)
             return torch.ones_like(ws, device="cpu")
 
-    seen = []
+    devices = []
     edited = propagation.reedited(circle.ws, [(Elsewhere(1, 1, device="meta"), 1.0), (Scaling(2.0), 1.0)])
-    assert seen == ["meta"] and torch.equal(edited, torch.full_like(circle.ws, 2.0))
+    assert devices == ["meta"] and torch.equal(edited, torch.full_like(circle.ws, 2.0))
 
 
 def test_a_tangent_warns_of_nothing_that_users_cannot_help():
@@ -244,7 +244,7 @@ def test_a_tangent_warns_of_nothing_that_users_cannot_help():
 FREE = {"field.drift": "none", "training.segment_iterations": 100, "training.lr": 1e-2, "field.hidden": 32}
 
 
-def carried_drift(clip, path, edited) -> float:
+def propagated_drift(clip, path, edited) -> float:
     return float(propagation.drift(propagation.propagate(path, clip.ws[0], edited, "flow"), clip.ts).max())
 
 
@@ -257,8 +257,8 @@ def test_a_tube_makes_the_flow_of_an_edit_its_offset(lessons):
     settings = changed(preset("dynode"), FREE | (whole if lessons == "roll-outs" else {}))
     basis = methods.fit(clip).space.basis
     edited = clip.ws[0] + 4 * basis[:2].sum(0).view(3, 8)
-    plain, tube = (trainer.fit(clip, changed(settings, {"training.tube": scale})) for scale in (0.0, 0.5))
-    left = {name: carried_drift(clip, fit, edited) for name, fit in (("plain", plain), ("tube", tube))}
+    plain, tube = (single.fit(clip, changed(settings, {"training.tube": scale})) for scale in (0.0, 0.5))
+    left = {name: propagated_drift(clip, fit, edited) for name, fit in (("plain", plain), ("tube", tube))}
     assert left["tube"] < 0.7 * left["plain"]
     assert tube.log["looks"][-1] < 0.5 * tube.log["looks"][0]  # and it still learns the motion
 
@@ -267,18 +267,20 @@ def test_a_tube_of_given_edits_learns_them(fits):
     clip, path = fits[0], fits[1]["dynode"]
     edits = 4 * path.space.basis[:1].view(1, 3, 8)
     settings = changed(preset("dynode"), FREE)
-    plain = trainer.fit(clip, settings)
-    tube = trainer.fit(clip, changed(settings, {"training.tube": 1.0}), edits=edits)
-    assert carried_drift(clip, tube, clip.ws[0] + edits[0]) < 0.6 * carried_drift(clip, plain, clip.ws[0] + edits[0])
+    plain = single.fit(clip, settings)
+    tube = single.fit(clip, changed(settings, {"training.tube": 1.0}), edits=edits)
+    assert propagated_drift(clip, tube, clip.ws[0] + edits[0]) < 0.6 * propagated_drift(
+        clip, plain, clip.ws[0] + edits[0]
+    )
 
 
-def test_a_tube_draws_as_far_as_it_is_told():
+def test_a_tube_draws_as_far_as_its_scale():
     u = torch.tensor([[[0.0, 0.0]], [[2.0, 2.0]]])
-    draws = torch.Generator().manual_seed(0)
-    noise = Tube.around(u, 0.5).draw(u[:1].expand(4000, 1, 2), draws)
+    rng = torch.Generator().manual_seed(0)
+    noise = Tube.around(u, 0.5).draw(u[:1].expand(4000, 1, 2), rng)
     assert noise.std() == pytest.approx(0.5, rel=0.05) and noise.mean().abs() < 0.02
     edits = torch.tensor([[[3.0, 0.0]], [[0.0, 1.0]]])
-    drawn = Tube.around(u, 2.0, edits).draw(u[:1].expand(4000, 1, 2), draws)
+    drawn = Tube.around(u, 2.0, edits).draw(u[:1].expand(4000, 1, 2), rng)
     assert ((drawn != 0).sum(-1) == 1).all()  # one edit at a time
     assert drawn[..., 0].max() == pytest.approx(6, rel=0.01) and drawn[..., 1].min() == pytest.approx(-2, rel=0.01)
 
@@ -286,11 +288,11 @@ def test_a_tube_draws_as_far_as_it_is_told():
 def test_tubes_that_cannot_be_are_refused(fits):
     clip = fits[0]
     with pytest.raises(UserError, match="training.newton_steps=0"):
-        trainer.fit(clip, changed(preset("exact"), {"training.tube": 0.5}))
-    with pytest.raises(UserError, match="set training.tube above 0"):
-        trainer.fit(clip, edits=clip.ws[:1])
+        single.fit(clip, changed(preset("exact"), {"training.tube": 0.5}))
+    with pytest.raises(UserError, match="needs training.tube > 0"):
+        single.fit(clip, edits=clip.ws[:1])
     with pytest.raises(UserError, match=r"codes \(3, 8\) were wanted, got \(1, 2, 8\)"):
-        trainer.fit(clip, changed(preset("dynode"), {"training.tube": 0.5}), edits=clip.ws[:1, :2])
+        single.fit(clip, changed(preset("dynode"), {"training.tube": 0.5}), edits=clip.ws[:1, :2])
     assert not batched.can_batch(changed(preset("dynode"), {"training.tube": 0.5})) and batched.can_batch(
         preset("dynode")
     )

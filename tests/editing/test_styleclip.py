@@ -105,7 +105,7 @@ def taught(path, tmp_path_factory):
     place = tmp_path_factory.mktemp("mappers") / "tiny.red.safetensors"
     settings = MapperTrainingSettings(MapperSettings("red", width=8), batch=4, steps=60, stay=0.05)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(train_mapper.parts, "load", lambda *a: Colours())  # of whose texts nobody else knows anything
+        patch.setattr(train_mapper.networks, "load", lambda *a: Colours())  # of whose texts nobody else knows anything
         card = train_mapper.train_text_mapper(path, settings, place)
     return place, card
 

@@ -57,11 +57,11 @@ def by_name(rows, method: str) -> dict[str, float]:
 def test_an_unedited_video_is_as_good_as_its_source(judge):
     source, same = (judge.features_of(moving(), quads=quads()) for _ in range(2))
     rows, warnings = edited_videos.edit_rows(source, same, clip="a", method="same")
-    found, own = by_name(rows, "same"), by_name(rows, "source")
+    values, own = by_name(rows, "same"), by_name(rows, "source")
     ones = ("tl_id", "tg_id", "src_id", "motion_ratio", "flow_ratio", "flow_agreement")
-    assert [found[name] for name in ones] == pytest.approx([1] * 6, abs=1e-6)
-    assert found["acd_reference"] == found["frechet_video_distance[means]"] == pytest.approx(0, abs=1e-6)
-    assert {name: found[name] for name in own} == own and set(own) == {"acd", "acd_adjacent", "warping_error"}
+    assert [values[name] for name in ones] == pytest.approx([1] * 6, abs=1e-6)
+    assert values["acd_reference"] == values["frechet_video_distance[means]"] == pytest.approx(0, abs=1e-6)
+    assert {name: values[name] for name in own} == own and set(own) == {"acd", "acd_adjacent", "warping_error"}
     assert "overlap" in warnings[-1]
 
 
@@ -82,11 +82,11 @@ def test_frames_without_a_face_are_counted(judge, monkeypatch):
     holed = [None if t == 3 else quad for t, quad in enumerate(quads())]
     monkeypatch.setattr(VideoEvaluator, "faces", lambda self, frames: holed)
     rows, _ = edited_videos.edit_rows(judge.features_of(moving()), judge.features_of(moving()), method="same")
-    found = {row.metric: row for row in rows if row.method == "same"}
-    assert found["frames_without_face"].value == 1 and found["tl_id"].n == TS - 3
-    assert found["tl_id"].reference == "colour, faces found anew"
+    values = {row.metric: row for row in rows if row.method == "same"}
+    assert values["frames_without_face"].value == 1 and values["tl_id"].n == TS - 3
+    assert values["tl_id"].reference == "colour, faces found anew"
     strict = VideoEvaluator(VideoEvaluatorSettings(missing="raise"), ("colour",), False)
-    with pytest.raises(UserError, match="none was found"):
+    with pytest.raises(UserError, match="none was detected"):
         edited_videos.edit_rows(strict.features_of(moving()), strict.features_of(moving()))
 
 
@@ -99,13 +99,13 @@ def test_no_face_anywhere_is_refused_in_one_sentence(judge, monkeypatch):
 def test_faces_are_shown_to_identity_networks_on_their_own_device(monkeypatch):
     class Elsewhere(Colour):
         def __call__(self, crops):
-            seen.append(crops.device.type)
+            inputs.append(crops.device.type)
             return super().__call__(torch.zeros(crops.shape))
 
-    seen = []
+    inputs = []
     monkeypatch.setitem(edited_videos.IDENTITIES, "elsewhere", Elsewhere)
     judge = VideoEvaluator(QUICK, ("elsewhere",), False, device="meta")
-    assert len(judge.features_of(moving(), quads=quads()).identity("elsewhere")) == TS and seen == ["meta"]
+    assert len(judge.features_of(moving(), quads=quads()).identity("elsewhere")) == TS and inputs == ["meta"]
 
 
 def test_videos_of_different_frames_are_refused(judge):
@@ -123,8 +123,8 @@ def test_one_clip_makes_no_distance_and_says_so(judge):
 def test_a_video_too_short_for_a_clip_is_left_out_of_the_distance_and_told(judge):
     source, short = (judge.features_of(frames) for frames in (moving(), moving()[:3]))
     alone, _ = edited_videos.distance_rows([source], [source])
-    found, warnings = edited_videos.distance_rows([short, source], [short, source])
-    assert [row.value for row in found] == [row.value for row in alone]
+    values, warnings = edited_videos.distance_rows([short, source], [short, source])
+    assert [row.value for row in values] == [row.value for row in alone]
     assert warnings[0] == "1 videos are shorter than 4 frames and left out."
 
 

@@ -38,12 +38,12 @@ def test_precision_falls_with_junk_and_recall_with_lost_modes():
 
 def test_a_classifier_tells_apart_what_differs_and_only_that():
     a = normal(600, 8, 0)
-    assert generator_quality.told_apart(a, normal(600, 8, 1)) < 0.6
-    assert generator_quality.told_apart(a, normal(600, 8, 2, shift=1.5)) > 0.9
+    assert generator_quality.classifier_accuracy(a, normal(600, 8, 1)) < 0.6
+    assert generator_quality.classifier_accuracy(a, normal(600, 8, 2, shift=1.5)) > 0.9
 
 
 def test_every_measure_has_the_worlds_own_beside_it():
-    found = generator_quality.compared(normal(200, 5, 0), normal(200, 5, 1), normal(200, 5, 2, shift=3.0))
-    assert found["frechet"] > 5 * found["frechet_of_the_world"]
-    assert found["precision"] < 0.2 < found["precision_of_the_world"]
-    assert found["told_apart"] > found["told_apart_of_the_world"]
+    values = generator_quality.compared(normal(200, 5, 0), normal(200, 5, 1), normal(200, 5, 2, shift=3.0))
+    assert values["frechet"] > 5 * values["frechet_of_the_world"]
+    assert values["precision"] < 0.2 < values["precision_of_the_world"]
+    assert values["told_apart"] > values["told_apart_of_the_world"]

@@ -28,9 +28,9 @@ def test_frames_that_a_stride_hides_decide_nothing():
 
 def test_the_best_depth_has_the_highest_mean_over_clips():
     values = {("a", 1): 0.5, ("b", 1): -1.0, ("a", 2): 0.1, ("b", 2): 0.1, ("a", 3): 0.1, ("b", 3): 0.1}
-    found = [Row("skill_latent", value, clip=clip, variant=f"depth {d}") for (clip, d), value in values.items()]
-    assert model_selection.best(found) == 2
-    assert tables.depth_table(found).cells == [["a", "+0.500", "+0.100", "+0.100"], ["b", "-1.000", "+0.100", "+0.100"]]
+    rows = [Row("skill_latent", value, clip=clip, variant=f"depth {d}") for (clip, d), value in values.items()]
+    assert model_selection.best(rows) == 2
+    assert tables.depth_table(rows).cells == [["a", "+0.500", "+0.100", "+0.100"], ["b", "-1.000", "+0.100", "+0.100"]]
 
 
 def test_too_few_frames_are_refused():

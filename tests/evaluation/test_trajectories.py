@@ -9,7 +9,7 @@ import torch
 
 from dynode import cli, clips
 from dynode.clips import Clip
-from dynode.dynamics import fit_files, methods
+from dynode.dynamics import methods
 from dynode.dynamics.presets import preset
 from dynode.errors import UserError
 from dynode.evaluation import Evaluator, compare_fits, diagnosis, trajectories
@@ -33,41 +33,41 @@ def evaluator(head, generator):
 
 def test_splits_tell_between_from_beyond():
     clip = Clip(torch.randn(6, 2, 3), torch.arange(6) / 10, observed=torch.tensor([0, 1, 0, 1, 0, 0]).bool())
-    found = trajectories.splits(clip)
-    assert found["observed"].tolist() == [False, True, False, True, False, False]
-    assert found["unobserved"].nonzero().flatten().tolist() == [2]
-    assert found["extrapolated"].nonzero().flatten().tolist() == [0, 4, 5]
+    result = trajectories.splits(clip)
+    assert result["observed"].tolist() == [False, True, False, True, False, False]
+    assert result["unobserved"].nonzero().flatten().tolist() == [2]
+    assert result["extrapolated"].nonzero().flatten().tolist() == [0, 4, 5]
 
 
 def test_rows_of_linear_and_hold(head, evaluator):
-    shown = head.sampled("regular", 2, hidden_end=1)
-    linear = evaluator.evaluate(shown, methods.fit(shown, "linear"))
-    found = list(trajectories.method_rows(linear, linear, method="linear"))
-    assert {row.split for row in found} == {"observed", "unobserved", "extrapolated", ""}
-    (exact,) = select(found, split="observed", metric="mse", reference="code")
-    (identity,) = select(found, split="observed", metric="identity", reference="code")
+    observed = head.sampled("regular", 2, hidden_end=1)
+    linear = evaluator.evaluate(observed, methods.fit(observed, "linear"))
+    result = list(trajectories.method_rows(linear, linear, method="linear"))
+    assert {row.split for row in result} == {"observed", "unobserved", "extrapolated", ""}
+    (exact,) = select(result, split="observed", metric="mse", reference="code")
+    (identity,) = select(result, split="observed", metric="identity", reference="code")
     assert exact.value == 0 and identity.value == pytest.approx(1, abs=1e-5)
-    assert not select(found, split="observed", metric="psnr", reference="code")  # infinite
-    assert all(row.value == 0 for row in select(found, metric="skill"))
-    (to_source,) = select(found, split="observed", metric="mse", reference="source")
-    own = evaluator.own[shown.observed].double().square().mean()
+    assert not select(result, split="observed", metric="psnr", reference="code")  # infinite
+    assert all(row.value == 0 for row in select(result, metric="skill"))
+    (to_source,) = select(result, split="observed", metric="mse", reference="source")
+    own = evaluator.own[observed.observed].double().square().mean()
     assert to_source.value == pytest.approx(float(own), rel=1e-5)  # the source of this test is grey
-    hold = evaluator.evaluate(shown, methods.fit(shown, "hold"))
+    hold = evaluator.evaluate(observed, methods.fit(observed, "hold"))
     (skill,) = select(list(trajectories.method_rows(hold, linear, method="hold")), metric="skill", split="unobserved")
     assert skill.value < 0
 
 
 def test_exact_frames_get_the_values_that_were_computed_once(head, evaluator):
-    shown = head.sampled("regular", 2)
-    hold, linear = (evaluator.evaluate(shown, methods.fit(shown, name)) for name in ("hold", "linear"))
+    observed = head.sampled("regular", 2)
+    hold, linear = (evaluator.evaluate(observed, methods.fit(observed, name)) for name in ("hold", "linear"))
     itself = torch.arange(6)
-    assert torch.equal(hold.source == itself, shown.observed) and (hold.source >= 0).all()
-    assert torch.equal(linear.source >= 0, shown.observed)
-    mixed = dataclasses.replace(linear, source=torch.where(itself == 3, 2, linear.source), known={})
+    assert torch.equal(hold.source == itself, observed.observed) and (hold.source >= 0).all()
+    assert torch.equal(linear.source >= 0, observed.observed)
+    mixed = dataclasses.replace(linear, source=torch.where(itself == 3, 2, linear.source), measured={})
     mixed.images[3] = evaluator.own[2]  # one held, the others rendered
     mixed.__post_init__()
     for result in (hold, mixed):
-        fresh = dataclasses.replace(result, source=torch.full((6,), -1), known={})
+        fresh = dataclasses.replace(result, source=torch.full((6,), -1), measured={})
         for name, reference in product(("mse", "ssim", "lpips_alex", "identity"), ("code", "source")):
             assert torch.allclose(result.values(name, reference), fresh.values(name, reference), atol=1e-5)
     result.release()
@@ -93,31 +93,31 @@ def test_the_error_of_holding_is_told_in_units_of_straight_lines():
 
 def test_evaluate_prints_a_table_and_writes_every_number(head, tmp_path, capsys):
     clip = head.save(tmp_path / "head.safetensors")
-    shown = head.sampled("regular", 2, hidden_end=1)
-    fit = methods.fit(shown, changed(preset("dynode"), QUICK))
-    fit_files.save(fit, tmp_path / "one.safetensors")
+    observed = head.sampled("regular", 2, hidden_end=1)
+    fit = methods.fit(observed, changed(preset("dynode"), QUICK))
+    fit.save(tmp_path / "one.safetensors")
     arguments = [tmp_path / "one.safetensors", "--clip", clip, "-o", tmp_path / "rows.json", "--device", "cpu"]
     assert cli.main(["evaluate", *map(str, arguments)]) == 0
     table = capsys.readouterr().out
-    assert "dynode[21/100]" in table and "| extrapolated | code | cubic |" in table
+    assert "dynode[21/100]" in table and "| extrapolated | cubic |" in table
     rows = json.loads((tmp_path / "rows.json").read_text())["rows"]
     assert {row["method"] for row in rows} == {"hold", "cubic", "linear", "dynode[21/100]"}
 
 
 def test_the_observations_of_a_fit_are_found_again(head):
-    shown = head.sampled("irregular", 2, seed=3, hidden_end=1)
-    fit = methods.fit(shown, changed(preset("dynode"), QUICK))
-    assert torch.equal(compare_fits.observed_by(fit, head), shown.observed)
+    observed = head.sampled("irregular", 2, seed=3, hidden_end=1)
+    fit = methods.fit(observed, changed(preset("dynode"), QUICK))
+    assert torch.equal(compare_fits.observed_by(fit, head), observed.observed)
     with pytest.raises(UserError, match="times differ"):
         compare_fits.observed_by(fit, dataclasses.replace(head, ts=head.ts + 0.01))
 
 
-def test_a_diagnosis_tells_smooth_from_jagged(circle):
+def test_a_diagnosis_distinguishes_smooth_from_noisy(circle):
     noise = torch.randn(circle.ws.shape, generator=torch.Generator().manual_seed(0))
-    smooth, jagged = diagnosis.diagnose(circle), diagnosis.diagnose(dataclasses.replace(circle, ws=noise))
+    smooth, noisy = diagnosis.diagnose(circle), diagnosis.diagnose(dataclasses.replace(circle, ws=noise))
     assert smooth.turn > 0.9 and smooth.jitter < 0.1 and "smooth" in smooth.text()
-    assert jagged.turn == pytest.approx(-0.5, abs=0.15) and jagged.jitter > 0.8 and "jagged" in jagged.text()
-    assert smooth.stride > jagged.stride == 1
+    assert noisy.turn == pytest.approx(-0.5, abs=0.15) and noisy.jitter > 0.8 and "noisy" in noisy.text()
+    assert smooth.stride > noisy.stride == 1
 
 
 def test_a_diagnosis_finds_a_jump(circle):

@@ -7,7 +7,7 @@ import torch
 
 from dynode import clips
 from dynode.dynamics import methods
-from dynode.dynamics.fitting import batched, trainer
+from dynode.dynamics.fitting import batched, single
 from dynode.dynamics.fitting.store import FitStore
 from dynode.dynamics.presets import preset
 from dynode.dynamics.trend import Trend, noise_std
@@ -104,7 +104,7 @@ def test_variants_have_the_errors_of_their_fits(scene, tmp_path):
     choices["rolled"] = dataclasses.replace(choices["trend"], solve_with=variants.ROLLED)
     rows = run.latent_rows({"q": Ablation("?", choices, worlds=1)}, [scene], [0, 1], FitStore(tmp_path))
     assert [len(select(rows, variant=f"q: {variant}", metric="missed")) for variant in choices] == [1, 2, 1]
-    fit = trainer.fit(Condition().observe(scene, 0), choices["trend"].settings())
+    fit = single.fit(Condition().observe(scene, 0), choices["trend"].settings())
     (missed,) = select(rows, variant="q: trend", metric="missed")
     assert missed.value == pytest.approx(fit.log["observed_error"], rel=1e-4)
     rolled = run.solved_with(fit, variants.ROLLED)(scene.ts)
@@ -134,7 +134,7 @@ def test_a_trend_that_takes_all_for_motion_follows_noise():
     calm, eager = (Trend((1, 6), 12, noise).fit(taus, u)(taus).square().mean() for noise in (True, False))
     assert eager > 3 * calm
     field = changed(preset("dynode"), {"field.trend_noise": False})
-    assert trainer.PreparedFit.of(synthetic_curves.clip_of("loop"), field, 0).training.field.trend.noise is False
+    assert single.PreparedFit.of(synthetic_curves.clip_of("loop"), field, 0).trainer.field.trend.noise is False
 
 
 @pytest.mark.parametrize("changes", [{"field.normalise": "global", "field.learned_speed": True}, {"field.depth": 1}])
@@ -143,7 +143,7 @@ def test_fields_of_fixed_norm_learn_together_as_alone(changes):
     settings = changed(preset("dynode"), quick | changes)
     observed = [Condition().observe(synthetic_curves.clip_of(name), 0) for name in ("loop", "pause")]
     for clip, fit in zip(observed, batched.fit_batched(observed, [3, 4], settings), strict=True):
-        alone = trainer.fit(clip, settings, fit.meta["seed"])
+        alone = single.fit(clip, settings, fit.meta["seed"])
         assert torch.allclose(fit(clip.ts), alone(clip.ts), atol=1e-4)
         if "field.learned_speed" in changes:
             assert fit.field.speed == pytest.approx(float(alone.field.speed), rel=1e-4) and fit.field.speed != 1
@@ -152,7 +152,7 @@ def test_fields_of_fixed_norm_learn_together_as_alone(changes):
 @pytest.fixture(scope="module")
 def exact():
     clip = synthetic_curves.clip_of("return")
-    return clip, trainer.fit(Condition().observe(clip, 0), Variant(variants.NEAR, base="exact").settings())
+    return clip, single.fit(Condition().observe(clip, 0), Variant(variants.NEAR, base="exact").settings())
 
 
 def test_tighter_solvers_err_less_and_evaluate_more(exact):
@@ -206,6 +206,6 @@ def test_figures_show_every_clip_of_every_variant():
     figure = plots.ablations(rows, {"q": {"x": "q: x", "y": "q: y"}}, ["a", "b"])
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["a", "b"]
     assert len(figure.axes[0].containers) == 4  # two clips, two variants
-    grid = plots.observers(rows, {"q": {"x": {"1": "q: x", "2": "q: y"}}})
+    grid = plots.conditions(rows, {"q": {"x": {"1": "q: x", "2": "q: y"}}})
     assert [axis.get_title() for axis in grid.axes] == ["a", "b"]
     assert grid.axes[0].lines[0].get_ydata().tolist() == pytest.approx([0.11, 0.31])

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from dynode import cli
-from dynode.dynamics.fitting import batched, trainer
+from dynode.dynamics.fitting import batched, single
 from dynode.dynamics.presets import preset
 from dynode.evaluation import records
 from dynode.experiments import benchmarks
@@ -28,14 +28,14 @@ def test_the_face_layer_by_layer_is_the_face(generator):
 
 def test_the_products_of_fits_are_counted(circle):
     settings = changed(preset("dynode"), {"training.segment_iterations": 2, "field.hidden": 8})
-    fit = trainer.fit(circle.sampled("regular", 2), settings)
+    fit = single.fit(circle.sampled("regular", 2), settings)
     layers = [weight for weight in fit.field.parameters() if weight.dim() == 2]
     assert len(products_of_fits(fit, 4)) == 2 * 16 * 3 * len(layers)
     assert all(shape[0] == 4 for shape in products_of_fits(fit, 4))
 
 
 def test_a_path_from_both_sides_is_the_blended_path(circle):
-    fit = trainer.fit(circle.sampled("regular", 3), changed(preset("dynode"), {"training.segment_iterations": 20}))
+    fit = single.fit(circle.sampled("regular", 3), changed(preset("dynode"), {"training.segment_iterations": 20}))
     taus = fit.taus[0] + (fit.taus[1] - fit.taus[0]) * torch.tensor([0.2, 0.6])
     with torch.no_grad():
         assert torch.allclose(benchmarks.from_both_sides(fit, taus, 0, {}), fit.blended(taus), atol=1e-3)

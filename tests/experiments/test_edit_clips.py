@@ -1,4 +1,4 @@
-"""Edits of a clip's first code: what does not ship is told, what ships is carried, drawn and measured."""
+"""Edits of a clip's first code: what does not ship is named, what ships is propagated, rendered and measured."""
 
 from types import SimpleNamespace
 
@@ -12,7 +12,7 @@ from dynode.dynamics.baselines.interpolation import Linear
 from dynode.editing import editors
 from dynode.errors import UserError
 from dynode.evaluation import records
-from dynode.evaluation.editor_quality import Judge, Seen
+from dynode.evaluation.editor_quality import EditorEvaluator, ImageScores
 from dynode.experiments.edit_clips import edits
 from dynode.experiments.edit_clips.edits import ClipEdit, Stage
 from dynode.io import video
@@ -40,28 +40,28 @@ class Glow:
         return moved
 
 
-def judge() -> Judge:
+def judge() -> EditorEvaluator:
     """Scores are the three mean colours, of which random pictures have the standard deviations 1, 2 and 0.5."""
-    made = object.__new__(Judge)
+    made = object.__new__(EditorEvaluator)
     made.generator, made.category, made.device = Tiny(), "tiny", "cpu"
     made.scorer = SimpleNamespace(names=("glow", "leaf", "sky"), periods=torch.tensor([0.0, 0.0, 1.0]))
-    made.usual = SimpleNamespace(std=torch.tensor([1.0, 2.0, 0.5]))
-    made.look = lambda images: Seen(images.mean((2, 3)))
+    made.samples = SimpleNamespace(std=torch.tensor([1.0, 2.0, 0.5]))
+    made.score_images = lambda images: ImageScores(images.mean((2, 3)))
     return made
 
 
 @pytest.fixture
 def stage(monkeypatch) -> Stage:
-    monkeypatch.setitem(editors.METHODS, "plain", lambda attribute, generator: Glow())
+    monkeypatch.setitem(editors.METHODS.load(), "plain", lambda attribute, generator: Glow())
     ts = torch.linspace(0, 0.5, 9, dtype=torch.float64)
     clip = Clip(0.2 * circle_codes(ts, 2, 4) - 0.2, ts, meta={"name": "circle", "generator": "tiny"})
     return Stage(clip, Linear.fit(clip), judge(), ts[::4])
 
 
 def test_an_edit_of_the_first_code_is_there_at_all_times_and_measured(stage):
-    found = stage.edited(ClipEdit("plain:glow", 2.0, "Fig. 7"))
-    assert (found.images - stage.own)[:, 0].flatten() == pytest.approx(2 * GLOW, abs=1e-5)
-    value = {row.metric: row.value for row in found.rows}
+    result = stage.edited(ClipEdit("plain:glow", 2.0, "Fig. 7"))
+    assert (result.images - stage.own)[:, 0].flatten() == pytest.approx(2 * GLOW, abs=1e-5)
+    value = {row.metric: row.value for row in result.rows}
     assert value["own_change"] == pytest.approx(2 * GLOW, abs=1e-5)
     assert value["others_change"] == pytest.approx(0, abs=1e-5) and "identity" not in value
     half = stage.edited(ClipEdit("plain:glow", 2.0, rows=1))  # one of two rows
@@ -69,24 +69,24 @@ def test_an_edit_of_the_first_code_is_there_at_all_times_and_measured(stage):
 
 
 def test_an_attribute_that_goes_round_changes_the_shorter_way(stage):
-    before, after = (Seen(torch.tensor([[0.0, 0.0, sky]])) for sky in (0.9, 0.1))
+    before, after = (ImageScores(torch.tensor([[0.0, 0.0, sky]])) for sky in (0.9, 0.1))
     assert stage.judge.changes(before, after)[0].tolist() == pytest.approx([0, 0, 0.2 / 0.5])
 
 
 def test_what_does_not_ship_is_a_named_line_and_no_error(stage):
-    found = stage.edited(ClipEdit("flows:nothing", 1.0, "Fig. 5"))
-    assert found.images is None and "did you mean 'flow'" in found.missing
-    (row,) = found.rows
+    result = stage.edited(ClipEdit("flows:nothing", 1.0, "Fig. 5"))
+    assert result.images is None and "did you mean 'flow'" in result.missing
+    (row,) = result.rows
     assert (row.metric, row.method, row.variant) == (edits.MISSING, "flows:nothing +1", "Fig. 5")
-    shown = stage.edited(ClipEdit("plain:glow", 1.0, "Fig. 7"))
-    table = tables.clip_edits_table([*found.rows, *shown.rows])
+    plain = stage.edited(ClipEdit("plain:glow", 1.0, "Fig. 7"))
+    table = tables.clip_edits_table([*result.rows, *plain.rows])
     assert [line[0] for line in table.cells] == ["Fig. 5", "Fig. 7"]
-    assert table.cells[0][-1] == found.missing and table.cells[1][-1] == ""
+    assert table.cells[0][-1] == result.missing and table.cells[1][-1] == ""
     assert table.cells[1][table.header.index("its change (sd)")] == f"{GLOW:.2f}"
 
 
 def test_which_attribute_is_meant_must_be_known(stage):
-    with pytest.raises(UserError, match="not told by its name"):
+    with pytest.raises(UserError, match="does not say which attribute"):
         stage.edited(ClipEdit("plain:light", 1.0))
     assert stage.edited(ClipEdit("plain:light", 1.0, measures="glow")).rows[0].reference == "glow"
 

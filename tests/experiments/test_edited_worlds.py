@@ -72,14 +72,14 @@ def compared():
 
 def test_the_light_goes_down_while_the_robot_moves(compared):
     """The offset of one frame does it at all times; the truth is drawn with the light that was reached."""
-    told = {row.variant: row.value for row in select(compared.rows, metric="edited_factor")}
-    assert told["lighting_intensity, true"] == pytest.approx(told["lighting_intensity, read before"], abs=0.1)
-    assert told["lighting_intensity, read after"] < told["lighting_intensity, read before"] - 0.2
-    light = compared.true.episode.factors(compared.true.ts)[:, compared.true.place]
-    assert light.unique().tolist() == pytest.approx([told["lighting_intensity, true edit"]])
-    for way in ("offset", "flow", "tangent"):
-        assert float(compared.errors[f"dynode, {way}"]["factor_error"].max()) < 0.15
-    left = {way: float(compared.errors[f"dynode, {way}"]["mse"].mean()) for way in ("unedited", "offset")}
+    read = {row.variant: row.value for row in select(compared.rows, metric="edited_factor")}
+    assert read["lighting_intensity, true"] == pytest.approx(read["lighting_intensity, read before"], abs=0.1)
+    assert read["lighting_intensity, read after"] < read["lighting_intensity, read before"] - 0.2
+    light = compared.true.episode.factors(compared.true.ts)[:, compared.true.index]
+    assert light.unique().tolist() == pytest.approx([read["lighting_intensity, true edit"]])
+    for variant in ("offset", "flow", "tangent"):
+        assert float(compared.errors[f"dynode, {variant}"]["factor_error"].max()) < 0.15
+    left = {variant: float(compared.errors[f"dynode, {variant}"]["mse"].mean()) for variant in ("unedited", "offset")}
     assert left["offset"] < left["unedited"] / 4
 
 
@@ -91,20 +91,20 @@ def test_the_truth_itself_has_no_error(compared):
     assert gap == 0 and (true.unedited - true.truth.images).abs().mean() > 0.01
 
 
-def test_rows_tell_the_way_its_drift_and_what_the_field_sees(compared):
-    for way in ("offset", "flow", "tangent"):
-        (drift,) = select(compared.rows, method="dynode", variant=f"lighting_intensity, {way}", metric="edit_drift")
-        assert (drift.value == 0) == (way == "offset")
+def test_rows_hold_the_drift_of_each_variant_and_the_fraction_in_the_field(compared):
+    for variant in ("offset", "flow", "tangent"):
+        (drift,) = select(compared.rows, method="dynode", variant=f"lighting_intensity, {variant}", metric="edit_drift")
+        assert (drift.value == 0) == (variant == "offset")
     (share,) = select(compared.rows, metric="edit_seen_share")
     assert 0 < share.value < 0.5
     assert len(select(compared.rows, metric="mse", category="isaac3d", reference="truth")) == 7
 
 
-def test_table_and_figure_show_every_way(compared):
+def test_table_and_figure_show_every_variant(compared):
     table = edited_worlds_table(compared.rows)
     assert [line[2:4] for line in table.cells] == [
-        *(["dynode", way] for way in ("unedited", "offset", "flow", "tangent")),
-        *(["own codes", way] for way in ("unedited", "shifted", "reedited")),
+        *(["dynode", variant] for variant in ("unedited", "offset", "flow", "tangent")),
+        *(["own codes", variant] for variant in ("unedited", "shifted", "reedited")),
     ]
     assert all(1 <= line <= 3 for line, _ in table.marks) and "best" in table.marks.values()
     figure = plots.image_rows(compared.frames(compared.images), compared.true.ts)
@@ -113,9 +113,12 @@ def test_table_and_figure_show_every_way(compared):
 
 def test_the_lowest_error_is_the_best():
     named = {"clip": "c", "method": "m"}
-    rows = [Row("factor_error", v, variant=f"fog, {way}", **named) for way, v in (("a", 0.3), ("b", 0.1), ("c", 0.2))]
+    rows = [
+        Row("factor_error", v, variant=f"fog, {variant}", **named)
+        for variant, v in (("a", 0.3), ("b", 0.1), ("c", 0.2))
+    ]
     rows += [Row(n, 1.0, variant=f"fog, {w}", **named) for w in "abc" for n in ("mse", "lpips_alex", "others_error")]
-    rows += [Row("edit_drift", 0.0, variant=f"fog, {way}", **named) for way in "abc"]
+    rows += [Row("edit_drift", 0.0, variant=f"fog, {variant}", **named) for variant in "abc"]
     marks = edited_worlds_table(rows).marks
     assert {line: rank for (line, column), rank in marks.items() if column == 6} == {1: "best", 2: "second"}
 

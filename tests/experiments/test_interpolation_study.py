@@ -258,7 +258,7 @@ def test_tables_and_figures_of_distances_hold_every_method(arc):
         [sampling, name] for sampling in ("regular", "irregular") for name in ("hold", "linear", "nearest in the span")
     ]
     assert table.cells[3][5] == "1.500 ± 0.707" and table.marks[1, 3] == "best" and (0, 4) not in table.marks
-    figure = plots.distances(rows, ["hold", "linear"], {"arc": "own codes"})
+    figure = plots.interpolation_errors(rows, ["hold", "linear"], {"arc": "own codes"})
     assert [axis.get_xscale() for axis in figure.axes] == ["linear", "log", "linear"]
     plt.close(figure)
     figure = plots.variance({"arc": PrincipalAxes.of(arc.ws)})

@@ -101,8 +101,8 @@ def test_the_discriminator_judges_images_and_sees_their_spread():
     torch.manual_seed(0)
     judge, images = Discriminator(TINY), torch.randn(8, 3, 16, 16)
     assert judge(images).shape == (8,)
-    varied = judge.spread(torch.randn(8, 4, 4, 4))
-    assert varied.shape == (8, 1, 4, 4) and judge.spread(torch.ones(8, 4, 4, 4)).max() < 1e-3 < varied.min()
+    varied = judge.batch_std(torch.randn(8, 4, 4, 4))
+    assert varied.shape == (8, 1, 4, 4) and judge.batch_std(torch.ones(8, 4, 4, 4)).max() < 1e-3 < varied.min()
 
 
 @pytest.fixture(scope="module")
@@ -134,10 +134,9 @@ def test_a_training_that_was_stopped_goes_on_exactly(drawn, tmp_path):
     whole.run()
     first = GANTrainer(SETTINGS, *drawn, None)
     while first.shown < 200:  # within the game
-        first.ramp()
-        first.losses.append(getattr(first, f"{first.phase()[0]}_step")())
+        first.losses.append(first.train_batch())
         first.shown += SETTINGS.batch
-        first.follow()
+        first.after_batch()
     first.save(tmp_path / "c.safetensors")
     second = GANTrainer(SETTINGS, *drawn, None)
     second.resume(tmp_path / "c.safetensors")

@@ -55,7 +55,7 @@ def test_a_training_that_was_stopped_goes_on_exactly(generator, seen, tmp_path):
     whole.run()
     first = EncoderTrainer(SETTINGS, generator, seen, None)
     while first.shown < 80:
-        first.step()
+        first.train_batch()
         first.shown += SETTINGS.batch
     first.save(tmp_path / "c")
     second = EncoderTrainer(SETTINGS, generator, seen, None)
@@ -115,7 +115,7 @@ def test_a_pass_takes_the_length_whose_image_errs_least(generator):
     encoder = Encoder(SHAPE, generator).eval()
     torch.nn.init.normal_(encoder.residual.bias)  # changes that are too long somewhere
     images, start = torch.rand(6, 3, 16, 16) * 2 - 1, encoder.start(6)
-    whole = encoder.refined(images, start, *encoder.looked(images, start)).detach()
+    whole = encoder.refined(images, start, *encoder.image_and_gradient(images, start)).detach()
 
     def error(ws):
         return (generator.synthesis(ws) - images).square().mean((1, 2, 3))

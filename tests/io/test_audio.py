@@ -40,7 +40,7 @@ def heard(path) -> list[tuple[float, bytes]]:
 def copied(tmp_path, source, taken=slice(None)):
     frames, times = video.read(source)
     shown = list(zip(times, frames, strict=True))[taken]
-    return video.write_timed(tmp_path / "edited.mp4", shown, 25, heard=source), [t for t, _ in shown]
+    return video.write_timed(tmp_path / "edited.mp4", shown, 25, audio_from=source), [t for t, _ in shown]
 
 
 @pytest.mark.parametrize("name, delay", [("v.mp4", 0), ("v.mkv", 0), ("v.mkv", 2000)])

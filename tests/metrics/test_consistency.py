@@ -56,9 +56,9 @@ def test_identity_with_the_edited_first_frame_and_with_the_source():
 
 
 def test_a_source_similarity_of_nothing_makes_no_ratio():
-    found = tg_id(turning(0, 90, 45), turning(0, 10, 20))
-    assert (found.n, found.guarded) == (2, 1)
-    assert found == pytest.approx((cos(20) / cos(45) + cos(10) / cos(45)) / 2)
+    result = tg_id(turning(0, 90, 45), turning(0, 10, 20))
+    assert (result.n, result.guarded) == (2, 1)
+    assert result == pytest.approx((cos(20) / cos(45) + cos(10) / cos(45)) / 2)
 
 
 def test_frames_without_a_face_are_refused_or_left_out_and_counted():
@@ -67,8 +67,8 @@ def test_frames_without_a_face_are_refused_or_left_out_and_counted():
     holed[1] = torch.nan
     with pytest.raises(UserError, match="2 of 3 comparisons"):
         tl_id(source, holed)
-    found = tl_id(source, holed, missing="skip")
-    assert found == pytest.approx(cos(5) / cos(10)) and (found.n, found.missing) == (1, 2)
+    result = tl_id(source, holed, missing="skip")
+    assert result == pytest.approx(cos(5) / cos(10)) and (result.n, result.missing) == (1, 2)
     assert edit_id(holed, missing="skip").missing == 1
     with pytest.raises(UserError, match="first edited frame"):
         edit_id(holed[1:], missing="skip")

@@ -43,9 +43,9 @@ def test_fewer_clips_than_dimensions_are_no_trouble_but_for_a_warning():
     few = torch.randn(4, 50, generator=draws).double()
     assert frechet(few, few) == pytest.approx(0, abs=1e-9)
     assert frechet(few, few + 1) == pytest.approx(50, rel=1e-6)
-    found = fvd([footage(19)], [footage(19, 0.5)], Means())
-    assert found.n_clips == (4, 4) and found.dims == 4
-    assert "biased upward" in found.warnings[0] and "overlap" in found.warnings[1]
+    result = fvd([footage(19)], [footage(19, 0.5)], Means())
+    assert result.n_clips == (4, 4) and result.dims == 4
+    assert "biased upward" in result.warnings[0] and "overlap" in result.warnings[1]
     many = fvd([footage(120)], [footage(120, 0.5, seed=1)], Means(), clip_len=4, stride=4)
     assert many.warnings == () and many.n_clips == (30, 30)
     assert many.value == pytest.approx(3 * 0.25, rel=0.05)  # the mean colours are 0.5 apart
@@ -54,8 +54,8 @@ def test_fewer_clips_than_dimensions_are_no_trouble_but_for_a_warning():
 def test_one_clip_is_refused_and_short_videos_are_left_out_and_told():
     with pytest.raises(UserError, match="got 1 fake"):
         fvd([footage(20)], [footage(16)], Means())
-    found = fvd([footage(20), footage(7)], [footage(20)], Means())
-    assert found.warnings[0] == "1 real videos are shorter than 16 frames and left out."
+    result = fvd([footage(20), footage(7)], [footage(20)], Means())
+    assert result.warnings[0] == "1 real videos are shorter than 16 frames and left out."
     with pytest.raises(UserError, match="at least 6 clips"):
         fvd([footage(20)], [footage(20)], Means(), min_clips=6)
     with pytest.raises(UserError, match="at least 2 frames"):
@@ -63,8 +63,8 @@ def test_one_clip_is_refused_and_short_videos_are_left_out_and_told():
 
 
 def test_only_the_real_network_makes_an_fvd():
-    found = fvd([footage(18)], [footage(18)], Means())
-    assert found.name == "frechet_video_distance[means]" and found.value == pytest.approx(0, abs=1e-9)
+    result = fvd([footage(18)], [footage(18)], Means())
+    assert result.name == "frechet_video_distance[means]" and result.value == pytest.approx(0, abs=1e-9)
     assert "shrunk by 0.1" in fvd([footage(18)], [footage(18)], Means(), shrink=0.1).name
 
 
@@ -81,8 +81,8 @@ def test_transnet_sees_noise_blur_and_stillness():
         "frozen": real[:1].expand_as(real),
         "noisy": real + 0.4 * torch.randn(real.shape, generator=draws),
     }
-    seen = {name: windows([fake], network, clip_len=8, stride=2)[0] for name, fake in changes.items()}
-    value = {name: distance(seen["itself"], fake, network.name, 8, 2).value for name, fake in seen.items()}
+    features = {name: windows([fake], network, clip_len=8, stride=2)[0] for name, fake in changes.items()}
+    value = {name: distance(features["itself"], fake, network.name, 8, 2).value for name, fake in features.items()}
     assert value["itself"] == pytest.approx(0, abs=1e-9)
     assert 0 < value["hardly darker"] < min(value["in another order"], value["frozen"])
     assert value["noisy"] > 5 * max(value["in another order"], value["frozen"])
@@ -90,14 +90,14 @@ def test_transnet_sees_noise_blur_and_stillness():
 
 def test_transnet_has_the_weights_it_was_trained_with():
     """Natural footage gives each layer the statistics that training left in its batch norm: the layers are in order."""
-    network, found = video_features.load("transnetv2"), []
+    network, result = video_features.load("transnetv2"), []
     for layer in network.modules():
         if isinstance(layer, torch.nn.BatchNorm3d):
-            layer.register_forward_hook(lambda layer, x, y: found.append((layer, x[0])))
+            layer.register_forward_hook(lambda layer, x, y: result.append((layer, x[0])))
     frames, _ = video.read(assets.fetch("carphone-video"), 16)
     assert network(images.from_uint8(frames)[None]).shape == (1, 448)
-    assert len(found) == 6
-    for layer, x in found:
+    assert len(result) == 6
+    for layer, x in result:
         assert np.corrcoef(x.mean((0, 2, 3, 4)), layer.running_mean)[0, 1] > 0.7
 
 

@@ -341,7 +341,7 @@ def test_learned_dynamics_of_several_shots_survive_their_file(two_shots, tmp_pat
     dense = torch.linspace(-0.1, 1.8, 39, dtype=torch.float64)
     codes, alone = fit(dense), methods.fit(two_shots.split()[1], QUICK)
     assert torch.equal(codes[dense > 0.95], alone(dense[dense > 0.95]))
-    back = fit_files.load(fit_files.save(fit, tmp_path / "fit.safetensors"))
+    back = fit_files.load(fit.save(tmp_path / "fit.safetensors"))
     assert torch.equal(back(dense), codes) and torch.equal(back.derivative(dense), fit.derivative(dense))
     assert back.span == fit.span and torch.equal(back.cuts, fit.cuts)
     assert fit([]).shape == (0, 3, 8)

@@ -35,7 +35,7 @@ def test_a_known_shift_is_found_both_ways(found):
     wanted = torch.tensor(SHIFT)[:, None, None].float()
     assert (found.backward[inner] + wanted).abs().mean() < 0.1  # back to where it came from
     assert (found.forward[inner] - wanted).abs().mean() < 0.1
-    assert found.seen[:, 6:-6, 6:-6].float().mean() > 0.95
+    assert found.unoccluded[:, 6:-6, 6:-6].float().mean() > 0.95
 
 
 def test_warping_by_a_known_flow_is_exact_inside():
@@ -58,13 +58,13 @@ def test_what_comes_in_from_outside_is_not_seen():
 
 def test_warping_error_of_motion_is_small_and_that_of_flicker_its_variance(found):
     images = moving()
-    plain = warping_error(images, found.backward, found.seen)
-    unaligned = warping_error(images, 0 * found.backward, torch.ones_like(found.seen))
+    plain = warping_error(images, found.backward, found.unoccluded)
+    unaligned = warping_error(images, 0 * found.backward, torch.ones_like(found.unoccluded))
     assert plain < 0.02 * unaligned
     flicker = images + torch.tensor([0.1, -0.1, 0.1, -0.1])[:, None, None, None]
-    assert warping_error(flicker, found.backward, found.seen) == pytest.approx(0.04, rel=0.1)
+    assert warping_error(flicker, found.backward, found.unoccluded) == pytest.approx(0.04, rel=0.1)
     frozen = images[:1].expand_as(images)
-    assert warping_error(frozen, found.backward, found.seen) > 10 * plain
+    assert warping_error(frozen, found.backward, found.unoccluded) > 10 * plain
 
 
 def test_a_flow_that_sees_nothing_has_no_error():

@@ -8,14 +8,16 @@ from dynode.reporting.tables import Table, categories_table, table1
 
 def rows():
     values = {"hold": (0.0, 4e-3), "linear": (0.0, 2e-3), "dynode": (1e-6, 1e-3)}
-    found = []
-    for method, (seen, hidden) in values.items():
+    result = []
+    for method, (observed_value, unobserved_value) in values.items():
         for seed in (0, 1):
             identity = {"method": method, "sampling": "regular", "stride": 2, "seed": seed}
-            found.append(Row("mse", seen, split="observed", paper=6.752e-3, **identity))
-            found.append(Row("mse", hidden * (1 + 0.1 * seed), split="unobserved", paper=35.397e-3, **identity))
-            found.append(Row("skill", 0.5, split="unobserved", **identity))
-    return found
+            result.append(Row("mse", observed_value, split="observed", paper=6.752e-3, **identity))
+            result.append(
+                Row("mse", unobserved_value * (1 + 0.1 * seed), split="unobserved", paper=35.397e-3, **identity)
+            )
+            result.append(Row("skill", 0.5, split="unobserved", **identity))
+    return result
 
 
 def test_best_is_bold_second_underlined_equals_share_their_rank():
@@ -77,6 +79,6 @@ def test_figures_tables_and_records_name_their_stand_ins(tmp_path, monkeypatch):
     out.figure(figure, "one", "nothing")
     assert [text.get_text() for text in figure.texts] == ["stand-ins: rendered world scene"]
     assert "rendered world scene" in out.table(Table(["a"], [["1"]], {}), "two").read_text()
-    found, provenance = read(out.record([Row("mse", 1.0, clip="scene.day", n=2)]))
+    result, provenance = read(out.record([Row("mse", 1.0, clip="scene.day", n=2)]))
     assert provenance["stand_ins"] == ["rendered world scene"]
-    assert found == [Row("mse", 1.0, clip="scene.day", n=2)]
+    assert result == [Row("mse", 1.0, clip="scene.day", n=2)]

@@ -41,8 +41,8 @@ def frame():
 def test_a_guide_without_differences_makes_the_harmonic_function_that_meets_the_target(inside):
     # a plane is harmonic: what is cloned into it from a flat picture is the plane; where Ω leaves the picture it is not
     target, flat = plane(40, 1.0, -0.5, 2.0), np.full((40, 40, 3), 9.0)
-    found = poisson.cloned(target, flat, inside & (np.mgrid[:40, :40] < 39).all(0) & (np.mgrid[:40, :40] > 0).all(0))
-    assert np.abs(found - target).max() < 0.05
+    result = poisson.cloned(target, flat, inside & (np.mgrid[:40, :40] < 39).all(0) & (np.mgrid[:40, :40] > 0).all(0))
+    assert np.abs(result - target).max() < 0.05
 
 
 def test_a_source_that_differs_by_a_constant_is_cloned_without_a_trace():
@@ -53,14 +53,14 @@ def test_a_source_that_differs_by_a_constant_is_cloned_without_a_trace():
 def test_the_equations_hold_in_the_region_and_outside_nothing_changes():
     rng, inside = np.random.default_rng(1), disc(90, 38)  # some 4,500 unknowns: two levels of multigrid
     target, guide = rng.uniform(0, 255, (2, 90, 90, 3))
-    found = poisson.cloned(target, guide, inside)
+    result = poisson.cloned(target, guide, inside)
 
     def laplacian(f):
         return sum(f - np.roll(f, step, axis) for step in (1, -1) for axis in (0, 1))
 
-    assert np.array_equal(found[~inside], target[~inside])
-    assert np.abs(laplacian(found) - laplacian(guide))[inside].max() < 0.05
-    assert np.abs(found - guide)[inside].max() > 1  # it does not simply copy
+    assert np.array_equal(result[~inside], target[~inside])
+    assert np.abs(laplacian(result) - laplacian(guide))[inside].max() < 0.05
+    assert np.abs(result - guide)[inside].max() > 1  # it does not simply copy
 
 
 def test_mixed_gradients_keep_the_stronger_edge_of_either_picture():
@@ -91,8 +91,8 @@ def test_a_frames_own_crop_comes_back_and_outside_the_mask_nothing_changes(frame
         quad,
         masks.constant(1, MaskSettings("ellipse"))[0],
     )
-    (found,) = paste.stream([patch], PasteSettings(mode))
-    inside, error = masked(patch), np.abs(found.astype(int) - picture)
+    (result,) = paste.stream([patch], PasteSettings(mode))
+    inside, error = masked(patch), np.abs(result.astype(int) - picture)
     assert inside.sum() > 30_000 and (error[~inside] == 0).all()
     assert error[inside].mean() < 0.5 and np.percentile(error[inside], 99) < 3
 
@@ -102,16 +102,16 @@ def test_every_clips_own_crop_comes_back_at_the_size_at_which_edits_are_decoded(
     followed = footage.from_clip(clips.load(name)).only(slice(0, 1))
     editor = VideoEditor(None, SimpleNamespace(resolution=1024), mask=MaskSettings("ellipse"))
     assert pasting_error.own_patches(followed, editor)[0].crop.shape[-1] < 1024  # small faces come in small crops
-    found = {(r.method, r.metric): r.value for r in pasting_error.rows(name, followed, editor, MODES)}
-    assert set(found) == {(mode, f"paste_back_{measure}") for mode in MODES for measure in ("mean", "p99", "outside")}
+    result = {(r.method, r.metric): r.value for r in pasting_error.rows(name, followed, editor, MODES)}
+    assert set(result) == {(mode, f"paste_back_{measure}") for mode in MODES for measure in ("mean", "p99", "outside")}
     for mode in MODES:
-        assert found[mode, "paste_back_outside"] == 0
-        assert found[mode, "paste_back_mean"] < 0.5 and found[mode, "paste_back_p99"] < 3
+        assert result[mode, "paste_back_outside"] == 0
+        assert result[mode, "paste_back_mean"] < 0.5 and result[mode, "paste_back_p99"] < 3
     monkeypatch.setattr(paste, "ROUNDS", 0)  # what sampling there and back costs
     (blurred,) = (
         r.value for r in pasting_error.rows(name, followed, editor, ["feather"]) if r.metric == "paste_back_mean"
     )
-    assert blurred > 3 * found["feather", "paste_back_mean"] + 0.1
+    assert blurred > 3 * result["feather", "paste_back_mean"] + 0.1
 
 
 @pytest.mark.parametrize("mode", ["seamless", "feather"])
@@ -119,8 +119,8 @@ def test_another_crop_changes_the_face_and_nothing_outside_the_mask(frame, mode)
     picture, quad = frame
     crop = -alignment.crop(images.from_uint8(picture), quad, 256)
     patch = Patch(picture, crop, quad, masks.constant(1, MaskSettings("ellipse"))[0])
-    (found,) = paste.stream([patch], PasteSettings(mode))
-    inside, error = masked(patch), np.abs(found.astype(int) - picture)
+    (result,) = paste.stream([patch], PasteSettings(mode))
+    inside, error = masked(patch), np.abs(result.astype(int) - picture)
     assert (error[~inside] == 0).all() and error[inside].mean() > 10
 
 
@@ -134,9 +134,9 @@ def masked(patch) -> np.ndarray:
 def test_a_square_may_leave_the_frame_in_part_or_as_a_whole(frame):
     picture, quad = frame
     crop, mask = torch.zeros(3, 64, 64), masks.constant(1, MaskSettings("ellipse"))[0]
-    for off, share in ((0, 1.0), (-300, 0.5), (-5000, 0.0)):
-        found = paste.pasted(Patch(picture, crop, quad + off, mask), PasteSettings("feather"))
-        assert ((found != picture).any() > 0) == (share > 0)
+    for off, fraction in ((0, 1.0), (-300, 0.5), (-5000, 0.0)):
+        result = paste.pasted(Patch(picture, crop, quad + off, mask), PasteSettings("feather"))
+        assert ((result != picture).any() > 0) == (fraction > 0)
 
 
 def flickering(frames: int = 15):
@@ -161,16 +161,16 @@ def test_the_smooth_correction_follows_slow_changes_of_colour_only():
 
 def test_smooth_pasting_streams_and_frames_do_not_depend_on_how_many_follow():
     patches, _ = flickering(20)
-    settings, seen = PasteSettings("smooth"), []
+    settings, taken = PasteSettings("smooth"), []
 
     def counted():
         for k, patch in enumerate(patches):
-            seen.append(k)
+            taken.append(k)
             yield patch
 
     stream = paste.stream(counted(), settings)
     first = next(stream)
-    assert len(seen) == settings.reach + 1 < len(patches)
+    assert len(taken) == settings.reach + 1 < len(patches)
     assert np.array_equal(first, next(paste.stream(patches[: settings.reach + 1], settings)))
     assert len(list(stream)) == 19
 
@@ -193,8 +193,8 @@ def test_moving_masks_are_smoothed_over_time_within_a_shot(frame):
         x = next(jumps)
         return masks.polygon(np.array([[x - 0.2, 0.3], [x + 0.2, 0.3], [x + 0.2, 0.7], [x - 0.2, 0.7]]))
 
-    found = masks.over_time([None] * 8, find, np.array([0] * 6 + [1] * 2), MaskSettings("landmarks", sigma=2.0))
-    assert np.abs(found[2] - found[3]).max() < 0.3 and found.shape == (8, masks.SIZE, masks.SIZE)
+    result = masks.over_time([None] * 8, find, np.array([0] * 6 + [1] * 2), MaskSettings("landmarks", sigma=2.0))
+    assert np.abs(result[2] - result[3]).max() < 0.3 and result.shape == (8, masks.SIZE, masks.SIZE)
 
 
 @pytest.mark.parametrize(
@@ -214,8 +214,8 @@ def test_a_face_parser_of_the_users_makes_the_mask(tmp_path):
 
     torch.jit.script(Parser()).save(str(tmp_path / "parser.pt"))
     settings = MaskSettings(str(tmp_path / "parser.pt"))
-    found = masks.region_finder(settings)(torch.zeros(3, 512, 512))
-    assert found.mean() == pytest.approx(0.25) and settings.name == "mask[parser.pt]"
+    result = masks.region_finder(settings)(torch.zeros(3, 512, 512))
+    assert result.mean() == pytest.approx(0.25) and settings.name == "mask[parser.pt]"
     (tmp_path / "broken.pt").write_bytes(b"no network")
     with pytest.raises(UserError, match="TorchScript"):
         masks.region_finder(MaskSettings(str(tmp_path / "broken.pt")))
@@ -223,8 +223,10 @@ def test_a_face_parser_of_the_users_makes_the_mask(tmp_path):
 
 def test_landmarks_of_a_mask_are_found_where_their_network_lies():
     def find(crops):
-        seen.append(crops.device.type)
+        devices.append(crops.device.type)
         return torch.rand(1, 68, 2, generator=torch.Generator().manual_seed(0))
 
-    seen = []
-    assert masks.region_finder(MaskSettings(), find, device="meta")(torch.zeros(3, 64, 64)).any() and seen == ["meta"]
+    devices = []
+    assert masks.region_finder(MaskSettings(), find, device="meta")(torch.zeros(3, 64, 64)).any() and devices == [
+        "meta"
+    ]

@@ -1,15 +1,17 @@
-"""Baselines that learn nothing: interpolation of the observed codes.
+"""Interpolation of the observed codes: baselines without training.
 
 Outside the observed span every path but `Hold` and `Slerp` is extrapolated linearly, with its slope at the end.
 """
 
+from abc import abstractmethod
+
 import numpy as np
 import torch
-from scipy.interpolate import CubicHermiteSpline, CubicSpline, PchipInterpolator
+from scipy.interpolate import CubicHermiteSpline, CubicSpline, PchipInterpolator, PPoly
 
 from dynode.dynamics.registry import baseline
 from dynode.dynamics.through_codes import ThroughCodes
-from dynode.dynamics.trajectory import double
+from dynode.dynamics.trajectory import Times, double
 
 
 class Interpolation(ThroughCodes):
@@ -28,27 +30,27 @@ class Interpolation(ThroughCodes):
 class Hold(Interpolation):
     """The last observed code, held until the next one."""
 
-    def __call__(self, ts):
-        ts = double(ts)
-        return self.ws[self.latest(ts)]
+    def __call__(self, ts: Times) -> torch.Tensor:
+        return self.ws[self.latest(double(ts))]
 
-    def derivative(self, ts):
+    def derivative(self, ts: Times) -> torch.Tensor:
         return torch.zeros(len(ts), *self.ws.shape[1:])
 
 
 @baseline("linear")
 class Linear(Interpolation):
-    """Straight lines between observed codes: the paper's "latent morphing"."""
+    """Linear interpolation of the observed codes: the paper's "latent morphing"."""
 
     def slopes(self) -> torch.Tensor:
+        """Of all intervals, (n - 1, L, D)."""
         return self.ws.double().diff(dim=0) / self.ts.diff()[:, None, None]
 
-    def __call__(self, ts):
+    def __call__(self, ts: Times) -> torch.Tensor:
         ts = double(ts)
         k = self.interval(ts)
         return (self.ws[k] + (ts - self.ts[k])[:, None, None] * self.slopes()[k]).float()
 
-    def derivative(self, ts):
+    def derivative(self, ts: Times) -> torch.Tensor:
         return self.slopes()[self.interval(double(ts))].float()
 
 
@@ -57,11 +59,11 @@ class Slerp(Interpolation):
     """Spherical interpolation (Shoemake 1985), row by row: along the arc from one code's direction to the next's.
 
     Meaningful in Z; W is not centred at the origin.  Where two rows are (anti)parallel it is linear.  Outside the
-    span the arcs go on.
+    span the arcs are continued.
     """
 
-    def arcs(self, ts):
-        """Both ends a, b of the arc at each time, the fraction of it, its seconds, its angle, and where it is straight."""
+    def arcs(self, ts: Times) -> tuple[torch.Tensor, ...]:
+        """At each time: both ends a, b of the arc, the fraction of it, its seconds, its angle, and whether it is linear."""
         ts = double(ts)
         k = self.interval(ts)
         a, b = self.ws[k].double(), self.ws[k + 1].double()
@@ -71,60 +73,65 @@ class Slerp(Interpolation):
         angle = cosine.clamp(-1, 1).acos()
         return a, b, fraction, length, angle, angle.sin() < 1e-6
 
-    def __call__(self, ts):
-        a, b, fraction, _, angle, straight = self.arcs(ts)
+    def __call__(self, ts: Times) -> torch.Tensor:
+        a, b, fraction, _, angle, linear = self.arcs(ts)
         arc = (((1 - fraction) * angle).sin() * a + (fraction * angle).sin() * b) / angle.sin()
-        return torch.where(straight, a + fraction * (b - a), arc).float()
+        return torch.where(linear, a + fraction * (b - a), arc).float()
 
-    def derivative(self, ts):
-        a, b, fraction, length, angle, straight = self.arcs(ts)
+    def derivative(self, ts: Times) -> torch.Tensor:
+        a, b, fraction, length, angle, linear = self.arcs(ts)
         arc = angle * ((fraction * angle).cos() * b - ((1 - fraction) * angle).cos() * a) / angle.sin()
-        return (torch.where(straight, b - a, arc) / length).float()
+        return (torch.where(linear, b - a, arc) / length).float()
 
 
 class Spline(Interpolation):
-    """A piecewise cubic of scipy inside the span, straight lines outside."""
+    """A piecewise cubic of scipy inside the span, extrapolated linearly."""
 
     def __init__(self, ts: torch.Tensor, ws: torch.Tensor):
         super().__init__(ts, ws)
-        self.curve = self.make(ts.numpy(), ws.double().numpy())
+        self.curve = self.piecewise_cubic(ts.numpy(), ws.double().numpy())
         self.slope = self.curve.derivative()
 
-    def __call__(self, ts):
+    @staticmethod
+    @abstractmethod
+    def piecewise_cubic(ts: np.ndarray, ws: np.ndarray) -> PPoly:
+        """Through codes ws (n, L, D) at times ts (n,), double precision."""
+
+    def __call__(self, ts: Times) -> torch.Tensor:
         ts = double(ts)
         inside = ts.clamp(*self.span)
         beyond = (ts - inside)[:, None, None] * torch.from_numpy(self.slope(inside.numpy()))
         return (torch.from_numpy(self.curve(inside.numpy())) + beyond).float()
 
-    def derivative(self, ts):
+    def derivative(self, ts: Times) -> torch.Tensor:
         ts = double(ts)
         return torch.from_numpy(self.slope(ts.clamp(*self.span).numpy())).float()
 
 
 @baseline("cubic")
 class Cubic(Spline):
-    """The natural cubic spline: the interpolant of least bending; through two codes a line."""
+    """The natural cubic spline: the interpolant of least curvature; linear for two codes."""
 
     @staticmethod
-    def make(ts, ws):
+    def piecewise_cubic(ts: np.ndarray, ws: np.ndarray) -> PPoly:
         return CubicSpline(ts, ws, bc_type="natural")
 
 
 @baseline("pchip")
 class Pchip(Spline):
-    """Monotone cubics (Fritsch and Carlson 1980): smooth, never overshooting an observation."""
+    """Monotone cubics (Fritsch and Carlson 1980): smooth, without overshoot at the observations."""
 
     @staticmethod
-    def make(ts, ws):
+    def piecewise_cubic(ts: np.ndarray, ws: np.ndarray) -> PPoly:
         return PchipInterpolator(ts, ws)
 
 
 @baseline("catmull_rom")
 class CatmullRom(Spline):
-    """Cubic Hermite pieces whose slope at each observation is that from its predecessor to its successor (1974)."""
+    """Cubic Hermite pieces (1974) whose slope at each observation is that from its predecessor to its successor."""
 
     @staticmethod
-    def make(ts, ws):
+    def piecewise_cubic(ts: np.ndarray, ws: np.ndarray) -> PPoly:
         inner = (ws[2:] - ws[:-2]) / (ts[2:] - ts[:-2])[:, None, None]
         first, last = ((ws[k + 1] - ws[k]) / (ts[k + 1] - ts[k]) for k in (0, len(ts) - 2))
         return CubicHermiteSpline(ts, ws, np.concatenate([first[None], inner, last[None]]))

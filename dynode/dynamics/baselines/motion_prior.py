@@ -1,46 +1,42 @@
-"""A motion prior: how the codes of a category move, learned from its other clips, conditioned on what is seen of one.
+"""A motion prior: a Gaussian process whose kernel is learned from other clips of a category and adapted to one clip.
 
-Codes at times in seconds are draws of a process whose kernel has three parts, a + b + c = 1:
+Codes at times in seconds are samples of a process whose kernel has three parts, a + b + c = 1:
 
     k(d) = a (1 + r + r^2 / 3) exp(-r) + b exp(-|d| / l2) + c [d = 0],   r = sqrt(5) |d| / l1
 
-motion (Matern 5/2), the drift of codes that start from their predecessor's (Ornstein and Uhlenbeck 1930), and the jitter
-of single codes.  Whoever sees one frame in four cannot tell motion from jitter; clips that were seen whole can.  So the
-prior is learned from them by marginal likelihood, and a clip's own observations move it as far as they have something
-to say: maximum a posteriori (Rasmussen and Williams 2006, Sec. 5.2 and 5.4).
+motion (Matern 5/2), the drift of codes whose inversion starts from their predecessor's (Ornstein and Uhlenbeck 1930), and
+the jitter of single codes.  One observed frame in four does not separate motion from jitter; fully observed clips do.  So
+the kernel is learned from these by marginal likelihood, and adapted to a clip's own observations by maximum a posteriori
+(Rasmussen and Williams 2006, Sec. 5.2 and 5.4).
 
-The likelihood of all L*D numbers under one kernel needs codes only through their Gram matrix, so nothing here depends on
-how the latent space is turned, and a prior serves every clip of its category.
+The likelihood of all L*D numbers under one kernel depends on codes only through their Gram matrix, so it is invariant to
+rotations of the latent space, and a prior serves every clip of its category.
 """
 
 import json
 import math
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 
 from dynode import clips
 from dynode.clips import Clip
-from dynode.dynamics.fit_files import described
 from dynode.dynamics.registry import METHODS, How, Method
 from dynode.dynamics.state_spaces import Subspace
-from dynode.dynamics.trajectory import Trajectory, joined, numeric_derivative
+from dynode.dynamics.trajectory import Times, Trajectory, described, double, joined, numeric_derivative
 from dynode.errors import UserError
 from dynode.io.training_state import part
 from dynode.settings import from_json, require_positive, to_json
 
-NAMES = (
-    "drift / motion",
-    "jitter / motion",
-    "seconds of motion",
-    "seconds of drift",
-)  # logarithms of these are learned
-START = (0.0, -3.0, math.log(0.15), math.log(2.0))  # where the search begins
-LOOSE = (3.0, 3.0, 1.0, 1.0)  # what holds it there, weakly: standard deviations
+# the logarithms of these are learned
+NAMES = ("drift / motion", "jitter / motion", "seconds of motion", "seconds of drift")
+START = (0.0, -3.0, math.log(0.15), math.log(2.0))  # of the search
+START_STD = (3.0, 3.0, 1.0, 1.0)  # of a weak Gaussian prior about it
 CONSTANT = 10.0  # variance of a clip's mean code, in units of the codes' own
-RIDGE = 1e-9  # on the diagonal, for the arithmetic
+RIDGE = 1e-9  # on the diagonal, for a stable factorisation
 
 
 @dataclass(frozen=True)
@@ -49,9 +45,9 @@ class PriorSettings:
 
     preset: str = "prior"
     clips: str = ""  # names of the clips to learn from, with commas; "" is every shipped one of other footage
-    shares_width: float = 1.5  # how far a clip's share of drift may lie from that of the others
-    jitter_width: float = 3.0  # the same for its share of jitter: footage is inverted in more than one way
-    lengths_width: float = 0.5  # the same for both lengths
+    shares_width: float = 1.5  # deviation of a clip's ratio of drift to motion from that of the others
+    jitter_width: float = 3.0  # the same for its ratio of jitter to motion, which depends on the inversion
+    lengths_width: float = 0.5  # the same for both length scales
     steps: int = 40  # of L-BFGS, at most
 
     def __post_init__(self):
@@ -59,11 +55,12 @@ class PriorSettings:
 
     @property
     def label(self) -> str:
-        """The method's name in records; says so when its settings are changed."""
+        """The method's name in records, which marks changed settings."""
         return self.preset if self == PRIOR else f"{self.preset}[changed]"
 
     @property
     def widths(self) -> torch.Tensor:
+        """Standard deviations (4,) of a clip's logarithms of NAMES about the prior's."""
         return torch.tensor([self.shares_width, self.jitter_width, self.lengths_width, self.lengths_width]).double()
 
 
@@ -77,102 +74,103 @@ class Kernel:
     theta: torch.Tensor
 
     @property
-    def shares(self) -> torch.Tensor:
-        """Motion, drift and jitter (3,), together 1."""
+    def fractions(self) -> torch.Tensor:
+        """Fractions (3,) of the variance that are motion, drift and jitter; their sum is 1."""
         return torch.softmax(torch.cat([self.theta.new_zeros(1), self.theta[:2]]), 0)
 
-    def fading(self, distance: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Correlation of motion, and of drift, between moments so many seconds apart."""
+    def correlations(self, distance: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Autocorrelation of motion, and of drift, over a distance in time, seconds (...)."""
         r = math.sqrt(5) * distance / self.theta[2].exp()
         return (1 + r + r**2 / 3) * (-r).exp(), (-distance / self.theta[3].exp()).exp()
 
     def __call__(self, s: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
         """Covariance (S, T) of codes at times s (S,) and t (T,) in seconds, without jitter, with that of the mean code."""
-        motion, drift = self.fading((s[:, None] - t).abs())
-        return self.shares[0] * motion + self.shares[1] * drift + CONSTANT
+        motion, drift = self.correlations((s[:, None] - t).abs())
+        return self.fractions[0] * motion + self.fractions[1] * drift + CONSTANT
 
     def factor(self, ts: torch.Tensor) -> torch.Tensor:
-        """The Cholesky factor (n, n) of the covariance of observed codes at times ts (n,), jitter and all."""
-        return torch.linalg.cholesky(self(ts, ts) + (self.shares[2] + RIDGE) * torch.eye(len(ts), dtype=ts.dtype))
+        """The Cholesky factor (n, n) of the covariance of observed codes at times ts (n,), with jitter."""
+        return torch.linalg.cholesky(self(ts, ts) + (self.fractions[2] + RIDGE) * torch.eye(len(ts), dtype=ts.dtype))
 
 
 @dataclass(frozen=True)
-class Seen:
-    """What the likelihood needs of observed codes: times ts (n,), their Gram matrix (n, n), and how many numbers count.
+class ObservedCodes:
+    """Sufficient statistics of observed codes for the likelihood: times ts (n,), Gram matrix (n, n), effective dimension.
 
-    Numbers of a code move together: `numbers` is the participation ratio of the Gram matrix, so many would be as
-    uncertain if they moved by themselves.
+    dimension: the participation ratio of the Gram matrix, below L*D since the numbers of a code are correlated.
     """
 
     ts: torch.Tensor
     gram: torch.Tensor
-    numbers: float
+    dimension: float
 
     @classmethod
-    def of(cls, clip: Clip) -> "Seen":
-        seen = clip.observations()
-        codes = seen.ws.double().flatten(1)
+    def of(cls, clip: Clip) -> "ObservedCodes":
+        """Of the observed frames of a clip of one shot."""
+        observed = clip.observations()
+        codes = observed.ws.double().flatten(1)
         codes = codes - codes.mean(0)
         gram = codes @ codes.T / codes.square().sum().clamp(min=1e-12)
-        return cls(seen.ts - seen.ts[0], gram, float(1 / gram.square().sum().clamp(min=1e-12)))
+        return cls(observed.ts - observed.ts[0], gram, float(1 / gram.square().sum().clamp(min=1e-12)))
 
-    def surprise(self, theta: torch.Tensor) -> torch.Tensor:
-        """Minus the logarithm of the marginal likelihood of one of the numbers, its variance the likeliest one."""
+    def negative_log_likelihood(self, theta: torch.Tensor) -> torch.Tensor:
+        """Of one of the numbers under the kernel theta (4,), marginal, at its likeliest variance."""
         factor = Kernel(theta).factor(self.ts)
         variance = torch.cholesky_solve(self.gram, factor).trace() / len(self.ts)
         return factor.diagonal().log().sum() + len(self.ts) / 2 * variance.clamp(min=1e-30).log()
 
 
-def likeliest(loss, theta: torch.Tensor, steps: int) -> torch.Tensor:
-    """The parameters of the lowest loss(theta), by L-BFGS from theta."""
+def minimised(loss: Callable[[torch.Tensor], torch.Tensor], theta: torch.Tensor, steps: int) -> torch.Tensor:
+    """The parameters of the lowest loss(theta), by at most `steps` steps of L-BFGS from theta."""
     theta = theta.clone().requires_grad_(True)
     optimiser = torch.optim.LBFGS([theta], max_iter=steps, line_search_fn="strong_wolfe")
 
-    def closure():
+    def closure() -> torch.Tensor:
         optimiser.zero_grad()
         value = loss(theta)
         value.backward()
         return value
 
-    optimiser.step(closure)
+    step: Callable[..., Any] = optimiser.step  # its stub wants a closure that returns a float
+    step(closure)
     return theta.detach()
 
 
-def learn(footage: list[Clip], settings: PriorSettings = PRIOR) -> Kernel:
-    """The kernel under which these clips, seen as far as they are observed, are likeliest; every clip counts the same."""
-    seen, start, loose = [Seen.of(shot) for clip in footage for shot in clip.split()], *map(double, (START, LOOSE))
+def learn(footage: Sequence[Clip], settings: PriorSettings = PRIOR) -> Kernel:
+    """The kernel of highest likelihood of the observed frames of some clips; every shot has the same weight."""
+    shots = [ObservedCodes.of(shot) for clip in footage for shot in clip.split()]
+    start, start_std = double(START), double(START_STD)
 
-    def loss(theta):
-        surprise = sum(one.surprise(theta) / len(one.ts) for one in seen) / len(seen)
-        return surprise + 1e-3 * ((theta - start) / loose).square().sum()
+    def loss(theta: torch.Tensor) -> torch.Tensor:
+        losses = (shot.negative_log_likelihood(theta) / len(shot.ts) for shot in shots)
+        mean = sum(losses, theta.new_zeros(())) / len(shots)
+        return mean + 1e-3 * ((theta - start) / start_std).square().sum()
 
-    return Kernel(likeliest(loss, start, settings.steps))
+    return Kernel(minimised(loss, start, settings.steps))
 
 
 def adapted(prior: Kernel, clip: Clip, settings: PriorSettings = PRIOR) -> Kernel:
-    """The kernel that a clip's own observations make of the prior."""
-    seen = Seen.of(clip)
+    """The kernel of highest posterior probability, given the prior and the observed frames of a clip of one shot."""
+    codes = ObservedCodes.of(clip)
 
-    def loss(theta):
-        return seen.numbers * seen.surprise(theta) + ((theta - prior.theta) / settings.widths).square().sum() / 2
+    def loss(theta: torch.Tensor) -> torch.Tensor:
+        likelihood = codes.dimension * codes.negative_log_likelihood(theta)
+        return likelihood + ((theta - prior.theta) / settings.widths).square().sum() / 2
 
-    jittery = torch.cat([prior.theta[:1], prior.theta[1:2].clamp(min=-3.0), prior.theta[2:]])  # a share near 0 is flat
-    return Kernel(likeliest(loss, jittery, settings.steps))
-
-
-def double(numbers) -> torch.Tensor:
-    return torch.tensor(numbers, dtype=torch.float64)
+    # the loss is flat where the jitter is near 0, so the search starts above
+    start = torch.cat([prior.theta[:1], prior.theta[1:2].clamp(min=-3.0), prior.theta[2:]])
+    return Kernel(minimised(loss, start, settings.steps))
 
 
 @dataclass
 class PriorPath(Trajectory):
-    """The mean of the conditioned process as a trajectory: weights on the observed codes, another row at every time.
+    """The posterior mean of the process as a trajectory.
 
-    u (n, K): the observed states, at times ts (n,) in seconds.  theta, learned (4,): logarithms of `NAMES`, as this
-    clip has them and as the others do.
+    u (n, K): the observed states, at times ts (n,) in seconds.  theta, learned (4,): logarithms of `NAMES`, adapted to
+    this clip, and learned from the others.
     """
 
-    kind: ClassVar[str] = "prior"  # of its file
+    kind: ClassVar[str] = "prior"
 
     settings: PriorSettings
     theta: torch.Tensor
@@ -180,46 +178,45 @@ class PriorPath(Trajectory):
     space: Subspace
     u: torch.Tensor
     ts: torch.Tensor
-    log: dict = field(default_factory=dict)
-    meta: dict = field(default_factory=dict)
+    log: dict[str, Any] = field(default_factory=dict)
+    meta: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self):
         self.kernel = Kernel(self.theta)
         self.factor = self.kernel.factor(self.ts)
-        self.pulls = torch.cholesky_solve(self.u.double(), self.factor)
+        self.weights = torch.cholesky_solve(self.u.double(), self.factor)
         self.span = (float(self.ts[0]), float(self.ts[-1]))
 
     @property
     def label(self) -> str:
         return self.settings.label
 
-    def states(self, ts) -> torch.Tensor:
+    def states(self, ts: Times) -> torch.Tensor:
         """States (T, K) in double precision."""
-        return self.kernel(torch.as_tensor(ts, dtype=torch.float64), self.ts) @ self.pulls
+        return self.kernel(double(ts), self.ts) @ self.weights
 
-    def __call__(self, ts) -> torch.Tensor:
+    def __call__(self, ts: Times) -> torch.Tensor:
         return self.space.decode(self.states(ts)[:, None].float())
 
-    def derivative(self, ts) -> torch.Tensor:
+    def derivative(self, ts: Times) -> torch.Tensor:
         return self.space.decode_velocity(numeric_derivative(self.states, self.span, ts)[:, None].float())
 
-    def spread(self, ts, jitter: bool = True) -> torch.Tensor:
+    def std(self, ts: Times, jitter: bool = True) -> torch.Tensor:
         """Standard deviations (T, K) of a code at times ts along the axes of the space; without jitter, of the path.
 
-        Every axis has the variance that makes its observations likeliest.
+        The variance of each axis is its likeliest one.
         """
-        ts = torch.as_tensor(ts, dtype=torch.float64)
-        across = self.kernel(ts, self.ts)
-        left = 1 - self.kernel.shares[2] + CONSTANT - (across * torch.cholesky_solve(across.T, self.factor).T).sum(1)
-        left = left.clamp(min=0.0) + jitter * self.kernel.shares[2]
-        scale = (self.u.double() * self.pulls).mean(0).clamp(min=0.0)
-        return (left[:, None] * scale).sqrt() * self.space.sigma
+        ts = double(ts)
+        covariance, (_, _, jitter_fraction) = self.kernel(ts, self.ts), self.kernel.fractions
+        explained = (covariance * torch.cholesky_solve(covariance.T, self.factor).T).sum(1)
+        variance = (1 - jitter_fraction + CONSTANT - explained).clamp(min=0.0) + jitter * jitter_fraction
+        scale = (self.u.double() * self.weights).mean(0).clamp(min=0.0)
+        return (variance[:, None] * scale).sqrt() * self.space.sigma
 
     def packed(self) -> tuple[dict[str, torch.Tensor], str]:
-        """Tensors, and everything else as JSON."""
         tensors = {f"space.{k}": v for k, v in self.space.tensors().items()}
         tensors |= {"theta": self.theta, "learned": self.learned, "seen": self.u, "ts": self.ts}
-        rest = {"kind": "prior", "settings": to_json(self.settings), "log": self.log, "meta": self.meta}
+        rest = {"kind": self.kind, "settings": to_json(self.settings), "log": self.log, "meta": self.meta}
         return tensors, json.dumps(rest)
 
     @classmethod
@@ -232,72 +229,86 @@ class PriorPath(Trajectory):
 def fit(clip: Clip, settings: PriorSettings, seed: int, how: How) -> Trajectory:
     """Learn the prior from other clips and condition it on the observed frames of this one, shot by shot.
 
-    There is nothing random.  Raises UserError where there is no other clip, or one shows the same footage.
+    Nothing is random.  Raises UserError as `training_clips` does.
     """
-    started, footage = time.time(), others(clip, settings)
+    started, footage = time.time(), training_clips(clip, settings)
     prior = learn(footage, settings)
     return conditioned(prior, clip, settings, seed, started=started, names=[one.name for one in footage])
 
 
 def conditioned(
-    prior: Kernel, clip: Clip, settings: PriorSettings = PRIOR, seed: int = 0, *, started: float = 0.0, names=()
+    prior: Kernel,
+    clip: Clip,
+    settings: PriorSettings = PRIOR,
+    seed: int = 0,
+    *,
+    started: float = 0.0,
+    names: Sequence[str] = (),
 ) -> Trajectory:
-    """The paths of a clip under a prior that was learned before."""
+    """The trajectory of a clip under a prior that was learned before, from the clips of these names.
+
+    started: when learning began, for the log; now by default.
+    """
     started = started or time.time()
-    paths = [conditioned_shot(prior, shot, settings, seed, started, names) for shot in clip.split()]
-    return joined(paths)
+    return joined([conditioned_shot(prior, shot, settings, seed, started, names) for shot in clip.split()])
 
 
-def conditioned_shot(prior: Kernel, clip: Clip, settings: PriorSettings, seed: int, started, names) -> PriorPath:
-    seen, space = clip.observations(), Subspace.fit(clip.observations().ws)
-    u, kernel = space.encode(seen.ws)[:, 0], adapted(prior, clip, settings)
-    path = PriorPath(settings, kernel.theta, prior.theta, space, u, seen.ts)
-    error = (path.states(seen.ts) - u).square().mean() / u.square().mean().clamp(min=1e-12)
+def conditioned_shot(
+    prior: Kernel, clip: Clip, settings: PriorSettings, seed: int, started: float, names: Sequence[str]
+) -> PriorPath:
+    """`conditioned` of a clip of one shot."""
+    observed = clip.observations()
+    space = Subspace.fit(observed.ws)
+    u, kernel = space.encode(observed.ws)[:, 0], adapted(prior, clip, settings)
+    path = PriorPath(settings, kernel.theta, prior.theta, space, u, observed.ts)
+    error = (path.states(observed.ts) - u).square().mean() / u.square().mean().clamp(min=1e-12)
     path.log = {"observed_error": float(error), "seconds": round(time.time() - started, 3), "parameters": len(START)}
     path.meta = described(clip, seed) | {"learned_from": list(names)}
     return path
 
 
-def others(clip: Clip, settings: PriorSettings = PRIOR) -> list[Clip]:
-    """The clips to learn from: those the settings name, else every shipped one of the same generator and other footage.
+def training_clips(clip: Clip, settings: PriorSettings = PRIOR) -> list[Clip]:
+    """The clips to learn from: those that the settings name, else every shipped one of the same generator and other footage.
 
-    Footage that was inverted in several ways counts once, in this clip's own way where there is that.
     Raises UserError where there is none, or where a named one shows this clip's footage or has codes of another shape.
     """
-    if settings.clips:
-        found = [clips.load(name.strip()) for name in settings.clips.split(",")]
-        for one in found:
-            if one.ws.shape[1:] != clip.ws.shape[1:]:
-                told = f"{tuple(one.ws.shape[1:])}, {clip.name} {tuple(clip.ws.shape[1:])}"
-                raise UserError(f"The codes of {one.name} have the shape {told}: name clips of one generator.")
-            if footage_of(one) == footage_of(clip) is not None:
-                raise UserError(f"{one.name} shows the same footage as {clip.name}: a prior must not have seen it.")
-        return found
-    if not (found := shipped_others(clip)):
-        raise UserError(f"No other clip is shipped to learn the motion of {clip.name} from: name some, clips=A,B.")
-    return found
+    if not settings.clips:
+        if not (shipped := shipped_others(clip)):
+            raise UserError(f"No other clip is shipped to learn the motion of {clip.name} from: name some, clips=A,B.")
+        return shipped
+    named = [clips.load(name.strip()) for name in settings.clips.split(",")]
+    for one in named:
+        if one.ws.shape[1:] != clip.ws.shape[1:]:
+            shapes = f"{tuple(one.ws.shape[1:])}, {clip.name} {tuple(clip.ws.shape[1:])}"
+            raise UserError(f"The codes of {one.name} have the shape {shapes}: name clips of one generator.")
+        if footage_of(one) == footage_of(clip) is not None:
+            raise UserError(
+                f"{one.name} shows the same footage as {clip.name}: a prior is learned from other footage. Name other clips."
+            )
+    return named
 
 
 def shipped_others(clip: Clip) -> list[Clip]:
-    """Shipped clips of the same generator, one for each other footage."""
-    found: dict[str, Clip] = {}
+    """Shipped clips of the same generator, one for each other footage: inverted from the clip's own start, if there is one."""
+    by_footage: dict[str, Clip] = {}
     for one in map(clips.load, clips.shipped_names()):
+        footage = footage_of(one)
         same = [one.meta.get(key) == clip.meta.get(key) for key in ("generator", "generator_hash")]
-        if not all(same) or footage_of(one) in (None, footage_of(clip)):
+        if footage is None or footage == footage_of(clip) or not all(same):
             continue
-        if footage_of(one) not in found or way_of(one) == way_of(clip):
-            found[footage_of(one)] = one
-    return list(found.values())
+        if footage not in by_footage or inversion_start(one) == inversion_start(clip):
+            by_footage[footage] = one
+    return list(by_footage.values())
 
 
 def footage_of(clip: Clip) -> str | None:
-    """What names the video or the episode that a clip shows; None where it shows neither."""
-    told = clip.meta.get("source_sha256") or clip.meta.get("episode")
-    return json.dumps(told, sort_keys=True) if told else None
+    """Identifies the video or the episode that a clip shows; None where its metadata name neither."""
+    source = clip.meta.get("source_sha256") or clip.meta.get("episode")
+    return json.dumps(source, sort_keys=True) if source else None
 
 
-def way_of(clip: Clip) -> str:
-    """How its frames were inverted: from their predecessor, from the average, by an encoder."""
+def inversion_start(clip: Clip) -> str:
+    """What the inversion of its frames started from: their predecessor, the average, an encoder; "" where unknown."""
     return clip.meta.get("settings", {}).get("start", "")
 
 

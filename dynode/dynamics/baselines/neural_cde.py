@@ -1,42 +1,42 @@
-"""Neural CDE (Kidger et al. 2020): dh = F(h) dX, where X interpolates the observations and time; and one that is causal."""
+"""Neural CDEs (Kidger et al. 2020): dh = F(h) dX, where X interpolates time and observations; with splines, and causal."""
+
+from typing import Any
 
 import torch
 import torchcde
 from torch import nn
 
-from dynode.dynamics.baselines.recurrent import Recurrent, mlp
+from dynode.dynamics.baselines.recurrent import ModelSettings, SequenceModel, mlp
 
 
-class CDE(Recurrent):
+class CDE(SequenceModel):
     """X: natural cubic splines through (t, u); h starts from X's first value; states are read out linearly."""
 
-    def __init__(self, width: int, settings):
-        super().__init__()
+    def __init__(self, width: int, settings: ModelSettings):
+        super().__init__(width, settings)
         self.channels, self.hidden = width + 1, settings.hidden
         self.start = nn.Linear(self.channels, self.hidden)
         self.field = mlp(self.hidden, self.hidden * self.channels, self.hidden, nn.Tanh())
         self.read = nn.Linear(self.hidden, width)
 
-    def forward(self, taus, u, asked):
+    def forward(self, taus: torch.Tensor, u: torch.Tensor, times: torch.Tensor) -> torch.Tensor:
         path = torchcde.CubicSpline(torchcde.natural_cubic_coeffs(torch.cat([taus[:, None], u], -1), taus), taus)
-        inside = asked.clamp(*(float(end) for end in taus[[0, -1]]))  # beyond the ends nothing controls it
-        times, back = torch.unique(torch.cat([taus[[0, -1]], inside]), return_inverse=True)
-        start = self.start(path.evaluate(taus[0]))
-        solved = torchcde.cdeint(
-            path, self.velocity, start, times, adjoint=False, method="rk4", options={"step_size": 0.05}
-        )
-        return self.read(solved)[back[2:]]
+        inside = times.clamp(float(taus[0]), float(taus[-1]))  # X ends there
+        solved_at, inverse = torch.unique(torch.cat([taus[[0, -1]], inside]), return_inverse=True)
+        start, options = self.start(path.evaluate(taus[0])), {"step_size": 0.05}
+        solved = torchcde.cdeint(path, self.velocity, start, solved_at, adjoint=False, method="rk4", options=options)
+        return self.read(solved)[inverse[2:]]
 
-    def velocity(self, t, h):
+    def velocity(self, t: torch.Tensor | float, h: torch.Tensor) -> torch.Tensor:
+        """F(h), (..., hidden, channels)."""
         return self.field(h).unflatten(-1, (self.hidden, self.channels))
 
 
 class OnlineCDE(nn.Module):
-    """A neural CDE that never looks ahead: what it remembers at a time comes from observations until then.
+    """A causal neural CDE: its hidden state at a time depends only on observations until then.
 
-    X is the rectilinear interpolation of (t, u) (Morrill et al. 2021): between two observations first time passes, then
-    the value changes, so X is known up to now whatever comes.  The natural splines of `CDE` are not: they bend at once
-    for an observation that lies ahead.
+    X is the rectilinear interpolation of (t, u) (Morrill et al. 2021): between two observations first the time changes,
+    then the value, so X up to now does not depend on later observations, as the natural splines of `CDE` do.
     """
 
     def __init__(self, width: int, hidden: int):
@@ -48,20 +48,21 @@ class OnlineCDE(nn.Module):
         nn.init.zeros_(self.read.weight)
         nn.init.zeros_(self.read.bias)
 
-    def forward(self, taus, u):
-        """What it remembers after each of the observations u (n, K) at times taus (n,), (n, hidden)."""
+    def forward(self, taus: torch.Tensor, u: torch.Tensor) -> torch.Tensor:
+        """Hidden states (n, hidden) after each of the observations u (n, K) at times taus (n,)."""
         knots = torchcde.linear_interpolation_coeffs(torch.cat([taus[:, None], u], -1), rectilinear=0)
         path = torchcde.LinearInterpolation(knots)
-        exact = {"step_size": 1.0, "perturb": True}  # one step a piece, each with its own slope
-        solved = torchcde.cdeint(
+        exact = {"step_size": 1.0, "perturb": True}  # one step for each linear piece, with its own slope
+        solved: Any = torchcde.cdeint(
             path, self.velocity, self.start(knots[0]), path.grid_points, adjoint=False, method="midpoint", options=exact
         )
         return solved[::2]
 
-    def later(self, memory, gaps):
-        """Memories (m, hidden) after so much time (m,) without news: the first half of the step to a next observation."""
-        middle = memory + gaps[:, None] / 2 * self.velocity(0.0, memory)[..., 0]
-        return memory + gaps[:, None] * self.velocity(0.0, middle)[..., 0]
+    def later(self, h: torch.Tensor, gaps: torch.Tensor) -> torch.Tensor:
+        """Hidden states h (m, hidden) after gaps (m,) in time without an observation, by the midpoint method."""
+        middle = h + gaps[:, None] / 2 * self.velocity(0.0, h)[..., 0]
+        return h + gaps[:, None] * self.velocity(0.0, middle)[..., 0]
 
-    def velocity(self, t, h):
+    def velocity(self, t: torch.Tensor | float, h: torch.Tensor) -> torch.Tensor:
+        """F(h), (..., hidden, channels)."""
         return self.field(h).unflatten(-1, (self.hidden, self.channels))

@@ -1,4 +1,4 @@
-"""Fits on disk: a run that was killed finds what it had finished, and a fit is made once."""
+"""A cache of fits on disk, keyed by clip, settings, seed and source code; an interrupted run resumes from its checkpoint."""
 
 import hashlib
 import json
@@ -18,12 +18,12 @@ from dynode.settings import to_json
 
 
 def source_hash() -> str:
-    """The hash of what fits compute: a fit made by other code is not found again; comments and moves do not count."""
+    """The hash of the code that fits depend on: part of a fit's key.  Comments and moved functions do not change it."""
     return source_code.hash_of("dynode.dynamics.methods")
 
 
-def key_of(clip: Clip, settings, seed: int) -> str:
-    """Sixteen hex digits that stand for codes, times, observations, settings, seed and source."""
+def key_of(clip: Clip, settings: Any, seed: int) -> str:
+    """Sixteen hex digits: a hash of codes, times, observed frames, settings, seed and source code."""
     digest = hashlib.sha256(json.dumps([to_json(settings), seed, source_hash(), clip.meta.get("name")]).encode())
     for tensor in (clip.ws, clip.ts, clip.observed):
         digest.update(tensor.contiguous().numpy().tobytes())
@@ -39,9 +39,9 @@ def fit_to_file(
     device: torch.device | str = "cpu",
     progress: bool = False,
 ) -> Trajectory:
-    """Fit a method and write it to `path`; killed at any moment, the same call goes on from its checkpoint.
+    """Fit a method and write it to `path`; after an interruption the same call resumes from its checkpoint.
 
-    Raises what `dynode.dynamics.methods.fit` raises, and UserError when `path` cannot be written: the checkpoint stays then.
+    Raises what `dynode.dynamics.methods.fit` raises, and UserError when `path` cannot be written: then the checkpoint stays.
     """
     checkpoint = path.with_suffix(".checkpoint")
     fitted = methods.fit(clip, method, seed=seed, device=device, progress=progress, checkpoint=checkpoint)
@@ -51,16 +51,17 @@ def fit_to_file(
 
 
 class FitStore:
-    """Fits kept in a folder, one file each; methods with nothing to set are fitted anew, which takes no time."""
+    """Fits in a folder, one file each; methods without settings are fitted at every call, which takes no time."""
 
     def __init__(self, folder: Path, device: torch.device | str = "cpu", progress: bool = False):
         self.folder, self.device, self.progress = Path(folder), device, progress
 
     def path(self, clip: Clip, settings: Any, seed: int) -> Path:
+        """The file of a fit."""
         return self.folder / f"{clip.name}.{settings.preset}.{key_of(clip, settings, seed)}.safetensors"
 
     def fit(self, clip: Clip, method: str | Any = "dynode", seed: int = 0) -> Trajectory:
-        """The trajectory of that method, read where it is there, else fitted (from its checkpoint) and written."""
+        """The trajectory of a method: read if it was fitted before, else fitted (from its checkpoint, if any) and written."""
         settings = methods.settings_of(method)
         if settings is None:
             return methods.fit(clip, method)
@@ -70,11 +71,12 @@ class FitStore:
         return fit_to_file(path, clip, settings, seed, device=self.device, progress=self.progress)
 
     def fit_many(self, clips: Sequence[tuple[Clip, int]], method: str | Any = "dynode") -> list[Trajectory]:
-        """The trajectories of (clip, seed) pairs; those that are not there yet as one batched problem where possible."""
+        """The trajectories of (clip, seed) pairs; missing ones are fitted as one batched problem where possible."""
         settings = methods.settings_of(method)
         if isinstance(settings, DynamicsSettings) and batched.can_batch(settings):
-            missing = {path: one for one in clips if not (path := self.path(one[0], settings, one[1])).is_file()}
-            fits = batched.fit_batched(*zip(*missing.values(), strict=True), settings, self.device) if missing else []
-            for path, fit in zip(missing, fits, strict=True):
-                fit.save(path)
+            missing = {path: pair for pair in clips if not (path := self.path(pair[0], settings, pair[1])).is_file()}
+            if missing:
+                some, seeds = [clip for clip, _ in missing.values()], [seed for _, seed in missing.values()]
+                for path, fit in zip(missing, batched.fit_batched(some, seeds, settings, self.device), strict=True):
+                    fit.save(path)
         return [self.fit(clip, method, seed) for clip, seed in clips]

@@ -42,8 +42,8 @@ def fans(
         "sde, code": PredictionBand.of_samples(samples + noise),
         "gp, path": PredictionBand.of_normal(process, std),
         "gp, code": PredictionBand.of_normal(process, (std.square() + white).sqrt()),
-        "prior, path": PredictionBand.of_normal(mean, prior.spread(ts, jitter=False)),
-        "prior, code": PredictionBand.of_normal(mean, prior.spread(ts)),
+        "prior, path": PredictionBand.of_normal(mean, prior.std(ts, jitter=False)),
+        "prior, code": PredictionBand.of_normal(mean, prior.std(ts)),
     }
 
 

@@ -21,10 +21,9 @@ from tqdm import trange
 from dynode import runtime
 from dynode.clips import Clip
 from dynode.dynamics.baselines.neural_cde import OnlineCDE
-from dynode.dynamics.fit_files import described
 from dynode.dynamics.neural_ode import Clock
 from dynode.dynamics.state_spaces import Subspace
-from dynode.dynamics.trajectory import Trajectory, double
+from dynode.dynamics.trajectory import Trajectory, described, double
 from dynode.errors import UserError
 from dynode.settings import require_positive
 

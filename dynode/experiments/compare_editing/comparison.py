@@ -126,8 +126,8 @@ def values_of(rows: list[Row], name: str, method: str, identity: str) -> dict[tu
 def overall(rows: list[Row], methods: Iterable[str]) -> list[Row]:
     """The means of these methods' measures over all clips and edits that all of them have, beside the pooled distances."""
     methods = list(methods)
-    made = [{(r.clip, r.variant) for r in select(rows, method=method) if r.clip != "all"} for method in methods]
-    shared = set.intersection(*made)
+    videos = [{(r.clip, r.variant) for r in select(rows, method=method) if r.clip != "all"} for method in methods]
+    shared = set.intersection(*videos)
     mine = [
         row for row in rows if row.method in methods and (row.clip, row.variant) in shared and row.metric in AVERAGED
     ]

@@ -1,11 +1,12 @@
-"""Edits of a clip's first code by editors of any method, carried through the clip: pictures, what changed, who is left.
+"""Edits of a clip's first code by any editor, propagated through the clip: images, attribute changes, identity preservation.
 
-An editor that does not come with the package is no error here: its edit has no pictures, and says why.
+An editor that does not come with the package is no error here: its edit has no images, but the reason.
 """
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 
@@ -15,7 +16,7 @@ from dynode.dynamics.trajectory import Trajectory
 from dynode.editing import editors, propagation
 from dynode.errors import UserError
 from dynode.evaluation import resolution_for
-from dynode.evaluation.editor_quality import Judge, Seen, leakage, own_attribute
+from dynode.evaluation.editor_quality import STD, EditorEvaluator, ImageScores, leakage, own_attribute
 from dynode.evaluation.records import Row
 
 MISSING = "editor_missing"
@@ -25,8 +26,8 @@ MISSING = "editor_missing"
 class ClipEdit:
     """An editor METHOD:ATTRIBUTE and its strength, in its own unit.
 
-    shows: the figure of the paper that it is for.  measures: the attribute that is to change, where its name does not tell.
-    rows: the first so many style rows only, 0 all.
+    shows: the figure of the paper that it is for.  measures: the attribute that is to change, where its name does not contain
+    it.  rows: the first N style rows only, 0 all.
     """
 
     editor: str
@@ -42,7 +43,7 @@ class ClipEdit:
 
 @dataclass
 class EditedClip:
-    """An edit with the pictures (T, 3, R, R) that it made and their rows; or with the reason why there are none."""
+    """An edit with its images (T, 3, R, R) and their rows; or with the reason why there are none."""
 
     edit: ClipEdit
     images: torch.Tensor | None = None
@@ -50,60 +51,59 @@ class EditedClip:
     missing: str = ""
 
 
-def shipped(names: Iterable[str], generator) -> tuple[dict[str, editors.Editor], dict[str, str]]:
-    """The editors of these names that there are, and why there are no others."""
-    found, missing = {}, {}
-    for name in names:
-        try:
-            found[name] = editors.load(name, generator)
-        except UserError as error:
-            missing[name] = str(error)
-    return found, missing
-
-
 class Stage:
-    """A clip's learned path at times ts (T,), drawn, and the judge that tells what an edit changed in its pictures.
+    """A clip's learned path at times ts (T,), rendered, and the evaluator that measures what an edit changes in its images.
 
-    mode: how edits of the first code are carried, see `dynode.editing.propagation`.
+    mode: how edits of the first code are propagated, see `dynode.editing.propagation`.
     """
 
-    def __init__(self, clip: Clip, path: Trajectory, judge: Judge, ts: torch.Tensor, mode: str = "offset"):
+    def __init__(self, clip: Clip, path: Trajectory, judge: EditorEvaluator, ts: torch.Tensor, mode: str = "offset"):
         self.clip, self.path, self.judge, self.ts, self.mode = clip, path, judge, ts, mode
-        self.own = self.drawn(path)
-        self.before = judge.look(self.own)
+        self.own = self.rendered(path)
+        self.before = judge.score_images(self.own)
 
-    def drawn(self, path: Trajectory) -> torch.Tensor:
+    def rendered(self, path: Trajectory) -> torch.Tensor:
         """Images (T, 3, R, R) of a path."""
         generator = self.judge.generator
         return generators.render(generator, path(self.ts), resolution_for(generator))
 
     def edited(self, edit: ClipEdit) -> EditedClip:
-        """The clip with its first code edited and the edit carried; what does not ship comes back as missing."""
-        named = {"category": self.judge.category, "clip": self.clip.name, "method": edit.label, "variant": edit.shows}
-        found, missing = shipped([edit.editor], self.judge.generator)
-        if missing:
-            (reason,) = missing.values()
-            return EditedClip(edit, rows=[Row(MISSING, 1.0, **named, reference=reason)], missing=reason)
+        """The clip with the edit of its first code propagated; an editor that does not ship comes back as missing."""
+        named: dict[str, Any] = {
+            "category": self.judge.category,
+            "clip": self.clip.name,
+            "method": edit.label,
+            "variant": edit.shows,
+        }
+        try:
+            editor = editors.load(edit.editor, self.judge.generator)
+        except UserError as error:
+            return EditedClip(edit, rows=[Row(MISSING, 1.0, **named, reference=str(error))], missing=str(error))
         w0 = self.clip.ws[0]
-        moved = propagation.composed(w0, [(found[edit.editor], edit.strength)], edit.rows)
-        images = self.drawn(propagation.propagate(self.path, w0, moved, self.mode))
+        edited = propagation.composed(w0, [(editor, edit.strength)], edit.rows)
+        images = self.rendered(propagation.propagate(self.path, w0, edited, self.mode))
         own = edit.measures or own_attribute(edit.editor, self.judge.names)
-        rows = list(self.rows(self.judge.names.index(own), self.judge.look(images), named))
-        share = propagation.fraction_in_field(self.path, w0, moved)
-        rows.append(Row("edit_seen_share", share, space="latent", unit="share of the edit", **named))
+        rows = list(self.rows(self.judge.names.index(own), self.judge.score_images(images), named))
+        fraction = propagation.fraction_in_field(self.path, w0, edited)
+        rows.append(Row("edit_seen_share", fraction, space="latent", unit="share of the edit", **named))
         return EditedClip(edit, images, [row for row in rows if math.isfinite(row.value)])
 
-    def rows(self, own: int, after: Seen, named: dict) -> Iterator[Row]:
-        """Means over the frames: how much the edit's own attribute changed, how much the others did beside it, and how
-        like the faces still are by both networks."""
+    def rows(self, own: int, after: ImageScores, named: dict[str, Any]) -> Iterator[Row]:
+        """Means over the frames: change of the edit's own attribute, change of the others, and similarity of the faces."""
         changes = self.judge.changes(self.before, after).double()
-        others = [k for k in range(changes.shape[1]) if k != own]
-        told = {"unit": "std of random samples", "n": len(changes)} | named
-        yield Row("own_change", float(changes[:, own].nanmean()), reference=self.judge.names[own], **told)
-        yield Row("others_change", float(changes[:, others].abs().nanmean()), reference="all others", **told)
-        yield Row("leakage", float(leakage(changes[:, own], changes[:, others])), **(told | {"unit": ""}))
-        if after.identity is not None:
-            cosine = (self.before.identity * after.identity).sum(1)
-            yield Row("identity", float(cosine.mean()), reference="mobilefacenet", **(told | {"unit": "cosine"}))
-            apart = (self.before.dlib - after.dlib).norm(dim=1)
-            yield Row("distance[dlib]", float(apart.mean()), reference="dlib", **(told | {"unit": ""}))
+        others, labels = [k for k in range(changes.shape[1]) if k != own], {**named, "n": len(changes)}
+        mean, rest = float(changes[:, own].nanmean()), float(changes[:, others].abs().nanmean())
+        yield Row("own_change", mean, reference=self.judge.names[own], unit=STD, **labels)
+        yield Row("others_change", rest, reference="all others", unit=STD, **labels)
+        yield Row("leakage", float(leakage(changes[:, own], changes[:, others])), **labels)
+        yield from identity_rows(self.before, after, labels)
+
+
+def identity_rows(before: ImageScores, after: ImageScores, labels: dict[str, Any]) -> Iterator[Row]:
+    """Means over the frames of the cosine by one identity network, and of the distance by another; none without faces."""
+    if before.identity is not None and after.identity is not None:
+        cosine = (before.identity * after.identity).sum(1)
+        yield Row("identity", float(cosine.mean()), reference="mobilefacenet", unit="cosine", **labels)
+    if before.dlib is not None and after.dlib is not None:
+        distance = (before.dlib - after.dlib).norm(dim=1)
+        yield Row("distance[dlib]", float(distance.mean()), reference="dlib", **labels)

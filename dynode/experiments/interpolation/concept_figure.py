@@ -57,7 +57,7 @@ def concept_of(
         paths={name: one(ts) for name, one in paths.items()},
         band=ensemble.band(ts, plane).outlines(),
         band_name=f"95 % band of {ensemble.name}, {100 * coverage:.0f} % of unobserved codes in it",
-        carried=path(ts) + offset,
+        propagated=path(ts) + offset,
         edited=edited,
         edit_name=edit_name,
         moments=frames,

@@ -30,7 +30,7 @@ class PixelODE(nn.Module):
     def forward(self, images: torch.Tensor, taus: torch.Tensor, times: torch.Tensor) -> torch.Tensor:
         """Frames (T, 3, R, R) at increasing query times (T,), from images (n, 3, R, R) at times taus (n,) in [0, 1]."""
         u, maps = self.encoder(images - self.mean)
-        states = sequence_models.completed(self.through, self.settings, taus, u, times)
+        states = sequence_models.predict(self.through, self.settings, taus, u, times)
         skips = [Neighbours.of(each, taus, times).stacked() for each in maps] if self.settings.beside else []
         decoded = self.decoder(states, skips)
         return FRAME_MODES[self.settings.frame](decoded, Neighbours.of(images, taus, times), self.mean)

@@ -10,7 +10,7 @@ from torch import nn
 from tqdm import tqdm
 
 from dynode import runtime
-from dynode.dynamics.baselines.sequence_models import drawn
+from dynode.dynamics.baselines.sequence_models import random_inputs
 from dynode.dynamics.fitting import checkpoints
 from dynode.errors import UserError
 from dynode.experiments.pixels.frames import ObservedFrames
@@ -48,7 +48,7 @@ class PixelTrainer:
     def step(self) -> float:
         """One iteration; its loss."""
         episode = self.episodes[int(torch.randint(len(self.episodes), (), generator=self.rng))]
-        observed, taus = drawn(len(episode), self.settings.shown, self.rng), episode.taus(episode.ts)
+        observed, taus = random_inputs(len(episode), self.settings.shown, self.rng), episode.taus(episode.ts)
         targets = self.model.targets(observed)
         self.optimiser.param_groups[0]["lr"] = self.settings.lr * (0.5 + 0.5 * math.cos(math.pi * self.progress))
         errors = self.model(episode.images[observed], taus[observed], taus[targets]) - episode.images[targets]

@@ -1,23 +1,32 @@
 """Numbers over time, frames or iterations."""
 
+from collections.abc import Mapping, Sequence
+
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
+from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
+from dynode.evaluation.records import Row
 from dynode.reporting.plots.style import COLOURS, FULL_WIDTH, ROUNDING, STYLE, colour
 
-DWARFED = 100
+WIDELY = 100
 
 
 def error_over_time(
-    ts, curves: dict[str, torch.Tensor], observed, ylabel: str, xlabel: str = "time (s)", log: bool | None = None
-):
-    """One line per method over time; observed times are marked on the axis.  On a log axis rounding errors are not drawn.
+    ts: torch.Tensor,
+    curves: Mapping[str, torch.Tensor],
+    observed: torch.Tensor,
+    ylabel: str,
+    xlabel: str = "time (s)",
+    log: bool | None = None,
+) -> Figure:
+    """One line per method over times (T,); observed times are marked on the axis.  A log axis leaves out rounding errors.
 
-    log None: where one method dwarfs another, whose line would lie on the axis.
+    log None: where errors differ so much that the lower line would lie on the axis.
     """
-    log = dwarfed(curves, observed) if log is None else log
+    log = differ_widely(curves, observed) if log is None else log
     with plt.style.context(STYLE):
         figure, axis = plt.subplots(figsize=(FULL_WIDTH, 2.2))
         for name, values in curves.items():
@@ -31,14 +40,14 @@ def error_over_time(
         return figure
 
 
-def dwarfed(curves: dict[str, torch.Tensor], observed) -> bool:
-    """Whether the methods' mean errors at unobserved times differ by more than a factor of DWARFED."""
+def differ_widely(curves: Mapping[str, torch.Tensor], observed: torch.Tensor) -> bool:
+    """Whether the methods' mean errors at unobserved times differ by more than a factor of WIDELY."""
     means = [float(torch.as_tensor(values)[~torch.as_tensor(observed)].nanmean()) for values in curves.values()]
     means = [mean for mean in means if mean > ROUNDING]  # no NaN either, where no time is unobserved
-    return bool(means) and max(means) > DWARFED * min(means)
+    return bool(means) and max(means) > WIDELY * min(means)
 
 
-def frame_quality(ts, mse, lpips, bounds: tuple[float, float]):
+def frame_quality(ts: torch.Tensor, mse: torch.Tensor, lpips: torch.Tensor, bounds: tuple[float, float]) -> Figure:
     """Reconstruction quality of every frame: MSE and LPIPS over time, each with its bound."""
     with plt.style.context(STYLE):
         figure, axes = plt.subplots(1, 2, figsize=(FULL_WIDTH, 1.9))
@@ -53,7 +62,7 @@ def frame_quality(ts, mse, lpips, bounds: tuple[float, float]):
         return figure
 
 
-def memory(frames, megabytes):
+def memory(frames: Sequence[int], megabytes: Sequence[float]) -> Figure:
     """Peak memory of a process against the number of frames it made."""
     with plt.style.context(STYLE):
         figure, axis = plt.subplots(figsize=(3.25, 1.8))
@@ -62,7 +71,7 @@ def memory(frames, megabytes):
         return figure
 
 
-def descent(losses: list[float], title: str):
+def loss_curve(losses: Sequence[float], title: str) -> Figure:
     """A loss over the steps of an optimisation."""
     with plt.style.context(STYLE):
         figure, axis = plt.subplots(figsize=(3.25, 1.8))
@@ -72,8 +81,8 @@ def descent(losses: list[float], title: str):
         return figure
 
 
-def looks(errors: list[float], every: int):
-    """The relative error at the observed times, looked at before a fit and every so many iterations."""
+def training_curve(errors: Sequence[float], every: int) -> Figure:
+    """The relative error at the observed times, before a fit and after every `every` iterations."""
     with plt.style.context(STYLE):
         figure, axis = plt.subplots(figsize=(3.25, 1.8))
         iterations = np.arange(len(errors)) * every
@@ -83,8 +92,8 @@ def looks(errors: list[float], every: int):
         return figure
 
 
-def reach(steps: torch.Tensor, speed: float):
-    """Length of each step between neighbouring codes, and how far a field of constant speed gets in that time."""
+def step_lengths(steps: torch.Tensor, speed: float) -> Figure:
+    """Length of each step between neighbouring codes, beside the distance that a field of constant speed covers."""
     with plt.style.context(STYLE):
         figure, axis = plt.subplots(figsize=(3.25, 1.9))
         axis.bar(range(1, len(steps) + 1), steps, color=COLOURS["hold"])
@@ -95,26 +104,22 @@ def reach(steps: torch.Tensor, speed: float):
         return figure
 
 
-def solver_work(rows, panels: dict[str, str]):
-    """The error of solvers over the evaluations of the field they need, a panel for each reading, a line for each solver.
+def solver_work(rows: Sequence[Row], panels: Mapping[str, str]) -> Figure:
+    """The error of solvers over their evaluations of the field: a panel for each way of solving, a line for each solver.
 
-    rows: means over seeds of `nfe` and `solver_error`; panels: title -> what comes before the solver in their variants.
+    rows: means over seeds of `nfe` and `solver_error`; panels: title -> the part before the solver in their variants.
     """
     with plt.style.context(STYLE):
         figure, axes = plt.subplots(1, len(panels), figsize=(FULL_WIDTH, 2.3), sharey=True, squeeze=False)
         shades = dict(
             zip(("euler", "midpoint", "rk4", "dopri5"), ("#E69F00", "#56B4E9", "#009E73", "#0072B2"), strict=True)
         )
-        for axis, (title, question) in zip(axes[0], panels.items(), strict=True):
-            own = [r for r in rows if r.variant.startswith(f"{question}: ")]
+        for axis, (title, name) in zip(axes[0], panels.items(), strict=True):
+            own = [r for r in rows if r.variant.startswith(f"{name}: ")]
             for solver, shade in shades.items():
-                found = {
-                    m: [r for r in own if r.metric == m and f": {solver} " in r.variant]
-                    for m in ("nfe", "solver_error")
-                }
-                x, y = ([r.value for r in each] for each in found.values())
-                spread = [[r.std or 0 for r in each] for each in found.values()]
-                axis.errorbar(x, y, xerr=spread[0], yerr=spread[1], color=shade, marker="o", ms=3, label=solver)
+                mine = [r for r in own if f": {solver} " in r.variant]
+                (x, dx), (y, dy) = (values_and_stds(mine, metric) for metric in ("nfe", "solver_error"))
+                axis.errorbar(x, y, xerr=dx, yerr=dy, color=shade, marker="o", ms=3, label=solver)
             axis.set(xscale="log", yscale="log", xlabel="evaluations of the field", title=title)
             axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
             axis.xaxis.set_major_formatter("{x:g}")
@@ -124,10 +129,18 @@ def solver_work(rows, panels: dict[str, str]):
         return figure
 
 
-def error_panels(ts, panels: dict[str, dict[str, torch.Tensor]], observed, ylabel: str):
+def values_and_stds(rows: Sequence[Row], metric: str) -> tuple[list[float], list[float]]:
+    """Values of a metric, and their standard deviations, 0 where there is none."""
+    own = [row for row in rows if row.metric == metric]
+    return [row.value for row in own], [row.std or 0 for row in own]
+
+
+def error_panels(
+    ts: torch.Tensor, panels: Mapping[str, Mapping[str, torch.Tensor]], observed: torch.Tensor, ylabel: str
+) -> Figure:
     """One line per method over time on logarithmic axes, in panels by their titles; observed times are marked.
 
-    Frames that a method meets exactly, but for rounding, have no place on such an axis and leave gaps.
+    Frames that a method interpolates exactly, but for rounding, leave gaps on such an axis.
     """
     with plt.style.context(STYLE):
         size = (FULL_WIDTH, 2.9)

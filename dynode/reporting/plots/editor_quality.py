@@ -1,7 +1,9 @@
-"""What editors do, against their strength."""
+"""Changes that editors make, against their strength."""
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from dynode.evaluation.records import Row, select
@@ -23,8 +25,8 @@ DOTS = {
 BOUND = 0.6  # of the identity
 
 
-def ladders(rows: list[Row]):
-    """One panel for each attribute, a line for each editor of `quality.ladder_rows`: its mean change against strength.
+def ladders(rows: list[Row]) -> Figure:
+    """One panel for each attribute, a line for each editor of `editor_quality.ladder_rows`: mean change against strength.
 
     Strengths are in units of the one used, which is marked by a dot; all panels share their axes.
     """
@@ -42,8 +44,8 @@ def ladders(rows: list[Row]):
                 ladder(axis, row, select(rows, category=category, method=row.method, metric="own_change"))
             axis.axhline(0, color="0.8", linewidth=0.6, zorder=0)
             axis.axvline(0, color="0.8", linewidth=0.6, zorder=0)
-            shown = attribute.replace("_", " ")
-            axis.set_title(shown if category == "face" else f"{category}:\n{shown}", fontsize=6.5)
+            name = attribute.replace("_", " ")
+            axis.set_title(name if category == "face" else f"{category}:\n{name}", fontsize=6.5)
         axes[0, 0].set(xticks=[-2, 0, 2], yticks=[-2, 0, 2])
         axes[-1, COLUMNS // 2 - 1].set_xlabel("strength / strength used")
         figure.supylabel(DOTS["own_change"], fontsize=8)
@@ -51,7 +53,8 @@ def ladders(rows: list[Row]):
         return figure
 
 
-def ladder(axis, used: Row, rungs: list[Row]) -> None:
+def ladder(axis: Axes, used: Row, rungs: list[Row]) -> None:
+    """The mean change of one editor's attribute over its strengths, with a dot at the strength used."""
     x, y = np.array([float(row.variant) for row in rungs]) / used.value, [row.value for row in rungs]
     colour = METHODS[used.method.partition(":")[0]]
     axis.plot(x, y, color=colour, linewidth=1)
@@ -59,55 +62,51 @@ def ladder(axis, used: Row, rungs: list[Row]) -> None:
     axis.plot(x[at], y[at], "o", color=colour, markersize=3)
 
 
-def editors(rows: list[Row]):
+def editors(rows: list[Row]) -> Figure:
     """All editors at the strength used, one line for each: its own change, leakage, and for faces the identity.
 
     Dots are means over codes, bars their standard deviations; of identity the small tick is the lowest of all codes.
     """
     used = select(rows, metric="strength_used")
-    present = {name: told for name, told in DOTS.items() if select(rows, metric=name)}
+    present = {name: title for name, title in DOTS.items() if select(rows, metric=name)}
     with plt.style.context(STYLE):
         size = (FULL_WIDTH, 0.8 + LINE_INCHES * len(used))
         figure, axes = plt.subplots(1, len(present), figsize=size, sharey=True, squeeze=False)
-        places = range(len(used))
-        for axis, (name, told) in zip(axes[0], present.items(), strict=True):
-            for place, row in zip(places, used, strict=True):
-                dot(
-                    axis,
-                    place,
-                    row,
-                    select(rows, category=row.category, method=row.method, variant=f"{row.value:+g}"),
-                    name,
-                )
-            axis.set_xlabel(told)
+        for axis, (name, title) in zip(axes[0], present.items(), strict=True):
+            for y, row in enumerate(used):
+                at_used = select(rows, category=row.category, method=row.method, variant=f"{row.value:+g}")
+                dot(axis, y, row, at_used, name)
+            axis.set_xlabel(title)
             axis.grid(axis="y", color="0.92", linewidth=0.5)
             axis.set_axisbelow(True)
             if name == "identity":
                 axis.axvline(BOUND, color="0.5", linestyle=":", linewidth=0.8)
         axes[0, 0].axvline(0, color="0.8", linewidth=0.6, zorder=0)
-        axes[0, 0].set_yticks(places, [label(row) for row in used], fontsize=6)
+        axes[0, 0].set_yticks(range(len(used)), [label(row) for row in used], fontsize=6)
         axes[0, 0].set_ylim(len(used) - 0.4, -0.6)
         legend(figure, used)
         return figure
 
 
-def dot(axis, place: int, used: Row, group: list[Row], name: str) -> None:
+def dot(axis: Axes, y: int, used: Row, group: list[Row], name: str) -> None:
+    """The mean of one metric at the strength used, with its standard deviation; of identity also the lowest value."""
     colour = METHODS[used.method.partition(":")[0]]
     for row in select(group, metric=name):
-        axis.errorbar(row.value, place, xerr=row.std or 0, fmt="o", color=colour, markersize=3, elinewidth=0.8)
+        axis.errorbar(row.value, y, xerr=row.std or 0, fmt="o", color=colour, markersize=3, elinewidth=0.8)
     for row in select(group, metric="lowest_identity") if name == "identity" else ():
-        axis.plot(row.value, place, "|", color=colour, markersize=4)
+        axis.plot(row.value, y, "|", color=colour, markersize=4)
 
 
 def label(row: Row) -> str:
     """ "age 1.5" for an editor's line: the attribute and the strength used; a component by its number."""
     _, _, attribute = row.method.partition(":")
-    shown = f"component {attribute} ({row.reference})" if attribute.isdecimal() else attribute
+    name = f"component {attribute} ({row.reference})" if attribute.isdecimal() else attribute
     where = "" if row.category == "face" else f"{row.category}: "
-    return f"{where}{shown.replace('_', ' ')}, {row.value:g}"
+    return f"{where}{name.replace('_', ' ')}, {row.value:g}"
 
 
-def legend(figure, used: list[Row]) -> None:
-    shown = dict.fromkeys(row.method.partition(":")[0] for row in used)
-    handles = [Line2D([], [], color=METHODS[name], marker="o", markersize=3, label=name) for name in shown]
+def legend(figure: Figure, used: list[Row]) -> None:
+    """The methods that the editors belong to."""
+    methods = dict.fromkeys(row.method.partition(":")[0] for row in used)
+    handles = [Line2D([], [], color=METHODS[name], marker="o", markersize=3, label=name) for name in methods]
     figure.legend(handles=handles, loc="outside upper center", ncols=len(handles))

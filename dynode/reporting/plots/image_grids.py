@@ -1,14 +1,23 @@
 """Images side by side."""
 
+from collections.abc import Mapping, Sequence
+
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from dynode.io.images import to_uint8
 from dynode.reporting.plots.style import COLOURS, FULL_WIDTH, STYLE
 
 
-def image_rows(rows: dict[str, torch.Tensor], ts, observed=None, title: str = ""):
+def image_rows(
+    rows: Mapping[str, torch.Tensor],
+    ts: torch.Tensor | np.ndarray | Sequence[float | str],
+    observed: torch.Tensor | None = None,
+    title: str = "",
+) -> Figure:
     """A grid of images: one row for each entry of `rows` (T, 3, H, W), a column for each time (seconds) or title.
 
     observed (T,) bool: observed frames get a solid frame, unobserved ones a dashed one.
@@ -29,7 +38,7 @@ def image_rows(rows: dict[str, torch.Tensor], ts, observed=None, title: str = ""
         return figure
 
 
-def frame_border(axis, observed: bool | None) -> None:
+def frame_border(axis: Axes, observed: bool | None) -> None:
     """No ticks; a solid border for observed frames, a dashed one for the others, none when it does not apply."""
     axis.set_xticks([])
     axis.set_yticks([])
@@ -46,7 +55,9 @@ def difference(a: torch.Tensor, b: torch.Tensor, gain: float = 4.0) -> torch.Ten
     return (gap.clamp(0, 2) - 1).expand(-1, 3, -1, -1)
 
 
-def frame_rates(rows: dict[str, tuple], observed, title: str = ""):
+def frame_rates(
+    rows: Mapping[str, tuple[torch.Tensor, torch.Tensor]], observed: torch.Tensor, title: str = ""
+) -> Figure:
     """The same stretch of time at several frame rates: label -> (times (n,), images (n, 3, H, W)), one row each.
 
     Every frame stands at its time; frames at one of the `observed` times are framed solid, the others dashed.
@@ -73,7 +84,7 @@ def frame_rates(rows: dict[str, tuple], observed, title: str = ""):
         return figure
 
 
-def aligned_face(frame: np.ndarray, landmarks: np.ndarray, quad: np.ndarray, crop: torch.Tensor):
+def aligned_face(frame: np.ndarray, landmarks: np.ndarray, quad: np.ndarray, crop: torch.Tensor) -> Figure:
     """A frame (H, W, 3) with its landmarks (5, 2) and alignment square (4, 2), beside the crop (3, S, S)."""
     with plt.style.context(STYLE):
         height, width = frame.shape[:2]

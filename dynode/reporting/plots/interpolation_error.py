@@ -1,23 +1,29 @@
-"""How far paths lie from the truth between observations, and how much of a path a picture shows."""
+"""Interpolation error between observations, and the variance that principal components explain."""
+
+from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
+from dynode.dynamics.principal_axes import PrincipalAxes
 from dynode.evaluation.records import Row, averaged, select
+from dynode.metrics import METRICS, describe
 from dynode.reporting.plots.style import COLOURS, FULL_WIDTH, STYLE, colour
 
-PANELS = {"codes": ("code_distance", "curve_distance"), "MSE x 1e3": ("mse",), "LPIPS-Alex": ("lpips_alex",)}
-SCALES = {"mse": 1e3}
-MARKS = {"code_distance": "o", "curve_distance": "D", "mse": "o", "lpips_alex": "o"}
+PANELS = (("code_distance", "curve_distance"), ("mse",), ("lpips_alex",))
+DIAMONDS = ("curve_distance",)  # others are discs
 
 
-def distances(rows: list[Row], methods, judged: dict[str, str]):
-    """Every method's distances between observations: a line of panels for each clip, codes and images.
+def interpolation_errors(rows: list[Row], methods: Sequence[str], references: Mapping[str, str]) -> Figure:
+    """Every method's errors between observations: a row of panels for each clip, codes and images.
 
-    Filled: regular sampling; open: irregular, mean and standard deviation over draws.  Dashed: what no path among the
-    observed codes passes, and in images the clip's own codes.  judged: clip -> what its images are compared with.
+    Filled: regular sampling; open: irregular, mean and standard deviation over draws.  Dashed: the lower bound of paths
+    in the span of the observed codes, and in images the clip's own codes.  references: clip -> what its images are
+    compared with.
     """
     with plt.style.context(STYLE):
         rows, clips = averaged(rows), list(dict.fromkeys(row.clip for row in rows))
@@ -25,11 +31,13 @@ def distances(rows: list[Row], methods, judged: dict[str, str]):
         figure, axes = plt.subplots(len(clips), 3, figsize=size, sharey=True, squeeze=False)
         for line, clip in zip(axes, clips, strict=True):
             own = select(rows, clip=clip)
-            for axis, (title, metrics) in zip(line, PANELS.items(), strict=True):
+            for axis, metrics in zip(line, PANELS, strict=True):
                 for metric in metrics:
                     dots(axis, select(own, metric=metric), methods)
                 floors(axis, own, metrics[0])
-                axis.set_xlabel("distance (steps)" if title == "codes" else f"{title}, {judged[clip]}")
+                metric = METRICS[metrics[0]]
+                in_codes = metric.space == "latent"
+                axis.set_xlabel("distance (steps)" if in_codes else f"{metric.heading()}, {references[clip]}")
             line[0].set_title(clip, loc="left")
             line[0].set(
                 yticks=range(len(methods)), yticklabels=methods, ylim=(len(methods) - 0.5, -0.5), xlim=(-0.2, None)
@@ -44,20 +52,21 @@ def distances(rows: list[Row], methods, judged: dict[str, str]):
         return figure
 
 
-def mark(shape: str, label: str, filling: str = "0.4"):
+def mark(shape: str, label: str, filling: str = "0.4") -> Line2D:
+    """A mark for the legend."""
     return Line2D([], [], color="0.4", marker=shape, mfc=filling, ls="", ms=4, label=label)
 
 
-def dots(axis, rows: list[Row], methods) -> None:
+def dots(axis: Axes, rows: list[Row], methods: Sequence[str]) -> None:
     """One metric of every method; on a logarithmic axis for images, whose errors differ by more."""
-    for place, method in enumerate(methods):
+    for y, method in enumerate(methods):
         shade = colour(method) or "0.45"
         for row in select(rows, method=method, split="unobserved"):
-            scale, regular = SCALES.get(row.metric, 1), row.sampling == "regular"
-            look = {"color": shade, "fmt": MARKS[row.metric], "ms": 4 if row.metric != "curve_distance" else 3.2}
-            look |= {"mfc": shade if regular else "white", "mew": 0.9, "elinewidth": 0.8, "zorder": 2 + regular}
-            at = place + (-0.16 if regular else 0.16)
-            axis.errorbar(scale * row.value, at, xerr=scale * (row.std or 0) or None, **look)
+            scale, regular, diamond = describe(row.metric).scale, row.sampling == "regular", row.metric in DIAMONDS
+            style = {"color": shade, "fmt": "D" if diamond else "o", "ms": 3.2 if diamond else 4}
+            style |= {"mfc": shade if regular else "white", "mew": 0.9, "elinewidth": 0.8, "zorder": 2 + regular}
+            at = y + (-0.16 if regular else 0.16)
+            axis.errorbar(scale * row.value, at, xerr=scale * (row.std or 0) or None, **style)
     if rows and rows[0].space == "image":
         axis.set_xscale("log")
         axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
@@ -65,16 +74,16 @@ def dots(axis, rows: list[Row], methods) -> None:
         axis.xaxis.set_minor_formatter(NullFormatter())
 
 
-def floors(axis, rows: list[Row], metric: str) -> None:
-    """What no path can pass: the span of the observed codes at regular sampling, the images of a clip's own codes."""
+def floors(axis: Axes, rows: list[Row], metric: str) -> None:
+    """Lower bounds: of the span of the observed codes at regular sampling, and the images of a clip's own codes."""
     chosen = [row for row in rows if row.metric == metric and row.method in ("nearest in the span", "own codes")]
     for row in chosen:
         if row.sampling in ("", "regular"):
-            axis.axvline(SCALES.get(metric, 1) * row.value, color="0.4", linestyle="--", linewidth=0.8, zorder=0)
+            axis.axvline(describe(metric).scale * row.value, color="0.4", linestyle="--", linewidth=0.8, zorder=0)
 
 
-def variance(planes: dict):
-    """Share of a path's variance that its first so many principal components hold, a line for each clip."""
+def variance(planes: Mapping[str, PrincipalAxes]) -> Figure:
+    """Variance of a path explained by its first k principal components, a line for each clip."""
     with plt.style.context(STYLE):
         figure, axis = plt.subplots(figsize=(3.25, 2.0))
         for (name, plane), shade in zip(

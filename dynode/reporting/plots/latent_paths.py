@@ -1,17 +1,21 @@
 """Trajectories in latent space."""
 
+from collections.abc import Mapping
+
 import matplotlib.pyplot as plt
 import torch
+from matplotlib.figure import Figure
 
 from dynode.dynamics.principal_axes import PrincipalAxes
+from dynode.evaluation.diagnosis import Diagnosis
 from dynode.reporting.plots.style import COLOURS, FULL_WIDTH, STYLE, colour
 
 
-def pca_paths(paths: dict[str, torch.Tensor], codes: torch.Tensor, observed):
+def pca_paths(paths: Mapping[str, torch.Tensor], codes: torch.Tensor, observed: torch.Tensor) -> Figure:
     """The codes (T, L, D) on their first two principal components, and every path (S, L, D) in the same basis."""
     with plt.style.context(STYLE):
         plane = PrincipalAxes.of(codes)
-        share = [*(100 * plane.share[:2]).tolist(), 0.0]
+        percent = [*(100 * plane.share[:2]).tolist(), 0.0]
         points = plane.scores(codes)
         wide, tall = (points.amax(0) - points.amin(0)).clamp(min=1e-6).tolist()
         figure, axis = plt.subplots(figsize=(FULL_WIDTH, 0.7 + min(max(4.9 * tall / wide, 1.4), 4.5)))
@@ -19,17 +23,22 @@ def pca_paths(paths: dict[str, torch.Tensor], codes: torch.Tensor, observed):
             axis.plot(*plane.scores(path).T, color=colour(name), label=name)
         axis.plot(*points[~observed].T, "o", mfc="white", mec="black", mew=0.5, label="unobserved code")
         axis.plot(*points[observed].T, "o", color="black", label="observed code")
-        axis.set(xlabel=f"PC 1 ({share[0]:.0f} %)", ylabel=f"PC 2 ({share[1]:.0f} %)")
+        axis.set(xlabel=f"PC 1 ({percent[0]:.0f} %)", ylabel=f"PC 2 ({percent[1]:.0f} %)")
         axis.set_aspect("equal", adjustable="datalim")  # a box of fixed shape would push its labels off the page
         axis.legend(loc="center left", bbox_to_anchor=(1, 0.5))
         return figure
 
 
-def known_paths(ts, truths: dict[str, torch.Tensor], observed, paths: dict[str, dict[str, torch.Tensor]]):
-    """Paths in a plane, a panel for each: the truth (T, 2) in grey, observed points black, and what methods make of it.
+def known_paths(
+    ts: torch.Tensor,
+    truths: Mapping[str, torch.Tensor],
+    observed: torch.Tensor,
+    paths: Mapping[str, Mapping[str, torch.Tensor]],
+) -> Figure:
+    """Paths in a plane, a panel for each: the truth (T, 2) in grey, observed points black, and the paths of methods.
 
-    paths: name -> method -> points (T, 2) at times ts (T,).  What flies off is cut at the panel's edge.  Below, the
-    distance from the truth over time, as a share of the path's size.
+    paths: name -> method -> points (T, 2) at times ts (T,).  What leaves the panel is cut at its edge.  Below, the
+    distance from the truth over time, in units of the path's size.
     """
     with plt.style.context(STYLE):
         size = (FULL_WIDTH, 3.3)
@@ -50,26 +59,26 @@ def known_paths(ts, truths: dict[str, torch.Tensor], observed, paths: dict[str, 
         return figure
 
 
-def diagnosis(found):
+def diagnosis(result: Diagnosis) -> Figure:
     """A `Diagnosis` in four panels: reconstruction, norms, steps with cut candidates, step directions."""
-    ts = found.clip.ts
+    ts = result.clip.ts
     middle = (ts[1:] + ts[:-1]) / 2
     with plt.style.context(STYLE):
         figure, axes = plt.subplots(2, 2, figsize=(FULL_WIDTH, 3.6))
-        known = ts if found.clip.detected is None else ts[found.clip.detected]
-        if found.mse:
-            axes[0, 0].plot(known, found.mse, color=COLOURS["dynode"], marker=".")
+        known = ts if result.clip.detected is None else ts[result.clip.detected]
+        if result.mse:
+            axes[0, 0].plot(known, result.mse, color=COLOURS["dynode"], marker=".")
         axes[0, 0].set(ylabel="MSE to the source", ylim=(0, None))
-        axes[0, 1].plot(ts, found.norms, color=COLOURS["dynode"], marker=".")
+        axes[0, 1].plot(ts, result.norms, color=COLOURS["dynode"], marker=".")
         axes[0, 1].set(ylabel="|w - mean|", ylim=(0, None))
-        axes[1, 0].plot(middle, found.steps, color=COLOURS["dynode"], marker=".")
-        for k in found.cuts:
+        axes[1, 0].plot(middle, result.steps, color=COLOURS["dynode"], marker=".")
+        for k in result.cuts:
             axes[1, 0].axvline(float(middle[k - 1]), color="#D55E00", linestyle="--", linewidth=0.8)
         axes[1, 0].set(ylabel="step length", xlabel="time (s)", ylim=(0, None))
-        steps = found.clip.ws.flatten(1).diff(dim=0)
+        steps = result.clip.ws.flatten(1).diff(dim=0)
         cosine = torch.nn.functional.cosine_similarity(steps[:-1], steps[1:], dim=1)
         axes[1, 1].plot(ts[1:-1], cosine, color=COLOURS["dynode"], marker=".")
         axes[1, 1].axhline(0, color="#999999", linewidth=0.6)
         axes[1, 1].set(ylabel="turn (cosine)", xlabel="time (s)", ylim=(-1, 1))
-        figure.suptitle(f"{found.clip.name}: jitter {100 * found.jitter:.0f} %, recommended stride {found.stride}")
+        figure.suptitle(f"{result.clip.name}: jitter {100 * result.jitter:.0f} %, recommended stride {result.stride}")
         return figure

@@ -1,13 +1,19 @@
-"""Methods beside each other."""
+"""Methods, variants and implementations beside each other."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from dynode.evaluation.records import Row, select
 from dynode.reporting.plots.style import COLOURS, FULL_WIDTH, STYLE, colour
 
 
-def skills(rows, methods):
+def skills(rows: list[Row], methods: Sequence[str]) -> Figure:
     """Skill over linear at unobserved times: a row of dots for each clip, sampling and stride, images beside codes."""
     with plt.style.context(STYLE):
         keys = list(dict.fromkeys((r.clip, r.sampling, r.stride) for r in rows))
@@ -17,10 +23,10 @@ def skills(rows, methods):
         for axis, metric, title in zip(axes, ("skill", "skill_latent"), ("in images", "in codes"), strict=True):
             for k, method in enumerate(methods):
                 at = {(r.clip, r.sampling, r.stride): r for r in rows if (r.method, r.metric) == (method, metric)}
-                places = [keys.index(key) + 0.12 * (k - len(methods) / 2 + 0.5) for key in at]
-                spread = [r.std or 0 for r in at.values()]
+                y = [keys.index(key) + 0.12 * (k - len(methods) / 2 + 0.5) for key in at]
+                stds = [r.std or 0 for r in at.values()]
                 values = [r.value for r in at.values()]
-                axis.errorbar(values, places, xerr=spread, fmt="o", ms=3.5, color=colour(method), label=method)
+                axis.errorbar(values, y, xerr=stds, fmt="o", ms=3.5, color=colour(method), label=method)
             axis.axvline(0, color=COLOURS["linear"], linewidth=0.8)
             axis.set(xlabel=f"skill over linear, {title}", yticks=range(len(keys)), yticklabels=names)
         axes[0].set_ylim(len(keys) - 0.5, -0.5)
@@ -28,7 +34,9 @@ def skills(rows, methods):
         return figure
 
 
-def categories(rows, methods, splits=("unobserved", "extrapolated")):
+def categories(
+    rows: list[Row], methods: Sequence[str], splits: Sequence[str] = ("unobserved", "extrapolated")
+) -> Figure:
     """Image MSE as a multiple of linear's, on a logarithmic scale: a group of dots for each category, a panel a split.
 
     rows: of one sampling and stride, one for each clip; a dot is a clip, a bar their mean.
@@ -44,10 +52,10 @@ def categories(rows, methods, splits=("unobserved", "extrapolated")):
                 at = [names.index(r.category) + 0.16 * (k - len(methods) / 2 + 0.5) for r in ours]
                 ratios = [r.value / unit[r.clip] for r in ours]
                 axis.plot(at, ratios, "o", ms=3, alpha=0.5, color=colour(method))
-                for place in dict.fromkeys(at):
-                    own = [ratio for x, ratio in zip(at, ratios, strict=True) if x == place]
-                    label = method if place == at[0] else None
-                    axis.plot(place, sum(own) / len(own), "_", ms=9, mew=2, color=colour(method), label=label)
+                for x in dict.fromkeys(at):
+                    own = [ratio for other, ratio in zip(at, ratios, strict=True) if other == x]
+                    label = method if x == at[0] else None
+                    axis.plot(x, sum(own) / len(own), "_", ms=9, mew=2, color=colour(method), label=label)
             axis.axhline(1, color=COLOURS["linear"], linewidth=0.8)
             axis.set_yscale("log", base=2)
             axis.yaxis.set_major_formatter("{x:g}")
@@ -57,7 +65,9 @@ def categories(rows, methods, splits=("unobserved", "extrapolated")):
         return figure
 
 
-def rivals(rows, methods, metric: str = "skill", limits=(-1.0, 0.6)):
+def baselines(
+    rows: list[Row], methods: Sequence[str], metric: str = "skill", limits: tuple[float, float] = (-1.0, 0.6)
+) -> Figure:
     """Skill of every method, a panel for each category: a faint dot a clip and sampling, a bar their mean.
 
     What lies beyond the limits is drawn as a triangle at the edge.
@@ -68,21 +78,25 @@ def rivals(rows, methods, metric: str = "skill", limits=(-1.0, 0.6)):
         size = (FULL_WIDTH, 0.75 + 0.19 * len(methods))
         figure, axes = plt.subplots(1, len(names), figsize=size, sharey=True, squeeze=False)
         for axis, name in zip(axes[0], names, strict=True):
-            for place, method in enumerate(methods):
-                values = np.array([r.value for r in rows if (r.category, r.method) == (name, method)])
-                if not len(values):
-                    continue
-                drawn, shade = values.clip(*limits), colour(method) or "0.45"
-                for mark, chosen in (("o", drawn == values), ("<", values < limits[0]), (">", values > limits[1])):
-                    axis.plot(drawn[chosen], np.full(chosen.sum(), place), mark, ms=3, alpha=0.45, color=shade)
-                axis.plot(values.mean().clip(*limits), place, "|", ms=10, mew=2, color=shade)
+            for y, method in enumerate(methods):
+                values = np.array([r.value for r in select(rows, category=name, method=method)])
+                if len(values):
+                    clipped_dots(axis, values, y, limits, colour(method) or "0.45")
             axis.axvline(0, color=COLOURS["linear"], linewidth=0.8)
             axis.set(title=name, xlim=(limits[0] - 0.05, limits[1] + 0.05), xlabel="skill over linear")
         axes[0, 0].set(yticks=range(len(methods)), yticklabels=methods, ylim=(len(methods) - 0.5, -0.5))
         marks = {"|": "mean", "o": "a clip under one sampling", "<": "beyond the axis"}
-        handles = [Line2D([], [], color="0.45", marker=mark, linestyle="", label=told) for mark, told in marks.items()]
+        handles = [Line2D([], [], color="0.45", marker=mark, linestyle="", label=text) for mark, text in marks.items()]
         figure.legend(handles=handles, loc="outside upper center", ncols=len(handles))
         return figure
+
+
+def clipped_dots(axis: Axes, values: np.ndarray, y: float, limits: tuple[float, float], shade: str) -> None:
+    """Values (n,) as faint dots, triangles at the limits for those beyond, and a bar at their mean."""
+    clipped = values.clip(*limits)
+    for mark, chosen in (("o", clipped == values), ("<", values < limits[0]), (">", values > limits[1])):
+        axis.plot(clipped[chosen], np.full(chosen.sum(), y), mark, ms=3, alpha=0.45, color=shade)
+    axis.plot(values.mean().clip(*limits), y, "|", ms=10, mew=2, color=shade)
 
 
 CLIP_MARKS = ("o", "s", "D", "^", "v", "P", "X")
@@ -90,12 +104,17 @@ CLIP_COLOURS = ("#0072B2", "#56B4E9", "#009E73", "#E69F00", "#CC79A7", "#D55E00"
 
 
 def ablations(
-    rows, panels: dict[str, dict[str, str]], clips, metric: str = "skill_latent", ylabel: str = "", columns: int = 3
-):
-    """A panel for each question: its variants on x, on y a metric of every clip, mean ± std over seeds.
+    rows: list[Row],
+    panels: Mapping[str, Mapping[str, str]],
+    clips: Sequence[str],
+    metric: str = "skill_latent",
+    ylabel: str = "",
+    columns: int = 3,
+) -> Figure:
+    """A panel for each ablation: its variants on x, on y a metric of every clip, mean ± std over seeds.
 
-    panels: question -> label -> what the rows of that variant say.  The bar is the mean over clips; their order gives
-    them their colours.
+    panels: ablation -> label -> the `variant` of its rows.  The bar is the mean over clips; their order gives them their
+    colours.
     """
     with plt.style.context(STYLE):
         rows, lines = [r for r in rows if r.metric == metric], -(-len(panels) // columns)
@@ -108,81 +127,99 @@ def ablations(
             axis.set_axis_off()
         for axis in axes[:, 0]:
             axis.set_ylabel(ylabel)
-        marks = [plt.Line2D([], [], ls="", marker=m, color=c) for m, c in zip(CLIP_MARKS, CLIP_COLOURS, strict=True)]
+        marks = [Line2D([], [], ls="", marker=m, color=c) for m, c in zip(CLIP_MARKS, CLIP_COLOURS, strict=True)]
         figure.legend(marks[: len(clips)], clips, loc="outside upper right", ncols=len(clips))
         return figure
 
 
-def ablation_panel(axis, rows, variants: dict[str, str], clips) -> None:
-    """The variants of one question side by side, each clip a little further right."""
-    asked = [clip for clip in clips if any(r.clip == clip and r.variant in variants.values() for r in rows)]
-    for place, variant in enumerate(variants.values()):
-        found = {r.clip: r for r in rows if r.variant == variant}
-        for k, clip in enumerate(asked):
-            at, c = place + 0.14 * (k - (len(asked) - 1) / 2), clips.index(clip)
+def ablation_panel(axis: Axes, rows: list[Row], variants: Mapping[str, str], clips: Sequence[str]) -> None:
+    """The variants of one ablation side by side, each clip a little further right."""
+    measured = [clip for clip in clips if any(r.clip == clip and r.variant in variants.values() for r in rows)]
+    for x, variant in enumerate(variants.values()):
+        own = {r.clip: r for r in rows if r.variant == variant}
+        for k, clip in enumerate(measured):
+            at, c = x + 0.14 * (k - (len(measured) - 1) / 2), clips.index(clip)
             style = {"marker": CLIP_MARKS[c % 7], "color": CLIP_COLOURS[c % 7], "ms": 3, "lw": 0.8}
-            if clip in found:
-                axis.errorbar(at, found[clip].value, yerr=found[clip].std or 0, **style)
-        if found:
-            mean = sum(r.value for r in found.values()) / len(found)
-            axis.plot([place - 0.42, place + 0.42], [mean, mean], color="0.6", lw=0.8, zorder=0)
+            if clip in own:
+                axis.errorbar(at, own[clip].value, yerr=own[clip].std or 0, **style)
+        if own:
+            mean = sum(r.value for r in own.values()) / len(own)
+            axis.plot([x - 0.42, x + 0.42], [mean, mean], color="0.6", lw=0.8, zorder=0)
     axis.axhline(0, color=COLOURS["linear"], linewidth=0.8, zorder=0)
     axis.set(xticks=range(len(variants)), xlim=(-0.6, len(variants) - 0.4))
     crowded = sum(map(len, variants)) > 20
-    turned = {"rotation": 30, "ha": "right", "rotation_mode": "anchor"} if crowded else {}
+    turned: dict[str, Any] = {"rotation": 30, "ha": "right", "rotation_mode": "anchor"} if crowded else {}
     axis.set_xticklabels(variants, **turned)
 
 
-def observers(rows, panels: dict[str, dict[str, dict[str, str]]], metric: str = "skill_latent", lowest: float = -1.0):
-    """A line of panels for each question, a panel for each clip: conditions on x, the metric on y, a line for each way.
+def conditions(
+    rows: list[Row],
+    panels: Mapping[str, Mapping[str, Mapping[str, str]]],
+    metric: str = "skill_latent",
+    lowest: float = -1.0,
+) -> Figure:
+    """A row of panels for each ablation, a panel for each clip: conditions on x, the metric on y, a line for each variant.
 
-    panels: question -> way -> condition -> what the rows of that variant say.  What is lower than `lowest` runs off.
+    panels: ablation -> label -> condition -> the `variant` of its rows.  What is lower than `lowest` is cut off.
     """
     with plt.style.context(STYLE):
         rows = [r for r in rows if r.metric == metric]
-        named = [v for ways in panels.values() for way in ways.values() for v in way.values()]
+        named = {v for lines in panels.values() for line in lines.values() for v in line.values()}
         clips = list(dict.fromkeys(r.clip for r in rows if r.variant in named))
-        every = dict.fromkeys(way for ways in panels.values() for way in ways)
-        spare = iter(("#56B4E9", "#009E73", "#CC79A7", "#F0E442"))
-        shades = {way: colour(way) or next(spare) for way in every}
+        shades = line_colours(dict.fromkeys(label for lines in panels.values() for label in lines))
         size = (FULL_WIDTH, 0.4 + 1.15 * len(panels))
         figure, axes = plt.subplots(len(panels), len(clips), figsize=size, squeeze=False, sharey="row")
-        for line, (title, ways) in zip(axes, panels.items(), strict=True):
+        for line, (title, lines) in zip(axes, panels.items(), strict=True):
             for axis, clip in zip(line, clips, strict=True):
-                for way, variants in ways.items():
-                    found = {r.variant: r for r in rows if r.clip == clip}
-                    told = [found.get(v) for v in variants.values()]
-                    values, spread = [r.value if r else np.nan for r in told], [(r.std if r else 0) or 0 for r in told]
-                    axis.errorbar(
-                        range(len(told)), values, yerr=spread, marker="o", ms=2.5, color=shades[way], label=way
-                    )
-                axis.axhline(0, color=COLOURS["linear"], linewidth=0.8, zorder=0)
-                axis.set(xticks=range(len(variants)), xticklabels=variants, xlim=(-0.3, len(variants) - 0.7))
+                condition_panel(axis, {r.variant: r for r in rows if r.clip == clip}, lines, shades)
             low, high = line[0].get_ylim()
             line[0].set_ylim(max(low, lowest), high)
             line[0].set_ylabel(title)
         for axis, clip in zip(axes[0], clips, strict=True):
             axis.set_title(clip)
-        lines = [plt.Line2D([], [], marker="o", ms=2.5, color=shade) for shade in shades.values()]
-        figure.legend(lines, shades, loc="outside upper center", ncols=len(shades))
+        marks = [Line2D([], [], marker="o", ms=2.5, color=shade) for shade in shades.values()]
+        figure.legend(marks, shades, loc="outside upper center", ncols=len(shades))
         return figure
 
 
-def bench(found):
-    """Seconds of ours, of the other way and of the floor on a logarithmic scale, a line for each comparison."""
+def line_colours(labels: Mapping[str, None]) -> dict[str, str]:
+    """The colours of methods, and others for labels that are no method's."""
+    spare = iter(("#56B4E9", "#009E73", "#CC79A7", "#F0E442"))
+    return {label: colour(label) or next(spare) for label in labels}
+
+
+def condition_panel(
+    axis: Axes, rows: Mapping[str, Row], lines: Mapping[str, Mapping[str, str]], shades: Mapping[str, str]
+) -> None:
+    """One clip: a line for each label over its conditions; rows by their `variant`."""
+    names: list[str] = []
+    for label, variants in lines.items():
+        names = list(variants)
+        means = [rows.get(variant) for variant in variants.values()]
+        values, stds = [r.value if r else np.nan for r in means], [(r.std if r else 0) or 0 for r in means]
+        axis.errorbar(range(len(means)), values, yerr=stds, marker="o", ms=2.5, color=shades[label], label=label)
+    axis.axhline(0, color=COLOURS["linear"], linewidth=0.8, zorder=0)
+    axis.set(xticks=range(len(names)), xticklabels=names, xlim=(-0.3, len(names) - 0.7))
+
+
+def bench(comparisons: Sequence[Any]) -> Figure:
+    """Seconds of ours, of the other implementation and of the floor on a logarithmic scale, a line for each comparison.
+
+    comparisons: of `dynode.experiments.benchmarks`.
+    """
     with plt.style.context(STYLE):
-        figure, axis = plt.subplots(figsize=(FULL_WIDTH, 0.7 + 0.42 * len(found)))
-        for place, one in enumerate(found):
-            axis.plot([one.ours, one.other], [place, place], color="0.8", linewidth=1, zorder=0)
-            axis.text(max(one.ours, one.other) * 1.15, place, f"{one.ratio:.1f} x", va="center", fontsize=7)
-        places = range(len(found))
-        axis.plot([one.other for one in found], places, "o", color=COLOURS["hold"], label="the other way")
-        axis.plot([one.ours for one in found], places, "o", color=COLOURS["dynode"], label="ours")
-        floors = [(one.floor, place) for place, one in enumerate(found) if one.floor is not None]
+        figure, axis = plt.subplots(figsize=(FULL_WIDTH, 0.7 + 0.42 * len(comparisons)))
+        for y, one in enumerate(comparisons):
+            axis.plot([one.ours, one.other], [y, y], color="0.8", linewidth=1, zorder=0)
+            axis.text(max(one.ours, one.other) * 1.15, y, f"{one.ratio:.1f} x", va="center", fontsize=7)
+        lines = range(len(comparisons))
+        axis.plot([one.other for one in comparisons], lines, "o", color=COLOURS["hold"], label="other implementation")
+        axis.plot([one.ours for one in comparisons], lines, "o", color=COLOURS["dynode"], label="ours")
+        floors = [(one.floor, y) for y, one in enumerate(comparisons) if one.floor is not None]
         axis.plot(*zip(*floors, strict=True) if floors else ([], []), "|", ms=10, color="black", label="floor")
-        names = [f"{one.name}\nbeside {one.other_name}" for one in found]
-        axis.set(xscale="log", xlabel="seconds", yticks=places, yticklabels=names)
-        axis.set_ylim(len(found) - 0.5, -0.5)
+        names = [f"{one.name}\nbeside {one.other_name}" for one in comparisons]
+        axis.set(xscale="log", xlabel="seconds", yticks=lines, yticklabels=names)
+        axis.set_ylim(len(comparisons) - 0.5, -0.5)
         low, high = axis.get_xlim()
         axis.set_xlim(low, high * (high / low) ** 0.1)  # room for the ratios
         axis.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=3)

@@ -1,34 +1,41 @@
-"""A motion that is used again: on other clocks, in loops, in few bytes."""
+"""Reuse of a motion: retimed, looped, solved backward, compressed."""
 
+from collections.abc import Mapping
 from itertools import cycle
 
 import matplotlib.pyplot as plt
 import numpy as np
+import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from dynode.evaluation.records import Row
+from dynode.metrics import METRICS
 from dynode.reporting.plots.style import COLOURS, FULL_WIDTH, ROUNDING, STYLE, colour
 
 DASHES = ("-", (0, (4, 1.5)), (0, (1, 1)))
 
 
-def tracks(found: dict[str, tuple], ylabel: str = "PC 1", columns: int = 3):
-    """A panel for each name: values (T,) over times (T,), both at once in the same limits; a dotted line where it repeats.
+def retimed(
+    paths: Mapping[str, tuple[torch.Tensor, torch.Tensor, float]], ylabel: str = "PC 1", columns: int = 3
+) -> Figure:
+    """A panel for each name: values (T,) over times (T,), all in the same limits; a dashed line where it repeats.
 
-    found: name -> (times, values, period in seconds or 0).
+    paths: name -> (times, values, period in seconds or 0).
     """
     with plt.style.context(STYLE):
-        rows = -(-len(found) // columns)
+        rows = -(-len(paths) // columns)
         figure, grid = plt.subplots(rows, columns, figsize=(FULL_WIDTH, 0.3 + 1.25 * rows), sharey=True, squeeze=False)
-        for axis, (name, (ts, values, period)) in zip(grid.flat, found.items(), strict=False):
+        for axis, (name, (ts, values, period)) in zip(grid.flat, paths.items(), strict=False):
             axis.plot(ts, values, color=COLOURS["dynode"])
-            turns = np.arange(ts[0] + period, ts[-1] - 1e-9, period) if period else []
+            turns = np.arange(float(ts[0]) + period, float(ts[-1]) - 1e-9, period) if period else []
             for turn in turns:
                 axis.axvline(turn, color="#D55E00", ls=(0, (2, 1.5)), linewidth=0.8)
             axis.set_title(name)
             axis.xaxis.set_major_locator(MaxNLocator(5))
-        for axis in grid.flat[len(found) :]:
+        for axis in grid.flat[len(paths) :]:
             axis.set_visible(False)
         for line in grid:
             line[0].set_ylabel(ylabel)
@@ -37,8 +44,8 @@ def tracks(found: dict[str, tuple], ylabel: str = "PC 1", columns: int = 3):
         return figure
 
 
-def way_back(ts, gaps: dict[str, np.ndarray]):
-    """Distances over times (T,) of what was solved backward, on a log axis; names begin with the method."""
+def backward_gap(ts: torch.Tensor, gaps: Mapping[str, torch.Tensor]) -> Figure:
+    """Distance over times (T,) of the path solved backward from that solved forward, on a log axis; names begin with the method."""
     with plt.style.context(STYLE):
         figure, axis = plt.subplots(figsize=(FULL_WIDTH, 2.2))
         clips = list(dict.fromkeys(name.split(", ")[1] for name in gaps))
@@ -53,7 +60,7 @@ def way_back(ts, gaps: dict[str, np.ndarray]):
         return figure
 
 
-def over_time(ts, curves: dict[str, np.ndarray], ylabel: str):
+def over_time(ts: torch.Tensor, curves: Mapping[str, torch.Tensor | np.ndarray], ylabel: str) -> Figure:
     """One line for each name over times (T,)."""
     with plt.style.context(STYLE):
         figure, axis = plt.subplots(figsize=(FULL_WIDTH, 1.9))
@@ -68,27 +75,33 @@ SHADES = {"observed codes": COLOURS["linear"], "codes": "#000000", "components":
 SHADES |= {"dynode": COLOURS["dynode"], "exact": "#CC79A7", "video": "0.55"}
 
 
-def sizes(rows: list[Row]):
-    """Image error against the bytes kept, a panel for each clip; open: 32-bit numbers, filled: 16-bit ones or a file.
+def compression(rows: list[Row]) -> Figure:
+    """Image error against the bytes stored, a panel for each clip; open: 32-bit numbers, filled: 16-bit ones or a file.
 
-    rows: metrics "bytes" and "mse" of every method and variant.  What makes no error is a triangle at the lower edge.
+    rows: metrics "bytes" and "mse" of every method and variant.  An error of 0 is a triangle at the lower edge.
     """
     with plt.style.context(STYLE):
         clips, methods = (list(dict.fromkeys(getattr(r, field) for r in rows)) for field in ("clip", "method"))
         at = {(r.clip, r.metric, r.method, r.variant): r.value for r in rows}
-        errors = [1e3 * value for key, value in at.items() if key[1] == "mse" and value > ROUNDING]
+        mse = METRICS["mse"]
+        lowest = min((v for key, v in at.items() if key[1] == "mse" and v > ROUNDING), default=1.0) / 3
         figure, axes = plt.subplots(1, len(clips), figsize=(FULL_WIDTH, 2.6), sharey=True, squeeze=False)
         for axis, clip in zip(axes[0], clips, strict=True):
             for method in methods:
-                shade = next(shade for name, shade in SHADES.items() if name in method)
-                for variant, face in (("float32", "white"), ("float16", shade), ("file", shade)):
+                for variant in ("float32", "float16", "file"):
                     if (clip, "bytes", method, variant) in at:
-                        x, error = (at[clip, metric, method, variant] for metric in ("bytes", "mse"))
-                        y, mark = (1e3 * error, "o") if error > ROUNDING else (min(errors) / 3, "v")
-                        shape = {"ms": 4.5, "mfc": face, "mec": shade, "color": shade}
-                        axis.plot(x / 1e3, y, "s" if variant == "file" else mark, **shape)
-            axis.set(xscale="log", yscale="log", title=clip, xlabel="kB kept")
-        axes[0, 0].set_ylabel("MSE x 1e3")
+                        size, error = (at[clip, metric, method, variant] for metric in ("bytes", "mse"))
+                        mark = "s" if variant == "file" else "o" if error > ROUNDING else "v"
+                        y = mse.scale * (error if error > ROUNDING else lowest)
+                        stored(axis, size / 1e3, y, mark, method, filled=variant != "float32")
+            axis.set(xscale="log", yscale="log", title=clip, xlabel="kB stored")
+        axes[0, 0].set_ylabel(mse.heading())
         marks = [Line2D([], [], ls="", marker="o", ms=4.5, color=shade, label=name) for name, shade in SHADES.items()]
         axes[0, -1].legend(handles=marks, loc="center left", bbox_to_anchor=(1, 0.5))
         return figure
+
+
+def stored(axis: Axes, kilobytes: float, error: float, mark: str, method: str, filled: bool) -> None:
+    """One representation: its size, its error, the colour of its kind."""
+    shade = next(shade for name, shade in SHADES.items() if name in method)
+    axis.plot(kilobytes, error, mark, ms=4.5, mfc=shade if filled else "white", mec=shade, color=shade)

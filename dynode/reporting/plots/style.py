@@ -1,7 +1,8 @@
-"""What all figures share: colours, sizes, a line at the foot."""
+"""Common to all figures: colours, sizes, a line at the foot."""
 
 from pathlib import Path
 
+from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 STYLE = Path(__file__).with_name("dynode.mplstyle")
@@ -32,20 +33,21 @@ NOTE_INCHES = 0.14
 ROUNDING = 1e-9  # errors below are zero but for the arithmetic
 
 
-def note(figure, text: str) -> None:
+def note(figure: Figure, text: str) -> None:
     """A small line at the foot of a finished figure, in room made for it."""
-    share = NOTE_INCHES / figure.get_size_inches()[1]
-    figure.set_size_inches(figure.get_size_inches() * (1, 1 + share))
-    share = NOTE_INCHES / figure.get_size_inches()[1]
-    if isinstance(figure.get_layout_engine(), ConstrainedLayoutEngine):
-        figure.get_layout_engine().set(rect=(0, share, 1, 1 - share))
+    wide, tall = figure.get_size_inches()
+    figure.set_size_inches(wide, tall * (1 + NOTE_INCHES / tall))
+    fraction = NOTE_INCHES / figure.get_size_inches()[1]
+    engine = figure.get_layout_engine()
+    if isinstance(engine, ConstrainedLayoutEngine):
+        engine.set(rect=(0, fraction, 1, 1 - fraction))
     else:  # the axes were placed by hand: move up what there is
         for axes in figure.axes:
             box = axes.get_position()
-            axes.set_position((box.x0, share + box.y0 * (1 - share), box.width, box.height * (1 - share)))
-        for told in figure.texts:
-            told.set_y(share + told.get_position()[1] * (1 - share))
-    figure.text(0.995, 0.2 * share, text, ha="right", va="bottom", fontsize=6, color="0.4")
+            axes.set_position((box.x0, fraction + box.y0 * (1 - fraction), box.width, box.height * (1 - fraction)))
+        for text_line in figure.texts:
+            text_line.set_y(fraction + text_line.get_position()[1] * (1 - fraction))
+    figure.text(0.995, 0.2 * fraction, text, ha="right", va="bottom", fontsize=6, color="0.4")
 
 
 def colour(method: str) -> str | None:

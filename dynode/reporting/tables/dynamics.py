@@ -18,7 +18,7 @@ def table1(
 ) -> Table:
     """Table 1 of the paper for one category, against the images of the clips' own codes, or another reference.
 
-    Codes, sampling and stride down; observed, unobserved and (where frames were hidden at the end) extrapolated across.
+    Codes, sampling and stride down; observed, unobserved and (where frames at the end were held out) extrapolated across.
     The last line is the paper's own number, as far as the rows carry one.
     """
     rows = [row for row in averaged(rows) if row.method in methods]

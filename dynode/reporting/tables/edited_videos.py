@@ -1,6 +1,5 @@
 """The table of edited videos: the paper's editing table, and what has to be read beside it."""
 
-
 from dynode.evaluation.records import Row, select
 from dynode.metrics import Metric, columns, describe
 from dynode.reporting.tables.cells import Table, cell, number
@@ -34,7 +33,7 @@ def edits_table(rows: list[Row], warnings: tuple[str, ...] = (), paper: tuple[st
     for name in paper:
         known = PAPER_EDITS[name]
         numbers = [f"{known[each.name]:.{each.digits}f}" if each.name in known else "" for each in metrics]
-        cells.append(["(paper)", "not told", name, "ArcFace, not told which", *numbers])
+        cells.append(["(paper)", "not stated", name, "ArcFace, not stated which", *numbers])
     header = ["video", "edit", "method", "identity by", *(each.heading(arrow=True) for each in metrics)]
     return Table(header, cells, {}, " ".join(warnings))
 

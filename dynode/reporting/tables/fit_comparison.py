@@ -1,4 +1,4 @@
-"""The tables of `dynode evaluate`: fits beside baselines, in the metrics that ask for a column there."""
+"""The tables of `dynode evaluate`: fits beside baselines, in the metrics that are columns there."""
 
 from collections.abc import Mapping, Sequence
 

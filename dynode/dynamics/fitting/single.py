@@ -1,0 +1,153 @@
+"""Fitting one clip: each shot is prepared, trained and turned into a trajectory; `batched` does so for many clips at once."""
+
+import hashlib
+import json
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from dynode import runtime
+from dynode.clips import Clip
+from dynode.dynamics.fields import MLPField
+from dynode.dynamics.fitting.checkpoints import Checkpoint, shot_checkpoints
+from dynode.dynamics.fitting.image_networks import ImageNetworks
+from dynode.dynamics.fitting.trainer import Trainer
+from dynode.dynamics.fitting.tube import Tube
+from dynode.dynamics.neural_ode import Clock, NeuralODE
+from dynode.dynamics.presets import DynamicsSettings, preset
+from dynode.dynamics.state_spaces import StateSpace, fit_space
+from dynode.dynamics.trajectory import Trajectory, described, joined
+from dynode.errors import UserError
+from dynode.generators.curvature import curvature_of
+from dynode.settings import to_json
+
+
+def fit(
+    clip: Clip,
+    settings: DynamicsSettings | None = None,
+    seed: int = 0,
+    *,
+    edits: torch.Tensor | None = None,
+    device: torch.device | str = "cpu",
+    progress: bool = False,
+    checkpoint: Path | None = None,
+) -> Trajectory:
+    """Learn the dynamics of the observed frames of a clip; a clip with cuts gets one fit for each shot.
+
+    edits: offsets of codes (M, L, D), for a tube of them (settings.training.tube above 0) instead of noise.
+    checkpoint: a file that a killed fit resumes from, one for each shot; `checkpoints.forget` removes them once the fit is
+    saved.
+    Raises UserError when fewer than two frames are observed, and for losses in images of codes of another generator;
+    SolverError (with a remedy) when the solve fails before anything was learned.
+    """
+    settings, shots = settings or preset("dynode"), clip.split()
+    paths = shot_checkpoints(checkpoint, len(shots)) if checkpoint else [None] * len(shots)
+    networks = ImageNetworks(device) if settings.losses.in_images else None
+    fits = []
+    for shot, path in zip(shots, paths, strict=True):
+        prepared = PreparedFit.of(shot, settings, seed, device, edits)
+        if networks is not None:
+            prepared.add_image_loss(shot, networks)
+        prepared.trainer.run(progress, Checkpoint(path, prepared.job(shot, edits)) if path else None)
+        fits.append(prepared.finished())
+    return joined(fits)
+
+
+@dataclass
+class PreparedFit:
+    """A fit of one shot before its first iteration, with what its trajectory needs besides the field."""
+
+    trainer: Trainer
+    space: StateSpace
+    clock: Clock
+    span: tuple[float, float]
+    meta: dict[str, Any]
+
+    @classmethod
+    def of(
+        cls,
+        clip: Clip,
+        settings: DynamicsSettings,
+        seed: int,
+        device: torch.device | str = "cpu",
+        edits: torch.Tensor | None = None,
+    ) -> "PreparedFit":
+        """The fit of a clip of one shot.  The seed decides the field's first weights and all random numbers."""
+        observed, began = clip.observations(), time.time()
+        require_legal(settings, edits, observed.ws.shape[1:])
+        runtime.seed_everything(seed)
+        space = fit_space(settings.space, observed.ws, lambda: curvature_of(clip, device))
+        clock = Clock.of(settings.clock, clip)
+        net = MLPField(space.state_shape, settings.field, len(observed)).to(device)
+        u, taus = space.encode(observed.ws).to(device), clock(observed.ts).float().to(device)
+        if net.trend is not None:
+            net.trend.fit(taus, u)
+        trainer = Trainer(net, u, taus, settings, torch.Generator().manual_seed(seed))
+        if settings.training.tube:
+            trainer.tube = Tube.around(u, settings.training.tube, encoded_edits(space, observed.ws[:1], edits, device))
+        trainer.seconds = time.time() - began  # space and trend are part of the fit
+        return cls(trainer, space, clock, (float(observed.ts[0]), float(observed.ts[-1])), described(clip, seed))
+
+    def add_image_loss(self, clip: Clip, networks: ImageNetworks) -> None:
+        """Train with the losses in images too.  Raises UserError for codes of other weights than the generator's."""
+        self.trainer.images = networks.image_loss(clip, self.trainer.settings.losses)
+        self.trainer.decode = self.space.to(networks.device).decode
+
+    def job(self, clip: Clip, edits: torch.Tensor | None) -> str:
+        """What a checkpoint of this fit belongs to: settings, metadata and a hash of observed codes and edits."""
+        ws = clip.observations().ws
+        given = ws if edits is None else torch.cat([ws, edits.to(ws)])
+        codes = hashlib.sha256(given.contiguous().numpy().tobytes()).hexdigest()
+        return to_json(self.trainer.settings) + json.dumps(self.meta) + codes
+
+    def finished(self) -> NeuralODE:
+        """The trajectory of the trained field."""
+        trainer, settings = self.trainer, self.trainer.settings
+        net, space = trainer.field.cpu().requires_grad_(False), self.space.to("cpu")
+        kept = slice(1) if settings.path == "rollout" else slice(None)
+        u, taus = trainer.u[kept].cpu(), trainer.taus[kept].cpu()
+        if net.trend is not None and settings.meets == "trend":
+            u = net.trend.denoised(u)
+        return NeuralODE(settings, net, space, self.clock, u, taus, self.span, self.log(), self.meta)
+
+    def log(self) -> dict[str, Any]:
+        """What was measured: losses, iterations, seconds, evaluations, parameters; the period of a periodic trend."""
+        trainer, trend = self.trainer, self.trainer.field.trend
+        log = {
+            "observed_error": trainer.best,
+            "looks": trainer.fit_errors,
+            "iterations": trainer.iteration,
+            "seconds": round(trainer.seconds, 2),
+            "nfe": trainer.nfe,
+            "parameters": sum(p.numel() for p in trainer.field.parameters()),
+            "stopped": trainer.stopped,
+        }
+        if trend is not None and trend.recurs:
+            log["period"] = float(trend.period / self.clock.rate(self.span[:1])[0])  # seconds
+        return log
+
+
+def encoded_edits(
+    space: StateSpace, ws: torch.Tensor, edits: torch.Tensor | None, device: torch.device | str
+) -> torch.Tensor | None:
+    """Edits (M, L, D) of a code ws (1, L, D) as offsets of its state (M, R, K); None without edits."""
+    return None if edits is None else (space.encode(ws + edits) - space.encode(ws)).to(device)
+
+
+def require_legal(settings: DynamicsSettings, edits: torch.Tensor | None, shape: torch.Size) -> None:
+    """Raises UserError for settings that contradict each other, and for edits without a tube or of another shape (L, D)."""
+    t = settings.training
+    if t.tube and (t.newton_steps or not t.total):
+        raise UserError(
+            "A tube wants iterations, and no Gauss-Newton steps, which use the observed codes alone: set "
+            "training.segment_iterations above 0 and training.newton_steps=0."
+        )
+    if edits is not None and not t.tube:
+        raise UserError("`edits` needs training.tube > 0 (1 = up to the full edit).")
+    if edits is not None and edits.shape[1:] != shape:
+        raise UserError(f"Edits of codes {tuple(shape)} were wanted, got {tuple(edits.shape)}: (M, L, D).")
+    if settings.meets == "trend" and (settings.path, settings.field.drift) != ("blended", "trend"):
+        raise UserError("meets='trend' requires path='blended' and field.drift='trend'.")
