@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from importlib import import_module
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 
@@ -25,11 +25,11 @@ def names_in(stub: Path) -> dict[str, tuple[str, str]]:
     }
 
 
-def face(package: str, file: str) -> tuple[Callable, Callable, list[str]]:
+def face(package: str, file: str) -> tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]:
     """`__getattr__`, `__dir__` and `__all__` of a package whose `__init__.py` is `file`."""
     names = names_in(Path(file).with_suffix(".pyi"))
 
-    def get(name: str):
+    def get(name: str) -> Any:
         if name not in names:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         module, there = names[name]

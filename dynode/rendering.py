@@ -32,7 +32,8 @@ def render(
 ) -> int:
     """Decode a trajectory, or the fit of a file, over its span into an .mp4; returns the number of frames.
 
-    resolution: pixels; 0 is the generator's own, at most 512.  speed, reverse (its `backward`), loop: as in `dynode.dynamics.retiming.retime`.
+    resolution: pixels; 0 is the generator's own, at most 512.  speed, reverse, loop: as `speed`, `backward` and `loop` of
+    `dynode.dynamics.retiming.retime`.
     Memory does not grow with the number of frames.  Raises UserError for a frame rate, resolution, speed or loop that
     cannot be, for an output that cannot be written, and for codes that belong to other weights.
     """
@@ -40,12 +41,12 @@ def render(
     video.require_rate(fps)
     what = "The trajectory" if isinstance(path, Trajectory) else f"The fit {path}"
     path = path if isinstance(path, Trajectory) else fit_files.load(path)
-    shown = retiming.retime(path, speed, reverse, loop)
+    retimed = retiming.retime(path, speed, reverse, loop)
     generator = generator_of(path, what, device)
     resolution = legal_resolution(resolution, generator)
-    ts = retiming.frame_times(shown, fps)
+    ts = retiming.frame_times(retimed, fps)
     with tqdm(total=len(ts), desc="render", unit="frame", mininterval=1) as bar:
-        video.write(output, decoded(shown.chunks(ts, CHUNK), generator, resolution, bar), fps)
+        video.write(output, decoded(retimed.chunks(ts, CHUNK), generator, resolution, bar), fps)
     return len(ts)
 
 
@@ -55,7 +56,7 @@ def generator_of(path: Trajectory, what: str, device: torch.device | str) -> Gen
     if not clip.get("generator"):
         raise UserError(f"{what} names no generator of its codes: fit a clip whose metadata do.")
     generators.require_same(clip["generator"], clip["generator_hash"], what)
-    return generators.load(clip["generator"], runtime.device(str(device)))
+    return generators.load(clip["generator"], runtime.device(device))
 
 
 def legal_resolution(resolution: int, generator: Generator) -> int:
@@ -68,8 +69,8 @@ def legal_resolution(resolution: int, generator: Generator) -> int:
 
 
 def decoded(
-    parts: Iterable[torch.Tensor], generator: Generator, resolution: int, progress=None
+    parts: Iterable[torch.Tensor], generator: Generator, resolution: int, progress: tqdm | None = None
 ) -> Iterator[np.ndarray]:
-    """Frames uint8 (R, R, 3) of codes that come in parts (n, L, D): no more than one part is in memory."""
+    """Frames uint8 (R, R, 3) of codes in parts (n, L, D), of which one at a time is in memory."""
     for part in parts:
         yield from to_uint8(generators.render(generator, part, resolution, progress=progress))

@@ -1,4 +1,4 @@
-"""Where and with what a number was computed: device, seeds, versions, commit.  torch is loaded when first needed."""
+"""Device, seeds and provenance (versions, commit) of a computation.  torch is loaded when first needed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import time
 import warnings
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dynode.errors import UserError
 
@@ -25,8 +25,8 @@ M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # parameters of glibc's mallopt
 RECORDED_VERSIONS = ("torch", "torchdiffeq", "lpips", "numpy", "scikit-image", "facenet-pytorch")
 
 
-def device(name: str = "auto") -> torch.device:
-    """ "auto" is the first CUDA device where there is one, else the CPU; any other name is taken as it is.
+def device(name: torch.device | str = "auto") -> torch.device:
+    """ "auto" is the first CUDA device where there is one, else the CPU; any other device is taken as it is.
 
     Raises UserError for a device that torch does not know or that is not here.
     """
@@ -37,7 +37,7 @@ def device(name: str = "auto") -> torch.device:
     try:
         chosen = torch.device(name)
     except RuntimeError:
-        raise UserError(f"There is no device {name!r}: name cpu, cuda, cuda:1 or auto.") from None
+        raise UserError(f"There is no device {str(name)!r}: name cpu, cuda, cuda:1 or auto.") from None
     if chosen.type == "cuda" and not torch.cuda.is_available():
         raise UserError(f"The device {name} was asked for, but torch finds no CUDA device here: use cpu or auto.")
     try:
@@ -100,8 +100,8 @@ def device_name(chosen: torch.device) -> str:
     return f"cpu ({platform.machine()}, {torch.get_num_threads()} threads)"
 
 
-def provenance(chosen: torch.device, **extra) -> dict:
-    """What every record carries: commit, versions, device, date, and what the caller adds (seed, seconds, ...)."""
+def provenance(chosen: torch.device, **extra: Any) -> dict[str, Any]:
+    """The provenance of a record: commit, versions, device, date, and what the caller adds (seed, seconds, ...)."""
     return {
         "commit": commit(),
         "date": time.strftime("%Y-%m-%d", time.gmtime()),
@@ -112,8 +112,8 @@ def provenance(chosen: torch.device, **extra) -> dict:
     }
 
 
-def load_archive(path: Path | str, device="cpu"):
-    """A TorchScript archive, a program that its user vouches for.  Raises RuntimeError, or what opening does, for another file."""
+def load_archive(path: Path | str, device: torch.device | str = "cpu") -> torch.jit.ScriptModule:
+    """A TorchScript archive, which is a program: load trusted ones only.  Raises RuntimeError or OSError for another file."""
     import torch
 
     with warnings.catch_warnings():

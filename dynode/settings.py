@@ -6,7 +6,7 @@ import difflib
 import json
 import math
 from collections.abc import Collection, Iterable, Mapping
-from typing import TypeVar, overload
+from typing import Any, TypeVar, overload
 
 from dynode.errors import UserError
 
@@ -32,22 +32,23 @@ def choose(kind: str, name: str, legal: Mapping[str, T]) -> T: ...
 def choose(kind: str, name: str, legal: Collection[str]) -> str: ...
 
 
-def choose(kind: str, name: str, legal):
+def choose(kind: str, name: str, legal: Mapping[str, Any] | Collection[str]) -> Any:
     """`legal[name]` (or `name` itself from a list), or a UserError with the nearest legal choice and all of them."""
     if name not in legal:
         raise UserError(f"There is no {kind} {name!r}{nearest(name, legal)}; legal are {', '.join(sorted(legal))}.")
     return legal[name] if isinstance(legal, Mapping) else name
 
 
-def changed(settings, changes: dict):
+def changed(settings: T, changes: Mapping[str, Any]) -> T:
     """A copy with some fields changed; nested fields are dotted ("training.iterations") or nested dicts.
 
     Raises UserError for a field that does not exist (naming the nearest), for a value of another type, and for a
     negative number: no setting has a meaning below 0.
     """
+    result: Any = settings
     for key, value in changes.items():
         name, _, rest = str(key).partition(".")
-        current = getattr(settings, choose(f"field of {type(settings).__name__}", name, field_names(settings)))
+        current = getattr(result, choose(f"field of {type(settings).__name__}", name, field_names(settings)))
         if dataclasses.is_dataclass(current):
             inner = {rest: value} if rest else value
             if not isinstance(inner, dict):
@@ -57,15 +58,15 @@ def changed(settings, changes: dict):
             raise UserError(f"{name} is one value such as {current!r}: there is no {key}.")
         else:
             value = same_type(key, value, current)
-        settings = dataclasses.replace(settings, **{name: value})
-    return settings
+        result = dataclasses.replace(result, **{name: value})
+    return result
 
 
-def field_names(settings) -> list[str]:
+def field_names(settings: Any) -> list[str]:
     return [field.name for field in dataclasses.fields(settings)]
 
 
-def same_type(key: str, value, current):
+def same_type(key: str, value: Any, current: Any) -> Any:
     """`value` in the type of the field's present value; ints may stand for floats, lists for tuples."""
     if isinstance(current, tuple) and isinstance(value, list | tuple) and len(value) == len(current):
         return tuple(same_type(key, each, known) for each, known in zip(value, current, strict=True))
@@ -78,7 +79,7 @@ def same_type(key: str, value, current):
     return value
 
 
-def as_float(value):
+def as_float(value: Any) -> Any:
     """An int, or a number that YAML takes for a string because it has no point ("1e-3"), as a float; others as is."""
     if isinstance(value, str) or (isinstance(value, int) and not isinstance(value, bool)):
         with contextlib.suppress(ValueError, OverflowError):
@@ -86,18 +87,18 @@ def as_float(value):
     return value
 
 
-def require_positive(settings, *names: str) -> None:
+def require_positive(settings: Any, *names: str) -> None:
     """Raises UserError where one of these fields is 0."""
     for name in names:
         if not getattr(settings, name) > 0:
             raise UserError(f"{name} must be above 0, got {getattr(settings, name)!r}.")
 
 
-def to_json(settings) -> str:
+def to_json(settings: Any) -> str:
     """A settings dataclass as one line of JSON (safetensors metadata holds strings only)."""
     return json.dumps(dataclasses.asdict(settings), sort_keys=True)
 
 
-def from_json(cls, text: str):
-    """Rebuild a settings dataclass; a UserError tells which field is not known here."""
+def from_json(cls: type[T], text: str) -> T:
+    """Rebuild a settings dataclass.  Raises UserError for a field that the class does not have."""
     return changed(cls(), json.loads(text))

@@ -16,9 +16,9 @@ from dynode.errors import UserError
 
 few = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 LEARN_NOTHING = tuple(methods.unlearned_names())
-EXACT = tuple(name for name in LEARN_NOTHING if not name.startswith("gp"))  # a process takes some of it for noise
+EXACT = tuple(name for name in LEARN_NOTHING if not name.startswith("gp"))  # a process smooths noise
 SMOOTH = ("linear", "slerp", "cubic", "pchip")
-STRAIGHT = ("linear", "cubic", "pchip")
+LINEAR_EXACT = ("linear", "cubic", "pchip")
 
 
 def random(seed: int, *shape: int) -> torch.Tensor:
@@ -91,9 +91,9 @@ def test_head_where_and_observations_agree(clip, frames):
         head = clip.head(frames)
         assert same(head, clip.where(keep)) and len(head) == min(frames, len(clip))
         assert torch.equal(head.ws, clip.ws[:frames]) and torch.equal(head.ts, clip.ts[:frames])
-    seen = clip.observations()
-    assert same(seen, clip.where(clip.observed)) and seen.observed.all()
-    assert torch.equal(seen.ws, clip.ws[clip.observed]) and same(seen.observations(), seen)
+    observed = clip.observations()
+    assert same(observed, clip.where(clip.observed)) and observed.observed.all()
+    assert torch.equal(observed.ws, clip.ws[clip.observed]) and same(observed.observations(), observed)
 
 
 @given(clip=clips())
@@ -147,9 +147,9 @@ def poisoned(values: torch.Tensor, poison: float) -> torch.Tensor:
 @given(clip=clips(most=6))
 @settings(few, max_examples=5)
 def test_a_broken_clip_is_refused_in_one_sentence(how, clip):
-    with pytest.raises(UserError) as told:
+    with pytest.raises(UserError) as error:
         dataclasses.replace(clip, **BROKEN[how](clip))
-    assert str(told.value).endswith(".") and "\n" not in str(told.value)
+    assert str(error.value).endswith(".") and "\n" not in str(error.value)
 
 
 @given(
@@ -160,23 +160,23 @@ def test_a_broken_clip_is_refused_in_one_sentence(how, clip):
     hidden_end=st.integers(0, 21),
 )
 @settings(few, max_examples=150)
-def test_sampling_hides_frames_and_never_invents_any(clip, sampling, stride, seed, hidden_end):
+def test_sampling_removes_observed_frames_and_adds_none(clip, sampling, stride, seed, hidden_end):
     allowed = clip.observed & (torch.arange(len(clip)) < len(clip) - hidden_end)
     if allowed.sum() < 2:
         with pytest.raises(UserError, match="at least 2"):
             clip.sampled(sampling, stride, seed, hidden_end)
         return
-    shown = clip.sampled(sampling, stride, seed, hidden_end)
-    assert not (shown.observed & ~allowed).any()
-    assert same(dataclasses.replace(shown, observed=clip.observed), clip)
-    assert same(shown, clip.sampled(sampling, stride, seed, hidden_end))
+    sparse = clip.sampled(sampling, stride, seed, hidden_end)
+    assert not (sparse.observed & ~allowed).any()
+    assert same(dataclasses.replace(sparse, observed=clip.observed), clip)
+    assert same(sparse, clip.sampled(sampling, stride, seed, hidden_end))
     regular = clip.sampled("regular", stride, hidden_end=hidden_end).observed
-    assert stride > 1 or torch.equal(shown.observed, allowed)
+    assert stride > 1 or torch.equal(sparse.observed, allowed)
     numbers = torch.zeros(len(clip)) if clip.shots is None else clip.shots
     for k in numbers[allowed].unique():
         known = (allowed & (numbers == k)).nonzero().flatten()
-        assert shown.observed[known[[0, -1]]].all()
-        assert shown.observed[known].sum() == regular[known].sum()
+        assert sparse.observed[known[[0, -1]]].all()
+        assert sparse.observed[known].sum() == regular[known].sum()
         expected = known[(known % min(stride, len(clip)) == 0) | (known == known[0]) | (known == known[-1])]
         assert torch.equal(regular[known].nonzero().flatten(), torch.searchsorted(known, expected))
 
@@ -203,11 +203,11 @@ def shots_with_a_motion(clip: Clip) -> list[Clip]:
 
 @given(clip=clips(), name=st.sampled_from(EXACT))
 @settings(few, max_examples=100)
-def test_interpolations_pass_through_what_they_saw(clip, name):
+def test_interpolations_pass_through_the_observed_codes(clip, name):
     for shot in shots_with_a_motion(clip):
-        seen = shot.observations()
+        observed = shot.observations()
         path = methods.fit(clip, name)
-        torch.testing.assert_close(path(seen.ts), seen.ws, atol=1e-5, rtol=1e-5)
+        torch.testing.assert_close(path(observed.ts), observed.ws, atol=1e-5, rtol=1e-5)
 
 
 @given(clip=clips(), name=st.sampled_from(LEARN_NOTHING), seed=st.integers(0, 99))
@@ -215,22 +215,22 @@ def test_interpolations_pass_through_what_they_saw(clip, name):
 def test_times_may_come_in_any_order_number_and_form(clip, name, seed):
     shots_with_a_motion(clip)
     path = methods.fit(clip, name)
-    asked = torch.cat([clip.ts, clip.ts[0] - 2 + (clip.ts[-1] - clip.ts[0] + 4) * random(seed, 9).double().sigmoid()])
-    order = torch.randperm(len(asked), generator=torch.Generator().manual_seed(seed))
-    for ask in (path, path.derivative):
-        codes = ask(asked)
-        assert codes.shape == (len(asked), *clip.ws.shape[1:]) and codes.dtype == torch.float32
-        torch.testing.assert_close(ask(asked[order]), codes[order], atol=1e-6, rtol=1e-6)
-        torch.testing.assert_close(ask(asked.tolist()), codes, atol=1e-6, rtol=1e-6)
-        assert ask(asked[:0]).shape == (0, *clip.ws.shape[1:])
+    queries = torch.cat([clip.ts, clip.ts[0] - 2 + (clip.ts[-1] - clip.ts[0] + 4) * random(seed, 9).double().sigmoid()])
+    order = torch.randperm(len(queries), generator=torch.Generator().manual_seed(seed))
+    for evaluate in (path, path.derivative):
+        codes = evaluate(queries)
+        assert codes.shape == (len(queries), *clip.ws.shape[1:]) and codes.dtype == torch.float32
+        torch.testing.assert_close(evaluate(queries[order]), codes[order], atol=1e-6, rtol=1e-6)
+        torch.testing.assert_close(evaluate(queries.tolist()), codes, atol=1e-6, rtol=1e-6)
+        assert evaluate(queries[:0]).shape == (0, *clip.ws.shape[1:])
 
 
-@given(clip=clips(shots=False), name=st.sampled_from(SMOOTH), share=st.floats(0.1, 0.9))
+@given(clip=clips(shots=False), name=st.sampled_from(SMOOTH), fraction=st.floats(0.1, 0.9))
 @few
-def test_derivatives_agree_with_finite_differences_inside_intervals(clip, name, share):
-    seen, path = clip.observations(), methods.fit(clip, name)
-    lengths = seen.ts.diff()
-    at, h = seen.ts[:-1] + share * lengths, 0.02 * lengths
+def test_derivatives_agree_with_finite_differences_inside_intervals(clip, name, fraction):
+    observed, path = clip.observations(), methods.fit(clip, name)
+    lengths = observed.ts.diff()
+    at, h = observed.ts[:-1] + fraction * lengths, 0.02 * lengths
     numeric = (path(at + h) - path(at - h)) / (2 * h)[:, None, None]
     # What float32 codes leave of a difference, what h leaves of a cubic, and the path's own scale in each interval.
     scale = (path(at).abs() + path(at + h).abs() + path.derivative(at).abs() * lengths[:, None, None] + 1).amax((1, 2))
@@ -238,16 +238,16 @@ def test_derivatives_agree_with_finite_differences_inside_intervals(clip, name, 
     assert (error <= 0.02 * scale).all()
 
 
-@given(ts=times(most=10), row=st.integers(-9, 9), slope=st.integers(-9, 9), name=st.sampled_from(STRAIGHT))
+@given(ts=times(most=10), row=st.integers(-9, 9), slope=st.integers(-9, 9), name=st.sampled_from(LINEAR_EXACT))
 @few
-def test_straight_motion_is_met_everywhere(ts, row, slope, name):
+def test_linear_motion_is_exact_everywhere(ts, row, slope, name):
     ts = (ts * 512).round() / 512  # binary fractions: the codes are on the line to the last bit
     line = lambda t: torch.stack([row + slope * t, row - 2 * slope * t], -1)[:, None].float()  # noqa: E731
     path = methods.fit(Clip(line(ts), ts), name)
-    asked = torch.linspace(float(ts[0]) - 3, float(ts[-1]) + 3, 50, dtype=torch.float64)
-    torch.testing.assert_close(path(asked), line(asked), atol=1e-4, rtol=1e-5)
+    queries = torch.linspace(float(ts[0]) - 3, float(ts[-1]) + 3, 50, dtype=torch.float64)
+    torch.testing.assert_close(path(queries), line(queries), atol=1e-4, rtol=1e-5)
     velocity = torch.tensor([[slope, -2.0 * slope]]).expand(50, 1, 2)
-    torch.testing.assert_close(path.derivative(asked), velocity, atol=1e-3, rtol=1e-4)
+    torch.testing.assert_close(path.derivative(queries), velocity, atol=1e-3, rtol=1e-4)
 
 
 @given(
@@ -262,8 +262,8 @@ def test_paths_stay_finite_through_equal_opposite_and_vanishing_rows(ts, factors
     base, aside = random(seed, 2, 2, 4)
     ws = torch.stack([factor * base + k * tilt * aside for k, factor in enumerate(factors[: len(ts)])])
     path = methods.fit(Clip(ws, ts[: len(ws)]), name)
-    asked = torch.linspace(float(ts[0]) - 1, float(ts[-1]) + 1, 60, dtype=torch.float64)
-    assert torch.isfinite(path(asked)).all() and torch.isfinite(path.derivative(asked)).all()
+    queries = torch.linspace(float(ts[0]) - 1, float(ts[-1]) + 1, 60, dtype=torch.float64)
+    assert torch.isfinite(path(queries)).all() and torch.isfinite(path.derivative(queries)).all()
     if name in EXACT:
         torch.testing.assert_close(path(ts[: len(ws)]), ws, atol=1e-4, rtol=1e-4)
 
@@ -271,16 +271,16 @@ def test_paths_stay_finite_through_equal_opposite_and_vanishing_rows(ts, factors
 @given(clip=clips(shots=False), kind=st.sampled_from(CLOCKS))
 @few
 def test_clocks_run_forward_and_keep_their_marks(clip, kind):
-    clock, seen = Clock.of(kind, clip), clip.ts[clip.observed]
-    asked = torch.linspace(float(clip.ts[0]) - 1, float(clip.ts[-1]) + 1, 200, dtype=torch.float64)
-    assert (clock(asked).diff() > 0).all() and (clock.rate(asked) > 0).all()
+    clock, observed = Clock.of(kind, clip), clip.ts[clip.observed]
+    queries = torch.linspace(float(clip.ts[0]) - 1, float(clip.ts[-1]) + 1, 200, dtype=torch.float64)
+    assert (clock(queries).diff() > 0).all() and (clock.rate(queries) > 0).all()
     if kind == "unit":
-        torch.testing.assert_close(clock(seen[[0, -1]]), torch.tensor([0.0, 1.0], dtype=torch.float64))
+        torch.testing.assert_close(clock(observed[[0, -1]]), torch.tensor([0.0, 1.0], dtype=torch.float64))
     if kind == "frame":
         rate = 1 / clip.ts.diff().median() if len(clip) % 2 == 0 else None  # the median of an odd number is one of them
-        torch.testing.assert_close(clock(seen[:1]), torch.zeros(1, dtype=torch.float64))
+        torch.testing.assert_close(clock(observed[:1]), torch.zeros(1, dtype=torch.float64))
         if rate is not None:
-            torch.testing.assert_close(clock(seen[-1:]), (seen[-1:] - seen[0]) * rate)
+            torch.testing.assert_close(clock(observed[-1:]), (observed[-1:] - observed[0]) * rate)
     if kind == "index":
         torch.testing.assert_close(clock(clip.ts), torch.arange(len(clip), dtype=torch.float64))
     inside = clip.ts[:-1] + 0.5 * clip.ts.diff()

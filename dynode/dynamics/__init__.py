@@ -1,1 +1,5 @@
-"""Learned dynamics: state spaces, fields, the door to the ODE solvers, presets, and the neural ODE that joins them."""
+"""From a clip to a trajectory: `fit(clip, method)` by the neural ODE or a baseline, presets, retiming, fit files."""
+
+from dynode.lazy import face
+
+__getattr__, __dir__, __all__ = face(__name__, __file__)

@@ -1,18 +1,19 @@
-"""Named settings of the dynamics. `dynode` is what this package recommends; the others are frozen.
+"""Named settings of the dynamics.  `dynode` is the recommended preset; the others are frozen.
 
-paper   the text's own choices: codes as they are, raw frame index as time, Adam 0.01 constant, sums of squares, with the
-        latent, image, LPIPS and identity losses; `latent_only` keeps the first of them.
-demo    what the authors' published example really does: an autonomous field of constant speed (normalised over the style
-        rows), latent loss only, Adam with StyleGAN's lazy-regularisation arithmetic, the code's index as time.
-robust  the paper's idea made trainable: standardised codes, Fourier time, zero start, cosine schedule, clipped gradients;
-        every interval between drawn observations is solved in parallel first, whole roll-outs finish the fit.
-subspace  robust in the affine subspace of the observed codes, where a fit takes seconds, with the smooth bounded tanh.
-exact   an MLP alone, in the same subspace, made to meet every observation by one roll-out from the first: a few
-        Gauss-Newton steps on all intervals, from a field of zero.
-dynode  an MLP that adds to a smooth trend through the observations, in the same subspace; the path is solved from the
-        observation before and the one after, so that it meets both.  A fit takes a moment.
-calm    the same, but the path meets what the trend takes the observed codes for: without their noise, where it finds any.
-visible dynode where distances between codes are those that show in images: for codes that jitter unseen, as an encoder's do.
+paper     the paper's own choices: codes as they are, raw frame index as time, Adam 0.01 constant, sums of squares, with the
+          latent, image, LPIPS and identity losses; `latent_only` keeps the first of them.
+demo      the settings of the authors' published example: an autonomous field of constant speed (normalised over the style
+          rows), latent loss only, Adam with StyleGAN's lazy-regularisation arithmetic, the code's index as time.
+robust    the paper's method with stable training: standardised codes, Fourier time, zero start, cosine schedule, clipped
+          gradients; intervals between observations are solved in parallel first, whole roll-outs finish the fit.
+subspace  as `robust`, in the affine subspace of the observed codes, with tanh: a fit takes seconds.
+exact     an MLP alone, in the same subspace, whose roll-out from the first observation interpolates all others, by a few
+          Gauss-Newton steps on all intervals, from a field of zero.
+dynode    an MLP beside a smooth trend (a Gaussian process) through the observations, in the same subspace; the path is solved
+          from the observation before and the one after each time, and interpolates both.  A fit takes a moment.
+calm      as `dynode`, but the path interpolates the denoised codes (the trend's posterior mean): for noisy inversions.
+visible   as `dynode`, in a subspace weighted by the visible change of the image: for codes whose noise is invisible, such as
+          an encoder's.
 """
 
 import dataclasses
@@ -27,26 +28,26 @@ from dynode.settings import choose, require_positive
 
 @dataclass(frozen=True)
 class TrainingSettings:
-    """Each iteration draws `batch` of the observed frames, sorted, and rolls out from the first one drawn."""
+    """Each iteration draws `batch` of the observed frames at random, sorted, and rolls out from the first of them."""
 
     iterations: int = 5000  # of whole roll-outs
     segment_iterations: int = 0  # before them: every interval from its true code (multiple shooting)
-    newton_steps: int = 0  # before all: at most so many Gauss-Newton steps on all intervals at once
-    newton_error: float = 1e-13  # where these end: a share of the observed codes' variance
+    newton_steps: int = 0  # before both: Gauss-Newton steps on all intervals at once, at most
+    newton_error: float = 1e-13  # at which these end, relative to the observed codes' variance
     batch: int = 5
-    both_ways: bool = False  # intervals are solved backward in time too
+    both_ways: bool = False  # intervals are also solved backward in time
     start: str = "subset"  # "subset": the earliest frame drawn | "first": always the first observed frame | "mixed"
-    count_start: bool = False  # whether the start frame, whose error is zero, counts in a mean
+    count_start: bool = False  # whether a mean includes the start frame, whose error is zero
     lr: float = 0.01
     betas: tuple[float, float] = (0.9, 0.999)
     eps: float = 1e-8
     schedule: str = "constant"  # or "cosine"
     grad_clip: float = 0.0  # 0: none
     reduction: str = "sum"  # "sum" over frames and entries (paper) | "mean"
-    check_every: int = 50  # iterations between looks at the loss over all observed frames
-    keep: str = "best"  # the state with the lowest such loss | "last"
-    tube: float = 0.0  # how far beside the codes starts and targets are moved, as in `dynode.dynamics.fitting.tube`; 0: not at all
-    tolerance: float = 0.0  # stop once that loss is below this share of the observed codes' variance
+    check_every: int = 50  # iterations between evaluations of the error at all observed frames
+    keep: str = "best"  # the state with the lowest such error | "last"
+    tube: float = 0.0  # scale of random offsets of starts and targets, see `dynode.dynamics.fitting.tube`; 0: none
+    tolerance: float = 0.0  # of that error, relative to the observed codes' variance: training stops there
 
     def __post_init__(self):
         require_positive(self, "batch", "check_every")
@@ -55,6 +56,7 @@ class TrainingSettings:
 
     @property
     def total(self) -> int:
+        """Iterations of both kinds."""
         return self.segment_iterations + self.iterations
 
 
@@ -66,37 +68,37 @@ class DynamicsSettings:
     space: str = "subspace"
     clock: str = "unit"  # the field's time: "unit": observed span -> [0, 1] | "frame": frames | "index": code index
     path: str = "rollout"  # from the first code on | "blended": from the observations before and after each time
-    meets: str = "codes"  # what a blended path starts from | "trend": the codes without what their trend calls noise
+    meets: str = "codes"  # a blended path interpolates the observed codes | "trend": the trend's posterior mean there
     field: FieldSettings = dataclasses.field(default_factory=FieldSettings)
     solver: SolverSettings = dataclasses.field(default_factory=SolverSettings)
-    segment_solver: SolverSettings = SolverSettings("rk4", step=0.25)  # of single intervals; step: share of one
+    segment_solver: SolverSettings = SolverSettings("rk4", step=0.25)  # of single intervals; step: fraction of one
     losses: LossSettings = dataclasses.field(default_factory=LossSettings)
     training: TrainingSettings = dataclasses.field(default_factory=TrainingSettings)
 
     def __post_init__(self):
         choose("path", self.path, ["rollout", "blended"])
-        choose("kind of codes to meet", self.meets, ["codes", "trend"])
+        choose("kind of interpolated codes", self.meets, ["codes", "trend"])
 
     @property
     def label(self) -> str:
-        """The method's name in records; says so when the preset is run in part, shortened or changed."""
+        """The method's name in records, which marks a preset that is run in part, shortened or changed."""
         whole = PRESETS[self.preset]
-        told = []
+        changes = []
         if self.losses != whole.losses and self.losses == latent_only(whole).losses:
             whole = latent_only(whole)
-            told.append("latent")
+            changes.append("latent")
         deeper = dataclasses.replace(whole, field=dataclasses.replace(whole.field, depth=self.field.depth))
         if self not in (whole, deeper):
             lengths = {key: getattr(self.training, key) for key in ("iterations", "segment_iterations")}
             shortened = dataclasses.replace(whole, training=dataclasses.replace(whole.training, **lengths))
-            told.append(f"{self.training.total}/{whole.training.total}" if self == shortened else "changed")
+            changes.append(f"{self.training.total}/{whole.training.total}" if self == shortened else "changed")
         elif self != whole:
-            told.append(f"depth {self.field.depth}")
-        return f"{self.preset}[{','.join(told)}]" if told else self.preset
+            changes.append(f"depth {self.field.depth}")
+        return f"{self.preset}[{','.join(changes)}]" if changes else self.preset
 
 
 def latent_only(settings: DynamicsSettings) -> DynamicsSettings:
-    """The same settings with the latent loss alone: what a machine without a GPU can afford."""
+    """The same settings with the latent loss alone, which needs no GPU."""
     return dataclasses.replace(settings, losses=LossSettings())
 
 
@@ -188,7 +190,7 @@ PRESETS = {
         ),
         training=TrainingSettings(
             iterations=0,
-            segment_iterations=100,  # few: what is left over is mostly jitter of the inversion
+            segment_iterations=100,  # few: the residual of the trend is mostly jitter of the inversion
             batch=8,
             start="first",
             both_ways=True,

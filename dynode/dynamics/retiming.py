@@ -1,66 +1,68 @@
-"""One motion used again: at another speed, backward, in a loop, on another face.
+"""Reuse of a motion: time warps (speed, direction, loops) and transfer to another code.
 
-Every class here is a trajectory made of trajectories; nothing is fitted.  `retime` is what `dynode render` offers.
+Every class is a trajectory made of another one, without a fit.  `retime` is what `dynode render` offers.
 """
 
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 import torch
 
 from dynode.dynamics.neural_ode import NeuralODE
-from dynode.dynamics.trajectory import Trajectory, double
+from dynode.dynamics.trajectory import Codes, Times, Trajectory, double
 from dynode.errors import UserError
 from dynode.settings import choose
 
 SPEEDS = (1e-3, 1e3)  # slowest and fastest
-BLEND = 0.25  # share of a path that a loop blends with its beginning
+BLEND = 0.25  # fraction of a path that a loop blends with its beginning
+Warp: TypeAlias = Callable[[torch.Tensor], torch.Tensor]  # times (T,) -> times, or their rates (T,), double
 
 
 def smooth(x: torch.Tensor) -> torch.Tensor:
-    """From 0 to 1 over [0, 1] with slopes and bends of 0 at both ends: 6 x^5 - 15 x^4 + 10 x^3 (Perlin 2002)."""
+    """From 0 to 1 over [0, 1], first and second derivative 0 at both ends: 6 x^5 - 15 x^4 + 10 x^3 (Perlin 2002)."""
     x = x.clamp(0, 1)
     return x**3 * (x * (6 * x - 15) + 10)
 
 
 def smooth_rate(x: torch.Tensor) -> torch.Tensor:
-    """Its slope: 0 outside."""
+    """The derivative of `smooth`; 0 outside [0, 1]."""
     x = x.clamp(0, 1)
     return 30 * x**2 * (1 - x) ** 2
 
 
 @dataclass
 class Retimed(Trajectory):
-    """A path shown on another clock: its code at tau(t), where `rate` is d tau / dt; both map times (T,), double."""
+    """A path with warped time: its code at tau(t), where `rate` is d tau / dt."""
 
     path: Trajectory
-    tau: Callable[[torch.Tensor], torch.Tensor]
-    rate: Callable[[torch.Tensor], torch.Tensor]
+    tau: Warp
+    rate: Warp
     span: tuple[float, float]
-    closed: bool = False  # it ends as it begins, value and velocity: it can go round
+    closed: bool = False
 
     def __post_init__(self):
         self.label, self.meta = self.path.label, self.path.meta
 
-    def __call__(self, ts) -> torch.Tensor:
+    def __call__(self, ts: Times) -> torch.Tensor:
         return self.path(self.tau(double(ts)))
 
-    def derivative(self, ts) -> torch.Tensor:
+    def derivative(self, ts: Times) -> torch.Tensor:
         ts = double(ts)
         return self.path.derivative(self.tau(ts)) * self.rate(ts).float()[:, None, None]
 
-    def chunks(self, ts, size: int) -> Iterator[torch.Tensor]:
+    def chunks(self, ts: Times, size: int) -> Iterator[torch.Tensor]:
         return self.path.chunks(self.tau(double(ts)), size)
 
 
-def length(path: Trajectory) -> float:
-    """Seconds of a path; at least a microsecond."""
+def duration(path: Trajectory) -> float:
+    """Seconds from the beginning to the end of a path; at least a microsecond."""
     return max(path.span[1] - path.span[0], 1e-6)
 
 
 def speed_up(path: Trajectory, speed: float) -> Retimed:
-    """The path so many times faster, from its own beginning on.  Raises UserError for a speed that cannot be shown."""
+    """The path `speed` times as fast, from the same beginning.  Raises UserError for a speed outside SPEEDS."""
     if not SPEEDS[0] <= speed <= SPEEDS[1]:
         raise UserError(
             f"The speed must lie between {SPEEDS[0]:g} and {SPEEDS[1]:g}, got {speed:g}: 2 is twice as fast."
@@ -72,12 +74,13 @@ def speed_up(path: Trajectory, speed: float) -> Retimed:
 
 def reverse(path: Trajectory) -> Retimed:
     """The path from its end to its beginning."""
-    return Retimed(path, lambda ts: sum(path.span) - ts, lambda ts: -torch.ones_like(ts), path.span)
+    start, end = path.span
+    return Retimed(path, lambda ts: start + end - ts, lambda ts: -torch.ones_like(ts), path.span)
 
 
-def eased(path: Trajectory) -> Retimed:
-    """The path in the same time, at rest where it begins and ends; it stays there outside its span."""
-    (start, _), seconds = path.span, length(path)
+def ease_in_out(path: Trajectory) -> Retimed:
+    """The path in the same time, with velocity 0 at its beginning and end; constant outside its span."""
+    (start, _), seconds = path.span, duration(path)
     return Retimed(
         path,
         lambda ts: start + seconds * smooth((ts - start) / seconds),
@@ -87,8 +90,8 @@ def eased(path: Trajectory) -> Retimed:
 
 
 def ping_pong(path: Trajectory) -> Retimed:
-    """There and back again in twice the time, like a pendulum: tau = t0 + (1 - cos(2 pi t / P)) L / 2."""
-    (start, _), seconds = path.span, length(path)
+    """Forward and backward in twice the time, like a pendulum: tau = t0 + (1 - cos(2 pi t / P)) L / 2."""
+    (start, _), seconds = path.span, duration(path)
     turn = math.pi / seconds
     return Retimed(
         path,
@@ -100,9 +103,9 @@ def ping_pong(path: Trajectory) -> Retimed:
 
 
 class Looped(Trajectory):
-    """A path that goes on forever: before it ends it is blended, code by code, into its own beginning.
+    """A periodic path: before its end it is blended, code by code, into its own beginning.
 
-    With the share b of a path of L seconds one round takes P = (1 - b) L, and for s = t mod P
+    For a fraction b of a path of L seconds the period is P = (1 - b) L, and for s = t mod P
 
         z(s) = h(s / bL) x(s) + (1 - h(s / bL)) x(P + s)   while s < bL,   x(s) after,
 
@@ -113,31 +116,32 @@ class Looped(Trajectory):
 
     def __init__(self, path: Trajectory, blend: float = BLEND):
         if not 0 < blend <= 0.5:
-            raise UserError(f"The share that a loop blends must be above 0 and at most 0.5, got {blend:g}.")
-        self.path, self.start, self.blended = path, path.span[0], blend * length(path)
+            raise UserError(f"The fraction that a loop blends must be above 0 and at most 0.5, got {blend:g}.")
+        self.path, self.start, self.blended = path, path.span[0], blend * duration(path)
         self.label, self.meta = path.label, path.meta
-        self.period = length(path) - self.blended
+        self.period = duration(path) - self.blended
         self.span = (self.start, self.start + self.period)
 
-    def phase(self, ts) -> torch.Tensor:
+    def phase(self, ts: Times) -> torch.Tensor:
+        """Seconds (T,) since the period began."""
         return torch.remainder(double(ts) - self.start, self.period)
 
-    def both(self, ask, ts) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """ask(times) of the path at each phase and a round later, and the share (T, 1, 1) of the former."""
+    def blend_terms(self, evaluate: Codes, ts: Times) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """evaluate(times) at each phase and one period later, (T, ...) both, and the weight (T, 1, 1) of the former."""
         s = self.phase(ts)
-        late = torch.where(s < self.blended, s + self.period, s)
-        share = torch.where(s < self.blended, smooth(s / self.blended), 1.0)
-        return ask(self.start + s), ask(self.start + late), share.float()[:, None, None]
+        later = torch.where(s < self.blended, s + self.period, s)
+        weight = torch.where(s < self.blended, smooth(s / self.blended), 1.0)
+        return evaluate(self.start + s), evaluate(self.start + later), weight.float()[:, None, None]
 
-    def __call__(self, ts) -> torch.Tensor:
-        now, late, share = self.both(self.path, ts)
-        return torch.lerp(late, now, share)
+    def __call__(self, ts: Times) -> torch.Tensor:
+        now, later, weight = self.blend_terms(self.path, ts)
+        return torch.lerp(later, now, weight)
 
-    def derivative(self, ts) -> torch.Tensor:
-        now, late, share = self.both(self.path.derivative, ts)
-        before, after, _ = self.both(self.path, ts)
-        closing = smooth_rate(self.phase(ts) / self.blended) / self.blended
-        return torch.lerp(late, now, share) + closing.float()[:, None, None] * (before - after)
+    def derivative(self, ts: Times) -> torch.Tensor:
+        velocity, later_velocity, weight = self.blend_terms(self.path.derivative, ts)
+        now, later, _ = self.blend_terms(self.path, ts)
+        weight_rate = smooth_rate(self.phase(ts) / self.blended) / self.blended
+        return torch.lerp(later_velocity, velocity, weight) + weight_rate.float()[:, None, None] * (now - later)
 
 
 class Shifted(Trajectory):
@@ -147,18 +151,21 @@ class Shifted(Trajectory):
         self.path, self.offset, self.span = path, offset, path.span
         self.label, self.meta = path.label, path.meta
 
-    def __call__(self, ts) -> torch.Tensor:
+    def __call__(self, ts: Times) -> torch.Tensor:
         return self.path(ts) + self.offset
 
-    def derivative(self, ts) -> torch.Tensor:
+    def derivative(self, ts: Times) -> torch.Tensor:
         return self.path.derivative(ts)
 
-    def chunks(self, ts, size: int) -> Iterator[torch.Tensor]:
+    def chunks(self, ts: Times, size: int) -> Iterator[torch.Tensor]:
         return (part + self.offset for part in self.path.chunks(ts, size))
 
 
 class Transferred(Shifted):
-    """The motion of one clip on another code: w(t) = start + (z(t) - z(t0)), start (L, D) taking the place of z(t0)."""
+    """The motion of one clip on another code, start (L, D) instead of z(t0): w(t) = start + (z(t) - z(t0)).
+
+    Raises UserError for a code of another shape.
+    """
 
     def __init__(self, path: Trajectory, start: torch.Tensor):
         first = path(double([path.span[0]]))[0]
@@ -171,14 +178,14 @@ class Transferred(Shifted):
 
 
 class Restarted(Shifted):
-    """The learned field followed from another code at another time, both ways: z' = f(z, t), z(t) = start.
+    """The learned field solved forward and backward from another code at another time: z' = f(z, t), z(t) = start.
 
-    What of the code (L, D) lies outside the space of the field stays as it is.  From a clip's own last code it solves the
-    clip backward; from the first frame of another clip it is that frame's motion under this clip's field, which nothing
+    The part of the code (L, D) outside the field's state space stays constant.  From a clip's own last code it solves the
+    clip backward; from the first frame of another clip it is that frame's motion under this clip's field, which was not
     trained there.  Raises UserError for paths that have no field, or one for each shot.
     """
 
-    def __init__(self, fit: NeuralODE, start: torch.Tensor, t: float):
+    def __init__(self, fit: Trajectory, start: torch.Tensor, t: float):
         if not isinstance(fit, NeuralODE):
             raise UserError("Only a neural ODE of one shot has a field to follow from another code.")
         u = fit.space.encode(start[None])
@@ -187,11 +194,11 @@ class Restarted(Shifted):
         super().__init__(solved, start - fit.space.decode(u)[0])
 
 
-LOOPS = {"": lambda path: path, "blend": Looped, "swing": ping_pong}
+LOOPS: dict[str, Callable[[Trajectory], Trajectory]] = {"": lambda path: path, "blend": Looped, "swing": ping_pong}
 
 
 def retime(path: Trajectory, speed: float = 1.0, backward: bool = False, loop: str = "") -> Trajectory:
-    """The path at another speed, backward, and in a loop: "blend" into its beginning, or "swing" there and back.
+    """The path at another speed, backward, and in a loop: "blend" into its beginning, or "swing" forward and backward.
 
     Raises UserError for a speed or a loop that cannot be.
     """
@@ -201,7 +208,7 @@ def retime(path: Trajectory, speed: float = 1.0, backward: bool = False, loop: s
 
 
 def frame_times(path: Trajectory, fps: float) -> torch.Tensor:
-    """Times (T,) of a video of the path: its span at that rate; a closed path is shown once, its end being its start."""
+    """Times (T,) of a video of the path: its span at that rate, without the end of a closed path, which is its start."""
     if path.closed:
         frames = max(1, round((path.span[1] - path.span[0]) * fps))
         return path.span[0] + (path.span[1] - path.span[0]) * torch.arange(frames, dtype=torch.float64) / frames
@@ -210,10 +217,10 @@ def frame_times(path: Trajectory, fps: float) -> torch.Tensor:
 
 @dataclass(frozen=True)
 class Seam:
-    """Where a video that is repeated goes from its last moment to its first: jumps relative to the path's own means.
+    """The discontinuity of a repeated video between its end and its start.
 
-    value: distance between the end and the start, in mean steps of 1 / fps; velocity: that of their velocities, in
-    mean speeds.  0 is seamless; a plain step on has value 1 and velocity near 0.
+    value: distance between the codes at the end and at the start, in mean steps of 1 / fps; velocity: that between the
+    velocities, in mean speeds.  0 is seamless; an ordinary step has value 1 and velocity near 0.
     """
 
     value: float
@@ -221,11 +228,11 @@ class Seam:
 
     @classmethod
     def of(cls, path: Trajectory, fps: float) -> "Seam":
-        """Of a path over its span."""
-        (start, end), aside = path.span, 1e-6 * length(path)  # aside: at an end itself a closed path is its start
+        """The seam of a path over its span."""
+        (start, end), inset = path.span, 1e-6 * duration(path)  # at its very end a closed path is at its start
         dense = torch.linspace(start, end, max(3, round((end - start) * fps) + 1), dtype=torch.float64)
         steps = path(dense).double().diff(dim=0).flatten(1).norm(dim=1).mean().clamp(min=1e-12)
         speeds = path.derivative(dense).double().flatten(1).norm(dim=1).mean().clamp(min=1e-12)
-        ends = double([start + aside, end - aside])
-        value, velocity = (ask(ends).double().diff(dim=0).norm() for ask in (path, path.derivative))
+        ends = double([start + inset, end - inset])
+        value, velocity = (each(ends).double().diff(dim=0).norm() for each in (path, path.derivative))
         return cls(float(value / steps), float(velocity / speeds))

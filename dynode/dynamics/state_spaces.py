@@ -1,11 +1,11 @@
-"""State spaces: how codes (T, L, D) become the state u of the ODE and back.
+"""State spaces: the maps between codes (T, L, D) and states u of the ODE.
 
 A space is fitted to the observed codes, holds only tensors, and is stored with the fit.
 """
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Self
+from typing import ClassVar, Self
 
 import torch
 
@@ -13,23 +13,23 @@ from dynode.settings import choose
 
 
 class StateSpace(ABC):
-    """Codes (..., L, D) -> states (..., R, K) and back.  weighted: it is fitted to a perceptual metric too."""
+    """Codes (..., L, D) -> states (..., R, K) and back.  weighted: fitting needs a perceptual metric."""
 
-    weighted = False
+    weighted: ClassVar[bool] = False
 
     @classmethod
     @abstractmethod
     def fit(cls, ws: torch.Tensor, *metric: torch.Tensor) -> Self:
-        """Fitted to the observed codes ws (n, L, D), and to a metric (L, D, D) where it is weighted."""
+        """The space of the observed codes ws (n, L, D); a weighted one also takes a metric (L, D, D)."""
 
     @abstractmethod
     def tensors(self) -> dict[str, torch.Tensor]:
-        """All that it holds: the arguments of its constructor."""
+        """The arguments of the constructor, which are what is stored."""
 
     @property
     @abstractmethod
     def state_shape(self) -> tuple[int, int]:
-        """(R, K)"""
+        """The shape (R, K) of a state."""
 
     @abstractmethod
     def encode(self, ws: torch.Tensor) -> torch.Tensor: ...
@@ -39,7 +39,7 @@ class StateSpace(ABC):
 
     @abstractmethod
     def decode_velocity(self, du: torch.Tensor) -> torch.Tensor:
-        """The velocity of a code from that of its state."""
+        """The velocity (..., L, D) of a code from that of its state (..., R, K)."""
 
     def to(self, device: torch.device | str) -> Self:
         """The same space with its tensors on `device`."""
@@ -75,7 +75,7 @@ class WPlus(StateSpace):
 
 
 class Standardised(StateSpace):
-    """u = (z - mu) / sigma: mu (L, D) the mean observed code, sigma one number, the RMS of what is left."""
+    """u = (z - mu) / sigma: mu (L, D) the mean observed code, sigma one number, the RMS of the centred codes."""
 
     def __init__(self, mu: torch.Tensor, sigma: torch.Tensor):
         self.mu, self.sigma = mu, sigma
@@ -103,7 +103,7 @@ class Standardised(StateSpace):
 
 
 class Subspace(StateSpace):
-    """Coordinates (1, r) in the affine subspace that the observed codes span: no loss on them, a hundred times smaller.
+    """Coordinates (1, r) in the affine subspace that the observed codes span: exact for them, a hundred times smaller.
 
     mu (L, D) is the mean observed code, basis (r, L*D) orthonormal (r <= observed - 1), sigma the RMS coordinate.
     """
@@ -139,11 +139,11 @@ class Subspace(StateSpace):
 class Visible(Subspace):
     """A perceptually weighted subspace: codes are multiplied by the square root of a metric first.
 
-    Noise of an inversion in directions that hardly change the image hardly counts here.
-    basis (r, L*D) leads back to codes, dual (r, L*D) to coordinates; dual @ basis.T is the identity.
+    Inversion noise in directions that hardly change the image has little weight here.
+    basis (r, L*D) maps coordinates to codes, dual (r, L*D) codes to coordinates; dual @ basis.T is the identity.
     """
 
-    weighted = True
+    weighted: ClassVar[bool] = True
 
     def __init__(self, mu: torch.Tensor, basis: torch.Tensor, sigma: torch.Tensor, dual: torch.Tensor):
         super().__init__(mu, basis, sigma)
@@ -156,10 +156,10 @@ class Visible(Subspace):
         values, vectors = torch.linalg.eigh(blocks.double().to(ws.device))
         root, back = (vectors * (values[:, None] ** power) @ vectors.mT for power in (0.5, -0.5))
         mu = ws.double().mean(0)
-        weighed = Subspace.fit(torch.einsum("nld,lde->nle", ws.double() - mu, root))
-        axes = weighed.basis.double().unflatten(1, mu.shape)
+        weighted = Subspace.fit(torch.einsum("nld,lde->nle", ws.double() - mu, root))
+        axes = weighted.basis.double().unflatten(1, mu.shape)
         basis, dual = (torch.einsum("rld,lde->rle", axes, each).flatten(1).float() for each in (back, root))
-        return cls(mu.float(), basis, weighed.sigma, dual)
+        return cls(mu.float(), basis, weighted.sigma, dual)
 
     def tensors(self) -> dict[str, torch.Tensor]:
         return super().tensors() | {"dual": self.dual}
@@ -177,14 +177,14 @@ SPACES: dict[str, type[StateSpace]] = {
 
 
 def rms(x: torch.Tensor) -> torch.Tensor:
-    """Root mean square, at least 1e-8 (a clip that stands still keeps a finite scale)."""
+    """Root mean square, at least 1e-8, so that a clip without motion has a finite scale."""
     return x.square().mean().sqrt().clamp(min=1e-8)
 
 
 def fit_space(name: str, ws: torch.Tensor, metric: Callable[[], torch.Tensor] | None = None) -> StateSpace:
     """The space of that name, fitted to the observed codes ws (n, L, D).
 
-    metric() -> (L, D, D), how strongly changes of a code change the image; called by weighted spaces only.
+    metric() -> (L, D, D), the squared change of the image for a change of a code; called for weighted spaces only.
     """
     kind = choose("state space", name, SPACES)
     arguments = [metric()] if kind.weighted and metric is not None else []

@@ -1,8 +1,8 @@
 from dynode.editing.directions import Direction as Direction
-from dynode.editing.editor_files import EditorFormat as EditorFormat
 from dynode.editing.editor_files import FORMATS as FORMATS
-from dynode.editing.editors import Editor as Editor
+from dynode.editing.editor_files import EditorFormat as EditorFormat
 from dynode.editing.editors import METHODS as METHODS
+from dynode.editing.editors import Editor as Editor
 from dynode.editing.editors import editing_method as editing_method
 from dynode.editing.editors import load as load_editor
 from dynode.editing.ganspace import principal_component as principal_component
@@ -18,3 +18,26 @@ from dynode.editing.styleclip import Mapper as Mapper
 from dynode.editing.styleclip_direction import StyleDirection as StyleDirection
 from dynode.editing.styleclip_direction import global_direction as global_direction
 from dynode.editing.text_edit import edit_frame as edit_frame
+
+__all__ = [
+    "Direction",
+    "Editor",
+    "EditorFormat",
+    "FORMATS",
+    "LatentFlow",
+    "LatentTransformer",
+    "METHODS",
+    "Mapper",
+    "SampleSettings",
+    "ScoredSamples",
+    "StrengthRange",
+    "StyleDirection",
+    "edit_frame",
+    "editing_method",
+    "global_direction",
+    "load_editor",
+    "principal_component",
+    "propagate",
+    "range_of",
+    "shifted",
+]

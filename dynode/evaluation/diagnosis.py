@@ -11,7 +11,7 @@ from dynode.metrics.latent import latent_mse
 STRIDES = (2, 3, 4, 6, 8, 12, 16)
 NOISY = 0.5  # fraction of a clip's squared steps from which jitter makes smooth methods lose to linear interpolation
 RELATED = 0.25  # mean cosine of neighbouring steps below which one step hardly predicts the next
-EXPLAINED = 0.9  # fraction of the codes' variance that linear interpolation should still explain between observed frames
+EXPLAINED = 0.9  # of the codes' variance, the fraction that linear interpolation should still explain
 CUT_RATIO = 6.0  # a step this many times the median is a cut candidate
 NETS = {"lpips_vgg": "VGG", "lpips_alex": "Alex"}
 
@@ -57,7 +57,9 @@ class Diagnosis:
                 f"reconstruction: MSE {mean(self.mse):.4f} (worst {self.mse[worst]:.4f}, projected frame {worst}){distances}"
             )
         if clip.detected is not None and not clip.detected.all():
-            lines.append(f"face not detected: frames {(~clip.detected).nonzero().flatten().tolist()} (codes interpolated)")
+            lines.append(
+                f"face not detected: frames {(~clip.detected).nonzero().flatten().tolist()} (codes interpolated)"
+            )
         low, high = self.norms.aminmax()
         lines.append(f"codes: |w - mean| {low:.1f} to {high:.1f}")
         lines.append(f"steps: median {self.steps.median():.2f}, longest {self.steps.max():.2f}")

@@ -2,8 +2,8 @@ from dynode.generators.curvature import curvature_of as curvature_of
 from dynode.generators.curvature import mean_curvature as mean_curvature
 from dynode.generators.latent_spaces import OneRow as OneRow
 from dynode.generators.latent_spaces import StyleLayer as StyleLayer
-from dynode.generators.registry import Generator as Generator
 from dynode.generators.registry import SOURCES as SOURCES
+from dynode.generators.registry import Generator as Generator
 from dynode.generators.registry import Source as Source
 from dynode.generators.registry import StyleGenerator as StyleGenerator
 from dynode.generators.registry import category_of as category_of

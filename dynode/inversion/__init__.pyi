@@ -18,3 +18,26 @@ from dynode.inversion.projection import Projection as Projection
 from dynode.inversion.projection import ProjectionSettings as ProjectionSettings
 from dynode.inversion.projection import Projector as Projector
 from dynode.inversion.projection import settings_for as settings_for
+
+__all__ = [
+    "Encoder",
+    "EncoderSettings",
+    "FrameSource",
+    "NoObserver",
+    "Observer",
+    "Preconditioner",
+    "Projection",
+    "ProjectionSettings",
+    "Projector",
+    "episode_of",
+    "invert",
+    "invert_episode",
+    "invert_source",
+    "load_encoder",
+    "minimise",
+    "reference_images",
+    "render_episode",
+    "settings_for",
+    "source_video",
+    "truth_at",
+]

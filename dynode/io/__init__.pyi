@@ -18,3 +18,26 @@ from dynode.io.video import pick as pick_frames
 from dynode.io.video import read as read_video
 from dynode.io.video import write as write_video
 from dynode.io.video import write_timed as write_timed
+
+__all__ = [
+    "Stretch",
+    "area_resize",
+    "cache_dir",
+    "fetch",
+    "from_uint8",
+    "iterate_video",
+    "load_arrays",
+    "pick_frames",
+    "read_metadata",
+    "read_safetensors",
+    "read_video",
+    "require_writable",
+    "resampled",
+    "sha256_of",
+    "to_uint8",
+    "undamaged",
+    "write_safetensors",
+    "write_timed",
+    "write_video",
+    "written_whole",
+]

@@ -72,7 +72,9 @@ def dotted(node: ast.expr) -> str:
     """`a.b.c` of an attribute chain that begins with a name, else ""."""
     if isinstance(node, ast.Name):
         return node.id
-    base = dotted(node.value) if isinstance(node, ast.Attribute) else ""
+    if not isinstance(node, ast.Attribute):
+        return ""
+    base = dotted(node.value)
     return f"{base}.{node.attr}" if base else ""
 
 
@@ -87,7 +89,7 @@ def referenced(tree: ast.AST) -> Iterator[str]:
         if isinstance(node, ast.Import):
             yield from (resolved(alias.name) for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and resolved(node.module or ""):
-            yield resolved(node.module)
+            yield resolved(node.module or "")
             yield from (resolved(f"{node.module}.{alias.name}") for alias in node.names)
         elif isinstance(node, ast.Attribute):
             first, _, rest = dotted(node).partition(".")
@@ -110,8 +112,16 @@ def without_docstrings(tree: ast.Module) -> ast.Module:
     """The same syntax without docstrings and other statements that are bare strings."""
     for node in ast.walk(tree):
         if isinstance(body := getattr(node, "body", None), list):
-            node.body = [s for s in body if not (isinstance(s, ast.Expr) and isinstance(s.value, ast.Constant))]
+            body[:] = [s for s in body if not (isinstance(s, ast.Expr) and isinstance(s.value, ast.Constant))]
     return tree
+
+
+def syntax_of(module: str) -> ast.Module:
+    """The syntax of a module of this package, without docstrings.  Raises ValueError for a module that is not there."""
+    path = path_of(module)
+    if path is None:
+        raise ValueError(f"there is no module {module!r}")
+    return without_docstrings(ast.parse(path.read_text(encoding="utf-8")))
 
 
 def closure(modules: Iterable[str] = (), source: str = "") -> list[str]:
@@ -129,9 +139,8 @@ def closure(modules: Iterable[str] = (), source: str = "") -> list[str]:
 @cache
 def imported_by(module: str) -> frozenset[str]:
     """What a module of this package refers to; the packages that it lies in are imported with it."""
-    tree = without_docstrings(ast.parse(path_of(module).read_text(encoding="utf-8")))
     parents = module.split(".")[:-1]
-    return frozenset(referenced(tree)) | {".".join(parents[: k + 1]) for k in range(len(parents))}
+    return frozenset(referenced(syntax_of(module))) | {".".join(parents[: k + 1]) for k in range(len(parents))}
 
 
 class Canonical(ast.NodeTransformer):
@@ -141,26 +150,27 @@ class Canonical(ast.NodeTransformer):
     def __init__(self, bound: dict[str, str]):
         self.bound = bound
 
-    def visit_Import(self, node):
+    def visit_Import(self, node: ast.Import) -> None:
         return None
 
-    visit_ImportFrom = visit_Import
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
+        return None
 
-    def visit_FunctionDef(self, node):
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
         node.returns = None
         self.generic_visit(node)
         node.body = node.body or [ast.Pass()]
         return node
 
-    def visit_arg(self, node):
+    def visit_arg(self, node: ast.arg) -> ast.AST:
         node.annotation = None
         return node
 
-    def visit_Name(self, node):
+    def visit_Name(self, node: ast.Name) -> ast.AST:
         name = self.bound.get(node.id, "").partition(":")[2]
         return ast.copy_location(ast.Name(name, node.ctx), node) if name else node
 
-    def visit_Attribute(self, node):
+    def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
         first, _, rest = dotted(node).partition(".")
         if rest and first in self.bound:
             name = resolved(f"{self.bound[first]}.{rest}").partition(":")[2]
@@ -169,7 +179,7 @@ class Canonical(ast.NodeTransformer):
         self.generic_visit(node)
         return node
 
-    def visit_Constant(self, node):
+    def visit_Constant(self, node: ast.Constant) -> ast.AST:
         if isinstance(node.value, str) and node.value.startswith(f"{NAME}.") and resolved(node.value):
             return ast.copy_location(ast.Constant(resolved(node.value).partition(":")[2]), node)
         return node
@@ -177,7 +187,7 @@ class Canonical(ast.NodeTransformer):
 
 def statements(module: str) -> list[str]:
     """What a module of this package computes: its top-level statements in canonical form."""
-    tree = without_docstrings(ast.parse(path_of(module).read_text(encoding="utf-8")))
+    tree = syntax_of(module)
     canonical = Canonical(bindings(tree))
     kept = [canonical.visit(node) for node in tree.body]
     return [ast.dump(node) for node in kept if node is not None]
@@ -189,8 +199,7 @@ def hash_of(*modules: str, source: str = "") -> str:
 
     Raises ValueError for a module that is not there.
     """
-    missing = [name for name in modules if not path_of(name)]
-    if missing:
+    if missing := [name for name in modules if not path_of(name)]:
         raise ValueError(f"there is no module {missing[0]!r}")
     lines = [line for module in closure(modules, source) for line in statements(module)]
     digest = hashlib.sha256()

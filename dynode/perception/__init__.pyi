@@ -18,3 +18,26 @@ from dynode.perception.optical_flow import Flows as Flows
 from dynode.perception.optical_flow import flows as compute_flows
 from dynode.perception.video_features import VideoNetwork as VideoNetwork
 from dynode.perception.video_features import load as load_video_network
+
+__all__ = [
+    "ATTRIBUTES",
+    "Face",
+    "FaceDetector",
+    "FaceTrack",
+    "FactorNet",
+    "Flows",
+    "Identity",
+    "ImageText",
+    "LPIPS",
+    "Recognition",
+    "Squares",
+    "VideoNetwork",
+    "attribute_scorer",
+    "compute_flows",
+    "identity_of",
+    "load_image_text",
+    "load_video_network",
+    "portraits",
+    "track_centre",
+    "track_face",
+]

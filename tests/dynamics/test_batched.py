@@ -1,4 +1,4 @@
-"""Fits made together are the fits made alone."""
+"""Batched fits are equal to single ones."""
 
 import math
 
@@ -21,7 +21,7 @@ def spiral(frames=16, speed=7.0, name="spiral", shots=None):
     return Clip(ws, ts, shots=shots, meta={"name": name})
 
 
-def test_fits_made_together_are_those_made_alone():
+def test_batched_fits_are_those_made_alone():
     """Of two lengths, one with a cut, from several seeds; also where not all draw equally many frames."""
     cut = torch.tensor([0] * 8 + [1] * 8)
     clips = [spiral(), spiral(speed=3.0), spiral(22), spiral(shots=cut)]
@@ -30,7 +30,7 @@ def test_fits_made_together_are_those_made_alone():
     for clip, seed, fit in zip(clips, seeds, batched.fit_batched(clips, seeds, settings), strict=True):
         alone, ts = single.fit(clip, settings, seed), torch.linspace(-0.1, 1.7, 23)
         assert torch.allclose(fit(ts), alone(ts), atol=1e-4)
-        for one, other in zip(getattr(fit, "shots", [fit]), getattr(alone, "shots", [alone]), strict=True):
+        for one, other in zip(fit.shots, alone.shots, strict=True):
             assert one.meta == other.meta and one.log["iterations"] == other.log["iterations"]
             assert one.log["looks"] == pytest.approx(other.log["looks"], rel=1e-3)
             assert math.isclose(one.log["observed_error"], other.log["observed_error"], rel_tol=1e-3)
@@ -46,24 +46,24 @@ def test_fits_made_together_are_those_made_alone():
         {"training.keep": "best"},
     ],
 )
-def test_what_cannot_be_made_together_is_refused(changes):
+def test_what_cannot_be_batched_is_refused(changes):
     settings = changed(QUICK, changes)
     assert batched.can_batch(QUICK) and not batched.can_batch(settings)
     with pytest.raises(ValueError, match="cannot be batched"):
         batched.fit_batched([spiral()], [0], settings)
 
 
-def test_a_store_makes_what_is_missing_together_and_finds_it_again(tmp_path, monkeypatch):
+def test_a_store_batches_missing_fits_and_reads_them_again(tmp_path, monkeypatch):
     store, made = FitStore(tmp_path), []
     whole = batched.fit_batched
     monkeypatch.setattr(
         batched, "fit_batched", lambda clips, *rest, **named: made.append(len(clips)) or whole(clips, *rest, **named)
     )
-    shown = [(spiral().sampled("irregular", 2, seed), seed) for seed in range(3)]
-    store.fit_many(shown[:2], QUICK)
-    store.fit_many(shown, QUICK)
-    store.fit_many(shown, QUICK)
+    sparse = [(spiral().sampled("irregular", 2, seed), seed) for seed in range(3)]
+    store.fit_many(sparse[:2], QUICK)
+    store.fit_many(sparse, QUICK)
+    store.fit_many(sparse, QUICK)
     assert made == [2, 1] and len(list(tmp_path.glob("spiral.dynode.*"))) == 3
     monkeypatch.setattr("dynode.dynamics.fitting.store.fit_to_file", lambda *_, **__: pytest.fail("fitted again"))
-    assert store.fit(shown[1][0], QUICK, shown[1][1]).meta["seed"] == 1
-    assert len(store.fit_many(shown, "linear")) == 3  # nothing to learn
+    assert store.fit(sparse[1][0], QUICK, sparse[1][1]).meta["seed"] == 1
+    assert len(store.fit_many(sparse, "linear")) == 3  # nothing to learn

@@ -31,14 +31,14 @@ def test_what_cannot_be_met_ends_without_harm():
     assert len(errors) < 50 and errors[-1] <= errors[0] and torch.isfinite(weights).all()
 
 
-def jagged(frames=11, rows=4, width=8):
+def noisy(frames=11, rows=4, width=8):
     """Codes without any motion in common, as independent inversion gives them."""
     ws = torch.randn(frames, rows, width, generator=torch.Generator().manual_seed(5)) * 9
-    return Clip(ws, torch.arange(frames, dtype=torch.float64), meta={"name": "jagged"})
+    return Clip(ws, torch.arange(frames, dtype=torch.float64), meta={"name": "noisy"})
 
 
 def test_one_roll_out_meets_jagged_codes_to_a_millionth_of_their_variance():
-    clip = jagged()
+    clip = noisy()
     fit = methods.fit(clip, "exact")
     variance = (clip.ws - clip.ws.mean(0)).square().mean()
     assert (fit(clip.ts) - clip.ws).square().mean() < 1e-6 * variance
@@ -55,5 +55,5 @@ def test_it_answers_between_and_beyond_and_survives_a_clip_that_stands_still():
 
 
 def test_states_too_large_for_its_matrix_are_refused():
-    with pytest.raises(UserError, match="at most 4000 numbers.*subspace"):
-        methods.fit(jagged(6, 18, 512), changed(preset("exact"), {"space": "standardised"}))
+    with pytest.raises(UserError, match="at most 4000 residuals.*subspace"):
+        methods.fit(noisy(6, 18, 512), changed(preset("exact"), {"space": "standardised"}))

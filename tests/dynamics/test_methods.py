@@ -21,14 +21,14 @@ EVERY = [*methods.unlearned_names(), *SHORT]
 
 
 @pytest.fixture(scope="module")
-def shown():
+def sparse():
     ts = torch.linspace(0, 0.5, 16, dtype=torch.float64)
     return Clip(circle_codes(ts), ts, meta={"name": "circle"}).sampled("regular", 3)
 
 
 @pytest.mark.parametrize("name", EVERY)
-def test_every_method_is_sped_up_reversed_chunked_and_stored(name, shown, tmp_path):
-    path = methods.fit(shown, SHORT.get(name, name))
+def test_every_method_is_sped_up_reversed_chunked_and_stored(name, sparse, tmp_path):
+    path = methods.fit(sparse, SHORT.get(name, name))
     ts = torch.linspace(0.01, 0.49, 7, dtype=torch.float64)
     assert path.label.startswith(name) and path.span == (0.0, 0.5) and path(ts).shape == (7, 3, 8)
     assert torch.allclose(torch.cat(list(path.chunks(ts, 3))), path(ts), atol=1e-5)
@@ -40,28 +40,28 @@ def test_every_method_is_sped_up_reversed_chunked_and_stored(name, shown, tmp_pa
     assert torch.allclose(again(ts), path(ts), atol=1e-6) and again.label == path.label and again.meta == path.meta
 
 
-def test_a_path_made_of_another_says_what_to_save(shown):
+def test_a_path_made_of_another_says_what_to_save(sparse):
     with pytest.raises(UserError, match="save the fit it was made of"):
-        retiming.reverse(methods.fit(shown, "linear")).save("nothing.fit")
+        retiming.reverse(methods.fit(sparse, "linear")).save("nothing.fit")
 
 
-def test_a_method_is_a_name_or_settings_and_nothing_else(shown):
-    by_settings = methods.fit(shown, SHORT["dynode"], seed=1)
+def test_a_method_is_a_name_or_settings_and_nothing_else(sparse):
+    by_settings = methods.fit(sparse, SHORT["dynode"], seed=1)
     assert by_settings.label == "dynode[3/150]" or by_settings.label.startswith("dynode[")
     with pytest.raises(UserError, match="did you mean 'linear'"):
-        methods.fit(shown, "liner")
+        methods.fit(sparse, "liner")
     with pytest.raises(UserError, match="name such as dynode or linear, or the settings of one, got a dict"):
-        methods.fit(shown, {"field.depth": 4})
+        methods.fit(sparse, {"field.depth": 4})
     with pytest.raises(TypeError):
-        methods.fit(shown, "gru", preset("dynode"))  # a name and settings that disagree cannot be said
+        methods.fit(sparse, "gru", preset("dynode"))  # a name and settings that disagree cannot be given
 
 
-def test_many_fits_are_those_one_after_another(shown):
-    clips = [shown, shown]
+def test_many_fits_are_those_one_after_another(sparse):
+    clips = [sparse, sparse]
     for method in (SHORT["dynode"], "cubic", SHORT["gru"]):
         many = methods.fit_many(clips, method, seeds=[0, 1])
         for seed, path in enumerate(many):
-            assert torch.allclose(path(shown.ts), methods.fit(shown, method, seed=seed)(shown.ts), atol=1e-4)
+            assert torch.allclose(path(sparse.ts), methods.fit(sparse, method, seed=seed)(sparse.ts), atol=1e-4)
     assert len(methods.fit_many(clips)) == 2
 
 

@@ -1,4 +1,4 @@
-"""What is learned from other clips, what arrives late, and how wide bands are."""
+"""The motion prior, the causal CDE with online updates, and prediction bands."""
 
 import math
 
@@ -19,12 +19,12 @@ from dynode.settings import changed
 
 def process(seed: int, theta, frames: int = 40, width: int = 60) -> Clip:
     """A clip drawn from the prior's own kernel."""
-    ts, draws = torch.arange(frames, dtype=torch.float64) / 20, torch.Generator().manual_seed(seed)
+    ts, rng = torch.arange(frames, dtype=torch.float64) / 20, torch.Generator().manual_seed(seed)
     kernel = motion_prior.Kernel(motion_prior.double(theta))
     covariance = (
         kernel(ts, ts) - motion_prior.CONSTANT + (kernel.fractions[2] + 1e-9) * torch.eye(frames, dtype=torch.float64)
     )
-    codes = torch.linalg.cholesky(covariance) @ torch.randn(frames, width, generator=draws, dtype=torch.float64)
+    codes = torch.linalg.cholesky(covariance) @ torch.randn(frames, width, generator=rng, dtype=torch.float64)
     return Clip(codes.float().unflatten(1, (6, width // 6)), ts, meta={"name": f"drawn{seed}"})
 
 
@@ -42,45 +42,53 @@ def test_the_kernel_is_sklearns():
     assert torch.allclose(ours, wanted) and a + b + c == pytest.approx(1)
 
 
-def test_the_path_is_the_mean_of_sklearns_process_and_so_is_its_spread():
+def test_the_path_and_its_std_are_those_of_sklearns_process():
     clip = process(0, SMOOTH).sampled("irregular", 4)
-    path, seen = motion_prior.conditioned(motion_prior.Kernel(motion_prior.double(SMOOTH)), clip), clip.observations()
+    path, observed = (
+        motion_prior.conditioned(motion_prior.Kernel(motion_prior.double(SMOOTH)), clip),
+        clip.observations(),
+    )
     a, b, c = path.kernel.fractions.tolist()
     motion, drift = path.theta[2:].exp().tolist()
     theirs = ConstantKernel(a) * Matern(motion, nu=2.5) + ConstantKernel(b) * Matern(drift, nu=0.5) + WhiteKernel(c)
     process_ = GaussianProcessRegressor(
         theirs + ConstantKernel(motion_prior.CONSTANT), alpha=motion_prior.RIDGE, optimizer=None
     )
-    process_.fit(seen.ts[:, None].numpy(), path.u.double().numpy())
-    mean, spread = process_.predict(clip.ts[:, None].numpy(), return_std=True)
+    process_.fit(observed.ts[:, None].numpy(), path.u.double().numpy())
+    mean, std = process_.predict(clip.ts[:, None].numpy(), return_std=True)
     assert torch.allclose(path.states(clip.ts), torch.from_numpy(mean), atol=1e-6)
-    ratio = path.std(clip.ts)[:, 0] / torch.from_numpy(spread[:, 0])
+    ratio = path.std(clip.ts)[:, 0] / torch.from_numpy(std[:, 0])
     assert torch.allclose(ratio, ratio[0].expand_as(ratio), rtol=1e-4)  # but for the scale of the axis
 
 
 @pytest.mark.parametrize("theta", [SMOOTH, JITTERY], ids=["smooth", "jittery"])
-def test_a_prior_finds_what_clips_were_drawn_from(theta):
-    found = motion_prior.learn([process(seed, theta) for seed in range(3)])
-    assert torch.allclose(found.fractions, motion_prior.Kernel(motion_prior.double(theta)).fractions, atol=0.08)
-    assert float(found.theta[2].exp()) == pytest.approx(0.3, rel=0.25)
+def test_a_prior_recovers_the_kernel_of_its_clips(theta):
+    learned_kernel = motion_prior.learn([process(seed, theta) for seed in range(3)])
+    assert torch.allclose(
+        learned_kernel.fractions, motion_prior.Kernel(motion_prior.double(theta)).fractions, atol=0.08
+    )
+    assert float(learned_kernel.theta[2].exp()) == pytest.approx(0.3, rel=0.25)
 
 
-def test_a_clip_moves_the_prior_as_far_as_it_has_something_to_say():
+def test_a_clip_adapts_the_prior_as_far_as_its_observations_allow():
     smooth = motion_prior.Kernel(motion_prior.double(SMOOTH))
-    jittery, calm = (process(9, theta).sampled("regular", 2) for theta in (JITTERY, SMOOTH))
+    jittery, still = (process(9, theta).sampled("regular", 2) for theta in (JITTERY, SMOOTH))
     assert (
-        motion_prior.adapted(smooth, jittery).fractions[2] > 0.4 > 0.1 > motion_prior.adapted(smooth, calm).fractions[2]
+        motion_prior.adapted(smooth, jittery).fractions[2]
+        > 0.4
+        > 0.1
+        > motion_prior.adapted(smooth, still).fractions[2]
     )
 
 
-def test_what_others_taught_helps_where_observations_are_few():
-    shown = process(5, JITTERY).sampled("regular", 6)
-    hidden = ~shown.observed
-    path = motion_prior.conditioned(motion_prior.learn([process(seed, JITTERY) for seed in (1, 2)]), shown)
-    knowing = motion_prior.conditioned(motion_prior.Kernel(motion_prior.double(JITTERY)), shown)
-    rivals = [path, knowing, *(methods.fit(shown, name) for name in ("linear", "cubic"))]
-    ours, best, *drawn = [float((each(shown.ts) - shown.ws)[hidden].square().mean()) for each in rivals]
-    assert ours < 0.85 * min(drawn) and ours < 1.05 * best
+def test_a_learned_prior_helps_where_observations_are_few():
+    sparse = process(5, JITTERY).sampled("regular", 6)
+    unobserved = ~sparse.observed
+    path = motion_prior.conditioned(motion_prior.learn([process(seed, JITTERY) for seed in (1, 2)]), sparse)
+    knowing = motion_prior.conditioned(motion_prior.Kernel(motion_prior.double(JITTERY)), sparse)
+    paths = [path, knowing, *(methods.fit(sparse, name) for name in ("linear", "cubic"))]
+    ours, best, *interpolated = [float((each(sparse.ts) - sparse.ws)[unobserved].square().mean()) for each in paths]
+    assert ours < 0.85 * min(interpolated) and ours < 1.05 * best
 
 
 def test_other_clips_never_show_the_same_footage():
@@ -130,10 +138,10 @@ def test_the_method_of_that_name_survives_its_file(tmp_path):
 @pytest.fixture(scope="module")
 def wheel() -> Clip:
     """A turning wheel and noise, 48 frames, five turns."""
-    ts, draws = torch.arange(48, dtype=torch.float64) / 24, torch.Generator().manual_seed(0)
+    ts, rng = torch.arange(48, dtype=torch.float64) / 24, torch.Generator().manual_seed(0)
     angle = 2 * math.pi * ts / 0.4
     ws = torch.stack([angle.cos(), angle.sin(), 0.2 * (2 * angle).cos()], -1)
-    return Clip((ws + 0.01 * torch.randn(ws.shape, generator=draws)).float()[:, None], ts, meta={"name": "wheel"})
+    return Clip((ws + 0.01 * torch.randn(ws.shape, generator=rng)).float()[:, None], ts, meta={"name": "wheel"})
 
 
 @pytest.fixture(scope="module")
@@ -141,35 +149,40 @@ def learned(wheel):
     return online_cde.fit(wheel.head(32), changed(online_cde.OnlineSettings(), {"components": 3, "iterations": 120}))
 
 
-def test_an_online_path_meets_what_came_and_looks_at_nothing_ahead(wheel, learned):
+def test_an_online_path_interpolates_its_observations_and_is_causal(wheel, learned):
     ts = torch.linspace(0, 1.9, 77, dtype=torch.float64)
     before, later = ts < wheel.ts[35], ts >= wheel.ts[35]
-    told = learned.observe(wheel.ts[35:36], wheel.ws[35:36])
-    assert torch.allclose(told(ts)[before], learned(ts)[before], atol=1e-5)
-    assert (told(ts)[later] - learned(ts)[later]).abs().max() > 0.1
-    assert torch.allclose(told(wheel.ts[:32]), wheel.ws[:32], atol=1e-5) and torch.equal(told([-1.0]), told([0.0]))
-    alone = torch.cat([told([t]) for t in (1.6, 0.33)])
-    assert torch.allclose(alone, told([0.33, 1.6]).flip(0), atol=1e-5)
+    updated = learned.observe(wheel.ts[35:36], wheel.ws[35:36])
+    assert torch.allclose(updated(ts)[before], learned(ts)[before], atol=1e-5)
+    assert (updated(ts)[later] - learned(ts)[later]).abs().max() > 0.1
+    assert torch.allclose(updated(wheel.ts[:32]), wheel.ws[:32], atol=1e-5) and torch.equal(
+        updated([-1.0]), updated([0.0])
+    )
+    alone = torch.cat([updated([t]) for t in (1.6, 0.33)])
+    assert torch.allclose(alone, updated([0.33, 1.6]).flip(0), atol=1e-5)
     with pytest.raises(UserError, match="must come in order"):
-        told.observe(wheel.ts[33:34], wheel.ws[33:34])
+        updated.observe(wheel.ts[33:34], wheel.ws[33:34])
     with pytest.raises(UserError, match="at least 6"):
         online_cde.fit(wheel.head(5))
 
 
-def test_a_path_that_knows_the_wheel_foretells_better_than_lines_and_what_is_held(wheel, learned):
-    found = online_updates.forecast(wheel, learned, 3, ["hold", "linear"])
-    assert found.arrivals.tolist() == [34, 37, 40, 43] and found.frames[0].tolist() == [35, 36]
-    rows = {(r.method, r.variant): r.value for r in found.rows("latent_mse", found.flattened(), wheel.ws, clip="wheel")}
+def test_a_path_that_learned_the_wheel_forecasts_better_than_linear_and_hold(wheel, learned):
+    forecasts = online_updates.forecast(wheel, learned, 3, ["hold", "linear"])
+    assert forecasts.arrivals.tolist() == [34, 37, 40, 43] and forecasts.frames[0].tolist() == [35, 36]
+    rows = {
+        (r.method, r.variant): r.value
+        for r in forecasts.rows("latent_mse", forecasts.flattened(), wheel.ws, clip="wheel")
+    }
     assert learned.log["kept"] > 0 and rows["cde", "after"] < rows["cde", "before"]
     assert rows["cde", "after"] < 0.5 * min(rows["hold", "after"], rows["linear", "after"])
-    assert set(found.seconds) == {"cde", "hold", "linear"}
+    assert set(forecasts.seconds) == {"cde", "hold", "linear"}
     with pytest.raises(UserError, match="leaves none"):
         online_updates.forecast(wheel, learned, 1, [])
 
 
-def test_bands_hold_what_they_promise():
-    draws = torch.Generator().manual_seed(0)
-    true, samples = torch.randn(2000, 2, generator=draws), torch.randn(400, 2000, 2, generator=draws)
+def test_bands_have_their_nominal_coverage():
+    rng = torch.Generator().manual_seed(0)
+    true, samples = torch.randn(2000, 2, generator=rng), torch.randn(400, 2000, 2, generator=rng)
     for fan in (
         PredictionBand.of_samples(samples),
         PredictionBand.of_normal(torch.zeros(2000, 2), torch.ones(2000, 1)),

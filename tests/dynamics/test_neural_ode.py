@@ -53,17 +53,17 @@ def test_a_zero_start_begins_as_a_constant_path():
 
 @pytest.mark.parametrize("name", ["subspace", "dynode"])
 def test_a_fit_interpolates_and_beats_linear_interpolation_on_a_circle(name, circle):
-    shown = circle.sampled("regular", 5)
-    fit = single.fit(shown, changed(preset(name), QUICK))
-    linear = methods.fit(shown, "linear")
+    sparse = circle.sampled("regular", 5)
+    fit = single.fit(sparse, changed(preset(name), QUICK))
+    linear = methods.fit(sparse, "linear")
     error = {
         name: (path(circle.ts) - circle.ws).square().mean((1, 2)) for name, path in (("ode", fit), ("linear", linear))
     }
     variance = circle.ws.var(0).mean()
     assert fit.log["observed_error"] < 1e-3
-    assert error["ode"][shown.observed].mean() < 1e-3 * variance
+    assert error["ode"][sparse.observed].mean() < 1e-3 * variance
     assert torch.allclose(fit(circle.ts[:1])[0], fit.space.decode(fit.starts)[0], atol=1e-5)
-    assert error["ode"][~shown.observed].mean() < error["linear"][~shown.observed].mean()
+    assert error["ode"][~sparse.observed].mean() < error["linear"][~sparse.observed].mean()
 
 
 @pytest.mark.parametrize("name", ["subspace", "dynode"])
@@ -83,23 +83,23 @@ def blended(clip, changes):
     return single.fit(clip, changed(preset("dynode"), {"training.segment_iterations": 5} | changes))
 
 
-def test_a_blended_path_meets_what_it_saw_however_little_it_has_learned(circle):
-    shown = circle.sampled("irregular", 3)
-    codes = blended(shown, {})(circle.ts)
-    assert torch.allclose(codes[shown.observed], circle.ws[shown.observed], atol=1e-5)
+def test_a_blended_path_interpolates_however_little_it_has_learned(circle):
+    sparse = circle.sampled("irregular", 3)
+    codes = blended(sparse, {})(circle.ts)
+    assert torch.allclose(codes[sparse.observed], circle.ws[sparse.observed], atol=1e-5)
 
 
-def test_a_blended_path_of_no_motion_is_the_straight_line(circle):
-    shown = circle.sampled("irregular", 3)
-    nothing = blended(shown, {"field.drift": "none", "training.segment_iterations": 0})
-    assert torch.allclose(nothing(circle.ts), methods.fit(shown, "linear")(circle.ts), atol=1e-5)
+def test_a_blended_path_of_a_zero_field_is_linear_interpolation(circle):
+    sparse = circle.sampled("irregular", 3)
+    nothing = blended(sparse, {"field.drift": "none", "training.segment_iterations": 0})
+    assert torch.allclose(nothing(circle.ts), methods.fit(sparse, "linear")(circle.ts), atol=1e-5)
 
 
-def test_a_blended_path_goes_on_beyond_what_it_saw(circle):
+def test_a_blended_path_extrapolates(circle):
     first, last = circle.ts[[0, -1]]
-    fit, asked = blended(circle, {}), torch.stack([first - 0.01, first, last, last + 0.01])
-    steps = fit(asked).diff(dim=0)[[0, 2]]
-    velocity = fit.derivative(asked)[[0, 3]]
+    fit, times = blended(circle, {}), torch.stack([first - 0.01, first, last, last + 0.01])
+    steps = fit(times).diff(dim=0)[[0, 2]]
+    velocity = fit.derivative(times)[[0, 3]]
     assert torch.allclose(steps / 0.01, velocity, rtol=0.2, atol=0.1 * float(velocity.abs().max()))
 
 
@@ -110,24 +110,24 @@ def test_the_trend_moves_as_a_smooth_path_does(circle):
     assert torch.allclose(trend(taus[1:-1]), numeric, atol=0.1 * float(numeric.abs().max()))
 
 
-def test_the_trend_goes_on_as_it_was_where_observations_end(circle):
+def test_the_velocity_of_a_trend_is_constant_beyond_its_observations(circle):
     taus = torch.linspace(0, 1, len(circle))
     trend = Trend(circle.ws.shape[1:], len(circle)).fit(taus, circle.ws)
     beyond = trend(torch.tensor([-0.5, 0.0, 1.0, 1.5]))
     assert torch.equal(beyond[0], beyond[1]) and torch.equal(beyond[3], beyond[2]) and beyond.abs().max() > 0
 
 
-def test_the_trend_of_noise_is_calm():
+def test_the_trend_of_noise_is_slow():
     u = torch.randn(12, 1, 6, generator=torch.Generator().manual_seed(0))
     trend = Trend((1, 6), 12).fit(torch.linspace(0, 1, 12), u)
-    chords = u.diff(dim=0) * 11
-    assert trend(torch.linspace(0, 1, 12)).square().mean() < 0.1 * chords.square().mean()
+    slopes = u.diff(dim=0) * 11
+    assert trend(torch.linspace(0, 1, 12)).square().mean() < 0.1 * slopes.square().mean()
 
 
 def test_equal_seeds_give_equal_fits_and_other_seeds_others(circle):
     quick = changed(preset("dynode"), QUICK | {"training.segment_iterations": 20, "training.iterations": 5})
-    shown = circle.sampled("regular", 3)
-    a, b, c = (single.fit(shown, quick, seed)(circle.ts) for seed in (0, 0, 1))
+    sparse = circle.sampled("regular", 3)
+    a, b, c = (single.fit(sparse, quick, seed)(circle.ts) for seed in (0, 0, 1))
     assert torch.equal(a, b) and not torch.equal(a, c)
 
 
@@ -183,16 +183,16 @@ def test_settings_survive_json_and_refuse_what_they_do_not_know():
         changed(preset("robust"), {"field.depth": "deep"})
 
 
-def test_rivals_pass_through_what_they_saw(circle):
-    shown = circle.sampled("regular", 4)
-    seen = shown.observations()
+def test_baselines_interpolate_the_observed_codes(circle):
+    sparse = circle.sampled("regular", 4)
+    observed = sparse.observations()
     for name in ("hold", "linear"):
-        assert torch.allclose(methods.fit(shown, name)(seen.ts), seen.ws, atol=1e-5)
-    halfway = (seen.ts[:1] + seen.ts[1:2]) / 2
-    assert torch.allclose(methods.fit(shown, "linear")(halfway)[0], seen.ws[:2].mean(0), atol=1e-6)
-    assert torch.equal(methods.fit(shown, "hold")(halfway)[0], seen.ws[0])
-    slope = (seen.ws[1] - seen.ws[0]) / (seen.ts[1] - seen.ts[0])
-    assert torch.allclose(methods.fit(shown, "linear").derivative(halfway)[0], slope.float(), rtol=1e-4, atol=1e-4)
+        assert torch.allclose(methods.fit(sparse, name)(observed.ts), observed.ws, atol=1e-5)
+    halfway = (observed.ts[:1] + observed.ts[1:2]) / 2
+    assert torch.allclose(methods.fit(sparse, "linear")(halfway)[0], observed.ws[:2].mean(0), atol=1e-6)
+    assert torch.equal(methods.fit(sparse, "hold")(halfway)[0], observed.ws[0])
+    slope = (observed.ws[1] - observed.ws[0]) / (observed.ts[1] - observed.ts[0])
+    assert torch.allclose(methods.fit(sparse, "linear").derivative(halfway)[0], slope.float(), rtol=1e-4, atol=1e-4)
 
 
 def test_a_clip_that_stands_still_is_fitted_as_standing_still(circle):
@@ -206,23 +206,23 @@ def test_an_unknown_method_names_the_nearest(circle):
         methods.fit(circle, "liner")
 
 
-def test_the_visible_space_holds_every_observed_code_and_counts_what_shows():
-    draws = torch.Generator().manual_seed(0)
-    ws = torch.randn(6, 2, 5, generator=draws)
-    shows = torch.tensor([100.0, 1.0, 1.0, 1.0, 0.01])  # of changes along each axis
-    mixed = torch.linalg.qr(torch.randn(2, 5, 5, generator=draws))[0]
-    metric = mixed @ torch.diag(shows) @ mixed.mT
+def test_the_visible_space_has_every_observed_code_and_visible_distances():
+    rng = torch.Generator().manual_seed(0)
+    ws = torch.randn(6, 2, 5, generator=rng)
+    weights = torch.tensor([100.0, 1.0, 1.0, 1.0, 0.01])  # of changes along each axis
+    mixed = torch.linalg.qr(torch.randn(2, 5, 5, generator=rng))[0]
+    metric = mixed @ torch.diag(weights) @ mixed.mT
     space = fit_space("visible", ws, lambda: metric)
     u = space.encode(ws)
     assert u.shape == (6, 1, 5) and torch.allclose(space.decode(u), ws, atol=1e-4)
     distances = torch.cdist(u[:, 0], u[:, 0]) * space.sigma
     apart = ws[:, None] - ws
-    seen = torch.einsum("abld,lde,able->ab", apart, metric, apart).sqrt()
-    assert torch.allclose(distances, seen, rtol=1e-3, atol=1e-3)
+    visible = torch.einsum("abld,lde,able->ab", apart, metric, apart).sqrt()
+    assert torch.allclose(distances, visible, rtol=1e-3, atol=1e-3)
     same = fit_space("visible", ws, lambda: torch.eye(5).expand(2, -1, -1)).encode(ws)
     assert torch.allclose(same.abs(), fit_space("subspace", ws).encode(ws).abs(), atol=1e-4)
 
 
-def test_dynamics_in_what_shows_want_the_generator(circle):
+def test_the_visible_space_needs_the_generator(circle):
     with pytest.raises(UserError, match="belongs to weights none of mobilestylegan-ffhq"):
         single.fit(circle.sampled("regular", 3), preset("visible"))

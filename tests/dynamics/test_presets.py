@@ -17,7 +17,7 @@ from dynode.settings import changed
 SHAPE = (18, 512)  # the authors' codes
 
 
-def jagged_clip(frames: int = 11, rows: int = 18, width: int = 512, seed: int = 0) -> Clip:
+def noisy_clip(frames: int = 11, rows: int = 18, width: int = 512, seed: int = 0) -> Clip:
     ws = torch.randn(frames, rows, width, generator=torch.Generator().manual_seed(seed))
     return Clip(ws, torch.arange(frames) * 4 / 25)
 
@@ -56,7 +56,7 @@ def test_a_learned_speed_scales_a_normalised_field():
 
 
 def test_the_demo_optimiser_carries_the_lazy_regularisation_arithmetic():
-    optimiser = under_way(preset("demo"), jagged_clip()).optimiser
+    optimiser = under_way(preset("demo"), noisy_clip()).optimiser
     assert optimiser.defaults["lr"] == pytest.approx(1.6e-4)
     assert optimiser.defaults["betas"] == pytest.approx((0.0, 0.99**0.8))
     solver = preset("demo").solver
@@ -72,22 +72,22 @@ def test_the_demo_counts_codes_and_ignores_seconds():
 
 
 def test_the_demo_loss_is_the_mean_over_all_entries_with_the_start():
-    clip = jagged_clip(6, 4, 8)
+    clip = noisy_clip(6, 4, 8)
     run = under_way(changed(preset("demo"), {"field.hidden": 16}), clip)
     states, index = torch.zeros(4, 4, 8), torch.arange(1, 5)
     assert run.loss(states, index, 1).item() == pytest.approx((clip.ws[1:5].square().sum() / (5 * 32)).item(), rel=1e-5)
 
 
 def test_the_demo_starts_each_draw_at_its_earliest_frame():
-    run = under_way(changed(preset("demo"), {"field.hidden": 16}), jagged_clip(11, 4, 8))
-    drawn = [run.subset() for _ in range(50)]
-    assert all(len(d) == 5 and (d.diff() > 0).all() for d in drawn)
-    assert len({int(d[0]) for d in drawn}) > 2
+    run = under_way(changed(preset("demo"), {"field.hidden": 16}), noisy_clip(11, 4, 8))
+    subsets = [run.subset() for _ in range(50)]
+    assert all(len(d) == 5 and (d.diff() > 0).all() for d in subsets)
+    assert len({int(d[0]) for d in subsets}) > 2
 
 
 def test_the_demo_keeps_its_last_state_and_robust_its_best():
     assert (preset("demo").training.keep, preset("robust").training.keep) == ("last", "best")
-    clip = jagged_clip(5, 2, 4)
+    clip = noisy_clip(5, 2, 4)
     run = under_way(changed(preset("demo"), {"field.hidden": 8}), clip)
     run.best = -1.0
     run.evaluate_fit()
@@ -96,7 +96,7 @@ def test_the_demo_keeps_its_last_state_and_robust_its_best():
 
 def test_one_demo_step_by_hand():
     """The first Adam step with beta1 = 0 moves every weight by lr, against the gradient's sign."""
-    run = under_way(changed(preset("demo"), {"field.hidden": 16}), jagged_clip(6, 4, 8))
+    run = under_way(changed(preset("demo"), {"field.hidden": 16}), noisy_clip(6, 4, 8))
     weight = run.field.net[0].weight
     before = weight.detach().clone()
     loss = run.full_loss(torch.arange(5))
@@ -116,7 +116,7 @@ def test_paper_has_the_texts_own_choices():
 
 
 def test_the_paper_loss_is_a_sum_of_squares_without_the_start():
-    clip = jagged_clip(6, 4, 8)
+    clip = noisy_clip(6, 4, 8)
     run = under_way(changed(latent_only(preset("paper")), {"field.hidden": 16}), clip)
     assert run.loss(torch.zeros(4, 4, 8), torch.arange(1, 5), 1).item() == pytest.approx(
         clip.ws[1:5].square().sum().item(), rel=1e-5
@@ -131,7 +131,7 @@ def test_robust_is_standardised_clipped_smooth_and_starts_at_rest():
 
 @pytest.mark.parametrize("start", ["first", "subset", "mixed"])
 def test_starts(start):
-    run = under_way(changed(preset("robust"), {"training.start": start}), jagged_clip(9, 2, 4))
+    run = under_way(changed(preset("robust"), {"training.start": start}), noisy_clip(9, 2, 4))
     firsts = []
     for _ in range(40):
         firsts.append(int(run.subset()[0]))
@@ -160,17 +160,17 @@ def test_image_losses_have_the_gradient_of_their_plain_sum():
     targets = torch.rand(5, 3, 2, 2) - 0.5
     settings, index = LossSettings(image=1.0, lpips=0.8, identity=0.1), torch.tensor([0, 2, 4])
     loss = ImageLoss(settings, targets, Squares.synthesis, Squares.perceptual, Squares.identity)
-    found = loss(ws, index)
+    total = loss(ws, index)
     images = Squares.synthesis(ws, 2)
     plain = (images - targets[index]).square().mean((1, 2, 3)).sum()
     plain = plain + 0.8 * Squares.perceptual(images, targets[index]).sum()
     plain = plain + 0.1 * (1 - (Squares.identity(images) * Squares.identity(targets[index])).sum(1)).sum()
-    assert found.item() == pytest.approx(plain.item(), rel=1e-5)
-    assert torch.allclose(torch.autograd.grad(found, ws)[0], torch.autograd.grad(plain, ws)[0], atol=1e-6)
+    assert total.item() == pytest.approx(plain.item(), rel=1e-5)
+    assert torch.allclose(torch.autograd.grad(total, ws)[0], torch.autograd.grad(plain, ws)[0], atol=1e-6)
 
 
 def test_losses_in_images_join_the_latent_one_in_a_training():
-    clip = jagged_clip(6, 2, 8)
+    clip = noisy_clip(6, 2, 8)
     settings = changed(preset("paper"), {"field.hidden": 16})
     run = under_way(settings, clip)
     targets = Squares.synthesis(clip.ws, 2)
@@ -179,11 +179,11 @@ def test_losses_in_images_join_the_latent_one_in_a_training():
     index = torch.tensor([1, 3])
     states = clip.ws[index].clone().requires_grad_(True)
     assert run.loss(states, index, 1).item() == pytest.approx(0, abs=1e-4)
-    moved = run.loss(states + 0.1, index, 1)
-    assert moved.item() > 2 * 16 * 0.01  # more than the latent part alone
+    shifted = run.loss(states + 0.1, index, 1)
+    assert shifted.item() > 2 * 16 * 0.01  # more than the latent part alone
 
 
-def test_losses_in_images_want_the_generator(circle):
+def test_losses_in_images_need_the_generator(circle):
     with pytest.raises(UserError, match="belongs to weights none of mobilestylegan-ffhq"):
         single.fit(circle, preset("paper"))
 

@@ -1,4 +1,4 @@
-"""One motion used again: clocks, loops, other codes, the way back, and what a clip takes as numbers."""
+"""Retiming and transfer of a motion, rendering, and the storage of fits and clips."""
 
 import math
 from dataclasses import replace
@@ -33,31 +33,31 @@ class Parabola(Trajectory):
         return torch.stack([2 * ts, torch.ones_like(ts)], -1)[:, None].float()
 
 
-WAYS = {
+VARIANTS = {
     "sped": lambda path: retiming.speed_up(path, 2.5),
     "reversed": retiming.reverse,
-    "eased": retiming.eased,
+    "eased": retiming.ease_in_out,
     "swung": retiming.ping_pong,
     "looped": retiming.Looped,
     "transferred": lambda path: retiming.Transferred(path, torch.tensor([[5.0, -1.0]])),
 }
 
 
-@pytest.mark.parametrize("way", WAYS)
-def test_every_way_is_a_trajectory_with_its_own_derivative(way):
-    path = WAYS[way](Parabola())
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_every_variant_is_a_trajectory_with_its_own_derivative(variant):
+    path = VARIANTS[variant](Parabola())
     ts = torch.linspace(path.span[0] + 0.01, path.span[1] - 0.01, 37, dtype=torch.float64)
     numeric = (path(ts + 1e-3) - path(ts - 1e-3)) / 2e-3
     assert torch.allclose(path.derivative(ts), numeric, atol=0.02)
     assert torch.equal(torch.cat(list(path.chunks(ts, 5))), path(ts))
 
 
-def test_clocks_show_what_they_say():
+def test_time_warps_are_what_their_names_say():
     path = Parabola()
     assert retiming.speed_up(path, 2.0).span == (1.0, 2.0)
     assert torch.allclose(retiming.speed_up(path, 2.0)([1.5])[0, 0], torch.tensor([4.0, 2.0]))
     assert torch.allclose(retiming.reverse(path)([1.0, 2.5])[:, 0, 1], torch.tensor([3.0, 1.5]))
-    eased = retiming.eased(path)
+    eased = retiming.ease_in_out(path)
     assert torch.allclose(eased([1.0, 2.0, 3.0])[:, 0, 1], torch.tensor([1.0, 2.0, 3.0]))
     assert eased.derivative([1.0, 3.0]).abs().max() < 1e-6 < eased.derivative([2.0]).abs().max()
     swung = retiming.ping_pong(path)
@@ -76,7 +76,7 @@ def test_a_loop_is_the_path_itself_where_nothing_is_blended_and_closes_without_a
 
 def test_seams_are_measured():
     plain, loop, swing = (
-        retiming.Seam.of(way(Parabola()), 24) for way in (lambda p: p, retiming.Looped, retiming.ping_pong)
+        retiming.Seam.of(variant(Parabola()), 24) for variant in (lambda p: p, retiming.Looped, retiming.ping_pong)
     )
     steps = Parabola()(torch.linspace(1, 3, 49)).diff(dim=0).flatten(1).norm(dim=1).mean()
     assert plain.value == pytest.approx(float(math.hypot(8, 2) / steps), rel=1e-3)
@@ -120,7 +120,7 @@ def exact():
     return clip, methods.fit(clip, changed(preset("exact"), {"training.newton_steps": 10}))
 
 
-def test_the_way_back_is_the_way_there(exact):
+def test_solving_backward_undoes_solving_forward(exact):
     clip, fit = exact
     back = retiming.Restarted(fit, fit([0.5])[0], 0.5)
     assert torch.allclose(back(clip.ts), fit(clip.ts), atol=2e-3)
@@ -128,7 +128,7 @@ def test_the_way_back_is_the_way_there(exact):
     assert torch.allclose(back.derivative([0.2]), fit.derivative([0.2]), atol=0.05)
 
 
-def test_a_field_followed_from_another_code_keeps_what_it_does_not_know(exact):
+def test_a_field_solved_from_another_code_keeps_the_part_outside_its_space(exact):
     clip, fit = exact
     aside = torch.randn(3, 8, generator=torch.Generator().manual_seed(1))
     flow, offset = retiming.Restarted(fit, clip.ws[0] + aside, 0.0), retiming.Transferred(fit, clip.ws[0] + aside)
@@ -144,9 +144,9 @@ def test_paths_of_several_shots_run_backward_too():
     clip = Clip(codes, ts, shots=torch.tensor([0, 0, 0, 0, 1, 1, 1]), meta={"name": "cut"})
     fit = methods.fit(clip, changed(preset("dynode"), {"training.segment_iterations": 2}))
     assert isinstance(fit, Shots)
-    asked = retiming.frame_times(retiming.reverse(fit), 20)
+    times = retiming.frame_times(retiming.reverse(fit), 20)
     backward = retiming.reverse(fit)
-    assert torch.allclose(torch.cat(list(backward.chunks(asked, 4))), backward(asked), atol=1e-6)
+    assert torch.allclose(torch.cat(list(backward.chunks(times, 4))), backward(times), atol=1e-6)
 
 
 def test_fits_are_counted_and_survive_half_precision(exact):
@@ -159,7 +159,7 @@ def test_fits_are_counted_and_survive_half_precision(exact):
     assert 0 < gap < 0.02 and all(torch.equal(p, p.half().float()) for p in half.field.parameters())
 
 
-def test_ways_to_keep_a_clip_tell_their_bytes_and_give_codes_back():
+def test_representations_of_a_clip_have_sizes_and_give_codes_back():
     ts = torch.linspace(0, 0.5, 9, dtype=torch.float64)
     clip = Clip(circle_codes(ts), ts, meta={"name": "circle"}).sampled("regular", 4)
     whole, lines, few = (
@@ -185,8 +185,8 @@ def test_render_takes_speed_direction_and_loop(tmp_path, exact, capsys):
     clip, _ = exact
     name = "stylegan2-isaac3d"
     meta = {"name": "robot", "generator": name, "generator_hash": generators.hash_of(name)}
-    shape, draws = (10, 128), torch.Generator().manual_seed(0)
-    robot = replace(clip, ws=circle_codes(clip.ts, *shape) + torch.randn(shape, generator=draws), meta=meta)
+    shape, rng = (10, 128), torch.Generator().manual_seed(0)
+    robot = replace(clip, ws=circle_codes(clip.ts, *shape) + torch.randn(shape, generator=rng), meta=meta)
     fit = methods.fit(robot, changed(preset("dynode"), {"training.segment_iterations": 1}))
     file = fit.save(tmp_path / "fit.safetensors")
 
@@ -201,10 +201,10 @@ def test_render_takes_speed_direction_and_loop(tmp_path, exact, capsys):
     assert np.abs(back[::-1] - plain).mean() < 4 < np.abs(back - plain).mean()
     assert len(frames("--loop", "swing")) == 12 and len(frames("--loop", "blend", "--speed", "0.5")) == 9
     capsys.readouterr()
-    for options, told in (
+    for options, message in (
         (("--speed", "0"), "between 0.001 and 1000, got 0"),
         (("--loop", "round"), "no loop 'round'"),
     ):
         assert cli.main(["render", str(file), "-o", str(tmp_path / "no.mp4"), *options]) == 2
-        assert told in capsys.readouterr().err
+        assert message in capsys.readouterr().err
     assert not (tmp_path / "no.mp4").exists()

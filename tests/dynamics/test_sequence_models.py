@@ -1,4 +1,4 @@
-"""Rivals of the neural ODE: every one answers at any time, gets better at what it was shown, and survives its file."""
+"""Sequence models and processes as baselines: codes at any times, training that lowers the error, files."""
 
 import math
 
@@ -11,11 +11,11 @@ from dynode.dynamics.baselines import sequence_models
 from dynode.errors import UserError
 from dynode.settings import changed
 
-NAMES = list(sequence_models.SEQUENCE_MODELS)
+NAMES = list(sequence_models.MODELS)
 
 
 def quick(name, **changes):
-    return changed(sequence_models.SEQUENCE_MODELS[name], {"iterations": 25, "hidden": 8} | changes)
+    return changed(methods.settings_of(name), {"iterations": 25, "hidden": 8} | changes)
 
 
 @pytest.fixture(scope="module")
@@ -28,30 +28,30 @@ def wave():
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_relative_answers_any_times_in_any_order_and_always_the_same(name, wave):
+def test_a_sequence_model_takes_any_times_in_any_order_and_is_deterministic(name, wave):
     path = methods.fit(wave, quick(name))
     ts = [0.5, -0.1, 0.0, 1.33, 0.5]
     codes = path(ts)
     assert codes.shape == (5, 1, 6) and torch.isfinite(codes).all()
     assert torch.equal(codes[0], codes[4]) and torch.equal(path(ts), codes)
     alone = torch.cat([path([t]) for t in ts])
-    assert torch.allclose(alone, codes, atol=0.2 if name == "sde" else 1e-3)  # the mean of other draws
+    assert torch.allclose(alone, codes, atol=0.2 if name == "sde" else 1e-3)  # the mean of other samples
     assert path.derivative([0.5]).shape == (1, 1, 6) and path([]).shape == (0, 1, 6)
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_training_brings_a_relative_nearer_to_what_it_was_shown(name, wave):
-    seen = wave.observations()
+def test_training_lowers_the_error_at_the_observations(name, wave):
+    observed = wave.observations()
 
     def error(iterations):
         path = methods.fit(wave, quick(name, iterations=iterations, hidden=16, straight=False))
-        return float((path(seen.ts) - seen.ws).square().mean())
+        return float((path(observed.ts) - observed.ws).square().mean())
 
     assert error(150) < 0.5 * error(1)
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_relative_survives_its_file_and_tells_its_cost(name, wave, tmp_path):
+def test_a_sequence_model_survives_its_file_and_logs_its_cost(name, wave, tmp_path):
     path = methods.fit(wave, quick(name), seed=3)
     back = fit_files.load(path.save(tmp_path / "fit.safetensors"))
     ts = torch.linspace(0, 1.2, 9)
@@ -74,28 +74,28 @@ def test_only_distributions_give_samples(wave):
         methods.fit(wave, quick("gru")).samples([0.5], 5)
 
 
-def test_settings_of_relatives_are_checked():
+def test_settings_of_sequence_models_are_checked():
     with pytest.raises(UserError, match="iterations"):
         quick("gru", iterations=0)
     with pytest.raises(UserError, match="grz.*gru"):
         methods.settings_of("grz")
 
 
-def test_a_smooth_process_knows_where_it_is_unsure(wave):
+def test_a_process_is_less_certain_between_observations(wave):
     process = methods.fit(wave, "gp")
     near, between = process.std(wave.observations().ts), process.std(wave.ts[~wave.observed])
     assert near.max() < between.min() and process.std([5.0])[0] > 3 * between.max()
 
 
-def test_a_process_told_of_periods_finds_one_and_uses_it():
+def test_a_periodic_process_finds_the_period():
     ts = torch.arange(60, dtype=torch.float64) / 20
     angle = 2 * math.pi * ts / 0.7
     ws = torch.stack([angle.cos(), angle.sin(), (2 * angle).cos()], -1).float()[:, None]
     clip = Clip(ws, ts, meta={"name": "wheel"}).sampled("irregular", 5, seed=1)
-    told, smooth = methods.fit(clip, "gp_periodic"), methods.fit(clip, "gp")
-    hidden = ~clip.observed
-    errors = [float((path(ts)[hidden] - ws[hidden]).square().mean()) for path in (told, smooth)]
-    assert told.period == pytest.approx(0.7, rel=0.02) and errors[0] < 0.05 * errors[1]
+    periodic, smooth = methods.fit(clip, "gp_periodic"), methods.fit(clip, "gp")
+    unobserved = ~clip.observed
+    errors = [float((path(ts)[unobserved] - ws[unobserved]).square().mean()) for path in (periodic, smooth)]
+    assert periodic.period == pytest.approx(0.7, rel=0.02) and errors[0] < 0.05 * errors[1]
 
 
 def test_catmull_rom_is_exact_on_lines_and_parabolas_in_the_middle():

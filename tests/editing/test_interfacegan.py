@@ -27,10 +27,10 @@ def codes(n: int = 2000) -> torch.Tensor:
 def test_a_known_plane_is_found_and_its_normal_points_to_higher_scores():
     true = normalize(torch.arange(1.0, DIMENSION + 1), dim=0)
     scores = 5 + 3 * codes() @ true
-    found = fit_boundary(codes(), scores, BoundarySettings())
-    assert found.normal @ true > 0.99 and found.normal.norm() == pytest.approx(1, abs=1e-6)
-    assert found.facts["held_out"] == 1 and found.facts["rest"] > 0.93 and found.facts["correlation"] > 0.99
-    assert found.sigma == pytest.approx(1, abs=0.05)
+    result = fit_boundary(codes(), scores, BoundarySettings())
+    assert result.normal @ true > 0.99 and result.normal.norm() == pytest.approx(1, abs=1e-6)
+    assert result.facts["held_out"] == 1 and result.facts["rest"] > 0.93 and result.facts["correlation"] > 0.99
+    assert result.sigma == pytest.approx(1, abs=0.05)
     assert fit_boundary(codes(), -scores, BoundarySettings()).normal @ true < -0.99
 
 
@@ -136,10 +136,10 @@ def test_an_editor_is_judged_by_what_the_pictures_show():
     rows = editor_quality.editor_rows(still, world, ws, (2.0,), evaluator=judge)
     assert {row.value for row in rows if row.metric.startswith("change")} == {0.0}
     fog = editors.load("flow:fog", world)
-    found = editor_quality.editor_rows(fog, world, ws, (0.0, 8.0), evaluator=judge)
-    own = {row.variant: row.value for row in found if row.metric == "own_change"}
+    result = editor_quality.editor_rows(fog, world, ws, (0.0, 8.0), evaluator=judge)
+    own = {row.variant: row.value for row in result if row.metric == "own_change"}
     assert own["+0"] == 0 and own["+8"] > 0.3
-    assert all(row.n == 4 and row.category == "scene" for row in found if row.metric == "own_change")
+    assert all(row.n == 4 and row.category == "scene" for row in result if row.metric == "own_change")
 
 
 def test_a_table_tells_editors_and_strengths_apart():

@@ -36,19 +36,19 @@ def kept(monkeypatch, tmp_path_factory):
 
 
 def test_classes_share_a_range_or_sit_on_a_grid():
-    found = WORLDS["isaac3d"].factors
-    ends = torch.tensor([[f.low for f in found], [f.high for f in found]])
-    assert classes(found, ends).tolist() == [[0] * len(found), [class_count(f) - 1 for f in found]]
-    assert [class_count(f) for f in found] == [3, 8, 5, 4, 4, 4, 6, 4, 4]
-    every = factors.on_grid(found, torch.arange(0, 737_280, 7919))
-    assert torch.equal(factors.on_grid(found, grid_index(found, classes(found, every))), every)
+    result = WORLDS["isaac3d"].factors
+    ends = torch.tensor([[f.low for f in result], [f.high for f in result]])
+    assert classes(result, ends).tolist() == [[0] * len(result), [class_count(f) - 1 for f in result]]
+    assert [class_count(f) for f in result] == [3, 8, 5, 4, 4, 4, 6, 4, 4]
+    every = factors.on_grid(result, torch.arange(0, 737_280, 7919))
+    assert torch.equal(factors.on_grid(result, grid_index(result, classes(result, every))), every)
     scene = WORLDS["scene"].factors
     assert class_count(scene[0]) == 8 and classes(scene, WORLDS["scene"].sample(50)).amax(0).tolist() == [7, *[3] * 7]
 
 
-def grid_index(found, digits):
+def grid_index(result, digits):
     index = torch.zeros(len(digits), dtype=torch.long)
-    for k, factor in enumerate(found):
+    for k, factor in enumerate(result):
         index = index * factor.count + digits[:, k]
     return index
 
@@ -107,8 +107,8 @@ def test_a_flow_is_trained_from_the_command_line(path, kept, tmp_path, capsys):
     arguments = ["train", "flow", path, "clouds", "-o", str(tmp_path / "clouds.safetensors"), "--device", "cpu"]
     arguments += ["--factors", str(tmp_path / "f.safetensors"), "-p", "steps=2", "-p", "codes=128", "-p", "batch=1"]
     network, generator = reading.load(tmp_path / "f.safetensors"), generators.load(path)
-    seen = network(generator(torch.randn(64, 9)))["clouds"].argmax(1).mode().values
-    assert cli.main([*arguments, "-p", f"flow.source={int(seen)}"]) == 0
+    common = network(generator(torch.randn(64, 9)))["clouds"].argmax(1).mode().values
+    assert cli.main([*arguments, "-p", f"flow.source={int(common)}"]) == 0
     assert "others_kept" in capsys.readouterr().out
     flow = latent_flow.load(tmp_path / "clouds.safetensors", generator)
     assert flow.settings.target == 3 and flow.name == "clouds"
@@ -156,14 +156,14 @@ def test_an_editor_is_found_by_its_method_and_attribute(path):
     assert first.name == "ganspace component 2" and torch.equal(first.direction, other.direction)
     ws = torch.zeros(2, generator.num_ws, generator.w_dim)
     assert torch.allclose(first.edit(ws, torch.tensor([1.0, -2.0]))[1], -2 * first.edit(ws, 1.0)[0])
-    for wrong, told in {
+    for wrong, message in {
         "ganspace:13": "components 1 to 12",
         "ganspace:one": "components 1 to 12",
         "flow:fogg": "There is no flow 'scene.fogg', did you mean 'scene.fog'",
         "flows:fog": "There is no method of editing 'flows', did you mean 'flow'",
         "fog": "METHOD:ATTRIBUTE",
     }.items():
-        with pytest.raises(UserError, match=told):
+        with pytest.raises(UserError, match=message):
             editors.load(wrong, generator)
 
 

@@ -101,9 +101,9 @@ def planted(generator, plain: int = 400, mixed: int = 2000) -> Labelled:
     same = random_samples.all_rows(random_samples.codes(generator, SampleSettings(plain)), generator)
     ws = torch.cat([same, style_mixing.codes(generator, mixed)])
     axes = torch.linalg.svd(ws[:, 0] - ws[:, 0].mean(0), full_matrices=False).Vh
-    seen = (ws[:, 0] - ws.mean((0, 1))) @ axes.T
-    seen = seen / seen.std(0)
-    scores = torch.stack([seen[:, 0], seen[:, 1], seen[:, 0] + 0.5 * seen[:, 2]], 1)
+    measured = (ws[:, 0] - ws.mean((0, 1))) @ axes.T
+    measured = measured / measured.std(0)
+    scores = torch.stack([measured[:, 0], measured[:, 1], measured[:, 0] + 0.5 * measured[:, 2]], 1)
     return Labelled(("own", "other", "near"), ws, train_transformer.labels_of(scores, 0.5))
 
 
@@ -189,8 +189,8 @@ def test_an_editor_is_trained_from_the_command_line(path, generator, monkeypatch
     ):
         arguments += ["-p", change]
     assert cli.main(arguments) == 0
-    told = capsys.readouterr().out
-    assert "accuracy of the classifier" in told and "leakage:" in told
+    output = capsys.readouterr().out
+    assert "accuracy of the classifier" in output and "leakage:" in output
     editor, card = latent_transformer.load(file, generator), latent_transformer.FILES.card(file)
     assert editor.settings == TransformerSettings("wall_color", 3) and editor.left.shape == (1, 3, 12)
     assert set(card["quality"]) == {"crossed", "change", "leakage"} and "wall_color" in card["classifier"]

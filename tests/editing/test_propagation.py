@@ -101,8 +101,8 @@ def test_a_bent_field_is_followed_exactly_by_flow_and_to_first_order_by_tangent(
 def test_all_modes_are_one_where_the_field_ignores_the_code(kind):
     path = solved(by_time, kind, TIMES)
     paths = [propagation.propagate(path, *edit_of(path), mode) for mode in propagation.MODES]
-    for path in paths[1:]:
-        assert torch.allclose(path(TIMES), paths[0](TIMES), atol=1e-6) and path.drift(TIMES).max() < 1e-5
+    for other in paths[1:]:
+        assert torch.allclose(other(TIMES), paths[0](TIMES), atol=1e-6) and other.drift(TIMES).max() < 1e-5
     assert (path(TIMES[-1:]) - path(TIMES[:1])).abs().max() > 0.03  # it does move
 
 

@@ -122,12 +122,12 @@ def test_what_leads_to_a_place_on_a_circle_counts_by_how_much_nearer_it_comes(ju
 def test_the_figures_have_a_panel_for_each_attribute_and_a_line_for_each_editor(judge, monkeypatch):
     monkeypatch.setitem(editors.METHODS.load(), "flow", lambda attribute, generator: Bends())
     monkeypatch.setitem(editors.METHODS.load(), "styleclip", lambda attribute, generator: Bends())
-    asked = {
+    known_ranges = {
         "flow:glow": StrengthRange(1.0, -1.0, 1.0),
         "styleclip:1": StrengthRange(0.5, -1.0, 1.0, "sky"),
         "styleclip:glow": StrengthRange(0.5, 0.0, 1.0),
     }
-    rows = editor_quality.ladder_rows(judge, asked, torch.zeros(3, 1, 3))
+    rows = editor_quality.ladder_rows(judge, known_ranges, torch.zeros(3, 1, 3))
     shown = [axis for axis in plots.ladders(rows).axes if axis.get_visible()]
     assert [axis.get_title() for axis in shown] == ["scene:\nglow", "scene:\nsky"]
     curves = [line.get_xdata().tolist() for line in shown[0].lines if len(line.get_xdata()) > 2]

@@ -102,23 +102,23 @@ def test_an_untaught_mapper_changes_nothing_and_groups_can_be_left_out():
 
 @pytest.fixture(scope="module")
 def taught(path, tmp_path_factory):
-    place = tmp_path_factory.mktemp("mappers") / "tiny.red.safetensors"
+    file = tmp_path_factory.mktemp("mappers") / "tiny.red.safetensors"
     settings = MapperTrainingSettings(MapperSettings("red", width=8), batch=4, steps=60, stay=0.05)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(train_mapper.networks, "load", lambda *a: Colours())  # of whose texts nobody else knows anything
-        card = train_mapper.train_text_mapper(path, settings, place)
-    return place, card
+        card = train_mapper.train_text_mapper(path, settings, file)
+    return file, card
 
 
 def test_a_mapper_learns_its_text_and_is_named_after_its_teacher(taught, tiny):
-    place, card = taught
-    mapper = editors.load(f"styleclip:{place}", tiny)
+    file, card = taught
+    mapper = editors.load(f"styleclip:{file}", tiny)
     assert mapper.name == "styleclip[colours]:red" and card["teacher"] == "colours"
     ws = tiny.mapping(torch.randn(16, 8, generator=torch.Generator().manual_seed(5)), 0.7)
     rise = [(agreement(tiny, mapper.edit(ws, a), "red") - agreement(tiny, ws, "red")).mean() for a in (0.5, 1.0)]
     assert 0.01 < rise[0] < rise[1]
     assert card["quality"]["behind"] > card["quality"]["before"] + 0.02
-    with safe_open(place, "pt") as file:
+    with safe_open(file, "pt") as file:
         assert json.loads(file.metadata()["generator"])["hash"] == tiny.hash
 
 
@@ -203,25 +203,25 @@ class Planted(nn.Module):
 @pytest.mark.parametrize("relevance", ["difference", "gradient"])
 def test_a_global_direction_finds_the_planted_channel(relevance):
     generator, settings = Planted(), DirectionSettings(relevance, images=6, beta=0.3)
-    found = styleclip_direction.global_direction(generator, Colours(), "red", "blue", settings)
-    assert (found.step[[0, 3]] == 0).all() and (found.step[4:] == 0).all()  # the layer of colours may not move
-    assert found.step[1] > 3 * found.step[2].abs()
+    direction = styleclip_direction.global_direction(generator, Colours(), "red", "blue", settings)
+    assert (direction.step[[0, 3]] == 0).all() and (direction.step[4:] == 0).all()  # the layer of colours may not move
+    assert direction.step[1] > 3 * direction.step[2].abs()
     s = generator.to_style(generator.mapping(torch.randn(5, 4)))
-    moved = found.edit_styles(s, 2.0)
+    moved = direction.edit_styles(s, 2.0)
     images = [Colours().images(generator.synthesis_from_style(each)) for each in (s, moved)]
     assert (images[1][:, 0] > images[0][:, 0]).all()
-    assert torch.allclose(found.edit_styles(moved, -2.0), s, atol=1e-6)
+    assert torch.allclose(direction.edit_styles(moved, -2.0), s, atol=1e-6)
 
 
 def test_the_nearest_step_in_w_follows_where_it_can():
     generator = Planted()
-    found = styleclip_direction.global_direction(
+    direction = styleclip_direction.global_direction(
         generator, Colours(), "red", "blue", DirectionSettings("gradient", images=4)
     )
     ws = generator.mapping(torch.randn(3, 4))
-    followed = generator.to_style(found.edit(ws, 1.5))
-    assert torch.allclose(followed, found.edit_styles(generator.to_style(ws), 1.5), atol=1e-4)
-    assert found.explained == pytest.approx(1.0, abs=1e-5) and "[w+, colours]" in found.name
+    followed = generator.to_style(direction.edit(ws, 1.5))
+    assert torch.allclose(followed, direction.edit_styles(generator.to_style(ws), 1.5), atol=1e-4)
+    assert direction.explained == pytest.approx(1.0, abs=1e-5) and "[w+, colours]" in direction.name
 
 
 def test_what_makes_no_direction_is_refused():
@@ -239,10 +239,10 @@ def test_what_makes_no_direction_is_refused():
 
 def test_a_direction_is_an_editor_by_its_two_texts(tiny, monkeypatch):
     monkeypatch.setattr(styleclip_direction.image_text, "load", lambda *a, **k: Colours())
-    found = editors.load("styleclip-direction:red/blue", tiny)
-    assert found.name == "style direction[w+, colours]:red" and 0 < found.explained <= 1
+    direction = editors.load("styleclip-direction:red/blue", tiny)
+    assert direction.name == "style direction[w+, colours]:red" and 0 < direction.explained <= 1
     ws = tiny.mapping(torch.randn(8, 8, generator=torch.Generator().manual_seed(6)), 0.7)
-    assert (agreement(tiny, found.edit(ws, 1.0), "red") - agreement(tiny, ws, "red")).mean() > 0
+    assert (agreement(tiny, direction.edit(ws, 1.0), "red") - agreement(tiny, ws, "red")).mean() > 0
     with pytest.raises(UserError, match="TARGET/NEUTRAL"):
         editors.load("styleclip-direction:red", tiny)
 

@@ -1,4 +1,4 @@
-"""The bench: both ways give the same, the work is counted right, and the command tells it."""
+"""Benchmarks: both implementations agree, the work is counted correctly, and the command reports it."""
 
 import pytest
 import torch
@@ -12,7 +12,7 @@ from dynode.experiments.benchmarks import Comparison, in_turn, products_of_faces
 from dynode.settings import changed
 
 
-def test_both_ways_are_timed_in_turn_and_the_first_call_of_each_is_free():
+def test_both_are_timed_in_turn_and_the_first_call_of_each_is_not_timed():
     called = []
     ours, other, a, b = in_turn(lambda: called.append("a") or 1, lambda: called.append("b") or 2, 2)
     assert called == ["a", "b"] * 3 and (a, b) == (1, 2) and ours >= 0 and other >= 0
@@ -42,8 +42,8 @@ def test_a_path_from_both_sides_is_the_blended_path(circle):
 
 
 def test_the_command_prints_ratios_and_writes_a_record_and_a_chart(tmp_path, monkeypatch, capsys):
-    found = Comparison("fit 64 clips", 0.5, 5.0, "one after another", 1e-6, "w", 0.1, 3)
-    monkeypatch.setitem(benchmarks.COMPARISONS, "fits", lambda repeats: found)
+    result = Comparison("fit 64 clips", 0.5, 5.0, "one after another", 1e-6, "w", 0.1, 3)
+    monkeypatch.setitem(benchmarks.COMPARISONS, "fits", lambda repeats: result)
     assert cli.main(["bench", "fits", "-o", str(tmp_path / "b.json")]) == 0
     assert "| fit 64 clips | 0.5 | one after another | 5 | 10.0 | 0.1 | 5.0 | 1.0e-06 w |" in capsys.readouterr().out
     rows, provenance = records.read(tmp_path / "b.json")

@@ -24,7 +24,7 @@ from dynode.generators.stylegan2 import StyleGAN2, StyleGAN2Settings
 from dynode.metrics import METRICS
 from dynode.metrics.prediction_bands import REACH, PredictionEllipses
 from dynode.reporting import plots
-from dynode.reporting.plots.curves import dwarfed
+from dynode.reporting.plots.curves import differ_widely
 from dynode.settings import changed
 
 QUICK = changed(preset("dynode"), {"training.segment_iterations": 5, "field.hidden": 8})
@@ -46,22 +46,22 @@ def arc():
 def test_principal_axes_are_scikit_learns():
     ws = draws(9, 2, 5) * torch.tensor([5.0, 2.0, 1.0, 0.5, 0.1])
     axes, theirs = PrincipalAxes.of(ws), PCA().fit(ws.flatten(1).double().numpy())
-    assert axes.share.tolist() == pytest.approx(theirs.explained_variance_ratio_[:8].tolist())
+    assert axes.fractions.tolist() == pytest.approx(theirs.explained_variance_ratio_[:8].tolist())
     scores = theirs.transform(ws.flatten(1).double().numpy())[:, :3]
     assert np.allclose(np.abs(axes.scores(ws, 3).numpy()), np.abs(scores))
-    assert axes.reaching(0.9) == int((np.cumsum(theirs.explained_variance_ratio_) < 0.9).sum()) + 1
-    assert axes.reaching(1.0) == len(axes.share) == 8 and axes.reaching(0) == 1
-    assert axes.outside(ws).max() < 1e-10
-    beyond = ws[:1].double() + 3 * axes.beside(draws(2, 5), 8).unflatten(1, (2, 5))
-    assert axes.outside(beyond).tolist() == pytest.approx([9.0])
+    assert axes.components_for(0.9) == int((np.cumsum(theirs.explained_variance_ratio_) < 0.9).sum()) + 1
+    assert axes.components_for(1.0) == len(axes.fractions) == 8 and axes.components_for(0) == 1
+    assert axes.squared_distance(ws).max() < 1e-10
+    beyond = ws[:1].double() + 3 * axes.residual_axis(draws(2, 5), 8).unflatten(1, (2, 5))
+    assert axes.squared_distance(beyond).tolist() == pytest.approx([9.0])
 
 
 def test_codes_on_a_line_have_one_axis_and_are_shown_on_two():
     line = torch.linspace(0, 1, 5)[:, None, None].expand(-1, 2, 3)
     axes = PrincipalAxes.of(line)
-    assert axes.share.tolist() == [1.0] and axes.scores(line).shape == (5, 2) and not axes.scores(line)[:, 1].any()
+    assert axes.fractions.tolist() == [1.0] and axes.scores(line).shape == (5, 2) and not axes.scores(line)[:, 1].any()
     still = PrincipalAxes.of(torch.ones(4, 2, 3))
-    assert still.share.tolist() == [1.0] and not still.scores(torch.ones(4, 2, 3)).any()
+    assert still.fractions.tolist() == [1.0] and not still.scores(torch.ones(4, 2, 3)).any()
 
 
 def test_distance_to_a_curve_forgives_time_and_not_geometry():
@@ -201,7 +201,10 @@ def test_a_component_is_where_random_codes_differ_most(tiny):
     theirs = PCA().fit(tiny.mapping(z)[:, 0].double().detach().numpy())
     assert abs(float(first.direction @ torch.from_numpy(theirs.components_[0]).float())) == pytest.approx(1, abs=1e-4)
     assert first.sigma == pytest.approx(theirs.explained_variance_[0] ** 0.5, rel=1e-4)
-    assert first.share == pytest.approx(theirs.explained_variance_ratio_[0], rel=1e-4) and second.share < first.share
+    assert (
+        first.fraction == pytest.approx(theirs.explained_variance_ratio_[0], rel=1e-4)
+        and second.fraction < first.fraction
+    )
     ws = draws(2, tiny.num_ws, 12)
     moved = first.edit(ws, -2.0, rows=3)
     assert torch.equal(moved[:, 3:], ws[:, 3:]) and torch.allclose(
@@ -212,9 +215,11 @@ def test_a_component_is_where_random_codes_differ_most(tiny):
 def test_a_log_axis_is_taken_where_one_method_dwarfs_another():
     observed = torch.tensor([True, False, False])
     large, small = torch.tensor([0.0, 1.0, 1.0]), torch.tensor([0.0, 0.02, 0.0])
-    assert dwarfed({"hold": large, "linear": small * 0.5}, observed)
-    assert not dwarfed({"hold": large, "linear": small * 1.5}, observed)
-    assert not dwarfed({"hold": large, "exact": 0 * small}, observed) and not dwarfed({"hold": large}, observed | True)
+    assert differ_widely({"hold": large, "linear": small * 0.5}, observed)
+    assert not differ_widely({"hold": large, "linear": small * 1.5}, observed)
+    assert not differ_widely({"hold": large, "exact": 0 * small}, observed) and not differ_widely(
+        {"hold": large}, observed | True
+    )
     for curves, scale in (({"hold": large, "linear": small * 0.5}, "log"), ({"hold": large}, "linear")):
         figure = plots.error_over_time(torch.arange(3), curves, observed, "MSE")
         assert figure.axes[0].get_yscale() == scale

@@ -15,23 +15,23 @@ def began(monkeypatch):
     class Began(list):
         failing, together, most, threads = (), 0, 0, {}
 
-    found, lock = Began(), threading.Lock()
+    names, lock = Began(), threading.Lock()
     pair = threading.Barrier(2)
 
     def in_process(name, profile, threads):
         with lock:
-            found.append(name)
-            found.threads[name] = threads
-            found.together += 1
-            found.most = max(found.most, found.together)
+            names.append(name)
+            names.threads[name] = threads
+            names.together += 1
+            names.most = max(names.most, names.together)
         if name in ("worlds", "interpolation"):
             pair.wait(timeout=20)  # nobody passes alone
         with lock:
-            found.together -= 1
-        return (2, "dynode: no face.") if name in found.failing else (0, "")
+            names.together -= 1
+        return (2, "dynode: no face.") if name in names.failing else (0, "")
 
     monkeypatch.setattr(runner, "in_process", in_process)
-    return found
+    return names
 
 
 CATEGORIES = ["dynamics_face", "dynamics_heads", "dynamics_scene", "dynamics_bird", "dynamics_isaac3d"]
@@ -61,18 +61,18 @@ def test_the_last_item_has_all_cores(began, monkeypatch):
     assert threads[:3] == [2, 2, 2] and threads[-1] == 6
 
 
-def test_what_fails_stops_only_what_waits_for_it(began):
+def test_a_failure_stops_only_the_items_that_wait_for_it(began):
     began.failing = ("dynamics_bird",)
     with pytest.raises(UserError, match="2 of 6 items failed.*dynamics_bird: no face.*table1: not begun"):
         runner.run_several(["table1", *CATEGORIES], "embedded", jobs=2)
     assert sorted(began) == sorted(CATEGORIES)
 
 
-def test_an_item_alone_does_not_wait_for_what_was_not_asked_for(began):
+def test_an_item_alone_does_not_wait_for_items_that_are_not_run(began):
     runner.run_several(["table1"], "embedded", jobs=2)
     assert began == ["table1"]
 
 
-def test_a_process_tells_its_code_and_last_words():
-    code, said = runner.in_process("nothing", "smoke", 1)
-    assert code == 2 and said.startswith("dynode: There is no item 'nothing'")
+def test_a_process_returns_its_code_and_last_message():
+    code, message = runner.in_process("nothing", "smoke", 1)
+    assert code == 2 and message.startswith("dynode: There is no item 'nothing'")

@@ -64,7 +64,7 @@ def test_truncation_ends_at_the_average(generator):
 def test_the_style_space_makes_the_same_picture(generator):
     ws = generator.mapping(torch.randn(1, 512, generator=torch.Generator().manual_seed(9)), 0.7).clone()
     ws[:, 11:] += 0.1
-    s, places = generator.to_style(ws), generator.style_layers()
+    s, layers = generator.to_style(ws), generator.style_layers()
     assert torch.allclose(generator.synthesis_from_style(s, 256), generator.synthesis(ws, 256), atol=1e-5)
-    assert s.shape[1] == sum(place.channels for place in places) and places[-1] == StyleLayer(22, 64, 1024, True)
-    assert [place.resolution for place in places[:5]] == [4, 8, 8, 8, 16] and places[-2].resolution == 512
+    assert s.shape[1] == sum(layer.channels for layer in layers) and layers[-1] == StyleLayer(22, 64, 1024, True)
+    assert [layer.resolution for layer in layers[:5]] == [4, 8, 8, 8, 16] and layers[-2].resolution == 512

@@ -175,8 +175,8 @@ def test_a_training_begins_with_the_weights_of_another(drawn, tmp_path):
         random.resume(tmp_path / "c.safetensors")
 
 
-def kept_in(place, *arguments, folder, **choices):
-    return pictures(*arguments, folder=place, **choices)
+def kept_in(folder, *arguments, **choices):
+    return pictures(*arguments, folder=folder, **choices)
 
 
 def test_a_generator_is_trained_and_measured_from_the_command_line(tmp_path, monkeypatch, capsys):
@@ -194,8 +194,8 @@ def test_a_generator_is_trained_and_measured_from_the_command_line(tmp_path, mon
     ):
         arguments += ["-p", change]
     assert cli.main([*arguments, "--device", "cpu"]) == 0
-    told = capsys.readouterr().out
-    assert "96 pictures shown" in told and "precision_of_the_world" in told
+    output = capsys.readouterr().out
+    assert "96 pictures shown" in output and "precision_of_the_world" in output
     generator = weights.load(tmp_path / "g.safetensors", "scene")
     assert generator(torch.randn(1, generator.z_dim)).shape == (1, 3, 16, 16)
     assert not (tmp_path / "g.checkpoint").exists()
@@ -251,12 +251,12 @@ def test_half_the_resolution_is_a_picture_of_the_blocks_up_to_it(tiny):
 
 def test_the_style_space_makes_the_same_picture(tiny):
     ws = tiny.mapping(torch.randn(3, 9)) + 0.3 * torch.randn(3, tiny.num_ws, 1)
-    s, places = tiny.to_style(ws), tiny.style_layers()
+    s, layers = tiny.to_style(ws), tiny.style_layers()
     assert torch.equal(tiny.synthesis_from_style(s), tiny.synthesis(ws))
-    assert s.shape[1] == sum(place.channels for place in places)
-    assert [place.resolution for place in places] == [4, 4, 8, 8, 8, 16, 16, 16]
-    assert [place.row for place in places] == [0, 1, 1, 2, 3, 3, 4, 5]
-    assert [place.to_rgb for place in places] == [False, True, False, False, True, False, False, True]
+    assert s.shape[1] == sum(layer.channels for layer in layers)
+    assert [layer.resolution for layer in layers] == [4, 4, 8, 8, 8, 16, 16, 16]
+    assert [layer.row for layer in layers] == [0, 1, 1, 2, 3, 3, 4, 5]
+    assert [layer.to_rgb for layer in layers] == [False, True, False, False, True, False, False, True]
     changed = s.clone()
     changed[:, 0] += 1
     assert not torch.equal(tiny.synthesis_from_style(changed), tiny.synthesis(ws))

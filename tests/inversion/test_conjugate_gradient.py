@@ -45,12 +45,12 @@ def test_a_bowl_is_solved_and_the_preconditioner_is_what_makes_it_fast():
     linear, codes = Linear(), torch.randn(5, ROWS, SIZE, generator=torch.Generator().manual_seed(1))
     error, start = error_of(linear.synthesis, linear.synthesis(codes)), torch.zeros(5, ROWS, SIZE)
     bent = conjugate_gradient.Preconditioner(mean_curvature(linear))
-    told = []
-    found = conjugate_gradient.minimise(error, start, bent, 6, lambda step, mean: told.append((step, mean)))
+    calls = []
+    result = conjugate_gradient.minimise(error, start, bent, 6, lambda step, mean: calls.append((step, mean)))
     plain = conjugate_gradient.minimise(error, start, lambda gradient: gradient, 6)
-    assert [step for step, _ in told] == list(range(6)) and told[-1][1] < told[0][1]
-    assert (error(found) < 1e-3 * error(start)).all()
-    assert (error(found) < 0.2 * error(plain)).all()
+    assert [step for step, _ in calls] == list(range(6)) and calls[-1][1] < calls[0][1]
+    assert (error(result) < 1e-3 * error(start)).all()
+    assert (error(result) < 0.2 * error(plain)).all()
 
 
 def test_the_mean_curvature_is_that_of_the_squared_error_and_damped():
@@ -80,12 +80,12 @@ def test_no_frame_gets_worse_and_one_that_is_right_stays():
 def test_a_projection_ends_with_them(path):
     network, targets = generators.load(path), generators.load(path)(torch.randn(2, 9)).clamp(-1, 1).detach()
     choices = {"start": "w_avg", "first_steps": 5, "resolution": 16, "lpips_net": "alex", "lpips_resolution": 64}
-    found, steps = {}, []
+    result, steps = {}, []
     for count in (0, 6):
         settings = ProjectionSettings(**choices, conjugate_steps=count)
         projector = Projector(network, LPIPS("alex"), settings)
-        found[count] = projector.frames(targets, None, lambda step, mse, lpips: steps.append(step))
+        result[count] = projector.frames(targets, None, lambda step, mse, lpips: steps.append(step))
     assert steps == [*range(5), *range(5 + 6)]
-    assert all(after.mse < before.mse for before, after in zip(found[0], found[6], strict=True))
+    assert all(after.mse < before.mse for before, after in zip(result[0], result[6], strict=True))
     with pytest.raises(UserError, match="conjugate_steps must be 0 or more, got -1"):
         ProjectionSettings(conjugate_steps=-1)

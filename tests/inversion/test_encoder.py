@@ -33,14 +33,16 @@ def generator(path):
 
 
 @pytest.fixture(scope="module")
-def seen(tmp_path_factory):
+def training_images(tmp_path_factory):
     return pictures(WORLDS["scene"], 1, 16, folder=tmp_path_factory.mktemp("pictures"))[1]
 
 
 @pytest.mark.parametrize("gradient", [True, False])
-def test_training_lowers_the_error(generator, seen, gradient):
+def test_training_lowers_the_error(generator, training_images, gradient):
     shape = dataclasses.replace(SHAPE, gradient=gradient)
-    training = EncoderTrainer(dataclasses.replace(SETTINGS, encoder=shape, pictures=600), generator, seen, None)
+    training = EncoderTrainer(
+        dataclasses.replace(SETTINGS, encoder=shape, pictures=600), generator, training_images, None
+    )
     images = generator(torch.randn(16, 9)).clamp(-1, 1)
     before = (generator.synthesis(training.encoder(images)) - images).square().mean()
     encoder = training.run()
@@ -50,20 +52,20 @@ def test_training_lowers_the_error(generator, seen, gradient):
     assert not torch.equal(codes, encoder(images, passes=1))
 
 
-def test_a_training_that_was_stopped_goes_on_exactly(generator, seen, tmp_path):
-    whole = EncoderTrainer(SETTINGS, generator, seen, None)
+def test_a_training_that_was_stopped_goes_on_exactly(generator, training_images, tmp_path):
+    whole = EncoderTrainer(SETTINGS, generator, training_images, None)
     whole.run()
-    first = EncoderTrainer(SETTINGS, generator, seen, None)
+    first = EncoderTrainer(SETTINGS, generator, training_images, None)
     while first.shown < 80:
         first.train_batch()
         first.shown += SETTINGS.batch
     first.save(tmp_path / "c")
-    second = EncoderTrainer(SETTINGS, generator, seen, None)
+    second = EncoderTrainer(SETTINGS, generator, training_images, None)
     second.resume(tmp_path / "c")
     second.run()
     for a, b in zip(whole.encoder.parameters(), second.encoder.parameters(), strict=True):
         assert torch.equal(a, b)
-    other = EncoderTrainer(dataclasses.replace(SETTINGS, lr=0.1), generator, seen, None)
+    other = EncoderTrainer(dataclasses.replace(SETTINGS, lr=0.1), generator, training_images, None)
     with pytest.raises(UserError, match="another training"):
         other.resume(tmp_path / "c")
 
@@ -90,8 +92,8 @@ def test_an_encoder_is_trained_from_the_command_line(path, tmp_path, monkeypatch
     for change in ("pictures=8", "lpips=0", "batch=4", "encoder.channel_max=8", "encoder.passes=2"):
         arguments += ["-p", change]
     assert cli.main(arguments) == 0
-    told = capsys.readouterr().out
-    assert "8 pictures shown" in told and "mse_after_2" in told
+    output = capsys.readouterr().out
+    assert "8 pictures shown" in output and "mse_after_2" in output
     encoders.load(tmp_path / "e.safetensors", generators.load(path))
 
 

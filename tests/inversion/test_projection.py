@@ -39,9 +39,11 @@ def test_a_few_steps_on_a_real_frame_come_closer_to_it(generator):
     shots, _ = read(assets.fetch("single-face-video"), 1)
     target = torch.stack(list(aligned_crops(shots, clip.quads[:1].numpy())))
     projector, losses = Projector(generator, LPIPS("vgg"), ProjectionSettings()), []
-    (found,) = projector.project(target, projector.average(), 6, 0.05, lambda _, mse, lpips: losses.append(mse + lpips))
-    assert found.ws.shape == (23, 512) and len(losses) == 6
-    assert found.mse + found.lpips < 0.9 * losses[0]
+    (result,) = projector.project(
+        target, projector.average(), 6, 0.05, lambda _, mse, lpips: losses.append(mse + lpips)
+    )
+    assert result.ws.shape == (23, 512) and len(losses) == 6
+    assert result.mse + result.lpips < 0.9 * losses[0]
 
 
 def test_an_interrupted_inversion_resumes_with_equal_results(tmp_path, monkeypatch):
@@ -63,6 +65,7 @@ def test_an_interrupted_inversion_resumes_with_equal_results(tmp_path, monkeypat
         inversion.invert(video, tmp_path / "cut.safetensors", settings=other, stretch=Stretch(count=3))
     monkeypatch.setattr(partial_results.Partial, "append", append)
     resumed = inversion.invert(video, tmp_path / "cut.safetensors", settings=TINY, stretch=Stretch(count=3))
+    assert resumed.optimiser_steps == whole.optimiser_steps == resumed.meta["optimiser_steps"] > 0
     assert torch.equal(resumed.ws, whole.ws) and torch.equal(resumed.quads, whole.quads)
     assert not (tmp_path / "cut.partial").exists()
     assert Clip.load(tmp_path / "cut.safetensors").meta["mse"] == whole.meta["mse"]
@@ -127,10 +130,10 @@ def test_an_episode_is_inverted_and_knows_its_truth(small, tmp_path, capsys):
     assert evaluator.category == "scene" and evaluator.resolution == 32
     shown = clip.sampled("regular", 2)
     linear = evaluator.evaluate(shown, methods.fit(shown, "linear"))
-    found = list(method_rows(linear, linear, category=evaluator.category, method="linear"))
-    assert {row.reference for row in found if row.metric == "mse"} == {"code", "truth"}
-    assert {row.metric for row in found if row.space == "image"} == {"mse", "psnr", "ssim", "lpips_alex", "skill"}
-    assert {row.reference for row in found if row.metric == "skill"} == {"truth"}
+    result = list(method_rows(linear, linear, category=evaluator.category, method="linear"))
+    assert {row.reference for row in result if row.metric == "mse"} == {"code", "truth"}
+    assert {row.metric for row in result if row.space == "image"} == {"mse", "psnr", "ssim", "lpips_alex", "skill"}
+    assert {row.reference for row in result if row.metric == "skill"} == {"truth"}
 
 
 def test_a_generator_of_anything_but_faces_gets_the_middle_of_a_video(small, tmp_path, capsys):

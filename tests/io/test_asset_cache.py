@@ -73,9 +73,9 @@ def package(tmp_path, content, monkeypatch):
     monkeypatch.setenv("DYNODE_CACHE", str(tmp_path / "not" / "yet" / "there"))
     monkeypatch.setenv("DYNODE_ASSETS", str(seeds))
     monkeypatch.setenv("DYNODE_OFFLINE", "1")
-    told = {"licence": "none", "purpose": "a test", "profiles": ["smoke"], "package": "fake"}
+    common = {"licence": "none", "purpose": "a test", "profiles": ["smoke"], "package": "fake"}
     known = {
-        name: told | {"name": name, "member": member, "sha256": sha256(content[name]), "size": len(content[name])}
+        name: common | {"name": name, "member": member, "sha256": sha256(content[name]), "size": len(content[name])}
         for name, member in MEMBERS.items()
     }
     whole = (seeds / "fake-1.whl").read_bytes()

@@ -48,9 +48,9 @@ def test_sound_is_copied_packet_by_packet_at_its_own_times(tmp_path, name, delay
     source = filmed(tmp_path / name, delay=delay)
     out, times = copied(tmp_path, source)
     wanted = [(t, content) for t, content in heard(source) if t > -1e-3]
-    found = heard(out)
-    assert [content for _, content in found] == [content for _, content in wanted] and len(found) > 10
-    assert [t for t, _ in found] == pytest.approx([t for t, _ in wanted], abs=2e-3)
+    written = heard(out)
+    assert [content for _, content in written] == [content for _, content in wanted] and len(written) > 10
+    assert [t for t, _ in written] == pytest.approx([t for t, _ in wanted], abs=2e-3)
     assert video.read(out)[1] == pytest.approx(times, abs=1e-4)
     with av.open(str(out)) as container:
         assert [stream.type for stream in container.streams] == ["video", "audio"]
@@ -66,9 +66,9 @@ def test_sound_is_cut_where_frames_are_cut(tmp_path):
 
 
 def test_what_has_no_sound_or_one_that_an_mp4_cannot_hold_stays_silent(tmp_path):
-    for name, codec, told in (("v.mkv", "", ""), ("v.mkv", "wavpack", "wavpack")):
+    for name, codec, unsupported in (("v.mkv", "", ""), ("v.mkv", "wavpack", "wavpack")):
         source = filmed(tmp_path / name, codec)
-        assert audio.unsupported_codec(source) == told
+        assert audio.unsupported_codec(source) == unsupported
         out, times = copied(tmp_path, source)
         assert audio.codec_of(out) == "" and len(video.read(out)[0]) == len(times)
     assert audio.codec_of(filmed(tmp_path / "v.mp4")) == "aac"

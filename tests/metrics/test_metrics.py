@@ -1,6 +1,7 @@
 """Metrics against values known by hand or by another implementation."""
 
 import math
+import pkgutil
 
 import pytest
 import torch
@@ -73,3 +74,9 @@ def test_lpips_refuses_images_that_are_not_in_range():
         LPIPS("alex")(picture() * 255, picture())
     with pytest.raises(ValueError, match="B, 3, H, W"):
         LPIPS("alex")(picture()[0], picture()[0])
+
+
+def test_the_networks_that_metrics_name_are_there():
+    names = {each.network for each in METRICS.values() if each.network}
+    assert names == {"dynode.perception.lpips:LPIPS", "dynode.perception.identity:Identity"}
+    assert all(callable(pkgutil.resolve_name(name)) for name in names)

@@ -137,11 +137,11 @@ def test_an_expected_class_goes_round_the_clock():
 
 
 def test_worlds_are_scored_by_their_readers():
-    found, scene = attributes.attribute_scorer("scene"), worlds.world("scene")
-    values, fog, hour = scene.sample(16), found.names.index("fog"), found.names.index("hour")
+    scorer, scene = attributes.attribute_scorer("scene"), worlds.world("scene")
+    values, fog, hour = scene.sample(16), scorer.names.index("fog"), scorer.names.index("hour")
     classes = 4 * values[:, fog] - 0.5  # of four classes that share the range
-    assert (found(scene.images(values, 64))[:, fog] - classes).abs().mean() < 0.4
-    assert found.periods[hour] == 8 and found.periods.count_nonzero() == 1
+    assert (scorer(scene.images(values, 64))[:, fog] - classes).abs().mean() < 0.4
+    assert scorer.periods[hour] == 8 and scorer.periods.count_nonzero() == 1
     with pytest.raises(UserError, match="legal are face"):
         attributes.attribute_scorer("cathedral")
 
@@ -209,5 +209,5 @@ def test_every_attribute_of_faces_counts_in_the_fingerprint():
 @pytest.mark.parametrize("arguments", [["nothing.png"], ["--frames", "-1", "a.png"], [__file__]])
 def test_score_tells_mistakes_in_one_sentence(arguments, capsys):
     assert cli.main(["score", *arguments]) == 2
-    told = capsys.readouterr().err
-    assert told.startswith("dynode: ") and told.count("\n") == 1
+    message = capsys.readouterr().err
+    assert message.startswith("dynode: ") and message.count("\n") == 1

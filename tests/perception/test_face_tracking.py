@@ -35,9 +35,9 @@ def face_at(x, y=32.0, width=20.0):
     return Face(box, upright * width + [x, y])
 
 
-def scripted(found):
+def scripted(result):
     """A detector that knows the faces of each frame beforehand; largest first, as detectors do."""
-    script = iter(found)
+    script = iter(result)
     return lambda frame: sorted(next(script), key=lambda face: -face.width)
 
 
@@ -47,9 +47,9 @@ def footage(tmp_path, levels):
     return video.write(tmp_path / "footage.mp4", frames, fps=25)
 
 
-def tracked(tmp_path, found, levels=None, **options):
-    path = footage(tmp_path, levels or [90] * len(found))
-    return face_tracking.track_face(path, detector=scripted(found), **options)
+def tracked(tmp_path, result, levels=None, **options):
+    path = footage(tmp_path, levels or [90] * len(result))
+    return face_tracking.track_face(path, detector=scripted(result), **options)
 
 
 def centres(track):
@@ -78,19 +78,19 @@ def test_faces_are_counted_from_the_left(tmp_path, face, x):
 
 
 def test_the_chosen_face_is_followed_while_another_passes_by(tmp_path):
-    found = [[face_at(60, 30), face_at(4 + 6 * k, 44, width=26)] for k in range(16)]
-    assert centres(tracked(tmp_path, found, face="1")) == pytest.approx([60] * 16)
+    result = [[face_at(60, 30), face_at(4 + 6 * k, 44, width=26)] for k in range(16)]
+    assert centres(tracked(tmp_path, result, face="1")) == pytest.approx([60] * 16)
 
 
 def test_the_chosen_face_is_followed_while_another_becomes_larger(tmp_path):
-    found = [[face_at(30 + k), face_at(75, width=14 + 4 * k)] for k in range(8)]
-    inner = centres(tracked(tmp_path, found))[3:-3]  # smoothing bends the ends
+    result = [[face_at(30 + k), face_at(75, width=14 + 4 * k)] for k in range(8)]
+    inner = centres(tracked(tmp_path, result))[3:-3]  # smoothing bends the ends
     assert inner == pytest.approx([33, 34], abs=0.3)
 
 
 def test_the_chosen_face_need_not_be_there_from_the_start(tmp_path):
-    found = [[face_at(20)]] * 3 + [[face_at(20), face_at(70)]] * 4
-    track = tracked(tmp_path, found, face="1")
+    result = [[face_at(20)]] * 3 + [[face_at(20), face_at(70)]] * 4
+    track = tracked(tmp_path, result, face="1")
     assert frames_of(track) == [3, 4, 5, 6] and centres(track) == pytest.approx([70] * 4)
 
 
@@ -116,8 +116,8 @@ def test_a_face_of_one_frame_is_refused(tmp_path):
 
 
 def test_a_face_that_leaves_and_returns_is_interpolated_between(tmp_path):
-    found = [[face_at(20 + 2 * k)] if 2 <= k < 10 or 16 <= k < 24 else [] for k in range(26)]
-    track = tracked(tmp_path, found)
+    result = [[face_at(20 + 2 * k)] if 2 <= k < 10 or 16 <= k < 24 else [] for k in range(26)]
+    track = tracked(tmp_path, result)
     assert frames_of(track) == list(range(2, 24))
     assert (~track.detected).nonzero()[0].tolist() == list(range(8, 14))
     assert centres(track)[4:-4] == pytest.approx([20 + 2 * k for k in range(6, 20)], abs=0.3)
@@ -129,26 +129,26 @@ def test_missing_landmarks_are_interpolated_in_time_not_in_frames():
 
 
 def test_another_face_far_away_is_not_taken_for_the_one_that_left(tmp_path):
-    found = [[face_at(15)]] * 4 + [[face_at(80)]] * 2 + [[face_at(17)]] * 4
-    track = tracked(tmp_path, found)
+    result = [[face_at(15)]] * 4 + [[face_at(80)]] * 2 + [[face_at(17)]] * 4
+    track = tracked(tmp_path, result)
     assert track.detected.tolist() == [True] * 4 + [False] * 2 + [True] * 4 and centres(track).max() < 20
 
 
 def test_after_a_longer_gap_the_face_may_return_elsewhere(tmp_path):
-    found = [[face_at(20)]] * 4 + [[]] * 8 + [[face_at(70)]] * 4
-    assert tracked(tmp_path, found).detected.sum() == 8
+    result = [[face_at(20)]] * 4 + [[]] * 8 + [[face_at(70)]] * 4
+    assert tracked(tmp_path, result).detected.sum() == 8
 
 
 def test_a_cut_begins_a_new_shot_and_picks_the_face_up_anew(tmp_path):
-    found = [[face_at(20)]] * 5 + [[face_at(75, width=30)]] * 4
-    track = tracked(tmp_path, found, [40] * 5 + [200] * 4)
+    result = [[face_at(20)]] * 5 + [[face_at(75, width=30)]] * 4
+    track = tracked(tmp_path, result, [40] * 5 + [200] * 4)
     assert track.shots.tolist() == [0] * 5 + [1] * 4
     assert centres(track) == pytest.approx([20] * 5 + [75] * 4)  # no smoothing across the cut
 
 
 def test_shots_without_the_face_are_left_out(tmp_path):
-    found = [[]] * 4 + [[face_at(20)]] * 4 + [[face_at(40)]] + [[]] * 3 + [[face_at(60)]] * 4
-    track = tracked(tmp_path, found, [40] * 4 + [120] * 4 + [200] * 4 + [90] * 4)
+    result = [[]] * 4 + [[face_at(20)]] * 4 + [[face_at(40)]] + [[]] * 3 + [[face_at(60)]] * 4
+    track = tracked(tmp_path, result, [40] * 4 + [120] * 4 + [200] * 4 + [90] * 4)
     assert frames_of(track) == [4, 5, 6, 7, 12, 13, 14, 15] and track.shots.tolist() == [0] * 4 + [1] * 4
 
 
@@ -290,7 +290,7 @@ def test_the_hidden_end_of_a_clip_is_observed_by_no_method(two_shots):
     shown = two_shots.sampled("regular", 3, hidden_end=3)
     assert shown.observed[[0, 9, 10, 14]].all() and not shown.observed[15:].any()
     assert not two_shots.sampled("regular", 3, hidden_end=8).observed[10:].any()
-    with pytest.raises(UserError, match="leaves less than 2"):
+    with pytest.raises(UserError, match="1 of 18 frames can be observed"):
         two_shots.sampled("regular", 3, hidden_end=17)
 
 
@@ -316,8 +316,8 @@ def test_every_shot_has_its_own_path_on_its_side_of_the_cut(two_shots):
     ts = torch.tensor([1.2, 0.2, 0.949, 0.951, -0.5, 2.0], dtype=torch.float64)  # the cut lies at 0.95 s
     late = torch.tensor([True, False, False, True, False, True])
     slopes = path.derivative(ts), first.derivative(ts), second.derivative(ts)
-    for asked, one, other in ((path(ts), first(ts), second(ts)), slopes):
-        assert torch.equal(asked[~late], one[~late]) and torch.equal(asked[late], other[late])
+    for values, one, other in ((path(ts), first(ts), second(ts)), slopes):
+        assert torch.equal(values[~late], one[~late]) and torch.equal(values[late], other[late])
     assert path([]).shape == (0, 3, 8)
 
 

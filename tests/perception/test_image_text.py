@@ -106,8 +106,8 @@ def taught():
 
 
 def test_the_network_learns_planted_attributes(taught):
-    found = train_captions.measure(taught, planted(300, taught, 1))
-    assert min(found.values()) > 0.85
+    quality = train_captions.measure(taught, planted(300, taught, 1))
+    assert min(quality.values()) > 0.85
     torch.manual_seed(1)
     chance = train_captions.measure(CaptionNetwork(taught.settings), planted(300, taught, 1))
     assert 0.2 < sum(chance.values()) / len(chance) < 0.8
@@ -117,9 +117,9 @@ def test_texts_are_bags_of_words_and_pictures_unit_vectors(taught):
     one, other, foggy = taught.texts(["a mountain at night", "at night: mountain", "a mountain in fog"])
     assert torch.allclose(one, other) and one @ foggy < 0.99
     images = torch.rand(2, 3, 64, 64).requires_grad_(True)
-    seen = taught.images(images)
-    assert torch.allclose(seen.norm(dim=1), torch.ones(2), atol=1e-5)
-    seen[:, 0].sum().backward()
+    embedded = taught.images(images)
+    assert torch.allclose(embedded.norm(dim=1), torch.ones(2), atol=1e-5)
+    embedded[:, 0].sum().backward()
     assert images.grad.abs().sum() > 0
 
 
@@ -150,10 +150,10 @@ def test_samples_are_ranked_by_their_scores_and_the_last_tenth_is_held_out(monke
         train_captions.random_samples, "scored", lambda *a, **k: ScoredSamples(names, torch.zeros(20, 1), scores)
     )
     monkeypatch.setattr(train_captions.random_samples, "pictures", lambda *a: iter(torch.rand(2, 10, 3, 4, 4)))
-    seen, held_out = train_captions.sample_pictures(Faces(), 20)
-    assert seen.features.shape == (18, 3, 1, 1) and len(held_out.true) == 2
+    embedded, held_out = train_captions.sample_pictures(Faces(), 20)
+    assert embedded.features.shape == (18, 3, 1, 1) and len(held_out.true) == 2
     smiles, serious = (caption_vocabulary.phrases("face").index(phrase) for phrase in ("smiling", "serious"))
-    assert seen.true[:6, serious].all() and not seen.true[6:, serious].any() and held_out.true[:, smiles].all()
+    assert embedded.true[:6, serious].all() and not embedded.true[6:, serious].any() and held_out.true[:, smiles].all()
 
 
 def test_telling_apart_is_counted_in_pairs():
@@ -267,7 +267,7 @@ def test_the_shipped_network_tells_scenes_apart():
     factors[:, named["hour"]] = torch.tensor([12.0, 0.0, 12.0, 12.0])
     factors[:, named["fog"]] = torch.tensor([0.0, 0.0, 1.0, 0.0])
     factors[:, named["mountain"]] = torch.tensor([1.0, 1.0, 1.0, 0.0])
-    seen = part.images(scene.images(factors, 64))
+    embedded = part.images(scene.images(factors, 64))
     said = part.texts(
         [
             "by day, no fog, mountain",
@@ -276,4 +276,4 @@ def test_the_shipped_network_tells_scenes_apart():
             "by day, no fog, low hill",
         ]
     )
-    assert (seen @ said.T).argmax(1).tolist() == [0, 1, 2, 3]
+    assert (embedded @ said.T).argmax(1).tolist() == [0, 1, 2, 3]

@@ -26,16 +26,16 @@ def moving(frames: int = 4) -> torch.Tensor:
 
 
 @pytest.fixture(scope="module")
-def found() -> optical_flow.Flows:
+def flow() -> optical_flow.Flows:
     return optical_flow.flows(moving())
 
 
-def test_a_known_shift_is_found_both_ways(found):
+def test_a_known_shift_is_found_both_ways(flow):
     inner = (..., slice(6, -6), slice(6, -6))
     wanted = torch.tensor(SHIFT)[:, None, None].float()
-    assert (found.backward[inner] + wanted).abs().mean() < 0.1  # back to where it came from
-    assert (found.forward[inner] - wanted).abs().mean() < 0.1
-    assert found.unoccluded[:, 6:-6, 6:-6].float().mean() > 0.95
+    assert (flow.backward[inner] + wanted).abs().mean() < 0.1  # back to where it came from
+    assert (flow.forward[inner] - wanted).abs().mean() < 0.1
+    assert flow.unoccluded[:, 6:-6, 6:-6].float().mean() > 0.95
 
 
 def test_warping_by_a_known_flow_is_exact_inside():
@@ -49,22 +49,22 @@ def test_warping_by_a_known_flow_is_exact_inside():
 
 def test_what_comes_in_from_outside_is_not_seen():
     back = -torch.tensor(SHIFT)[None, :, None, None].float().expand(1, 2, 48, 64)
-    seen = visible(back, -back)
-    assert not seen[0, :1].any() and not seen[0, :, :2].any()
-    assert seen[0, 1:, 2:].all()
+    unoccluded = visible(back, -back)
+    assert not unoccluded[0, :1].any() and not unoccluded[0, :, :2].any()
+    assert unoccluded[0, 1:, 2:].all()
     elsewhere = torch.zeros_like(back)  # the way back does not end where it began
     assert not visible(back * 2, elsewhere).any()
 
 
-def test_warping_error_of_motion_is_small_and_that_of_flicker_its_variance(found):
+def test_warping_error_of_motion_is_small_and_that_of_flicker_its_variance(flow):
     images = moving()
-    plain = warping_error(images, found.backward, found.unoccluded)
-    unaligned = warping_error(images, 0 * found.backward, torch.ones_like(found.unoccluded))
+    plain = warping_error(images, flow.backward, flow.unoccluded)
+    unaligned = warping_error(images, 0 * flow.backward, torch.ones_like(flow.unoccluded))
     assert plain < 0.02 * unaligned
     flicker = images + torch.tensor([0.1, -0.1, 0.1, -0.1])[:, None, None, None]
-    assert warping_error(flicker, found.backward, found.unoccluded) == pytest.approx(0.04, rel=0.1)
+    assert warping_error(flicker, flow.backward, flow.unoccluded) == pytest.approx(0.04, rel=0.1)
     frozen = images[:1].expand_as(images)
-    assert warping_error(frozen, found.backward, found.unoccluded) > 10 * plain
+    assert warping_error(frozen, flow.backward, flow.unoccluded) > 10 * plain
 
 
 def test_a_flow_that_sees_nothing_has_no_error():

@@ -44,9 +44,9 @@ def test_what_gives_away_grows_with_the_difference_and_points_at_it(network, exa
     assert abs(float(same)) < 1e-5
     for part in examples.split(16):
         part = (0.7 * part).requires_grad_(True)
-        told = likeness(part, part.detach() / 0.7)[2]
-    assert told.item() > 1
-    (gradient,) = torch.autograd.grad(told, part)
+        loss = likeness(part, part.detach() / 0.7)[2]
+    assert loss.item() > 1
+    (gradient,) = torch.autograd.grad(loss, part)
     with torch.no_grad():
         step = part - 0.05 * gradient / gradient.abs().max()
         gap = likeness.gap.clone()

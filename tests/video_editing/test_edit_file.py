@@ -50,6 +50,9 @@ def test_a_video_is_inverted_once_for_all_edits_and_what_that_took_is_counted(fi
     first, provenance = run("--attribute", "fog=2")
     assert (first["frames_inverted"], first["edits"], first["detections"]) == (3, 1, 0)
     assert first["optimiser_steps"] == first["generator_backward"] > 0 == first["steps_before"]
+    codes = Clip.load(output.with_suffix(".codes.safetensors"))
+    assert codes.optimiser_steps == codes.meta["optimiser_steps"] == first["optimiser_steps"] == 2 + 2 * 1
+    assert codes.head(2).optimiser_steps == 2 + 1  # of fewer frames what the settings imply
     assert provenance["title"] == "edited with dynode: fog 2" and len(video.read(output)[0]) == FRAMES
     again, _ = run(
         "--attribute", "hour=1", "--save-frames", str(tmp_path / "png"), "--codes", str(tmp_path / "e.safetensors")
@@ -99,7 +102,7 @@ def test_the_record_has_the_options_that_were_chosen(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "arguments, told",
+    "arguments, expected",
     [
         (["carphone.warm"], "nothing to edit"),
         (["carphone.warm", "--attribute", "smiel"], "NAME=STRENGTH"),

@@ -13,9 +13,9 @@ some observations are held out and predicted from the others.
 import contextlib
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, TypeVar
 
 import torch
 from tqdm import trange
@@ -34,13 +34,9 @@ from dynode.errors import UserError
 from dynode.io.training_state import part
 from dynode.settings import choose, from_json, require_positive, to_json
 
-MODELS: dict[str, type[SequenceModel]] = {
-    "gru": GRU,
-    "ode_rnn": ODERNN,
-    "latent_ode": LatentODE,
-    "cde": CDE,
-    "sde": SDE,
-}
+T = TypeVar("T", bound=SequenceModel)
+
+MODELS: dict[str, type[SequenceModel]] = {}  # by `sequence_model`
 
 
 @dataclass(frozen=True)
@@ -62,10 +58,7 @@ class SequenceSettings:
     @property
     def label(self) -> str:
         """The method's name in records, which marks changed settings."""
-        return self.preset if self == SEQUENCE_MODELS[self.preset] else f"{self.preset}[changed]"
-
-
-SEQUENCE_MODELS = {name: SequenceSettings(name) for name in MODELS}
+        return self.preset if self == SequenceSettings(self.preset) else f"{self.preset}[changed]"
 
 
 @dataclass
@@ -142,7 +135,7 @@ def linear_interpolation(taus: torch.Tensor, u: torch.Tensor, times: torch.Tenso
     return torch.lerp(u[k], u[k + 1], ((times - taus[k]) / (taus[k + 1] - taus[k]))[:, None])
 
 
-class HasStraight(Protocol):
+class PredictionSettings(Protocol):
     """Settings that choose what a model learns: the states, or the residual of linear interpolation."""
 
     @property
@@ -150,7 +143,7 @@ class HasStraight(Protocol):
 
 
 def predict(
-    model: SequenceModel, settings: HasStraight, taus: torch.Tensor, u: torch.Tensor, times: torch.Tensor
+    model: SequenceModel, settings: PredictionSettings, taus: torch.Tensor, u: torch.Tensor, times: torch.Tensor
 ) -> torch.Tensor:
     """States (T, K) at increasing query times (T,), from the observations u (n, K) at times taus (n,)."""
     states = model(taus, u, times)
@@ -210,5 +203,16 @@ def train(
     model.eval().requires_grad_(False)
 
 
-for _name, _settings in SEQUENCE_MODELS.items():
-    METHODS.add(_name, Method(_name, _settings, fit, SequencePath))
+def sequence_model(name: str) -> Callable[[type[T]], type[T]]:
+    """Register a `SequenceModel` as a method with SequenceSettings."""
+
+    def register(model: type[T]) -> type[T]:
+        MODELS[name] = model
+        METHODS.add(name, Method(name, SequenceSettings(name), fit, SequencePath))
+        return model
+
+    return register
+
+
+for _name, _model in {"gru": GRU, "ode_rnn": ODERNN, "latent_ode": LatentODE, "cde": CDE, "sde": SDE}.items():
+    sequence_model(_name)(_model)

@@ -196,7 +196,7 @@ class Trainer:
         t, u, taus = self.settings.training, self.u.double(), self.taus.double()
         if u[1:].numel() > MAX_RESIDUALS:
             raise UserError(
-                f"Gauss-Newton steps want at most {MAX_RESIDUALS} numbers to meet, these are {u[1:].numel()}: "
+                f"Gauss-Newton steps want at most {MAX_RESIDUALS} residuals, got {u[1:].numel()}: "
                 "use the space `subspace`, or observe fewer frames."
             )
         field = copy.deepcopy(self.field).double().requires_grad_(False)

@@ -154,7 +154,7 @@ def image_rows(
             values = {metric: result.values(metric, "truth")[frames] for metric in IMAGE_METRICS}
             scores = {metric: float(each.mean()) for metric, each in values.items()}
             scores |= {"skill": skill(values["mse"], base), "seconds": path.log.get("seconds", 0.0)}
-            identity = {"category": evaluator.category, "clip": clip.name, "method": variant.label}
+            identity: dict[str, Any] = {"category": evaluator.category, "clip": clip.name, "method": variant.label}
             for metric, value in scores.items():
                 yield Row(metric, value, reference="truth", variant=row_variant(name, key), seed=seed, **identity)
 

@@ -80,7 +80,9 @@ def code_rows(observed: Clip, path: Trajectory, **identity: Any) -> Iterator[Row
 def span_row(observed: Clip, **identity: Any) -> Row:
     """Mean distance of the unobserved codes from the affine space that the observed ones span: a lower bound for every
     path that stays in it."""
-    outside = PrincipalAxes.of(observed.ws[observed.observed]).outside(observed.ws).sqrt()[between(observed)].mean()
+    outside = (
+        PrincipalAxes.of(observed.ws[observed.observed]).squared_distance(observed.ws).sqrt()[between(observed)].mean()
+    )
     identity |= {"method": "nearest in the span", "split": "unobserved", "space": "latent", "unit": "steps"}
     return Row("code_distance", float(outside / mean_step(observed.ws)), **identity)
 
@@ -88,15 +90,15 @@ def span_row(observed: Clip, **identity: Any) -> Row:
 def variance_rows(observed: Clip, plane: PrincipalAxes, **identity: Any) -> Iterator[Row]:
     """Explained variance of a clip's first components, the number of components that reach 90 and 99 %, and the fraction
     outside the span of the observed codes."""
-    outside = PrincipalAxes.of(observed.ws[observed.observed]).outside(observed.ws).sum()
+    outside = PrincipalAxes.of(observed.ws[observed.observed]).squared_distance(observed.ws).sum()
     whole = (observed.ws.double() - plane.centre).square().sum()
-    fractions = dict(zip(("component 1", "component 2", "component 3"), plane.share.tolist(), strict=False))
-    fractions |= {"first two": float(plane.share[:2].sum()), "outside the span": float(outside / whole)}
+    fractions = dict(zip(("component 1", "component 2", "component 3"), plane.fractions.tolist(), strict=False))
+    fractions |= {"first two": float(plane.fractions[:2].sum()), "outside the span": float(outside / whole)}
     for name, value in fractions.items():
         yield Row("explained_variance", value, variant=name, space="latent", unit="share", **identity)
     for level in (0.9, 0.99):
         variant = f"to {100 * level:.0f} %"
-        yield Row("components", float(plane.reaching(level)), variant=variant, space="latent", **identity)
+        yield Row("components", float(plane.components_for(level)), variant=variant, space="latent", **identity)
 
 
 @dataclass

@@ -57,8 +57,8 @@ class Concept:
     def coordinates(self, ws: torch.Tensor) -> torch.Tensor:
         """Coordinates (..., 3) of codes (..., L, D): on two principal axes, and on what the edit adds to them."""
         offset = self.edited[0] - self.clip.ws[0]
-        axes = torch.cat([self.plane.axes[:2], self.plane.beside(offset)])
-        return PrincipalAxes.along(ws - self.plane.centre, axes)
+        axes = torch.cat([self.plane.axes[:2], self.plane.residual_axis(offset)])
+        return PrincipalAxes.coordinates(ws - self.plane.centre, axes)
 
 
 def concept(content: Concept) -> Figure:
@@ -146,7 +146,7 @@ def front(axis: Axes, content: Concept) -> None:
     letters(axis, own[:, :2], every.mean(0))
     ends = [f"{float(content.clip.ts[k]):.1f} s" for k in (0, -1)]
     letters(axis, every[[0, -1]], every[[2, -3]], ends, weight="normal", fontsize=6.5, color="0.35")
-    percent = [100 * float(value) for value in content.plane.share[:2]]
+    percent = [100 * float(value) for value in content.plane.fractions[:2]]
     axis.set(xlabel=f"PC 1 ({percent[0]:.0f} % of the variance)", ylabel=f"PC 2 ({percent[1]:.0f} %)")
 
 

@@ -89,7 +89,7 @@ def variance(planes: Mapping[str, PrincipalAxes]) -> Figure:
         for (name, plane), shade in zip(
             planes.items(), plt.rcParams["axes.prop_cycle"].by_key()["color"], strict=False
         ):
-            summed = 100 * np.cumsum(plane.share.numpy())[:20]
+            summed = 100 * np.cumsum(plane.fractions.numpy())[:20]
             axis.plot(range(1, len(summed) + 1), summed, marker="o", ms=2.5, color=shade, label=name)
         for level in (90, 99):
             axis.axhline(level, color=COLOURS["hold"], linewidth=0.7, linestyle=":")

@@ -15,7 +15,7 @@ def pca_paths(paths: Mapping[str, torch.Tensor], codes: torch.Tensor, observed: 
     """The codes (T, L, D) on their first two principal components, and every path (S, L, D) in the same basis."""
     with plt.style.context(STYLE):
         plane = PrincipalAxes.of(codes)
-        percent = [*(100 * plane.share[:2]).tolist(), 0.0]
+        percent = [*(100 * plane.fractions[:2]).tolist(), 0.0]
         points = plane.scores(codes)
         wide, tall = (points.amax(0) - points.amin(0)).clamp(min=1e-6).tolist()
         figure, axis = plt.subplots(figsize=(FULL_WIDTH, 0.7 + min(max(4.9 * tall / wide, 1.4), 4.5)))
