@@ -75,7 +75,7 @@ def test_no_circle_between_modules():
     import grimp
     import networkx
 
-    graph = grimp.build_graph("dynode", cache_dir=None, exclude_type_checking_imports=True)
+    graph = grimp.build_graph("dynode", cache_dir=None)
     edges = [(module, other) for module in graph.modules for other in graph.find_modules_directly_imported_by(module)]
     circles = networkx.strongly_connected_components(networkx.DiGraph(edges))
     assert [sorted(circle) for circle in circles if len(circle) > 1] == []

@@ -9,7 +9,7 @@ import torch
 
 from dynode import runtime
 from dynode.errors import UserError
-from dynode.generators.registry import Generator
+from dynode.generators.protocol import Generator
 from dynode.io.tensor_files import read_metadata, read_safetensors, write_safetensors
 from dynode.lazy import Registry
 from dynode.settings import choose

@@ -12,7 +12,7 @@ import torch
 
 from dynode import generators
 from dynode.errors import UserError
-from dynode.generators.registry import Generator
+from dynode.generators.protocol import Generator
 from dynode.lazy import Registry
 from dynode.settings import choose
 

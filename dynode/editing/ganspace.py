@@ -10,7 +10,7 @@ import torch
 from dynode.editing.directions import Direction
 from dynode.editing.editors import editing_method
 from dynode.errors import UserError
-from dynode.generators.registry import Generator
+from dynode.generators.protocol import Generator
 
 SAMPLES = 10_000  # of W
 

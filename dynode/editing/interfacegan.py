@@ -20,7 +20,7 @@ from dynode.editing.editor_files import FORMATS, EditorFormat
 from dynode.editing.editors import editing_method
 from dynode.editing.random_samples import SampleSettings
 from dynode.errors import UserError
-from dynode.generators.registry import Generator
+from dynode.generators.protocol import Generator
 from dynode.io.tensor_files import undamaged
 from dynode.perception import attributes
 from dynode.settings import choose, require_positive, to_json

@@ -15,7 +15,7 @@ from torch import nn
 
 from dynode.editing.editor_files import FORMATS, EditorFormat
 from dynode.editing.editors import Strength, category_file, editing_method, first_rows, per_code
-from dynode.generators.registry import Generator
+from dynode.generators.protocol import Generator
 from dynode.io.tensor_files import half_precision, undamaged
 
 FILES = FORMATS.add(

@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 from tqdm import tqdm
 
 from dynode import generators, runtime
-from dynode.generators.registry import Generator
+from dynode.generators.protocol import Generator
 from dynode.io import assets, files
 from dynode.io.images import from_levels, to_levels
 from dynode.io.tensor_files import read_safetensors, write_safetensors

@@ -11,7 +11,7 @@ import torch
 from dynode import generators, runtime
 from dynode.editing import random_samples
 from dynode.editing.random_samples import SampleSettings
-from dynode.generators.registry import Generator
+from dynode.generators.protocol import Generator
 from dynode.perception import attributes
 
 MAX_BLOCKS = 4  # blocks of rows in a mixture, at most

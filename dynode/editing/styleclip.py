@@ -18,7 +18,7 @@ from tqdm import tqdm
 from dynode.editing.editor_files import FORMATS, EditorFormat
 from dynode.editing.editors import Strength, category_file, editing_method, first_rows, per_code
 from dynode.errors import UserError
-from dynode.generators.registry import Generator
+from dynode.generators.protocol import Generator
 from dynode.generators.stylegan2 import GAIN, EqualLinear
 from dynode.io.tensor_files import half_precision, undamaged
 from dynode.perception.image_text import ImageText

@@ -19,7 +19,7 @@ from dynode import generators
 from dynode.editing.editors import Strength, editing_method, first_rows, per_code
 from dynode.editing.styleclip import scoring_resolution
 from dynode.errors import UserError
-from dynode.generators.registry import Generator, StyleGenerator
+from dynode.generators.protocol import Generator, StyleGenerator
 from dynode.perception import image_text
 from dynode.perception.image_text import ImageText
 from dynode.settings import choose, require_positive

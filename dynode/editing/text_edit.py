@@ -10,7 +10,7 @@ from dynode.clips import Clip
 from dynode.editing import styleclip_direction
 from dynode.editing.styleclip import OptimisationSettings, optimise, scoring_resolution
 from dynode.errors import UserError
-from dynode.generators.registry import Generator, StyleGenerator
+from dynode.generators.protocol import Generator, StyleGenerator
 from dynode.io import files
 from dynode.io.images import to_uint8
 from dynode.perception import caption_vocabulary

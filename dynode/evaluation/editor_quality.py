@@ -15,7 +15,7 @@ from dynode.editing.editors import Editor
 from dynode.editing.strength_ranges import StrengthRange
 from dynode.errors import UserError
 from dynode.evaluation.records import Row, select, summary
-from dynode.generators.registry import Generator
+from dynode.generators.protocol import Generator
 from dynode.perception import attributes
 from dynode.perception.face_api import Recognition
 from dynode.perception.identity import Identity

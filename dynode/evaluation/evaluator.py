@@ -12,7 +12,7 @@ from tqdm import tqdm
 from dynode import generators
 from dynode.clips import Clip
 from dynode.dynamics.trajectory import Trajectory
-from dynode.generators.registry import Generator
+from dynode.generators.protocol import Generator
 from dynode.metrics import METRICS, Metric, evaluated_for
 
 CACHED_FRAMES = 200  # of a longer clip no features are kept (4 MB a frame)

@@ -1,11 +1,11 @@
 from dynode.generators.curvature import curvature_of as curvature_of
 from dynode.generators.curvature import mean_curvature as mean_curvature
 from dynode.generators.latent_spaces import OneRow as OneRow
-from dynode.generators.latent_spaces import StyleLayer as StyleLayer
+from dynode.generators.protocol import Generator as Generator
+from dynode.generators.protocol import StyleGenerator as StyleGenerator
+from dynode.generators.protocol import StyleLayer as StyleLayer
 from dynode.generators.registry import SOURCES as SOURCES
-from dynode.generators.registry import Generator as Generator
 from dynode.generators.registry import Source as Source
-from dynode.generators.registry import StyleGenerator as StyleGenerator
 from dynode.generators.registry import category_of as category_of
 from dynode.generators.registry import hash_of as hash_of
 from dynode.generators.registry import load as load

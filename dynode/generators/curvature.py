@@ -7,7 +7,7 @@ import torch
 
 from dynode.clips import Clip
 from dynode.generators import registry
-from dynode.generators.registry import Generator
+from dynode.generators.protocol import Generator
 
 Synthesis = Callable[[torch.Tensor], torch.Tensor]  # codes (B, L, D) -> images (B, 3, R, R)
 

@@ -1,33 +1,13 @@
-"""Other latent spaces of a generator: views with codes of one row, in W or in Z, and the layers of its style space."""
-
-from __future__ import annotations
-
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+"""Other latent spaces of a generator: views with codes of one row, in W or in Z."""
 
 import torch
 from torch import nn
 
 from dynode.errors import UserError
+from dynode.generators.protocol import Generator
 from dynode.settings import choose
 
-if TYPE_CHECKING:
-    from dynode.generators.registry import Generator
-
 SPACES = ("w", "z")
-
-
-@dataclass(frozen=True)
-class StyleLayer:
-    """One part of a code of the style space: its row of W+, its number of channels, its resolution in pixels.
-
-    to_rgb: the part belongs to a layer that maps features to colours.
-    """
-
-    row: int
-    channels: int
-    resolution: int
-    to_rgb: bool
 
 
 class OneRow(nn.Module):

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from dynode.generators.latent_spaces import StyleLayer
+from dynode.generators.protocol import StyleLayer
 
 LEAK = 0.2
 BAND = 64  # rows of the largest feature maps that are computed at a time: they stay in a CPU's cache
@@ -148,7 +148,7 @@ class ToImage(nn.Module):
 
 
 class MobileStyleGAN(nn.Module):
-    """The generator; see `StyleGenerator` in `dynode.generators.registry`.
+    """The generator; see `StyleGenerator` in `dynode.generators.protocol`.
 
     A W+ code has 23 rows, coarse to fine: row 0 is the 4-pixel convolution, rows 1+3k, 2+3k, 3+3k are the three
     modulations of the block at 8 * 2**k pixels (k = 0..6), row 22 makes the image.

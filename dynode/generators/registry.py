@@ -1,4 +1,4 @@
-"""Generators by name: the `Generator` protocol, the registry `SOURCES`, loading, and rendering of codes.
+"""Generators by name: the registry `SOURCES`, loading, and rendering of codes.
 
 A generator has a name in `SOURCES`, or is a file of weights that `dynode train gan` wrote; `@w` or `@z` behind the name
 takes codes of W or Z instead of W+.
@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from tqdm import tqdm
@@ -16,41 +16,11 @@ from tqdm import tqdm
 from dynode import runtime
 from dynode.errors import UserError
 from dynode.generators import weights
-from dynode.generators.latent_spaces import OneRow, StyleLayer
+from dynode.generators.latent_spaces import OneRow
+from dynode.generators.protocol import Generator
 from dynode.io import assets
 from dynode.lazy import Registry
 from dynode.settings import choose
-
-
-class Generator(Protocol):
-    """A pretrained GAN.  Codes ws are (B, num_ws, w_dim), images (B, 3, R, R) in [-1, 1], differentiable in ws.
-
-    w_avg (w_dim,), w_std (w_dim,) or (): mean and standard deviation of random codes.  hash: identifies the weights.
-    """
-
-    name: str
-    z_dim: int
-    w_dim: int
-    num_ws: int
-    resolution: int
-    img_channels: int
-    hash: str
-    w_avg: torch.Tensor
-    w_std: torch.Tensor
-
-    def mapping(self, z: torch.Tensor, truncation_psi: float = 1.0) -> torch.Tensor: ...
-
-    def synthesis(self, ws: torch.Tensor, resolution: int | None = None) -> torch.Tensor: ...
-
-
-class StyleGenerator(Generator, Protocol):
-    """A generator with a style space (Wu et al. 2021): codes s (B, S), the styles of all layers in a row."""
-
-    def to_style(self, ws: torch.Tensor) -> torch.Tensor: ...
-
-    def style_layers(self) -> list[StyleLayer]: ...
-
-    def synthesis_from_style(self, s: torch.Tensor, resolution: int | None = None) -> torch.Tensor: ...
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from dynode.errors import UserError
-from dynode.generators.latent_spaces import StyleLayer
+from dynode.generators.protocol import StyleLayer
 from dynode.generators.weights import ARCHITECTURES, Architecture, WeightsGenerator
 from dynode.io.images import resampled
 from dynode.settings import require_positive
@@ -164,7 +164,7 @@ class Modulated:
 
 
 class StyleGAN2(WeightsGenerator):
-    """The generator; see `StyleGenerator` in `dynode.generators.registry`.  w_avg (D,) and w_std (D,) are measured."""
+    """The generator; see `StyleGenerator` in `dynode.generators.protocol`.  w_avg (D,) and w_std (D,) are measured."""
 
     img_channels = 3
 

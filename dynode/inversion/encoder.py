@@ -16,7 +16,7 @@ from torch import nn
 
 from dynode import runtime
 from dynode.errors import UserError
-from dynode.generators.registry import Generator
+from dynode.generators.protocol import Generator
 from dynode.io import assets
 from dynode.io.tensor_files import half_precision, read_metadata, read_safetensors, undamaged, write_safetensors
 from dynode.settings import require_positive

@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from dynode import clips, generators, runtime
 from dynode.errors import UserError
-from dynode.generators.registry import Generator
+from dynode.generators.protocol import Generator
 from dynode.inversion import encoder as encoders
 from dynode.inversion import frame_sources
 from dynode.inversion.frame_sources import FrameSource

@@ -6,7 +6,7 @@ from typing import Any, Protocol, TypeVar, cast
 
 import torch
 
-from dynode.generators.registry import Generator
+from dynode.generators.protocol import Generator
 
 Item = TypeVar("Item")
 

@@ -16,7 +16,7 @@ import torch
 
 from dynode.errors import UserError
 from dynode.generators.curvature import mean_curvature
-from dynode.generators.registry import Generator
+from dynode.generators.protocol import Generator
 from dynode.inversion import conjugate_gradient
 from dynode.io.images import resampled
 from dynode.perception.lpips import BACKBONES, LPIPS

@@ -251,7 +251,7 @@ class ArrayUnpickler(pickle.Unpickler):
 
     allowed = {("numpy", "ndarray"), ("numpy", "dtype"), ("numpy.core.multiarray", "_reconstruct")}
 
-    def find_class(self, module: str, name: str):
+    def find_class(self, module: str, name: str) -> Any:
         if (module, name) not in self.allowed:
             raise pickle.UnpicklingError(f"{module}.{name} is not a numpy array")
         return super().find_class(module.replace("numpy.core", "numpy._core"), name)

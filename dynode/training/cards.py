@@ -5,7 +5,7 @@ from typing import Any
 import torch
 
 from dynode import runtime
-from dynode.generators.registry import Generator
+from dynode.generators.protocol import Generator
 from dynode.settings import to_json
 
 

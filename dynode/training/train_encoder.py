@@ -10,7 +10,7 @@ from torch import nn
 
 from dynode import generators, runtime
 from dynode.errors import UserError
-from dynode.generators.registry import Generator
+from dynode.generators.protocol import Generator
 from dynode.inversion import encoder as encoders
 from dynode.inversion.encoder import Encoder, EncoderSettings
 from dynode.io.images import from_levels

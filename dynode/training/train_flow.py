@@ -17,7 +17,7 @@ from dynode import generators, runtime
 from dynode.editing import latent_flow
 from dynode.editing.latent_flow import FlowSettings, LatentFlow
 from dynode.errors import UserError
-from dynode.generators.registry import Generator
+from dynode.generators.protocol import Generator
 from dynode.perception import factor_reader
 from dynode.perception.factor_reader import FactorNet, class_count
 from dynode.settings import require_positive

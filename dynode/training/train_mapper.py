@@ -20,7 +20,7 @@ from dynode.editing import styleclip
 from dynode.editing.styleclip import Embedding, Mapper, MapperSettings, row_groups, scoring_resolution
 from dynode.errors import UserError
 from dynode.evaluation import editor_quality
-from dynode.generators.registry import Generator
+from dynode.generators.protocol import Generator
 from dynode.io.tensor_files import read_safetensors
 from dynode.perception import caption_vocabulary
 from dynode.perception import image_text as networks

@@ -18,7 +18,7 @@ from dynode.editing import random_samples as samples
 from dynode.editing import style_mixing as mixtures
 from dynode.editing.latent_transformer import LatentTransformer, TransformerSettings
 from dynode.editing.random_samples import SampleSettings
-from dynode.generators.registry import Generator
+from dynode.generators.protocol import Generator
 from dynode.perception import attributes
 from dynode.settings import choose, require_positive
 from dynode.training import latent_classifier

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from dynode import generators
-from dynode.generators.registry import Generator
+from dynode.generators.protocol import Generator
 from dynode.io import images
 
 

@@ -18,7 +18,7 @@ from dynode.dynamics.presets import preset
 from dynode.editing.strength_ranges import range_warning
 from dynode.errors import UserError
 from dynode.evaluation import records
-from dynode.generators.registry import Generator
+from dynode.generators.protocol import Generator
 from dynode.inversion.invert_frames import print_warnings
 from dynode.inversion.observer import Observer
 from dynode.inversion.projection import settings_for

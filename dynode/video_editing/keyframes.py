@@ -9,7 +9,7 @@ import torch
 from dynode.editing import editors
 from dynode.editing.editors import Editor, Strength
 from dynode.errors import UserError
-from dynode.generators.registry import Generator
+from dynode.generators.protocol import Generator
 from dynode.inversion.observer import Observed, Observer
 
 EXAMPLE = "smile=1.5, or smile=0:0,0.5:1.5 for a strength of 0 at 0 s that rises to 1.5 at 0.5 s"

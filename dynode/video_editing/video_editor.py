@@ -16,7 +16,7 @@ import torch
 from dynode import clips, generators
 from dynode.clips import Clip
 from dynode.errors import UserError
-from dynode.generators.registry import Generator
+from dynode.generators.protocol import Generator
 from dynode.inversion.observer import NoObserver, ObservedCalls, Observer, observed_generator, timed
 from dynode.inversion.projection import ProjectionSettings
 from dynode.io import images

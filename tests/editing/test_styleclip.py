@@ -16,7 +16,7 @@ from dynode.editing import editors, styleclip, styleclip_direction, text_edit
 from dynode.editing.styleclip import Mapper, MapperSettings, OptimisationSettings, optimise, row_groups
 from dynode.editing.styleclip_direction import DirectionSettings
 from dynode.errors import UserError
-from dynode.generators.latent_spaces import StyleLayer
+from dynode.generators.protocol import StyleLayer
 from dynode.settings import changed
 from dynode.training import train_mapper
 from dynode.training.train_mapper import MapperTrainingSettings

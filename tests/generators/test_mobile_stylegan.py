@@ -5,7 +5,7 @@ import pytest
 import torch
 from record_generator_fixture import FIXTURE, SEEDS, brightness, crops, from_fixed_point, z_of
 
-from dynode.generators.latent_spaces import StyleLayer
+from dynode.generators.protocol import StyleLayer
 from dynode.io.images import area_resize
 
 

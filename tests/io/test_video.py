@@ -143,7 +143,9 @@ def test_a_stretch_beyond_the_end_is_refused(tmp_path):
         face_tracking.track_face(path, Stretch(first=4), detector=still_face)
 
 
-@pytest.mark.parametrize("ts, message", [([0.0, 0.06], "0.0600 s"), ([0.04, 9.0], "9.0000 s"), ([0.08, 0.04], "0.0400 s")])
+@pytest.mark.parametrize(
+    "ts, message", [([0.0, 0.06], "0.0600 s"), ([0.04, 9.0], "9.0000 s"), ([0.08, 0.04], "0.0400 s")]
+)
 def test_times_of_another_video_are_refused(tmp_path, ts, message):
     path = written(tmp_path / "v.mp4", noise(4))
     with pytest.raises(UserError, match=f"no frame at {message}"):

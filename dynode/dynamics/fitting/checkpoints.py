@@ -8,17 +8,14 @@ import json
 import os
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from safetensors.torch import save_file
 
+from dynode.dynamics.fitting.trainer import Trainer
 from dynode.errors import UserError
 from dynode.io import files, scratch, training_state
 from dynode.io.tensor_files import read_safetensors
 from dynode.io.training_state import part
-
-if TYPE_CHECKING:
-    from dynode.dynamics.fitting.trainer import Trainer
 
 CHECKPOINT_FORMAT = "dynode-checkpoint-1"
 # key in the file -> attribute of the trainer
@@ -43,7 +40,7 @@ class Checkpoint:
     def __init__(self, path: Path, job: str):
         self.path, self.job, self.written = Path(path), job, time.time()
 
-    def save(self, trainer: "Trainer") -> None:
+    def save(self, trainer: Trainer) -> None:
         """Write the file, atomically, unless the last one is less than CHECKPOINT_SECONDS old."""
         if time.time() - self.written < CHECKPOINT_SECONDS:
             return
@@ -57,7 +54,7 @@ class Checkpoint:
             save_file(tensors, target, metadata)
         self.written = time.time()
 
-    def resume(self, trainer: "Trainer") -> None:
+    def resume(self, trainer: Trainer) -> None:
         """Restore the state of the file; without a file nothing happens.  Raises UserError for the file of another fit."""
         if not self.path.is_file():
             return

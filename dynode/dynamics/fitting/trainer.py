@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from dataclasses import field as default
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import nn
@@ -15,7 +15,6 @@ from torch.func import functional_call
 from tqdm import tqdm
 
 from dynode.dynamics.fields import MLPField
-from dynode.dynamics.fitting.checkpoints import Checkpoint
 from dynode.dynamics.fitting.losses import ImageLoss
 from dynode.dynamics.fitting.tube import Tube
 from dynode.dynamics.neural_ode import Stretched
@@ -27,6 +26,14 @@ from dynode.settings import choose
 
 MAX_RESIDUALS = 4000  # of Gauss-Newton steps: their matrix has a row for each and a column for each weight
 STEEP_NFE = 1000  # evaluations of one roll-out above which a fit tends to diverge
+
+
+class Saver(Protocol):
+    """What keeps the state of a training, such as `dynode.dynamics.fitting.checkpoints.Checkpoint`."""
+
+    def save(self, trainer: "Trainer") -> None: ...
+
+    def resume(self, trainer: "Trainer") -> None: ...
 
 
 @dataclass
@@ -155,14 +162,14 @@ class Trainer:
         if error < self.best or self.settings.training.keep == "last":
             self.best, self.best_state = error, copy.deepcopy(self.field.state_dict())
 
-    def run(self, progress: bool, checkpoint: Checkpoint | None = None) -> None:
-        """Segments first, whole roll-outs after, from where `checkpoint` was written; ends with the state to keep.
+    def run(self, progress: bool, saver: Saver | None = None) -> None:
+        """Segments first, whole roll-outs after, from where `saver` has its state; ends with the state to keep.
 
         Raises SolverError when the first solve fails, and UserError when no loss was finite.
         """
         t: TrainingSettings = self.settings.training
-        if checkpoint is not None:
-            checkpoint.resume(self)
+        if saver is not None:
+            saver.resume(self)
         if not self.fit_errors:
             self.evaluate_fit()  # a fit that fails at once still has a state to return
         began = time.time() - self.seconds
@@ -182,8 +189,8 @@ class Trainer:
                     break
                 bar.update()
                 self.seconds = time.time() - began
-                if checkpoint is not None:
-                    checkpoint.save(self)
+                if saver is not None:
+                    saver.save(self)
         if self.best_state is None:
             raise UserError("The fit never reached a finite loss: lower training.lr or standardise the codes.")
         self.field.load_state_dict(self.best_state)

@@ -18,7 +18,7 @@ from dynode.editing import editors, propagation
 from dynode.errors import UserError
 from dynode.evaluation.evaluator import ImageFeatures, compared, networks_for, resolution_for
 from dynode.evaluation.records import Row
-from dynode.generators.registry import Generator
+from dynode.generators.protocol import Generator
 from dynode.inversion.frame_sources import episode_of, render_episode, truth_at
 from dynode.io.images import resampled
 from dynode.metrics import METRICS

@@ -9,7 +9,7 @@ from dynode.dynamics.principal_axes import PrincipalAxes
 from dynode.dynamics.trajectory import Trajectory
 from dynode.evaluation import resolution_for
 from dynode.experiments.interpolation.ensembles import Ensemble
-from dynode.generators.registry import Generator
+from dynode.generators.protocol import Generator
 from dynode.inversion.frame_sources import truth_at
 from dynode.metrics import METRICS
 from dynode.reporting.plots import Concept

@@ -22,7 +22,7 @@ from dynode.editing.propagation import propagate
 from dynode.evaluation.evaluator import ImageFeatures, compared, networks_for, resolution_for
 from dynode.evaluation.records import Row
 from dynode.evaluation.trajectories import splits
-from dynode.generators.registry import Generator
+from dynode.generators.protocol import Generator
 from dynode.inversion.frame_sources import truth_at
 from dynode.metrics import METRICS
 from dynode.metrics.latent import mean_step

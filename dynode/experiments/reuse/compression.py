@@ -17,7 +17,7 @@ from dynode.dynamics.presets import preset
 from dynode.dynamics.state_spaces import Subspace
 from dynode.dynamics.trajectory import Trajectory
 from dynode.evaluation.records import Row
-from dynode.generators.registry import Generator
+from dynode.generators.protocol import Generator
 from dynode.io import video
 from dynode.io.images import from_uint8, to_uint8
 from dynode.metrics import METRICS
