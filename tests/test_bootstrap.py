@@ -46,3 +46,10 @@ def test_a_failed_installation_says_so(monkeypatch, tmp_path):
     monkeypatch.setattr(bootstrap, "ROOT", tmp_path)
     with pytest.raises(bootstrap.SetupError, match="check the network"):
         bootstrap.run([sys.executable, "-c", "raise SystemExit(1)"], "It failed")
+
+
+@pytest.mark.parametrize("command", ["setup", "reproduce", "test"])
+def test_help_starts_nothing(command, monkeypatch, capsys):
+    monkeypatch.setattr(bootstrap, "setup", lambda: pytest.fail("installs"))
+    assert bootstrap.main([command, "--help"]) == 0
+    assert capsys.readouterr().out == f"{bootstrap.USAGE}\n"
