@@ -7,6 +7,7 @@ import av
 import numpy as np
 import pytest
 import torch
+from plugins import example
 
 from dynode import generators
 from dynode.clips import Clip
@@ -22,13 +23,13 @@ from dynode.settings import changed
 from dynode.video_editing import registry
 from dynode.video_editing.cost_counters import Counters
 from dynode.video_editing.decoding import decoding_size
-from dynode.video_editing.edited_codes import EditedCodes, EditedShot
+from dynode.video_editing.edited_codes import EditedCodes
 from dynode.video_editing.edited_video import timed_frames
 from dynode.video_editing.footage import Footage
 from dynode.video_editing.keyframes import Edit, EditTrack, ObservedEditor
 from dynode.video_editing.masks import MaskSettings
 from dynode.video_editing.paste import PasteSettings
-from dynode.video_editing.per_frame import PerFrame, SteadiedDetector
+from dynode.video_editing.per_frame import SteadiedDetector
 from dynode.video_editing.propagated import PropagatedEdit
 from dynode.video_editing.registry import load_system
 from dynode.video_editing.video_editor import VideoEditor
@@ -228,22 +229,15 @@ def test_a_path_keeps_no_observer_once_it_is_used(film, tiny):
     assert 0 < paths[0].log["nfe"] < before == done.counters.field_evaluations
 
 
-def test_a_system_is_a_class_under_a_name(film, tiny):
-    @registry.system("test-only")
-    @dataclass(frozen=True)
-    class Unedited(PerFrame):
-        name: str = "test-only"
-
-        def edit_shot(self, clip, ts, edit, start, observer):
-            return EditedShot(clip.ws, clip.ws)
-
-    try:
-        codes = edited(film, tiny, load_system("test-only")).codes
-    finally:
-        del registry.SYSTEMS.held["test-only"]
-    assert torch.equal(codes.ws, codes.edited) and {"latent-transformer"} < set(registry.SYSTEMS)
-    with pytest.raises(UserError, match="did you mean 'latent-transformer'"):
-        load_system("latent-transformers")
+def test_a_system_is_one_file_under_a_name(film, tiny, plugin):
+    """Another package adds one, exactly as CONTRIBUTING.md describes it."""
+    plugin(registry.SYSTEMS, example("dynode/video_editing/first_offset.py"))
+    codes, per_frame = (edited(film, tiny, load_system(name)).codes for name in ("first-offset", "latent-transformer"))
+    assert torch.equal(codes.ws, per_frame.ws) and torch.allclose(codes.edited[0], per_frame.edited[0], atol=1e-6)
+    offsets = codes.edited - codes.ws
+    assert offsets.any() and torch.allclose(offsets, offsets[:1].expand_as(offsets), atol=1e-5)
+    with pytest.raises(UserError, match="did you mean 'first-offset'"):
+        load_system("first-offsets")
 
 
 def test_dynamics_are_a_name_or_settings(film, tiny):
