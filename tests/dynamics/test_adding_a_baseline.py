@@ -88,7 +88,7 @@ def test_a_new_sequence_model_has_settings_training_and_files(plugin, tiny_clip,
     assert torch.equal(back(tiny_clip.ts), path(tiny_clip.ts)) and back.label == "constant[changed]"
 
 
-def test_a_baseline_needs_a_way_to_be_fitted():
+def test_a_class_without_fit_is_no_baseline():
     class Unfitted(Trajectory):
         def __call__(self, ts):
             return torch.zeros(len(ts), 1, 1)

@@ -226,7 +226,16 @@ class Solve(torch.autograd.Function):
     """States (T, ...) at ts by `steps`, with the gradient to u0 and to the field's parameters."""
 
     @staticmethod
-    def forward(ctx: Any, module: nn.Module, count, ts, rtol, atol, u0, *parameters):
+    def forward(
+        ctx: Any,
+        module: nn.Module,
+        count: Callable[[], None],
+        ts: list[float],
+        rtol: float,
+        atol: float,
+        u0: torch.Tensor,
+        *parameters: nn.Parameter,
+    ) -> torch.Tensor:
         ctx.vjp = MLPVJP(module) if mlp_vjp.is_plain_mlp(module) else AutogradVJP(module)
         ctx.parameters = parameters
 
@@ -239,7 +248,7 @@ class Solve(torch.autograd.Function):
         return states_at_queries(u0.flatten(), len(ts), ctx.accepted).view(len(ts), *u0.shape)
 
     @staticmethod
-    def backward(ctx: Any, gradient: torch.Tensor):
+    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         flat, vjp = gradient.flatten(1), ctx.vjp
         at_start = flat[0] + backward_through(ctx.accepted, flat, vjp.pulled_back)
         by_id = dict(vjp.gradients)
