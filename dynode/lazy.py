@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from importlib import import_module
 from pathlib import Path
+from threading import RLock
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -48,33 +49,49 @@ class Registry(Mapping[str, T]):
     def __init__(self, package: str, group: str = "", first: tuple[str, ...] = ()):
         self.package, self.group, self.first = package, group, first
         self.held: dict[str, T] = {}
-        self.loaded = False
+        self.loaded = self.loading = False
+        self.lock = RLock()
 
     def add(self, name: str, thing: T) -> T:
         self.held[name] = thing
         return thing
 
     def load(self) -> dict[str, T]:
-        if not self.loaded:
-            self.loaded = True  # before the imports: modules may look into what they register in
-            for module in (*self.first, *modules_in(self.package)):
-                import_module(module)
-            self.load_plugins()
+        """All that is registered, by name in alphabetical order; a load that failed is tried again at the next look."""
+        with self.lock:
+            if not (self.loaded or self.loading):  # modules that are being loaded may look into what they register in
+                self.loading = True
+                try:
+                    for module in (*self.first, *modules_in(self.package)):
+                        import_module(module)
+                    self.load_plugins()
+                finally:
+                    self.loading = False
+                self.held, self.loaded = dict(sorted(self.held.items())), True
         return self.held
 
     def load_plugins(self) -> None:
-        """Import the modules that installed packages name under the group.  Raises UserError for one that fails."""
+        """Import the modules that installed packages name under the group.
+
+        Raises UserError for one that fails, and for one that takes a name which is registered already.
+        """
         from importlib.metadata import entry_points
 
         from dynode.errors import UserError
 
         for point in entry_points(group=self.group) if self.group else ():
+            before = dict(self.held)
             try:
                 point.load()
             except Exception as error:  # whatever a plugin of somebody else does wrong
                 raise UserError(
                     f"The plugin {point.name} ({point.value}) cannot be imported: {error!r}. Repair or uninstall it."
                 ) from error
+            if taken := [name for name, thing in before.items() if self.held[name] is not thing]:
+                self.held |= before
+                raise UserError(
+                    f"The plugin {point.name} ({point.value}) takes the name {taken[0]!r}: rename or uninstall it."
+                )
 
     def __getitem__(self, name: str) -> T:
         return self.load()[name]

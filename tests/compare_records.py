@@ -19,9 +19,11 @@ SHOWN = 5  # differing numbers printed of each item
 
 
 def numbers(path: Path) -> dict[tuple, float]:
-    """What identifies each row -> its value, without those of the machine."""
-    rows, _ = records.read(path)
-    return {identity(row): row.value for row in rows if not row.metric.startswith(MACHINE)}
+    """What identifies each row -> its value, and its standard deviation, without those of the machine."""
+    rows = [row for row in records.read(path)[0] if not row.metric.startswith(MACHINE)]
+    values = {(*identity(row), "value"): row.value for row in rows}
+    assert len(values) == len(rows), f"two rows of {path} are told apart by nothing"
+    return values | {(*identity(row), "std"): row.std for row in rows if row.std is not None}
 
 
 def identity(row: Row) -> tuple:

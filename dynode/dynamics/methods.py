@@ -31,6 +31,10 @@ def fit(
     method: a name of METHODS, or the settings of one (such as `changed(preset("dynode"), {"field.depth": 4})`).
     checkpoint: a file that a killed fit resumes from.  Raises UserError for an unknown method.
     """
+    if not isinstance(clip, Clip):
+        raise UserError(
+            f'A fit wants a clip, such as dynode.load_clip("single_face.warm"), got a {type(clip).__name__}.'
+        )
     chosen, settings = resolved(method)
     return chosen.fit(clip, settings, seed, How(device, progress, checkpoint))
 

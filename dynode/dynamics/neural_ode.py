@@ -15,7 +15,7 @@ from dynode.dynamics.fields import MLPField
 from dynode.dynamics.presets import DynamicsSettings
 from dynode.dynamics.solvers.rollout import Field, rollout
 from dynode.dynamics.state_spaces import SPACES, StateSpace
-from dynode.dynamics.trajectory import Times, Trajectory
+from dynode.dynamics.trajectory import Times, Trajectory, double
 from dynode.io.training_state import part
 from dynode.settings import choose, from_json, to_json
 
@@ -50,7 +50,7 @@ class Clock:
         return np.clip(np.searchsorted(self.seconds, ts, side="right") - 1, 0, len(self.seconds) - 2)
 
     def __call__(self, ts: Times) -> torch.Tensor:
-        ts = np.asarray(ts, dtype=np.float64)
+        ts = double(ts).numpy()
         k = self.interval(ts)
         return torch.from_numpy(np.asarray(self.times)[k] + (ts - np.asarray(self.seconds)[k]) * self.slopes()[k])
 

@@ -27,6 +27,13 @@ class Method:
     settings: Any
     fit: Callable[[Clip, Any, int, "How"], Trajectory]
     path: type[Trajectory]
+    module: str = ""  # that defines what is fitted, where `fit` and `path` are of this package and that is not
+    inputs: Callable[[Clip, Any], str] = lambda clip, settings: ""  # a text that changes with what else a fit reads
+
+    @property
+    def modules(self) -> set[str]:
+        """The modules that decide what a fit is."""
+        return {self.module, self.fit.__module__, self.path.__module__, type(self.settings).__module__} - {""}
 
 
 @dataclass(frozen=True)
@@ -51,12 +58,16 @@ def baseline(name: str) -> Callable[[T], T]:
         fit_shot: Callable[[Clip], Trajectory] | None = getattr(cls, "fit", None)
         if fit_shot is None:
             raise TypeError(f"{cls.__name__} needs a class method fit(clip) to be the baseline {name!r}")
+        if taken := [each.name for each in METHODS.held.values() if each.path is cls or each.path.kind == name]:
+            raise ValueError(
+                f"{cls.__name__} cannot be the baseline {name!r}: its class or its files are those of {taken[0]!r}"
+            )
         cls.label = cls.kind = name
 
         def fit(clip: Clip, settings: None, seed: int, how: How) -> Trajectory:
             return joined([measured(fit_shot, shot) for shot in clip.split()])
 
-        METHODS.add(name, Method(name, None, fit, cls))
+        METHODS.add(name, Method(name, None, fit, cls, module=cls.__module__))
         return cls
 
     return register

@@ -84,8 +84,14 @@ class Trajectory(ABC):
 
 
 def double(ts: Times) -> torch.Tensor:
-    """Times as a tensor in double precision."""
-    return torch.as_tensor(ts, dtype=torch.float64)
+    """Times (T,) as a tensor in double precision.  Raises UserError for what is no row of finite numbers."""
+    try:
+        times = torch.as_tensor(ts, dtype=torch.float64)
+    except (TypeError, ValueError, RuntimeError):
+        raise UserError(f"Times are numbers in seconds such as [0.0, 0.5], got {ts!r}.") from None
+    if times.dim() != 1 or not torch.isfinite(times).all():
+        raise UserError(f"Times are a row of finite seconds such as [0.0, 0.5], got {ts!r}.")
+    return times
 
 
 def numeric_derivative(path: Codes, span: tuple[float, float], ts: Times) -> torch.Tensor:

@@ -105,6 +105,9 @@ def observed_by(path: Trajectory, clip: Clip) -> torch.Tensor:
         at = torch.searchsorted(clip.ts, ts)
         if int(at.max()) >= len(clip) or not torch.allclose(clip.ts[at], ts):
             raise UserError(f"The clip {clip.name} is not the one the fit was made from: its times differ.")
+        name = shot.meta["clip"]["name"].split(".shot")[0]
+        if name and clip.meta.get("name") and name != clip.name.split(".shot")[0]:
+            raise UserError(f"The fit was made from the clip {name}, not from {clip.name}: name that clip.")
         observed[at[torch.tensor(shot.meta["observed"])]] = True
     return observed
 

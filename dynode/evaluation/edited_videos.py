@@ -3,7 +3,6 @@
 Each network sees a video once; the features of a source serve all of its edits.
 """
 
-import dataclasses
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -17,7 +16,7 @@ from torch import nn
 
 from dynode import clips
 from dynode.errors import UserError
-from dynode.evaluation.records import Row, averaged
+from dynode.evaluation.records import Row
 from dynode.io import assets, video
 from dynode.io import images as pictures
 from dynode.metrics import METRICS, consistency, frechet_video
@@ -309,8 +308,3 @@ def stand_ins(evaluator: VideoEvaluator) -> tuple[str, ...]:
     network = getattr(evaluator.video_network, "name", "")
     features = [] if network in ("", "i3d") else [f"video features: {network} for I3D"]
     return tuple([f"identity: {name} for ArcFace IR-SE50" for name in evaluator.identities] + features)
-
-
-def mean_rows(rows: list[Row]) -> list[Row]:
-    """Over the clips of each method and edit: mean, std over clips, n of them; distances of clips are means too."""
-    return averaged([dataclasses.replace(row, clip="", n=1, std=None) for row in rows])

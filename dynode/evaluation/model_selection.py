@@ -63,6 +63,8 @@ def depth_row(
 
 def best(rows: list[Row]) -> int:
     """The DEPTH whose skill, averaged over clips and seeds, is highest; the smaller of equals."""
+    if not rows:
+        raise UserError("There is no clip to choose DEPTH for: name at least one.")
     means: dict[int, list[float]] = {}
     for row in averaged(rows):
         means.setdefault(int(row.variant.removeprefix("depth ")), []).append(row.value)

@@ -6,7 +6,8 @@ they live in do not count; a changed statement does.
 
 import ast
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -144,22 +145,36 @@ def imported_by(module: str) -> frozenset[str]:
 
 
 class Canonical(ast.NodeTransformer):
-    """Syntax with what says nothing of what is computed taken out: imports, annotations of functions, and by which module
-    a definition is reached."""
+    """Syntax with what says nothing of what is computed taken out: imports, annotations of functions and of their local
+    variables, and by which module or alias a definition is reached.
 
-    def __init__(self, bound: dict[str, str]):
-        self.bound = bound
+    bound: local name -> "module" or "module:name" of this package, or the dotted name of something foreign.
+    token: "module:name" -> what is written in its place.
+    """
+
+    def __init__(self, bound: dict[str, str], token: Callable[[str], str]):
+        self.bound, self.token, self.depth = bound, token, 0
 
     def visit_Import(self, node: ast.Import) -> None:
         return None
 
-    def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
-        return None
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.AST | None:
+        return node if node.names[0].name == "*" else None
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
         node.returns = None
+        self.depth += 1
         self.generic_visit(node)
+        self.depth -= 1
         node.body = node.body or [ast.Pass()]
+        return node
+
+    visit_AsyncFunctionDef = visit_FunctionDef  # pyright: ignore[reportAssignmentType]
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:
+        if self.depth:
+            node.annotation = ast.Constant(None)
+        self.generic_visit(node)
         return node
 
     def visit_arg(self, node: ast.arg) -> ast.AST:
@@ -167,30 +182,81 @@ class Canonical(ast.NodeTransformer):
         return node
 
     def visit_Name(self, node: ast.Name) -> ast.AST:
-        name = self.bound.get(node.id, "").partition(":")[2]
-        return ast.copy_location(ast.Name(name, node.ctx), node) if name else node
+        name = self.bound.get(node.id)
+        if name is None or not isinstance(node.ctx, ast.Load):
+            return node
+        return ast.copy_location(ast.Name(self.token(name) if ":" in name else name, node.ctx), node)
 
     def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
         first, _, rest = dotted(node).partition(".")
-        if rest and first in self.bound:
-            name = resolved(f"{self.bound[first]}.{rest}").partition(":")[2]
-            if name:
-                return ast.copy_location(ast.Name(name, node.ctx), node)
+        name = resolved(f"{self.bound[first]}.{rest}") if rest and first in self.bound else ""
+        if ":" in name and ":" not in self.bound[first]:
+            return ast.copy_location(ast.Name(self.token(name), node.ctx), node)
         self.generic_visit(node)
         return node
 
     def visit_Constant(self, node: ast.Constant) -> ast.AST:
-        if isinstance(node.value, str) and node.value.startswith(f"{NAME}.") and resolved(node.value):
-            return ast.copy_location(ast.Constant(resolved(node.value).partition(":")[2]), node)
+        if isinstance(node.value, str) and ":" in node.value and node.value.startswith(f"{NAME}."):
+            name = resolved(node.value)
+            return ast.copy_location(ast.Constant(self.token(name)), node) if ":" in name else node
         return node
 
 
-def statements(module: str) -> list[str]:
-    """What a module of this package computes: its top-level statements in canonical form."""
+def foreign_bindings(tree: ast.AST) -> dict[str, str]:
+    """What imports bind of other packages: local name -> the dotted name of what it stands for."""
+    bound = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            bound |= {alias.asname: alias.name for alias in node.names if alias.asname and not resolved(alias.name)}
+        elif isinstance(node, ast.ImportFrom) and not resolved(node.module or ""):
+            bound |= {alias.asname or alias.name: f"{node.module}.{alias.name}" for alias in node.names}
+    return bound
+
+
+def defined_names(node: ast.stmt) -> list[str]:
+    """The names that a top-level statement defines."""
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return [node.name]
+    return [each.id for each in ast.walk(node) if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store)]
+
+
+@cache
+def definitions(module: str) -> dict[str, str]:
+    """Name -> eight hex digits of what a module defines under it, in canonical form with bare names."""
     tree = syntax_of(module)
-    canonical = Canonical(bindings(tree))
-    kept = [canonical.visit(node) for node in tree.body]
-    return [ast.dump(node) for node in kept if node is not None]
+    canonical = Canonical(bindings(tree) | foreign_bindings(tree), lambda name: name.partition(":")[2])
+    texts: dict[str, str] = {}
+    for node in tree.body:
+        for name in defined_names(node):
+            texts[name] = texts.get(name, "") + ast.dump(canonical.visit(node))
+    return {name: hashlib.sha256(text.encode()).hexdigest()[:8] for name, text in texts.items()}
+
+
+def token_of(name: str) -> str:
+    """What stands for "module:name": the name with a hash of its definition, wherever that lies; two definitions of one
+    name differ, and one that moves stays the same."""
+    module, _, there = name.partition(":")
+    while there not in definitions(module):
+        behind = bindings(syntax_of(module)).get(there, "")
+        if ":" not in behind:
+            return there
+        module, _, there = behind.partition(":")
+    return f"{there}#{definitions(module)[there]}"
+
+
+def statements(module: str) -> list[str]:
+    """What a module of this package computes: its top-level statements in canonical form; of several that define one name
+    each carries its number, since their order counts."""
+    tree, lines, counts = syntax_of(module), [], Counter()
+    own = {name: f"{module}:{name}" for name in definitions(module)}
+    canonical = Canonical(own | bindings(tree) | foreign_bindings(tree), token_of)
+    for node in tree.body:
+        names = [name for name in defined_names(node) if name != "__version__"]
+        kept = canonical.visit(node) if names or not defined_names(node) else None
+        counts.update(names)
+        if kept is not None:
+            lines.append("".join(f"{name}@{counts[name]} " for name in names) + ast.dump(kept))
+    return lines
 
 
 @cache

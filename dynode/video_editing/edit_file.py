@@ -106,7 +106,9 @@ class EditRequest:
 
     @property
     def command(self) -> str:
-        """The command line of this edit, without what the outputs are called."""
+        """The command line of this edit, without what the outputs are called; "" for a clip in memory, which no command names."""
+        if isinstance(self.video, Clip):
+            return ""
         edits = [part for text in self.attribute for part in ("--attribute", text)]
         plain = [f for f in dataclasses.fields(self) if isinstance(f.default, str | int)]
         chosen = {f.name.replace("_", "-"): value for f in plain if (value := getattr(self, f.name)) != f.default}
@@ -229,7 +231,9 @@ def system_of(request: EditRequest) -> System:
     settings = {"mode": request.mode, "stride": request.stride}
     if request.dynamics:
         settings["method"] = changed(preset("dynode"), request.dynamics)
-    taken = {name: value for name, value in settings.items() if name in inspect.signature(make).parameters}
+    parameters = inspect.signature(make).parameters
+    open_ended = any(each.kind is inspect.Parameter.VAR_KEYWORD for each in parameters.values())
+    taken = {name: value for name, value in settings.items() if open_ended or name in parameters}
     if request.dynamics and "method" not in taken:
         raise UserError(f"{request.method} fits no dynamics: leave out {', '.join(request.dynamics)}.")
     return make(**taken)

@@ -1,11 +1,17 @@
 """`fit(clip, method)`: every method by name or settings, and what every trajectory can do."""
 
+import sys
+import types
+from dataclasses import replace
+
 import pytest
 import torch
 from conftest import circle_codes
 
+from dynode import clips
 from dynode.clips import Clip
 from dynode.dynamics import fit_files, methods, retiming
+from dynode.dynamics.fitting import store
 from dynode.dynamics.presets import preset
 from dynode.dynamics.registry import METHODS
 from dynode.errors import UserError
@@ -71,3 +77,39 @@ def test_the_registry_names_every_preset_and_baseline():
     }  # fmt: skip
     assert {"dynode", "paper", "demo", "gru", "cde", "sde", "prior"} <= set(methods.learned_names())
     assert set(METHODS) == {*methods.unlearned_names(), *methods.learned_names()}
+
+
+@pytest.mark.parametrize("name", EVERY)
+@pytest.mark.parametrize("ts", [0.1, "soon", None, [float("nan")], [[0.1, 0.2]]], ids=str)
+def test_times_are_a_row_of_finite_seconds_for_every_method(name, ts, sparse):
+    path = methods.fit(sparse, SHORT.get(name, name))
+    with pytest.raises(UserError, match="Times are"):
+        path(ts)
+
+
+def test_a_fit_wants_a_clip():
+    with pytest.raises(UserError, match="wants a clip.*got a str"):
+        methods.fit("single_face.warm")
+
+
+def test_a_fit_is_found_again_only_for_the_same_generator_and_plugin(sparse, tmp_path, monkeypatch):
+    settings = SHORT["dynode"]
+    other = replace(sparse, meta=sparse.meta | {"generator_hash": "other"})
+    assert store.key_of(sparse, settings, 0) != store.key_of(other, settings, 0)
+    foreign = types.ModuleType("somebody")
+    foreign.__file__ = str(tmp_path / "somebody.py")
+    monkeypatch.setitem(sys.modules, "somebody", foreign)
+    method = replace(METHODS["dynode"], module="somebody")
+    keys = set()
+    for text in ("a = 1", "a = 2"):
+        (tmp_path / "somebody.py").write_text(text)
+        keys.add(tuple(store.plugin_hashes(method)))
+    assert len(keys) == 2 and not store.plugin_hashes(METHODS["dynode"])
+
+
+def test_a_prior_is_found_again_only_for_the_same_other_clips(monkeypatch):
+    clip, settings = clips.load("scene.day"), methods.settings_of("prior")
+    before = store.key_of(clip, settings, 0)
+    load = clips.load
+    monkeypatch.setattr(clips, "load", lambda name: replace(load(name), ws=load(name).ws + 1))
+    assert store.key_of(clip, settings, 0) != before

@@ -10,7 +10,13 @@ from dynode.dynamics.fitting import store
 from dynode.io import source_code
 from dynode.runtime import ROOT
 
-CACHED = (source_code.path_of, source_code.face_of, source_code.imported_by, source_code.hash_of)
+CACHED = (
+    source_code.path_of,
+    source_code.face_of,
+    source_code.imported_by,
+    source_code.hash_of,
+    source_code.definitions,
+)
 
 
 @pytest.fixture
@@ -57,6 +63,38 @@ def test_prose_and_layout_do_not_count_and_a_statement_does(package):
     )
 
 
+@pytest.mark.parametrize(
+    "file, old, new",
+    [
+        ("baselines/interpolation.py", "import CubicHermiteSpline, CubicSpline, PchipInterpolator", "import Akima1DInterpolator as PchipInterpolator\nfrom scipy.interpolate import CubicHermiteSpline, CubicSpline"),
+        ("baselines/gaussian_process.py", "import RBF, ConstantKernel", "import Matern as RBF, ConstantKernel"),
+        ("neural_ode.py", "from dynode.dynamics.solvers.rollout import", "from dynode.dynamics.solvers.dopri5 import"),
+        ("fitting/trainer.py", "STEEP_NFE = 1000", "STEEP_NFE = 1001"),
+        ("fitting/trainer.py", "STEEP_NFE = 1000", "STEEP_NFE = 1000\nSTEEP_NFE = 1000"),
+        ("presets.py", "class TrainingSettings", "@functools.cache\nclass TrainingSettings"),
+    ],
+)  # fmt: skip
+def test_what_changes_a_fit_does_count(package, file, old, new):
+    """Another function under the same alias or name, a constant, a second assignment, a decorator."""
+    before, path = store.source_hash(), package / "dynamics" / file
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+    forget()
+    assert store.source_hash() != before
+
+
+def test_of_two_constants_of_one_name_each_belongs_to_its_module(package):
+    (package / "io" / "one.py").write_text("X = 1\n\n\ndef f():\n    return X\n")
+    (package / "io" / "two.py").write_text("X = 2\n\n\ndef g():\n    return X\n")
+    forget()
+    before = source_code.hash_of("dynode.io.one", "dynode.io.two")
+    (package / "io" / "one.py").write_text("X = 2\n\n\ndef f():\n    return X\n")
+    (package / "io" / "two.py").write_text("X = 1\n\n\ndef g():\n    return X\n")
+    forget()
+    assert source_code.hash_of("dynode.io.one", "dynode.io.two") != before
+
+
 def test_what_fits_do_not_import_does_not_count(package):
     before = store.source_hash()
     for name in ("worlds/bird.py", "training/train_mapper.py", "io/video.py"):
@@ -73,7 +111,7 @@ def test_a_moved_function_does_not_count(package):
     text = old.read_text()
     start = text.index("HALVINGS")
     old.write_text(text[:start])
-    new.write_text(new.read_text() + "\n\n" + text[start:])
+    new.write_text(new.read_text() + "\n\n" + text[text.index("from collections") :])  # with its imports
     users = [path for path in package.rglob("*.py") if "gauss_newton import least_norm" in path.read_text()]
     for user in users:
         user.write_text(user.read_text().replace("solvers.gauss_newton import", "solvers.rollout import"))

@@ -11,7 +11,7 @@ from sklearn.gaussian_process.kernels import RBF, ConstantKernel, ExpSineSquared
 
 from dynode.dynamics.registry import baseline
 from dynode.dynamics.through_codes import ThroughCodes
-from dynode.dynamics.trajectory import Times, numeric_derivative
+from dynode.dynamics.trajectory import Times, double, numeric_derivative
 
 NOISE = WhiteKernel(1e-2, (1e-6, 1.0))  # variance, relative to the codes'
 LENGTHS = (0.5, 30.0)  # length scales of the smooth kernel, in mean intervals between observations
@@ -50,13 +50,14 @@ class GaussianProcess(ThroughCodes):
 
     def times(self, ts: Times) -> np.ndarray:
         """Seconds -> mean intervals, (T, 1)."""
-        return (np.asarray(ts, dtype=np.float64)[:, None] - self.span[0]) / self.interval
+        return (double(ts).numpy()[:, None] - self.span[0]) / self.interval
 
     def __call__(self, ts: Times) -> torch.Tensor:
         return self.double_codes(ts).float()
 
     def double_codes(self, ts: Times) -> torch.Tensor:
         """Codes (T, L, D) in double precision."""
+        ts = double(ts)
         if not len(ts):
             return torch.zeros(0, *self.shape, dtype=torch.float64)
         states = self.process.predict(self.times(ts)).reshape(len(ts), -1)  # (T,) where states have one number

@@ -13,6 +13,7 @@ The likelihood of all L*D numbers under one kernel depends on codes only through
 rotations of the latent space, and a prior serves every clip of its category.
 """
 
+import hashlib
 import json
 import math
 import time
@@ -312,4 +313,12 @@ def inversion_start(clip: Clip) -> str:
     return clip.meta.get("settings", {}).get("start", "")
 
 
-METHODS.add("prior", Method("prior", PRIOR, fit, PriorPath))
+def inputs_of(clip: Clip, settings: PriorSettings) -> str:
+    """A hash of the clips that the prior of a clip is learned from."""
+    digest = hashlib.sha256()
+    for one in training_clips(clip, settings):
+        digest.update(one.ws.numpy().tobytes() + one.ts.numpy().tobytes())
+    return digest.hexdigest()
+
+
+METHODS.add("prior", Method("prior", PRIOR, fit, PriorPath, inputs=inputs_of))

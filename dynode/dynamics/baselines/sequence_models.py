@@ -29,7 +29,7 @@ from dynode.dynamics.baselines.recurrent import GRU, ODERNN, SequenceModel, neig
 from dynode.dynamics.neural_ode import Clock
 from dynode.dynamics.registry import METHODS, How, Method
 from dynode.dynamics.state_spaces import Subspace
-from dynode.dynamics.trajectory import Times, Trajectory, described, joined
+from dynode.dynamics.trajectory import Times, Trajectory, described, double, joined
 from dynode.errors import UserError
 from dynode.io.training_state import part
 from dynode.settings import choose, from_json, require_positive, to_json
@@ -86,6 +86,7 @@ class SequencePath(Trajectory):
 
     @torch.no_grad()
     def __call__(self, ts: Times) -> torch.Tensor:
+        ts = double(ts)
         if not len(ts):
             return self.space.decode(self.u[:0, None]).float()
         times, inverse = torch.unique(self.clock(ts).float(), return_inverse=True)
@@ -208,7 +209,7 @@ def sequence_model(name: str) -> Callable[[type[T]], type[T]]:
 
     def register(model: type[T]) -> type[T]:
         MODELS[name] = model
-        METHODS.add(name, Method(name, SequenceSettings(name), fit, SequencePath))
+        METHODS.add(name, Method(name, SequenceSettings(name), fit, SequencePath, module=model.__module__))
         return model
 
     return register

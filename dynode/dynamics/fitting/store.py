@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from dynode.clips import Clip
 from dynode.dynamics import fit_files, methods
 from dynode.dynamics.fitting import batched, checkpoints
 from dynode.dynamics.presets import DynamicsSettings
+from dynode.dynamics.registry import Method
 from dynode.dynamics.trajectory import Trajectory
 from dynode.io import source_code
 from dynode.settings import to_json
@@ -23,11 +25,21 @@ def source_hash() -> str:
 
 
 def key_of(clip: Clip, settings: Any, seed: int) -> str:
-    """Sixteen hex digits: a hash of codes, times, observed frames, settings, seed and source code."""
-    digest = hashlib.sha256(json.dumps([to_json(settings), seed, source_hash(), clip.meta.get("name")]).encode())
+    """Sixteen hex digits: a hash of codes, times, observed frames, generator, settings, seed, source code, and what else the method
+    reads."""
+    method = methods.resolved(settings)[0]
+    parts = [to_json(settings), seed, source_hash(), *plugin_hashes(method), method.inputs(clip, settings)]
+    digest = hashlib.sha256(json.dumps([*parts, clip.meta.get("name"), clip.meta.get("generator_hash")]).encode())
     for tensor in (clip.ws, clip.ts, clip.observed):
         digest.update(tensor.contiguous().numpy().tobytes())
     return digest.hexdigest()[:16]
+
+
+def plugin_hashes(method: Method) -> list[str]:
+    """Hashes of the files of a method's modules that lie outside this package."""
+    foreign = sorted(name for name in method.modules if name.partition(".")[0] != source_code.NAME)
+    files = [getattr(sys.modules.get(name), "__file__", None) for name in foreign]
+    return [hashlib.sha256(Path(file).read_bytes()).hexdigest() for file in files if file]
 
 
 def fit_to_file(
