@@ -15,7 +15,7 @@ from dynode import runtime
 from dynode.errors import UserError
 from dynode.io import files
 from dynode.io.tensor_files import read_safetensors
-from dynode.settings import nearest
+from dynode.settings import choose, nearest
 
 FORMAT = "dynode-clip-1"
 OPTIONAL = ("quads", "detected", "shots")
@@ -39,7 +39,7 @@ class ObservedFrames:
         clip.__dict__["observed"] = observed  # a mask from `Clip.__post_init__` on
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Clip:
     """Codes ws (T, L, D) float32 at strictly increasing times ts (T,) float64 in seconds.
 
@@ -86,6 +86,10 @@ class Clip:
         object.__setattr__(self, "ws", ws)
         object.__setattr__(self, "ts", ts)
         object.__setattr__(self, "observed", observed)
+
+    def __repr__(self):
+        shape, span = tuple(self.ws.shape[1:]), f"{float(self.ts[0]):g} to {float(self.ts[-1]):g} s"
+        return f"<Clip {self.name}: {len(self)} codes {shape}, {int(self.observed.sum())} observed, {span}>"
 
     def __len__(self):
         return len(self.ws)
@@ -195,8 +199,7 @@ def sampled_frames(
     shots: (T,) int; None is one shot.  held_out_end: none of the last N frames is observed.
     Raises UserError for what cannot be, and when less than two frames would be left to observe.
     """
-    if sampling not in SAMPLINGS:
-        raise UserError(f"There is no sampling {sampling!r}{nearest(sampling, SAMPLINGS)}.")
+    choose("sampling", sampling, SAMPLINGS)
     if stride < 1:
         raise UserError(f"The stride must be at least 1, got {stride}: every N-th frame is observed.")
     if held_out_end < 0:

@@ -102,6 +102,9 @@ class Registry(Mapping[str, T]):
     def __len__(self) -> int:
         return len(self.load())
 
+    def __repr__(self) -> str:
+        return f"<Registry: {', '.join(self)}>"
+
 
 def modules_in(package: str) -> list[str]:
     """The modules that lie directly in a package, sorted."""

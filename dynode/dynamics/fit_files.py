@@ -1,4 +1,4 @@
-"""Reading fit files: safetensors with the tensors of every shot's trajectory, and a JSON text for each."""
+"""The format of fit files and reading them: safetensors with the tensors of every shot's trajectory, and a JSON text for each."""
 
 import json
 from pathlib import Path

@@ -59,7 +59,7 @@ class Clock:
         return torch.from_numpy(self.slopes()[self.interval(np.asarray(ts, dtype=np.float64))])
 
 
-@dataclass
+@dataclass(repr=False)
 class NeuralODE(Trajectory):
     """A fitted trajectory: z(t) solves dz/dt = f(z, t).
 

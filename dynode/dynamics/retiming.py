@@ -32,7 +32,7 @@ def smooth_rate(x: torch.Tensor) -> torch.Tensor:
     return 30 * x**2 * (1 - x) ** 2
 
 
-@dataclass
+@dataclass(repr=False)
 class Retimed(Trajectory):
     """A path with warped time: its code at tau(t), where `rate` is d tau / dt."""
 
@@ -194,7 +194,7 @@ class Restarted(Shifted):
         super().__init__(solved, start - fit.space.decode(u)[0])
 
 
-LOOPS: dict[str, Callable[[Trajectory], Trajectory]] = {"": lambda path: path, "blend": Looped, "swing": ping_pong}
+LOOPS: dict[str, Callable[[Trajectory], Trajectory]] = {"blend": Looped, "swing": ping_pong}
 
 
 def retime(path: Trajectory, speed: float = 1.0, backward: bool = False, loop: str = "") -> Trajectory:
@@ -202,9 +202,9 @@ def retime(path: Trajectory, speed: float = 1.0, backward: bool = False, loop: s
 
     Raises UserError for a speed or a loop that cannot be.
     """
-    make = choose("loop", loop, LOOPS)
     path = path if speed == 1 else speed_up(path, speed)
-    return make(reverse(path) if backward else path)
+    path = reverse(path) if backward else path
+    return choose("loop", loop, LOOPS)(path) if loop else path
 
 
 def frame_times(path: Trajectory, fps: float) -> torch.Tensor:

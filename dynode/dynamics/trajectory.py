@@ -37,6 +37,12 @@ class Trajectory(ABC):
     meta: Mapping = MappingProxyType({})
     closed: bool = False
 
+    def __repr__(self):
+        name = self.meta.get("clip", {}).get("name", "")
+        return (
+            f"<{type(self).__name__} {self.label or '-'} of {name or 'a clip'}: {self.span[0]:g} to {self.span[1]:g} s>"
+        )
+
     @abstractmethod
     def __call__(self, ts: Times) -> torch.Tensor: ...
 

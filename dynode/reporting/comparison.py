@@ -52,7 +52,7 @@ def evaluate(
     """Compare trajectories, of any method, with their clip at unobserved, extrapolated and observed times.
 
     paths: one trajectory or fit file, or several of one clip.  clip: a clip, its file, or the name of a shipped clip.
-    The observed frames are those that a trajectory was fitted to; those that the clip marks, where it does not know.
+    The observed frames are those that a trajectory was fitted to, or where it has no record of them those that the clip marks.
     source: also compare with the footage, where it is one of the assets, or with the ground truth of a world.
     Raises UserError for a clip that a trajectory was not fitted to, or whose codes belong to other weights.
     """

@@ -163,7 +163,7 @@ def adapted(prior: Kernel, clip: Clip, settings: PriorSettings = PRIOR) -> Kerne
     return Kernel(minimised(loss, start, settings.steps))
 
 
-@dataclass
+@dataclass(repr=False)
 class PriorPath(Trajectory):
     """The posterior mean of the process as a trajectory.
 

@@ -61,7 +61,7 @@ class SequenceSettings:
         return self.preset if self == SequenceSettings(self.preset) else f"{self.preset}[changed]"
 
 
-@dataclass
+@dataclass(repr=False)
 class SequencePath(Trajectory):
     """A fitted sequence model as a trajectory: codes at any times from all observations.
 

@@ -49,7 +49,7 @@ class OnlineSettings:
         require_positive(self, "components", "hidden", "iterations", "lr", "check_every")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class OnlinePath(Trajectory):
     """A causal trajectory; `observe` returns the one with more observations.
 
