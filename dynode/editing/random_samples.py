@@ -14,6 +14,7 @@ from safetensors.torch import load_file, save_file
 from tqdm import tqdm
 
 from dynode import generators, runtime
+from dynode.errors import UserError
 from dynode.generators.protocol import Generator
 from dynode.io import assets, files
 from dynode.io.images import from_levels, to_levels
@@ -137,8 +138,11 @@ def scored(
 
 
 def read(path: Path, generator: Generator, settings: SampleSettings) -> ScoredSamples | None:
-    """The scores in a file, None where they are of other weights, other or fewer samples, or by another scorer."""
-    tensors, metadata = read_safetensors(path, FORMAT, WHAT)
+    """The scores in a file, None where they are of other weights, other or fewer samples, by another scorer, or unreadable."""
+    try:
+        tensors, metadata = read_safetensors(path, FORMAT, WHAT)
+    except UserError:  # of another version, or damaged: scores are measured anew
+        return None
     owner, card = json.loads(metadata["generator"]), json.loads(metadata["card"])
     stored = SampleSettings(**json.loads(card["settings"]))
     same = (stored.seed, stored.truncation_psi) == (settings.seed, settings.truncation_psi)

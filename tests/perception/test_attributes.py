@@ -183,7 +183,11 @@ def test_scores_by_another_scorer_are_made_anew(tmp_path, monkeypatch):
     monkeypatch.setattr(attributes, "fingerprint", lambda category: other)
     random_samples.scored(world, few)
     assert len(measured) == 2
-    assert random_samples.read(random_samples.cache_folder(world, few) / "scores.safetensors", world, few) is not None
+    cached = random_samples.cache_folder(world, few) / "scores.safetensors"
+    assert random_samples.read(cached, world, few) is not None
+    cached.write_bytes(b"of another version")
+    random_samples.scored(world, few)
+    assert len(measured) == 3
 
 
 def test_the_scores_that_ship_are_by_todays_scorers():
