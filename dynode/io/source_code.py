@@ -259,16 +259,24 @@ def statements(module: str) -> list[str]:
     return lines
 
 
+def statements_of_source(source: str) -> list[str]:
+    """The statements of some source text, such as a notebook's cells, in canonical form and in their order."""
+    tree = without_docstrings(ast.parse(source))
+    canonical = Canonical(bindings(tree) | foreign_bindings(tree), token_of)
+    return [ast.dump(kept) for node in tree.body if (kept := canonical.visit(node)) is not None]
+
+
 @cache
 def hash_of(*modules: str, source: str = "") -> str:
-    """A hash of all that some modules of this package, or some source text, compute: over their import closure.
+    """A hash of all that some modules of this package, or some source text, compute: their statements and those of their
+    import closure.
 
     Raises ValueError for a module that is not there.
     """
     if missing := [name for name in modules if not path_of(name)]:
         raise ValueError(f"there is no module {missing[0]!r}")
     lines = [line for module in closure(modules, source) for line in statements(module)]
-    digest = hashlib.sha256()
+    digest = hashlib.sha256("\n".join(statements_of_source(source)).encode())
     for line in sorted(lines):
         digest.update(line.encode() + b"\n")
     return digest.hexdigest()

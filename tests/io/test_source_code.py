@@ -154,6 +154,8 @@ def test_a_notebook_that_says_only_fit_notices_the_trainer(package):
     )
     forget()
     assert source_code.hash_of(source=source) != before
+    assert source_code.hash_of(source=f"# so\n{source}") == source_code.hash_of(source=source)
+    assert source_code.hash_of(source=source.replace("linear", "cubic")) != source_code.hash_of(source=source)
 
 
 def test_the_closure_holds_what_grimp_finds():
