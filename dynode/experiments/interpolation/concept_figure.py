@@ -56,7 +56,7 @@ def concept_of(
         plane,
         paths={name: one(ts) for name, one in paths.items()},
         band=ensemble.band(ts, plane).outlines(),
-        band_name=f"95 % band of {ensemble.name}, {100 * coverage:.0f} % of unobserved codes in it",
+        band_name=f"95 % band of {ensemble.name}, {100 * coverage:.0f} % of unobserved inside",
         propagated=path(ts) + offset,
         edited=edited,
         edit_name=edit_name,

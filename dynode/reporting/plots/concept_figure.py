@@ -18,7 +18,7 @@ from dynode.reporting.plots.style import COLOURS, FULL_WIDTH, STYLE
 
 LETTERS = "abc"
 TINT = "#D5E7F3"  # of a band: dynode's blue on white
-NAMES = {"linear": "linear interpolation (latent morphing)", "cubic": "natural cubic spline", "dynode": "learned path"}
+NAMES = {"linear": "linear (latent morphing)", "cubic": "natural cubic spline", "dynode": "learned path"}
 TITLES = {
     "own codes": "own code",
     "linear": "linear",
@@ -121,7 +121,13 @@ def legend(figure: Figure, axes: Sequence[Axes]) -> None:
     labelled = [zip(*axis.get_legend_handles_labels(), strict=True) for axis in axes]
     named = {label: handle for each in labelled for handle, label in each}
     corner = (LEFT / FULL_WIDTH - 0.012, 1)
-    tight: dict[str, Any] = {"columnspacing": 1.0, "handlelength": 1.7, "handletextpad": 0.6, "borderaxespad": 0.2}
+    tight: dict[str, Any] = {
+        "columnspacing": 1.0,
+        "handlelength": 1.7,
+        "handletextpad": 0.6,
+        "borderaxespad": 0.2,
+        "fontsize": 6.5,
+    }
     figure.legend(named.values(), named, loc="upper left", ncols=3, bbox_to_anchor=corner, **tight)
 
 
@@ -155,7 +161,7 @@ def side(axis: Axes, content: Concept) -> None:
     axis.plot(*content.coordinates(content.paths["dynode"])[:, [2, 1]].T, color=COLOURS["dynode"])
     axis.plot(
         *content.coordinates(content.propagated)[:, [2, 1]].T, color=COLOURS["edited"], linestyle=DASHES,
-        label="learned path, first edit propagated",
+        label="first edit propagated",
     )  # fmt: skip
     axis.plot(
         *content.coordinates(content.edited)[:, [2, 1]].T, "s", ms=2.6, mfc="white", mec=COLOURS["edited"], mew=0.6,
