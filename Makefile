@@ -1,9 +1,11 @@
 # Every target is also `python -m dynode TARGET`; PYTHON picks the interpreter that makes the environment.
 PYTHON ?= python3
+# These would keep PYTHON from its own library, or from the package in this folder.
+unexport PYTHONHOME PYTHONSAFEPATH
 DYNODE = .venv/bin/python -m dynode
 
-.PHONY: setup reproduce test weights codes editors lint lock reference
-setup reproduce test:
+.PHONY: setup reproduce test test-all weights codes editors lint lock reference
+setup reproduce test test-all:
 	$(PYTHON) -m dynode $@
 
 lint: setup

@@ -1,26 +1,29 @@
 """A clip: a video as a path in W+. Everything below inversion knows clips, nothing there knows videos."""
 
 import json
-import pickle
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import overload
+from typing import Any, overload
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
 
 from dynode import runtime
+from dynode.border import as_json, mask_of, numbers, ordinary_modes, public, require
 from dynode.errors import UserError
-from dynode.io import files
-from dynode.io.tensor_files import read_safetensors
-from dynode.settings import choose, nearest
+from dynode.io import assets, code_files, outputs
+from dynode.io.inputs import instead_of_file
+from dynode.io.tensor_files import read_safetensors, write_safetensors
+from dynode.settings import choose, listed, nearest
 
 FORMAT = "dynode-clip-1"
 OPTIONAL = ("quads", "detected", "shots")
 PER_FRAME = {"observed": (), "quads": (4, 2), "detected": (), "shots": ()}  # what each frame has of them
+MASKS = ("observed", "detected")
 SAMPLINGS = ("regular", "irregular")
+VIDEOS = (".mp4", ".mov", ".webm", ".mkv", ".avi", ".m4v", ".mpg", ".mpeg", ".ts", ".wmv", ".3gp", ".gif")  # suffixes
+FILES = (".safetensors", ".fit", ".pt", ".pth", ".npy", ".npz")  # suffixes of what else a clip is expected in
 
 
 class ObservedFrames:
@@ -46,6 +49,7 @@ class Clip:
     observed (T,) bool: the frames a method may see.  quads (T, 4, 2): where each face was cut from its frame, px.
     detected (T,) bool: the face was detected in that frame.  shots (T,) int, not decreasing: a cut begins a new one.
     meta: generator, generator_hash, source, settings, ...
+    All of them come as tensors, arrays or lists in any type of real numbers: they are taken off their graph and device.
     Raises UserError for shapes that do not fit, fewer than two frames, times that do not increase, or NaN.
     """
 
@@ -57,8 +61,9 @@ class Clip:
     shots: torch.Tensor | None = None
     meta: dict = field(default_factory=dict)
 
+    @ordinary_modes
     def __post_init__(self):
-        ws, ts = squeeze_singleton(torch.as_tensor(self.ws)), torch.as_tensor(self.ts, dtype=torch.float64)
+        ws, ts = squeeze_singleton(numbers(self.ws, "The codes of a clip")), numbers(self.ts, "The times of a clip")
         if ws.dim() != 3 or ts.shape != ws.shape[:1] or 0 in ws.shape[1:]:
             raise UserError(
                 f"A clip wants codes (T, L, D) and times (T,), got {tuple(ws.shape)} and {tuple(ts.shape)}: "
@@ -66,26 +71,21 @@ class Clip:
             )
         if len(ws) < 2:
             raise UserError(f"A clip wants at least 2 frames, got {len(ws)}: dynamics need a motion to learn.")
-        if not torch.isfinite(ts).all():
-            raise UserError("The clip's times hold NaN or infinite numbers: give the seconds of every frame.")
-        if not (ts.diff() > 0).all():
-            raise UserError("The clip's times must strictly increase, in seconds: sort the frames and drop repeats.")
-        ws = ws.float()
+        ws, ts = ws.float(), ts.double()
+        require_increasing(ts)
         bad = (~torch.isfinite(ws)).flatten(1).any(1).nonzero().flatten().tolist()
         if bad:
             raise UserError(f"The codes of frames {bad[:5]} hold NaN or infinite numbers: invert these frames again.")
-        for name, rest in PER_FRAME.items():
-            held = getattr(self, name)
-            if held is not None and held.shape != (len(ws), *rest):
-                raise UserError(f"The clip's {name} must be {(len(ws), *rest)}, got {tuple(held.shape)}.")
-        observed = torch.ones(len(ws), dtype=torch.bool) if self.observed is None else self.observed.bool()
+        per_frame = {name: per_frame_numbers(name, getattr(self, name), len(ws)) for name in PER_FRAME}
+        observed, shots = per_frame["observed"], per_frame["shots"]
+        observed = torch.ones(len(ws), dtype=torch.bool) if observed is None else observed
         if observed.sum() < 2:
             raise UserError(f"A clip wants at least 2 observed frames, got {int(observed.sum())} of {len(ws)}.")
-        if self.shots is not None and (self.shots.diff() < 0).any():
+        if shots is not None and (shots.diff() < 0).any():
             raise UserError("The clip's shots must be one number for each frame, never decreasing.")
-        object.__setattr__(self, "ws", ws)
-        object.__setattr__(self, "ts", ts)
-        object.__setattr__(self, "observed", observed)
+        require(self.meta, Mapping, "The metadata of a clip are a dictionary")
+        for name, value in (per_frame | {"ws": ws, "ts": ts, "observed": observed, "meta": dict(self.meta)}).items():
+            object.__setattr__(self, name, value)
 
     def __repr__(self):
         shape, span = tuple(self.ws.shape[1:]), f"{float(self.ts[0]):g} to {float(self.ts[-1]):g} s"
@@ -114,19 +114,24 @@ class Clip:
         detected = torch.ones(len(self), dtype=torch.bool) if self.detected is None else self.detected
         return sum(steps for _, steps in inversion_batches(shots, detected, settings))
 
+    @ordinary_modes
     def where(self, keep: torch.Tensor) -> "Clip":
         """The frames where `keep` (T,) is true."""
+        keep = mask_of(keep, len(self), "The frames to keep are")
         optional = {k: None if getattr(self, k) is None else getattr(self, k)[keep] for k in OPTIONAL}
         return replace(self, ws=self.ws[keep], ts=self.ts[keep], observed=self.observed[keep], **optional)
 
+    @ordinary_modes
     def observations(self) -> "Clip":
         """Only the observed frames: all that a method is allowed to see."""
         return self.where(self.observed)
 
+    @public
     def head(self, frames: int) -> "Clip":
         """The first `frames` frames."""
         return self.where(torch.arange(len(self)) < frames)
 
+    @ordinary_modes
     def split(self) -> list["Clip"]:
         """One clip for each shot that holds at least two observed frames, named after its shot where there are several."""
         shots = self.shots
@@ -138,6 +143,7 @@ class Clip:
             raise UserError(f"No shot of {self.name} holds 2 observed frames: dynamics need a motion to learn.")
         return [replace(clip, meta=clip.meta | {"name": f"{self.name}.shot{k}"}) for k, clip in kept.items()]
 
+    @public
     def sampled(self, sampling: str = "regular", stride: int = 2, seed: int = 0, hidden_end: int = 0) -> "Clip":
         """Mark fewer frames as observed, among those that are.
 
@@ -148,6 +154,7 @@ class Clip:
         observed = sampled_frames(self.observed, self.shots, sampling, stride, seed, hidden_end)
         return replace(self, observed=observed)
 
+    @ordinary_modes
     def halved(self) -> "Clip":
         """The same with codes as half precision knows them, which `save` then stores in half the space.
 
@@ -156,22 +163,23 @@ class Clip:
         """
         return replace(self, ws=self.ws.half().float())
 
+    @public
     def save(self, path: Path | str) -> Path:
         """Write as safetensors, atomically; codes that half precision holds exactly take two bytes a number, else four."""
         optional = {k: getattr(self, k) for k in OPTIONAL if getattr(self, k) is not None}
         half = self.ws.half()
         ws = half if torch.equal(half.float(), self.ws) else self.ws
         tensors = {"ws": ws, "ts": self.ts, "observed": self.observed, **optional}
-        with files.written_whole(Path(path)) as scratch:
-            metadata = {"format": FORMAT, "meta": json.dumps(self.meta, sort_keys=True)}
-            save_file(
-                {k: v.clone(memory_format=torch.contiguous_format) for k, v in tensors.items()}, scratch, metadata
-            )
+        outputs.require_suffix(path, outputs.CLIP)
+        whole = {k: v.clone(memory_format=torch.contiguous_format) for k, v in tensors.items()}
+        write_safetensors(path, whole, FORMAT, meta=json.dumps(self.meta, sort_keys=True, default=as_json))
         return Path(path)
 
     @classmethod
+    @public
     def load(cls, path: Path | str) -> "Clip":
         """Read a clip file.  Raises UserError when it is missing or something else."""
+        code_files.refuse_foreign(Path(path))
         tensors, metadata = read_safetensors(Path(path), FORMAT, "a clip (as `dynode invert` writes it)")
         held, legal = set(tensors), {"ws", "ts", *PER_FRAME}
         if not {"ws", "ts"} <= held <= legal:
@@ -184,6 +192,30 @@ class Clip:
         except ValueError:
             raise UserError(f"{path} has metadata that are no JSON object: write the clip with Clip.save.") from None
         return cls(**tensors, meta=meta)
+
+
+def require_increasing(ts: torch.Tensor) -> None:
+    """Raises UserError for times (T,) that are not finite, or do not strictly increase."""
+    if not torch.isfinite(ts).all():
+        raise UserError("The clip's times hold NaN or infinite numbers: give the seconds of every frame.")
+    if not (ts.diff() > 0).all():
+        raise UserError("The clip's times must strictly increase, in seconds: sort the frames and drop repeats.")
+
+
+def per_frame_numbers(name: str, given: Any, frames: int) -> torch.Tensor | None:
+    """A field of PER_FRAME of a clip in its own type.  Raises UserError for another shape, and for a mask of other numbers."""
+    if given is None:
+        return None
+    if name in MASKS:
+        return mask_of(given, frames, f"The clip's {name} is")
+    values, wanted = numbers(given, f"The clip's {name}"), (frames, *PER_FRAME[name])
+    if values.shape != wanted:
+        raise UserError(f"The clip's {name} must be {wanted}, got {tuple(values.shape)}.")
+    if name == "shots" and (values != values.round()).any():
+        raise UserError("The clip's shots are whole numbers, one for each frame.")
+    if name == "quads":
+        return values if values.dtype in (torch.float32, torch.float64) else values.double()
+    return values.long()
 
 
 def sampled_frames(
@@ -255,30 +287,42 @@ def shipped_names() -> list[str]:
     return list(runtime.shipped("codes"))
 
 
+@public
 def load(name_or_path: Path | str) -> Clip:
     """A shipped clip by name (such as "single_face.warm"), or any clip file by path."""
     if path := runtime.shipped("codes").get(str(name_or_path)):
         return Clip.load(path)
-    if Path(name_or_path).exists():
+    if str(name_or_path) and Path(name_or_path).exists() and Path(name_or_path).suffix.lower() not in VIDEOS:
         return Clip.load(name_or_path)
+    raise UserError(no_clip(str(name_or_path)))
+
+
+def no_clip(name: str) -> str:
+    """What is wrong with a name that is no clip's: a file that is not there, a video, or a name like a shipped one."""
+    asset = assets.registry()[1].get(name)
+    if Path(asset.filename if asset else name).suffix.lower() in VIDEOS and (asset or Path(name).exists()):
+        return (
+            f"{name} is a video: turn it into codes first by `dynode invert {name}`, and give the clip that it writes."
+        )
     legal = shipped_names()
-    raise UserError(
-        f"There is no clip {str(name_or_path)!r}{nearest(str(name_or_path), legal)}: give a clip file or one of "
-        f"{', '.join(legal) or 'no shipped clips'}."
+    if Path(name).suffix.lower() in {*VIDEOS, *FILES} or Path(name).name != name:
+        return (
+            f"{instead_of_file(Path(name))}: give a clip, as `dynode invert` writes it, or the name of a shipped one."
+        )
+    return (
+        f"There is no clip {name!r}{nearest(name, legal)}: give a clip file or one of "
+        f"{listed(legal) or 'no shipped clips'}."
     )
 
 
 def example_codes(path: Path | str) -> Clip:
-    """The authors' `all_latents.pth`: a tensor (T, 1, L, D); the time of a code is its number.  Weights-only loading.
+    """The authors' `all_latents.pth`: a tensor (T, 1, L, D); the time of a code is its number.
 
     Raises UserError when the file holds anything else.
     """
-    try:
-        ws = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, pickle.UnpicklingError, EOFError) as error:
-        raise UserError(f"{path} is not a file of codes that can be read ({type(error).__name__}).") from None
-    if not isinstance(ws, torch.Tensor):
-        raise UserError(f"{path} holds a {type(ws).__name__}, a tensor of codes (T, 1, L, D) was wanted.")
+    ws = code_files.read_codes(path)
+    if ws.dim() < 3:
+        raise UserError(f"{path} holds numbers {tuple(ws.shape)}, a tensor of codes (T, 1, L, D) was wanted.")
     return Clip(ws, torch.arange(len(ws), dtype=torch.float64), meta={"name": "dynode-example"})
 
 

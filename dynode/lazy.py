@@ -5,6 +5,8 @@ for type checkers and editors as for this module; nothing is imported before it 
 """
 
 import ast
+import random
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from importlib import import_module
@@ -17,24 +19,30 @@ T = TypeVar("T")
 
 @cache
 def names_in(stub: Path) -> dict[str, tuple[str, str]]:
-    """What a stub re-exports: name -> (module, name there)."""
+    """What a stub re-exports: name -> (module, name there); `from . import room` names a module for type checkers alone."""
     return {
         alias.asname or alias.name: (node.module or "", alias.name)
         for node in ast.parse(stub.read_text(encoding="utf-8")).body
-        if isinstance(node, ast.ImportFrom)
+        if isinstance(node, ast.ImportFrom) and not node.level
         for alias in node.names
     }
 
 
 def face(package: str, file: str) -> tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]:
     """`__getattr__`, `__dir__` and `__all__` of a package whose `__init__.py` is `file`."""
-    names = names_in(Path(file).with_suffix(".pyi"))
+    names, folder = names_in(Path(file).with_suffix(".pyi")), Path(file).parent
 
     def get(name: str) -> Any:
+        if name not in names and any((folder / path).is_file() for path in (f"{name}.py", f"{name}/__init__.py")):
+            return import_module(f"{package}.{name}")
         if name not in names:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         module, there = names[name]
-        return getattr(import_module(module), there)
+        state = random.getstate()
+        try:
+            return getattr(import_module(module), there)
+        finally:
+            random.setstate(state)  # of the libraries imported on the way some draw from it
 
     return get, lambda: sorted(names), sorted(names)
 
@@ -63,12 +71,26 @@ class Registry(Mapping[str, T]):
                 self.loading = True
                 try:
                     for module in (*self.first, *modules_in(self.package)):
-                        import_module(module)
+                        self.load_own(module)
                     self.load_plugins()
                 finally:
                     self.loading = False
                 self.held, self.loaded = dict(sorted(self.held.items())), True
         return self.held
+
+    def load_own(self, module: str) -> None:
+        """Import a module of the package.  Raises UserError where a library that it needs is not installed."""
+        from dynode.errors import UserError
+
+        try:
+            import_module(module)
+        except ModuleNotFoundError as error:
+            if (error.name or "").partition(".")[0] == self.package.partition(".")[0]:
+                raise
+            raise UserError(
+                f"The library {error.name}, which {module} needs, is not installed for {sys.executable}: install it, or "
+                "run `python3 -m dynode setup`, whose .venv has it."
+            ) from None
 
     def load_plugins(self) -> None:
         """Import the modules that installed packages name under the group.
@@ -102,8 +124,18 @@ class Registry(Mapping[str, T]):
     def __len__(self) -> int:
         return len(self.load())
 
+    def __reduce__(self) -> tuple:
+        """There is one registry of a name in a process: a copy is the registry itself, and so it is where one is sent."""
+        named = ((module, name) for module in list(sys.modules.values()) for name in getattr(module, "__dict__", {}))
+        module, name = next((module, name) for module, name in named if vars(module)[name] is self)
+        return attribute, (module.__name__, name)
+
     def __repr__(self) -> str:
         return f"<Registry: {', '.join(self)}>"
+
+
+def attribute(module: str, name: str) -> Any:
+    return getattr(import_module(module), name)
 
 
 def modules_in(package: str) -> list[str]:

@@ -8,17 +8,19 @@ import torch
 from tqdm import tqdm
 
 from dynode import generators, runtime
+from dynode.border import public
 from dynode.dynamics import fit_files, retiming
 from dynode.dynamics.trajectory import Trajectory
 from dynode.errors import UserError
 from dynode.generators import Generator
-from dynode.io import files, video
+from dynode.io import outputs, video
 from dynode.io.images import to_uint8
 
 RESOLUTION = 512  # of videos, unless the generator's images are smaller
 CHUNK = 8  # frames in memory at a time
 
 
+@public
 def render(
     path: Trajectory | Path | str,
     output: Path | str,
@@ -37,7 +39,7 @@ def render(
     Memory does not grow with the number of frames.  Raises UserError for a frame rate, resolution, speed or loop that
     cannot be, for an output that cannot be written, and for codes that belong to other weights.
     """
-    files.require_writable(Path(output))
+    outputs.require_output(output, *([] if isinstance(path, Trajectory) else [path]), suffixes=outputs.VIDEO)
     video.require_rate(fps)
     what = "The trajectory" if isinstance(path, Trajectory) else f"The fit {path}"
     path = path if isinstance(path, Trajectory) else fit_files.load(path)

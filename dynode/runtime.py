@@ -4,47 +4,110 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import os
 import platform
 import random
+import re
 import subprocess
 import sys
 import time
 import warnings
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dynode.errors import UserError
+from dynode import __version__
+from dynode.errors import Remark, UserError
 
 if TYPE_CHECKING:
     import torch
 
 PACKAGE = Path(__file__).resolve().parent
 ROOT = PACKAGE.parent  # the checkout
+GIT_SECONDS = 20  # on a slow network file system git compares every file
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # parameters of glibc's mallopt
 RECORDED_VERSIONS = ("torch", "torchdiffeq", "lpips", "numpy", "scikit-image", "facenet-pytorch")
 
 
 def device(name: torch.device | str = "auto") -> torch.device:
-    """ "auto" is the first CUDA device where there is one, else the CPU; any other device is taken as it is.
+    """ "auto" is the first CUDA device that computes, else the CPU, with a remark where there is one that does not.
 
-    Raises UserError for a device that torch does not know or that is not here.
+    Any other device is taken as it is.  Raises UserError for one that torch does not know, or that does not compute here.
     """
     import torch
 
     if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        return first_that_computes()
     try:
         chosen = torch.device(name)
     except RuntimeError:
         raise UserError(f"There is no device {str(name)!r}: name cpu, cuda, cuda:1 or auto.") from None
-    if chosen.type == "cuda" and not torch.cuda.is_available():
-        raise UserError(f"The device {name} was asked for, but torch finds no CUDA device here: use cpu or auto.")
-    try:
-        torch.zeros(1, device=chosen).item()  # "cuda:7" may not be there, "meta" holds no numbers
-    except (RuntimeError, NotImplementedError, AssertionError):
-        raise UserError(f"The device {name} cannot be used here: use cpu or auto.") from None
+    if chosen.type == "cuda" and not cuda_devices():
+        visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+        hidden = "" if visible is None else f" (CUDA_VISIBLE_DEVICES is {visible!r})"
+        raise UserError(
+            f"The device {name} was asked for, but torch finds no CUDA device here{hidden}: use cpu or auto."
+        )
+    if fault := fault_of(str(chosen)):
+        raise UserError(f"The device {name} cannot be used here ({fault}): use cpu or auto.")
     return chosen
+
+
+def first_that_computes() -> torch.device:
+    """The first CUDA device that computes, else the CPU."""
+    import torch
+
+    faults = []
+    for index in range(cuda_devices()):
+        name = f"cuda:{index}" if index else "cuda"
+        if not (fault := fault_of(name)):
+            return torch.device(name)
+        faults.append(f"{name}: {fault}")
+    if faults:
+        warnings.warn(f"Computing on the CPU, since no GPU can be used ({'; '.join(faults)}).", Remark, stacklevel=3)
+    return torch.device("cpu")
+
+
+def cuda_devices() -> int:
+    """How many CUDA devices torch has; its warnings about drivers and old devices say nothing that `fault_of` does not."""
+    import torch
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return torch.cuda.device_count() if torch.cuda.is_available() else 0
+
+
+@cache
+def fault_of(name: str) -> str:
+    """Why a device computes nothing, "" for one that computes: a convolution, and a product of matrices in float64.
+
+    A device that is listed may still be too old for this torch or too new for its driver, full, or another process's own.
+    """
+    import torch
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            image = torch.ones(1, 1, 8, 8, device=name)
+            square = torch.nn.functional.conv2d(image, image[..., :3, :3])[0, 0].double()
+            return "" if (square @ square).sum().item() == 6**3 * 81 else "it computes wrong numbers"
+    except (RuntimeError, NotImplementedError, AssertionError, TypeError) as error:  # not there, no numbers, no float64
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        return lines[0].split(". ")[0].rstrip(".")
+
+
+SHORT_OF_MEMORY = re.compile(
+    r"out of memory|can't allocate memory|cannot allocate memory|unable to allocate|_ALLOC_FAILED|bad_alloc|failed to map segment|^MemoryError\b",
+    re.IGNORECASE,
+)
+
+
+def memory_shortage(error: BaseException | str) -> str:
+    """The first sentence of an error that says there is too little memory, of the machine or of its GPU; "" for any other."""
+    if isinstance(error, MemoryError) and not str(error):
+        return "MemoryError"
+    return next((each for each in re.split(r"\. |\n", str(error).strip(".")) if SHORT_OF_MEMORY.search(each)), "")
 
 
 def keep_freed_memory() -> None:
@@ -76,13 +139,44 @@ def seed_everything(seed: int) -> None:
     torch.manual_seed(seed)
 
 
+@cache
 def commit() -> str:
-    """The commit of this checkout, "-dirty" when tracked files differ, "unknown" outside one."""
-    command = ["git", "-C", str(ROOT), "describe", "--always", "--dirty", "--abbrev=12"]
+    """The commit of this checkout as the process began to record, "-dirty" when tracked files differ.
+
+    Without one, the version and why: installed as a package, unpacked from an archive, no git, a repository that git
+    cannot read.  The repository of somebody else around this folder is not looked into.
+    """
+    if not (ROOT / ".git").exists():  # a folder, or a file where this is a worktree or a submodule
+        return f"{__version__} (no git checkout)"
     try:
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
+        git("cat-file", "-e", "HEAD:dynode/runtime.py")
+        return git("describe", "--always", "--dirty", "--abbrev=12") or f"{__version__} (git says nothing)"
+    except FileNotFoundError:
+        return f"{__version__} (git is not installed)"
+    except subprocess.TimeoutExpired:
+        return f"{__version__} (git did not answer)"
+    except subprocess.CalledProcessError as error:
+        return f"{__version__} ({(error.stderr.strip().splitlines() or ['git failed'])[-1]})"
+    except OSError as error:
+        return f"{__version__} (git: {error.strerror})"
+
+
+def git(*arguments: str) -> str:
+    """What git says of this checkout and of no other, whoever owns it and whatever a hook around us has set."""
+    own = ["git", "--git-dir", str(ROOT / ".git"), "--work-tree", str(ROOT), "-c", "core.fsmonitor=false"]
+    variables = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    variables |= {"LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0"}
+    done = subprocess.run(
+        [*own, *arguments],
+        cwd=ROOT,
+        env=variables,
+        capture_output=True,
+        check=True,
+        timeout=GIT_SECONDS,
+        encoding="utf-8",
+        errors="replace",
+    )
+    return done.stdout.strip()
 
 
 def installed(name: str) -> str:
@@ -142,7 +236,7 @@ def peak_memory(*arguments: str) -> int:
     Raises RuntimeError, with the last line it printed, where the command fails.
     """
     command = [sys.executable, "-c", LAUNCHER, sys.executable, "-m", "dynode", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace")
     if done.returncode:
         raise RuntimeError(f"dynode {arguments[0]} failed: {done.stderr.strip().splitlines()[-1:]}")
     return int(done.stdout) * (1 if sys.platform == "darwin" else 1024)

@@ -1,5 +1,8 @@
 """Clips: validation, sampling, files."""
 
+from pathlib import Path
+
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -47,6 +50,91 @@ def test_codes_of_half_precision_take_half_the_space(tmp_path, circle):
 
 def test_the_authors_singleton_axis_is_squeezed():
     assert Clip(torch.zeros(4, 1, 18, 512), torch.arange(4)).ws.shape == (4, 18, 512)
+
+
+WS, TS = torch.randn(12, 2, 3, generator=torch.Generator().manual_seed(0)), torch.arange(12) / 8
+
+
+def read_only(array):
+    array.flags.writeable = False
+    return array
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    "ws, ts",
+    [
+        (WS.clone().requires_grad_(), TS.double().requires_grad_()),
+        (torch.nn.Parameter(WS.clone()), TS.bfloat16()),
+        (WS.double(), TS.half()),
+        (WS[:, None], TS.tolist()),
+        (WS.numpy().astype(">f8"), TS.numpy().astype(">f4")),
+        (WS.numpy().repeat(2, 0)[::2], TS.numpy()[::-1][::-1]),
+        (read_only(WS.numpy().copy()), read_only(TS.numpy().copy())),
+        (WS.tolist(), tuple(TS.tolist())),
+        (list(WS.clone().requires_grad_()), list(TS)),
+        (list(WS.numpy()), list(TS.numpy())),
+        (np.asfortranarray(WS.numpy()), TS.numpy().astype(np.longdouble)),
+        (WS.to_sparse(), TS),
+    ],
+)
+def test_codes_and_times_come_in_any_type_of_numbers(ws, ts):
+    clip = Clip(ws, ts)
+    assert torch.equal(clip.ws, WS) and clip.ws.dtype == torch.float32 and not clip.ws.requires_grad
+    assert torch.equal(clip.ts, TS.double()) and clip.ts.dtype == torch.float64
+
+
+def test_codes_that_are_still_optimised_do_not_change_the_clip():
+    leaf, array = WS.clone().requires_grad_(), WS.numpy().copy()
+    clips = [Clip(leaf, TS), Clip(array, TS)]
+    with torch.no_grad():
+        leaf.zero_()
+    array[:] = 0
+    assert all(torch.equal(clip.ws, WS) for clip in clips)
+
+
+@pytest.mark.parametrize(
+    "mask", [[True] * 11 + [False], np.arange(12) < 11, [1] * 11 + [0], (torch.arange(12) < 11).float()]
+)
+def test_masks_come_in_any_type_of_numbers(mask):
+    clip = Clip(WS, TS, observed=mask, detected=mask, shots=[0] * 6 + [1] * 6, quads=np.zeros((12, 4, 2), np.float16))
+    for held in (clip.observed, clip.detected):
+        assert held.dtype == torch.bool and held.tolist() == [True] * 11 + [False]
+    assert clip.shots.dtype == torch.int64 and clip.quads.dtype == torch.float64
+    assert clip.where(mask).ws.shape[0] == 11
+
+
+@pytest.mark.parametrize(
+    "changes, told",
+    [
+        ({"observed": [0, 3, 5]}, r"no indices, got \(3,\)"),
+        ({"observed": list(range(12))}, "no indices, got 2"),
+        ({"observed": "all"}, "real numbers"),
+        ({"detected": torch.ones(11)}, r"got \(11,\)"),
+        ({"shots": np.linspace(0, 1, 12)}, "whole numbers"),
+        ({"quads": torch.zeros(12, 8)}, r"\(12, 4, 2\)"),
+        ({"ws": "codes"}, "real numbers"),
+        ({"ws": None}, "real numbers"),
+        ({"ws": WS.to(torch.complex64)}, "real numbers.*complex64"),
+        ({"ws": WS.to("meta")}, "real numbers"),
+        ({"ws": [[[1.0]], [[1.0, 2.0]]]}, "one shape"),
+        ({"ws": np.array([None] * 12)}, "real numbers.*object"),
+        ({"ts": ["0", "1"]}, "real numbers"),
+        ({"ts": 3}, "times"),
+        ({"meta": None}, "a dictionary"),
+    ],
+)
+def test_what_holds_no_numbers_of_that_kind_is_one_sentence(changes, told):
+    with pytest.raises(UserError, match=told):
+        Clip(**{"ws": WS, "ts": TS} | changes)
+
+
+def test_metadata_of_other_libraries_are_written_as_json(tmp_path):
+    meta = {"score": np.float32(0.5), "path": Path("talk.mp4"), "scores": torch.ones(2)}
+    saved = Clip(WS, TS, meta=meta).save(tmp_path / "clip.safetensors")
+    assert Clip.load(saved).meta == {"score": 0.5, "path": "talk.mp4", "scores": [1.0, 1.0]}
+    with pytest.raises(UserError, match="JSON"):
+        Clip(WS, TS, meta={"thing": object()}).save(tmp_path / "clip.safetensors")
 
 
 @pytest.mark.parametrize(

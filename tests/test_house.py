@@ -112,7 +112,7 @@ def test_the_last_record_is_the_users_own_before_the_one_that_comes_with_the_pro
     monkeypatch.setenv("DYNODE_OUTPUT", str(tmp_path))
     comes = paths.last_record("dynamics_face", "paper")
     assert comes == ROOT / "reports" / "recorded" / "dynamics_face.embedded.json.gz"
-    own = outputs.Outputs("dynamics_face", "paper").record([records.Row("mse", 1.0)])
+    own = outputs.Outputs("dynamics_face", "paper").record([records.Row("mse", 1.0)], shows=[])
     assert paths.last_record("dynamics_face", "paper") == own
     with pytest.raises(UserError, match="dynode run nothing"):
         paths.last_record("nothing", "paper")

@@ -32,7 +32,8 @@ QUESTIONS = {
     "optical flow": ("optical_flow_tvl1", "perception/optical_flow.py"),
     "CLIP": ("class CLIPModel", "perception/clip_model.py"),
     "StyleGAN2": ("class StyleGAN2", "generators/stylegan2.py"),
-    "reading a video": ("import av", "io/video.py"),
+    "reading a video": ("def iterate", "io/video.py"),
+    "opening a film, its streams": ("import av", "io/film.py"),
     "the command line": ("def main", "cli/dispatch.py"),
 }
 

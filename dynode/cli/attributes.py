@@ -11,7 +11,7 @@ from dynode.cli.parameters import Parameters, settings_with
 def score(
     files: Positional[tuple[Path, ...]], *, first: int = 0, frames: int = 1, every: int = 1, device: Device = "auto"
 ) -> None:
-    """Print the attributes of the largest face in images or videos: smile, yaw, age and others.
+    """Print the attributes of the largest face in images or videos, beside those of random faces: smile, yaw, age and others.
 
     Args:
         files: Images or videos of a face seen from the front.
@@ -19,21 +19,46 @@ def score(
         frames: How many frames, 0: all; the mean is printed with the standard deviation.
         every: Take every N-th frame.
     """
+    import torch
+
     from dynode import runtime
+    from dynode.editing import random_samples
     from dynode.errors import UserError
     from dynode.io import video
     from dynode.perception import attributes, face_tracking
+    from dynode.reporting.tables import scores_table
 
     if not files:
         raise UserError("Name an image or a video of a face.")
     chosen, stretch = runtime.device(device), video.Stretch(first, frames, every)
-    scorer = attributes.attribute_scorer("face", chosen)
+    scorer, random_faces = attributes.attribute_scorer("face", chosen), random_samples.shipped_faces()
     for path in files:
-        scores = scorer(face_tracking.portraits(path, stretch).to(chosen)).cpu()
+        scores = torch.cat([scorer(face[None].to(chosen)).cpu() for face in face_tracking.portraits(path, stretch)])
         print(f"{path}: {len(scores)} {'frame' if len(scores) == 1 else 'frames'}")
-        for name, values in zip(scorer.names, scores.T, strict=True):
-            std = f" ± {values.std():.2f}" if len(scores) > 1 else ""
-            print(f"  {name:16} {values.mean():8.2f}{std} {attributes.ATTRIBUTES[name].unit}")
+        measured, units = dict(zip(scorer.names, scores.T, strict=True)), attributes.ATTRIBUTES
+        print(scores_table(measured, {name: each.unit for name, each in units.items()}, *random_faces).text(), end="")
+
+
+def editors(*, generator: str = "mobilestylegan-ffhq") -> None:
+    """List what `dynode edit` can change: editors, attributes, recommended and valid strengths, units; prints a table.
+
+    Within the valid range the attribute changes monotonically, on the mean of random codes.
+
+    Args:
+        generator: The editors of its codes: mobilestylegan-ffhq (faces), stylegan2-scene, stylegan2-isaac3d, ...
+    """
+    from dynode.editing.listing import listed_editors
+    from dynode.errors import UserError
+    from dynode.reporting.tables import Table
+
+    rows = [editor.cells for editor in listed_editors(generator)]
+    if not rows:
+        raise UserError(f"No editor ships for {generator}: `dynode train` makes some.")
+    print(Table(["--editor", "--attribute", "recommended", "valid", "unit of strength"], rows, {}).markdown(), end="")
+    if any(row[0] == "interfacegan" for row in rows):
+        print(
+            "interfacegan also holds others fixed, as in --attribute 'smile|age,gender=2'; ganspace takes any component."
+        )
 
 
 def score_samples(

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tyro.conf import Positional
 
-from dynode.cli.options import Output, output_path
+from dynode.cli.options import Output, output_path, require_different
 from dynode.errors import UserError
 
 
@@ -15,7 +15,7 @@ def bench(names: Positional[tuple[str, ...]] = (), output: Output = None, *, rep
     Three minutes on a CPU core. The seconds are this machine's at this moment; the ratios carry over.
 
     Args:
-        names: Comparisons: fits, times, times_equal, paper, paper_equal, face256, face1024, openvino (if installed); by default all.
+        names: Comparisons: fits, times, times_equal, paper, paper_equal, face256, face1024, openvino (if installed); by default all of these. memory: of evaluate-edit on a long film, some minutes more.
         output: The record to write, by default bench.json, or bench-NAMES.json of the named comparisons; the chart gets its name and .png.
         repeats: Repetitions; the median time is reported.
     """
@@ -25,13 +25,16 @@ def bench(names: Positional[tuple[str, ...]] = (), output: Output = None, *, rep
     from dynode import runtime
     from dynode.evaluation import records
     from dynode.experiments import benchmarks
+    from dynode.io import outputs
     from dynode.reporting import plots, tables
     from dynode.reporting.outputs import save_figure
 
+    require_different("comparison", names)
     if repeats < 1:
         raise UserError(f"--repeats must be at least 1, got {repeats}.")
     output = output_path(output, "-".join(["bench", *names]) + ".json")
     records.require_record_path(output, "bench")
+    outputs.require_side(output.with_suffix(".png"), output)
     chosen = available(names)
     results = [benchmarks.COMPARISONS[name](repeats) for name in tqdm(chosen, desc="bench", unit="comparison")]
     print(tables.bench_table(results).markdown(), end="")
@@ -51,10 +54,11 @@ def available(names: tuple[str, ...]) -> list[str]:
 
     for name in names:
         choose("comparison", name, list(benchmarks.COMPARISONS))
+    usual = [name for name in benchmarks.COMPARISONS if name not in benchmarks.BY_NAME]
     if importlib.util.find_spec("openvino"):
-        return [*names] or [*benchmarks.COMPARISONS]
+        return [*names] or usual
     if "openvino" in names:
         raise UserError("openvino is not installed: `pip install openvino`, then compare with it.")
     if not names:
         print("openvino is not installed: that comparison is skipped.")
-    return [*names] or [name for name in benchmarks.COMPARISONS if name != "openvino"]
+    return [*names] or [name for name in usual if name != "openvino"]

@@ -19,12 +19,13 @@ class Command:
 REPRODUCTION = (
     Command("list", "experiments:list_items", "list", "show the paper's items and their costs"),
     Command("run", "experiments:run", "run table1", "regenerate items"),
-    Command("reproduce", "", "reproduce", "install, run all items; or: setup, test"),
+    Command("reproduce", "", "reproduce", "install, run all items; or: setup, test, test-all"),
     Command("fetch", "experiments:fetch", "fetch --list", "third-party weights and videos"),
     Command("bench", "bench:bench", "bench fits", "time this package against others"),
 )
 VIDEO = (
     Command("invert", "dynamics:invert", "invert talk.mp4 --frames 60", "video -> codes (a clip)"),
+    Command("clip", "codes:clip", "clip projected_w.npz --fps 25", "another projector's codes -> a clip"),
     Command("diagnose", "dynamics:diagnose", "diagnose talk.safetensors", "are the codes smooth enough?"),
     Command("fit", "dynamics:fit", "fit talk.safetensors --stride 4", "codes -> learned path (a fit)"),
     Command("evaluate", "dynamics:evaluate", "evaluate talk.fit", "errors beside the baselines'"),
@@ -33,6 +34,7 @@ VIDEO = (
 )
 EDITING = (
     Command("edit", "video_editing:edit", "edit talk.mp4 --attribute smile=1.5", "edit a video"),
+    Command("editors", "attributes:editors", "editors", "what edit can change, how far, and in which unit"),
     Command("edit-text", "text_editing:edit_text", 'edit-text single_face.warm "red lips"', "edit a frame by a text"),
     Command("score", "attributes:score", "score talk.mp4", "attributes of a face, as numbers"),
     Command("evaluate-edit", "video_editing:evaluate_edit", "evaluate-edit talk.mp4 out.mp4", "judge an edited video"),
@@ -94,10 +96,10 @@ FRONT = {
     "The paper's results": REPRODUCTION,
     "Your own video": VIDEO,
     "Editing": EDITING,
-    "Groups of commands": MEMBERS,
+    "Groups of commands, whose members `dynode train` lists; `dynode fit --help`: options of a command": MEMBERS,
 }
 COMMANDS = {each.name: each for each in (*REPRODUCTION, *VIDEO, *EDITING, *WORLD, *TRAIN) if each.function}
-BARE = ("setup", "reproduce", "test")  # run by `dynode.bootstrap`, before anything is installed
+BARE = ("setup", "reproduce", "test", "test-all")  # run by `dynode.bootstrap`, before anything is installed
 FORMER = {
     "episode": "world episode",
     "invert-episode": "world invert",
@@ -112,7 +114,7 @@ def front_help() -> str:
     lines = [f"DynODE {__version__}: the dynamics of a video in the latent space of a GAN, as a neural ODE."]
     for heading, commands in FRONT.items():
         lines += [heading, *map(line_of, commands)]
-    return "\n".join([*lines, "Options of a command: `dynode fit --help`. Members of a group: `dynode train`."])
+    return "\n".join(lines)
 
 
 def group_help(group: str) -> str:
@@ -128,6 +130,10 @@ def line_of(command: Command) -> str:
 
 def suggestion(typed: str) -> str:
     """The command nearest to what was typed, or "": also for a name with a hyphen where groups have a space."""
+    group, _, member = typed.partition(" ")
+    if group in GROUPS and member:
+        near = closest(member, [each.name.partition(" ")[2] for each in GROUPS[group][1]])
+        return f"{group} {near}" if near else ""
     legal = [*COMMANDS, *GROUPS, *BARE, *HELP, "--version"]
     spaced = typed.replace("-", " ")
     return FORMER.get(typed) or (spaced if spaced in COMMANDS else closest(typed, legal))

@@ -1,41 +1,71 @@
 """From what was typed to a command.  Mistakes of the user end in one sentence and exit code 2, never in a traceback."""
 
+import contextlib
 import errno
 import importlib
 import os
 import sys
 
 from dynode import __version__
-from dynode.cli import commands
+from dynode.cli import commands, memory, signals, terminal
 from dynode.cli.commands import GROUPS, HELP, Command
-from dynode.errors import UserError
+from dynode.cli.messages import hide_foreign_warnings, missing_package, remarks_said, say, show_defect
+from dynode.errors import REFUSALS, NotebookError, UserError
+from dynode.experiments import children
 
-# What a machine refuses, as opposed to what we got wrong: a full disk or quota, no permission, a failing device.
-REFUSALS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO}
+
+def from_shell(arguments: list[str]) -> int:
+    """`main`, for a process that ends with it."""
+    terminal.write_plainly()
+    sys.excepthook = show_defect
+    hide_foreign_warnings()
+    code = main(arguments)
+    signals.outlast(code)
+    return code
 
 
 def main(arguments: list[str]) -> int:
-    """Run a command; 0 when done, 2 for a mistake of the user or a refusal of the machine, 130 when interrupted, 141 when cut off.
+    """Run a command; 0 when done, 1 for a defect in a notebook, 2 for a mistake of the user or a refusal of the machine,
+    141 when cut off, and 128 with the number of the signal that ended it: 130 when interrupted, 143, 129.
 
-    Raises SystemExit where tyro, which reads the options of one command, prints its help (0) or finds a mistake (2).
+    Raises SystemExit(0) where tyro prints the help of one command.
     """
+    stop = signals.Stop()
+    children.end_with_parent()
+    with stop.listening(), remarks_said():
+        try:
+            return start(arguments)
+        except BaseException as error:
+            if not stop.number and not isinstance(error, KeyboardInterrupt):
+                return answered(error)
+            kept = " ".join(getattr(error, "__notes__", []))  # long work notes what it keeps
+        with contextlib.suppress(OSError):  # the terminal may be gone
+            say(stop.sentence(kept))
+        return stop.code
+
+
+def answered(raised: BaseException) -> int:
+    """The exit code of what a command raised, which is printed; raised again where it is a defect of ours."""
     try:
-        return start(arguments)
+        raise raised
     except UserError as error:
-        print(f"dynode: {error}", file=sys.stderr)
+        say(f"dynode: {error}")
         return 2
+    except NotebookError as error:
+        print(error, file=sys.stderr)
+        return 1
     except BrokenPipeError:  # whoever read our output went away, as `| head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     except OSError as error:
+        if error.errno == errno.ENOENT and error.filename is None:  # of `tempfile`
+            say(f"dynode: {error.strerror}: name a folder that can be written in TMPDIR.")
+            return 2
         if error.errno not in REFUSALS:
             raise
         path = f" ({error.filename})" if error.filename else ""
-        print(f"dynode: A file could not be read or written: {error.strerror}{path}.", file=sys.stderr)
+        say(f"dynode: A file could not be read or written: {error.strerror}{path}.")
         return 2
-    except KeyboardInterrupt:
-        print("dynode: interrupted; finished frames are kept and the same command goes on from there.", file=sys.stderr)
-        return 130
 
 
 def start(arguments: list[str]) -> int:
@@ -54,27 +84,43 @@ def start(arguments: list[str]) -> int:
     return 0
 
 
+def typed_name(arguments: list[str]) -> str:
+    """A command's name, as typed."""
+    return " ".join(arguments[: 2 if arguments[:1] and arguments[0] in GROUPS else 1])
+
+
 def named(arguments: list[str]) -> tuple[Command, list[str]]:
     """The command of that name and its own arguments.  Raises UserError with the nearest name for any other."""
-    words = 2 if arguments[0] in GROUPS else 1
-    typed = " ".join(arguments[:words])
+    typed = typed_name(arguments)
     if typed in commands.COMMANDS:
-        return commands.COMMANDS[typed], arguments[words:]
+        return commands.COMMANDS[typed], arguments[len(typed.split()) :]
     if nearest := commands.suggestion(typed):
-        raise UserError(f"There is no `dynode {typed}`: did you mean `dynode {nearest}`?")
-    raise UserError(f"There is no `dynode {typed}`: `dynode --help` lists the commands.")
+        raise UserError(
+            f"There is no `dynode {typed}`, did you mean `dynode {nearest}`; `dynode --help` lists the commands."
+        )
+    listing = f"dynode {arguments[0]}" if arguments[0] in GROUPS else "dynode --help"
+    raise UserError(f"There is no `dynode {typed}`: `{listing}` lists the commands.")
+
+
+def require_working_folder() -> None:
+    """Raises UserError where it was deleted: torch's libraries end the process there."""
+    if not children.here():
+        raise UserError('The working folder was deleted: change to another one, or to a new one there by `cd "$PWD"`.')
 
 
 def run(command: Command, arguments: list[str]) -> None:
     """Read the options of a command and call it.  Raises UserError where the packages it needs are not installed."""
     module, name = command.function.split(":")
+    terminal.refuse_settings()
     try:
-        import tyro
+        from dynode.cli.options_read import bound
 
-        function = getattr(importlib.import_module(f"dynode.cli.{module}"), name)
+        with memory.explained(command.name):
+            function = getattr(importlib.import_module(f"dynode.cli.{module}"), name)
+            call = bound(command, function, arguments)
+            require_working_folder()
+            call()
     except ModuleNotFoundError as error:
-        raise UserError(
-            f"The package {error.name} is not installed for {sys.executable}: `python3 -m dynode setup` installs all "
-            "into .venv, whose `.venv/bin/dynode` is this command."
-        ) from None
-    tyro.cli(function, args=arguments, prog=f"dynode {command.name}")
+        if (error.name or "dynode").partition(".")[0] == "dynode":
+            raise
+        raise UserError(missing_package(error)) from None

@@ -6,7 +6,21 @@ from typing import TYPE_CHECKING, Any
 
 from tyro.conf import OmitArgPrefixes, Positional
 
-from dynode.cli.options import WHOLE, ClipName, Compiled, Device, Excerpt, FitFile, Output, VideoName, output_path, stem
+from dynode.cli.options import (
+    WHOLE,
+    ClipName,
+    Compiled,
+    Device,
+    Excerpt,
+    FitFile,
+    Output,
+    VideoName,
+    output_path,
+    require_different,
+    require_likely,
+    slug,
+    stem,
+)
 from dynode.cli.parameters import Parameters, settings_with
 
 if TYPE_CHECKING:
@@ -39,7 +53,8 @@ def invert(
     from dynode.inversion.projection import settings_for
     from dynode.io import assets
 
-    output = output_path(output, f"{stem(video)}.safetensors", video)
+    require_likely(video, assets.registry()[1])
+    output = output_path(output, f"{stem(video)}.safetensors", video, generator, encoder)
     settings = settings_with(settings_for(generators.resolution_of(generator)), p)
     clip = run_inversion(
         assets.fetch(video) if video in assets.registry()[1] else Path(video),
@@ -56,11 +71,12 @@ def invert(
 
 
 def inversion_summary(clip: "Clip") -> str:
-    """How many frames an inversion has, and its mean errors."""
-    names = {"mse": "MSE", "lpips_vgg": "LPIPS-VGG", "lpips_alex": "LPIPS-Alex", "identity": "identity cosine"}
-    measured = {name: clip.meta[key] for key, name in names.items() if key in clip.meta}
-    means = [f"mean {name} {sum(values) / len(values):.4f}" for name, values in measured.items()]
-    return ", ".join([f"{len(clip)} frames", *means])
+    """How many frames an inversion has, its mean and worst errors, and a sentence for each thing that went wrong."""
+    from dynode.evaluation.inversion_quality import inversion_quality
+
+    quality = inversion_quality(clip)
+    head = ", ".join(filter(None, [f"{len(clip)} frames", quality.text]))
+    return "\n".join([head, *quality.remarks])
 
 
 def fit(
@@ -80,28 +96,36 @@ def fit(
 
     Args:
         clip: A clip file, or the name of a shipped clip such as single_face.warm.
-        output: The fit to write, by default CLIP.fit; a killed run resumes from the checkpoint beside it.
+        output: The fit to write, by default CLIP.fit, or CLIP.PRESET.fit of another preset; a killed run resumes from the checkpoint beside it.
         preset: dynode (recommended), calm, visible, exact, subspace, robust, paper or demo; a sequence model: gru, ode_rnn, latent_ode, cde, sde; prior, learned from other clips; or a baseline without settings, such as linear, cubic or gp.
         stride: Observe every N-th frame.
         sampling: How the observed frames are chosen: regular or irregular.
         hidden_end: Hold out the last N frames (scored as extrapolation).
         seed: Seeds the field, all random numbers and the irregular sampling.
-        p: Change a setting, such as training.iterations=500, field.depth=4, or hidden=64 of a sequence model.
+        p: Change a setting, such as training.iterations=500, field.depth=4, or hidden=64 of a sequence model. training.segment_iterations=N, on single intervals, come before the iterations and are counted apart.
         latent_only: Drop the losses in images (preset paper), which want a GPU.
     """
     from dynode import clips, runtime
     from dynode.dynamics import methods
     from dynode.dynamics.fitting import store as fits
+    from dynode.io.locks import claimed
 
-    output = output_path(output, f"{stem(clip)}.fit", clip)
+    output = output_path(output, fit_name(clip, preset), clip)
     settings = settings_with(methods.settings_of(preset, latent_only), p)
     sampled = clips.load(clip).sampled(sampling, stride, seed, hidden_end)
     chosen = runtime.device(device)
     if methods.in_images(settings):
         print(image_loss_cost(settings))
-    fitted = fits.fit_to_file(output, sampled, settings or preset, seed, device=chosen, progress=True)
+    with claimed(output):
+        fitted = fits.fit_to_file(output, sampled, settings or preset, seed, device=chosen, progress=True)
     print(f"{output}: {len(sampled.observations())} of {len(sampled)} frames observed")
-    print("\n".join(map(fit_summary, fitted.shots)))
+    print("\n".join(fit_summary(shot, sampled) for shot in fitted.shots))
+    print_few_observed([sampled], stride)
+
+
+def fit_name(clip: str, preset: str) -> str:
+    """The default file of a fit; other presets than the recommended one are part of the name."""
+    return f"{stem(clip)}.fit" if preset == "dynode" else f"{stem(clip)}.{preset}.fit"
 
 
 def image_loss_cost(settings: Any) -> str:
@@ -112,14 +136,34 @@ def image_loss_cost(settings: Any) -> str:
     )
 
 
-def fit_summary(shot: "Trajectory") -> str:
-    """How well a trajectory fits its observed frames, and what it took."""
+def fit_summary(shot: "Trajectory", clip: "Clip") -> str:
+    """How closely a trajectory passes the observed codes of its clip, how well its field predicts them, and what it took."""
     log = shot.log
     counted = [f"{log['nfe']} field evaluations"] if "nfe" in log else []  # sequence models do not count theirs
-    cost = [f"{log['seconds']:.1f} s", *counted, f"{log['parameters']} parameters"]
-    return (
-        f"{shot.meta['clip']['name']}: relative error at observed frames {log['observed_error']:.2e}, {', '.join(cost)}"
-    )
+    cost = ", ".join([f"{log['seconds']:.1f} s", *counted, f"{log['parameters']} parameters"])
+    missed = f"misses the observed codes by {observed_error(shot, clip):.1e} of their variance"
+    if getattr(getattr(shot, "settings", None), "path", "") == "blended":
+        missed += f" (its field alone, from each to the next, by {log['observed_error']:.1e})"
+    return f"{shot.meta['clip']['name']}: {missed}, {cost}"
+
+
+def print_few_observed(footage: list["Clip"], stride: int) -> None:
+    """Print a sentence for each clip of which a stride leaves few frames."""
+    from dynode.evaluation.diagnosis import few_observed
+
+    for clip in footage:
+        if remark := few_observed(clip.observed, clip.shots, stride):
+            print(f"{clip.name}: {remark}")
+
+
+def observed_error(shot: "Trajectory", clip: "Clip") -> float:
+    """The mean squared error of a trajectory at the observed codes of its shot, over their variance."""
+    import torch
+
+    ts = torch.tensor(shot.meta["ts"], dtype=torch.float64)[torch.tensor(shot.meta["observed"])]
+    ws = clip.ws[torch.searchsorted(clip.ts, ts)]
+    variance = ws.var(0, unbiased=False).mean().clamp(min=1e-12)
+    return float((shot(ts).to(ws) - ws).square().mean() / variance)
 
 
 def render(
@@ -137,7 +181,7 @@ def render(
 
     Args:
         fit: A fit, as `dynode fit` writes it.
-        output: The video to write, by default FIT-60fps.mp4 (with its frame rate).
+        output: The video to write, by default FIT-60fps.mp4 (with its frame rate), or FIT-60fps-0.5x-reverse-swing.mp4.
         fps: Frames per second of the video.
         resolution: Pixels a side, a power of two up to the generator's own; 0: that, at most 512.
         speed: Playback speed, from 0.001 to 1000 times the original.
@@ -146,10 +190,16 @@ def render(
     """
     from dynode.rendering import render as render_trajectory
 
-    output = output_path(output, f"{stem(fit)}-{fps:g}fps.mp4", fit)
+    output = output_path(output, video_name(fit, fps, speed, reverse, loop), fit)
     retimed = {"speed": speed, "reverse": reverse, "loop": loop}
     frames = render_trajectory(fit, output, fps=fps, resolution=resolution, device=device, **retimed)
     print(f"{output}: {frames} frames at {fps:g} fps")
+
+
+def video_name(fit: Path, fps: float, speed: float, reverse: bool, loop: str) -> str:
+    """The default file of a rendered fit: its frame rate, and how it is played where that is not as it was."""
+    played = [f"{speed:g}x"] * (speed != 1) + ["reverse"] * reverse + [slug(loop)] * bool(loop)
+    return "-".join([stem(fit), f"{fps:g}fps", *played]) + ".mp4"
 
 
 def evaluate(
@@ -158,6 +208,7 @@ def evaluate(
     *,
     clip: str = "",
     source: bool = False,
+    footage: str = "",
     all: bool = False,
     device: Device = "auto",
 ) -> None:
@@ -167,20 +218,24 @@ def evaluate(
         fits: Fits, as `dynode fit` writes them, of one clip.
         output: Also write every number as a record (.json).
         clip: The clip file; not needed for shipped clips.
-        source: Also compare with the footage itself, where it is one of the assets.
+        source: Also compare with the footage itself, or the truth of a world; looked for beside the clip, in the current folder and among the assets.
+        footage: The video that the clip was made from, where it lies elsewhere; compares with it.
         all: Print all metrics, identity and codes included, in the order of the record.
     """
     from dynode import runtime
     from dynode.evaluation import compare_fits, records
     from dynode.reporting import tables
 
+    require_different("fit", fits)
     if output is not None:
         records.require_record_path(output_path(output, "", *fits, clip), "evaluate")
-    rows = compare_fits.of_fits(fits, clip, with_source=source, device=runtime.device(device))
+    rows = compare_fits.of_fits(fits, clip, with_source=source, footage=footage, device=runtime.device(device))
     table = tables.comparison_table if all else tables.short_comparison_table
     print(table(rows).markdown(), end="")
     if output is not None:
-        command = shlex.join(["dynode", "evaluate", *map(str, fits), *(["--source"] if source else [])])
+        chosen = [*(["--clip", clip] if clip else []), *(["--source"] if source else [])]
+        chosen += ["--footage", footage] if footage else []
+        command = shlex.join(["dynode", "evaluate", *map(str, fits), *chosen])
         print(f"every number: {compare_fits.write(output, rows, fits, command)}")
 
 
@@ -212,6 +267,7 @@ def choose_depth(
     from dynode.evaluation import model_selection, records
     from dynode.reporting import tables
 
+    require_different("clip", clips)
     if output is not None:
         records.require_record_path(output_path(output, "", *clips), "choose-depth")
     footage, chosen = [clip_files.load(name) for name in clips], runtime.device(device)
@@ -221,6 +277,7 @@ def choose_depth(
     )
     print(tables.depth_table(rows).markdown(), end="")
     print(f"DEPTH {model_selection.best(rows)}")
+    print_few_observed([clip.sampled("regular", stride) for clip in footage], stride)
     if output is not None:
         command = shlex.join(["dynode", "choose-depth", *clips, "--stride", str(stride)])
         records.write(output, "choose-depth", "", rows, runtime.provenance(chosen, command=command))

@@ -4,8 +4,10 @@ from typing import Any, Literal
 
 from tyro.conf import Positional
 
+from dynode.cli.options import require_different
 from dynode.cli.parameters import Parameters, assignments
 from dynode.errors import UserError
+from dynode.settings import choose
 
 
 def fetch(
@@ -28,6 +30,8 @@ def fetch(
         for asset in known.values():
             print(f"{asset.name:32} {asset.size / 1e6:7.1f} MB  {asset.purpose}  [{asset.licence}]")
         return
+    for name in names:
+        choose("asset", name, known)
     wanted = {*names, *(asset.name for asset in known.values() if profile in asset.profiles)}
     for name in sorted(wanted):
         print(f"{name}: {assets.fetch(name)}", flush=True)
@@ -61,28 +65,27 @@ def run(
         jobs: How many of several items run at a time; 0: one on a GPU, else one per CPU core, at most four.
     """
     from dynode.experiments import items as experiments
-    from dynode.experiments import runner
+    from dynode.experiments import runner, several
 
     if all == bool(items):
         raise UserError("Name items, or give --all for every one: `dynode list` shows them.")
     if p and (all or len(items) > 1):
         raise UserError("-p changes one item's notebook: name that item alone.")
+    require_different("item", items)
     if jobs < 0:
         raise UserError(f"--jobs must be 0 or more, got {jobs}.")
     if len(items) == 1:
         executed = [runner.run(items[0], profile, notebook_parameters(items[0], p))]
     else:
-        executed = runner.run_several([*items] or [*experiments.items()], profile, jobs or runner.at_a_time())
+        executed = several.run_several([*items] or [*experiments.items()], profile, jobs or several.at_a_time())
     for path in executed:
         print(f"executed notebook: {path}")
 
 
 def notebook_parameters(name: str, p: tuple[str, ...]) -> dict[str, Any]:
     """What -p says, where an item's notebook declares a list as a list.  Raises UserError for an unknown item."""
-    import papermill
-
-    from dynode import runtime
     from dynode.experiments import items
+    from dynode.experiments.parameters import declarations
 
-    declared = papermill.inspect_notebook(str(runtime.ROOT / items.item(name).notebook)) if p else {}
-    return assignments(p, lambda each: declared.get(each, {}).get("inferred_type_name") == "list")
+    declared = declarations(items.item(name).notebook) if p else {}
+    return assignments(p, lambda each: each in declared and declared[each].kind is list)

@@ -1,8 +1,7 @@
 """Options and arguments that commands share."""
 
-import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 from tyro.conf import Positional, arg
 
 from dynode.errors import UserError
+from dynode.settings import closest
 
 if TYPE_CHECKING:
     from dynode.io.video import Stretch
@@ -54,17 +54,31 @@ WHOLE = Excerpt()
 
 
 def output_path(output: Path | None, name: str, *inputs: Path | str) -> Path:
-    """The output that was named, else `name` in the current folder.
+    """The output that was named, else `name` in the current folder; both are one kind of file.
 
     Raises UserError where it cannot be written, or is one of the inputs.
     """
-    from dynode.io import files
+    from dynode.io import outputs
 
-    path = output or Path(name)
-    if os.path.realpath(path) in {os.path.realpath(each) for each in inputs if each}:
-        raise UserError(f"{path} is the input itself: name another output with -o.")
-    files.require_writable(path)
-    return path
+    return outputs.require_output(output or name, *inputs, suffixes=outputs.KINDS.get(Path(name).suffix, ()))
+
+
+def require_different(kind: str, names: Iterable[Path | str]) -> None:
+    """Raises UserError for a name that is given twice."""
+    given = [str(name) for name in names]
+    for name in given:
+        if given.count(name) > 1:
+            raise UserError(f"The {kind} {name} is named {given.count(name)} times: name it once.")
+
+
+def require_likely(video: str, known: Iterable[str]) -> None:
+    """Raises UserError for a video that is no file and nearly the name of a known one."""
+    names = [*known]
+    near = closest(video, names, cutoff=0.8)
+    if near and video not in names and not Path(video).exists():
+        raise UserError(
+            f"There is no video {video!r}, did you mean {near!r}; `dynode fetch --list` shows those that ship."
+        )
 
 
 def stem(name: Path | str) -> str:

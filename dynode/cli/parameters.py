@@ -21,7 +21,9 @@ def assignments(pairs: tuple[str, ...], is_list: Callable[[str], bool] = lambda 
     for pair in pairs:
         name, equals, text = pair.partition("=")
         if not (name and equals):
-            raise UserError(f"-p wants NAME=VALUE, got {pair!r}.")
+            raise UserError(f"-p wants NAME=VALUE, such as seed=1, got {pair!r}.")
+        if name in values:
+            raise UserError(f"-p {name} is given twice: give it once.")
         values[name] = value_of(pair, f"[{text}]" if is_list(name) and not text.startswith("[") else text)
     return values
 
@@ -35,14 +37,20 @@ def value_of(pair: str, text: str) -> Any:
         raise UserError(f"-p {pair} cannot be read: a value is YAML, such as 5, 0.1, text or 1,2.") from None
 
 
-def settings_with(settings: Any, pairs: tuple[str, ...]) -> Any:
-    """Settings changed by -p; None has nothing to change.
+def settings_with(settings: Any, pairs: tuple[str, ...], **named: Any) -> Any:
+    """Settings changed by -p and by what an argument of the command sets; None has nothing to change.
 
-    Raises UserError for an unknown name (with the nearest), for a value of another type, and for any -p without settings.
+    named: values by their setting, with "__" for its dots.  Raises UserError for an unknown name (with the nearest), for a
+    value of another type, for any -p without settings, and for one that an argument of the command sets.
     """
     if settings is None and pairs:
         raise UserError(f"This method has no settings, got -p {pairs[0]}: leave it out.")
-    return changed(settings, assignments(pairs, is_list_in(settings)))
+    fixed = {name.replace("__", "."): value for name, value in named.items()}
+    changes = assignments(pairs, is_list_in(settings))
+    for name in fixed:
+        if name in changes:
+            raise UserError(f"{name} is set by an argument of this command, to {fixed[name]!r}: leave -p {name} out.")
+    return changed(settings, fixed | changes)
 
 
 def is_list_in(settings: Any) -> Callable[[str], bool]:

@@ -17,7 +17,6 @@ from dynode.cli.options import (
     stem,
 )
 from dynode.cli.parameters import Parameters, assignments, settings_with
-from dynode.settings import changed
 
 ImageText = Annotated[
     str,
@@ -44,7 +43,7 @@ def train_captions(
 
     output = output_path(output, f"{category}.captions.safetensors")
     vocabulary(category)
-    settings = settings_with(training.settings_for(category), p)
+    settings = settings_with(training.settings_for(category), p, network__category=category)
     card = training.train_caption_network(settings, output, device=runtime.device(device), progress=True)
     print(f"{output}: {card['name']}, zero-shot accuracy of each attribute on held-out pictures")
     print_numbers(card["quality"])
@@ -71,7 +70,7 @@ def train_mapper(
     from dynode.training.train_mapper import MapperTrainingSettings, train_text_mapper
 
     output = output_path(output, f"{stem(generator)}.{slug(text)}.mapper.safetensors", generator, image_text)
-    settings = changed(settings_with(MapperTrainingSettings(), p), {"mapper.text": text})
+    settings = settings_with(MapperTrainingSettings(), p, mapper__text=text)
     card = train_text_mapper(
         generator, settings, output, clip_file=image_text, device=runtime.device(device), progress=True
     )

@@ -14,7 +14,6 @@ from dynode.cli.options import (
     stem,
 )
 from dynode.cli.parameters import Parameters, settings_with
-from dynode.settings import changed
 
 
 def train_gan(
@@ -51,7 +50,7 @@ def train_gan(
     card = make.train_generator(
         known,
         output,
-        settings_with(plain, p),
+        settings_with(plain, p, generator__z_dim=plain.generator.z_dim),
         distinct=pictures,
         measured=measured,
         minutes=minutes,
@@ -121,8 +120,7 @@ def train_factors(
     from dynode.training.train_factors import FactorTrainingSettings, train_factor_reader
 
     output = output_path(output, f"{world}.factors.safetensors")
-    plain = changed(FactorTrainingSettings(), {"network.world": worlds.world(world).name})
-    settings = settings_with(plain, p)
+    settings = settings_with(FactorTrainingSettings(), p, network__world=worlds.world(world).name)
     card = train_factor_reader(settings, output, distinct=pictures, device=runtime.device(device), progress=True)
     print(f"{output}: accuracy on held-out pictures")
     print_numbers(card["accuracy"])
@@ -152,7 +150,7 @@ def train_flow(
 
     output = output_path(output, f"{stem(generator)}.{factor}.flow.safetensors", generator, factors or "")
     chosen = runtime.device(device)
-    settings = settings_with(changed(FlowTrainingSettings(), {"flow.factor": factor}), p)
+    settings = settings_with(FlowTrainingSettings(), p, flow__factor=factor)
     network = factor_reader.load(factors, chosen) if factors else None
     card = train_latent_flow(generator, settings, output, network=network, device=chosen, progress=True)
     print(f"{output}: trained in {card['seconds']} s")
@@ -179,7 +177,7 @@ def train_transformer(
     from dynode.training.train_transformer import TransformerTrainingSettings, train_latent_transformer
 
     output = output_path(output, f"{stem(generator)}.{attribute}.transformer.safetensors", generator)
-    settings = settings_with(changed(TransformerTrainingSettings(), {"transformer.attribute": attribute}), p)
+    settings = settings_with(TransformerTrainingSettings(), p, transformer__attribute=attribute)
     card = train_latent_transformer(generator, settings, output, device=runtime.device(device), progress=True)
     accuracy = card["classifier"][attribute]
     print(f"{output}: trained in {card['seconds']} s; accuracy of the classifier {accuracy:.3f}")

@@ -7,7 +7,17 @@ from typing import Annotated, Any
 
 from tyro.conf import OmitArgPrefixes, Positional, UseAppendAction, arg
 
-from dynode.cli.options import WHOLE, Device, Excerpt, OptionalPath, Output, VideoName, output_path, stem
+from dynode.cli.options import (
+    WHOLE,
+    Device,
+    Excerpt,
+    OptionalPath,
+    Output,
+    VideoName,
+    output_path,
+    require_likely,
+    stem,
+)
 from dynode.cli.parameters import Parameters, assignments, is_list_in, settings_with
 
 Attributes = Annotated[UseAppendAction[tuple[str, ...]], arg(metavar="NAME=STRENGTH")]
@@ -34,7 +44,7 @@ class Pasting:
     mask: str = ""
     """What is replaced: landmarks, ellipse, whole, or a TorchScript file of a face parser; by default landmarks for faces, else whole."""
     footage: str = ""
-    """The video of a clip file, where it is none of the assets."""
+    """The video of a clip file, where it lies neither beside the clip nor in the current folder and is no asset."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +55,8 @@ class Copies:
     """A folder for every frame as PNG."""
     codes: OptionalPath = None
     """A file for the edited codes, as a clip."""
+    side_by_side: bool = False
+    """Also write OUTPUT-side-by-side.mp4: the source at the left, the edit at the right."""
 
 
 @dataclass(frozen=True)
@@ -78,10 +90,11 @@ def edit(
     excerpt: OmitArgPrefixes[Excerpt] = WHOLE,
     copies: OmitArgPrefixes[Copies] = COPIES,
 ) -> None:
-    """Edit a video: writes an .mp4 marked as edited, a record of what it took, and the codes it inverted.
+    """Edit a video: writes an .mp4 marked as edited, and a record of what it took.
 
     A shipped clip comes with codes: under a minute on 2 CPU cores.  Any other video is inverted first, minutes per frame
-    there; that can be stopped and resumed, and the codes serve all further edits.
+    there; that can be stopped and resumed, and the codes, which are kept in the cache, serve all further edits of the
+    same frames, whatever the output.  `dynode editors` lists what can be edited, with units and recommended strengths.
 
     Args:
         video: A video file, the name of a video asset, a clip file or the name of a shipped clip, such as single_face.warm.
@@ -93,9 +106,11 @@ def edit(
         generator: A shipped generator or a file of weights, for a video.
         p: Change a setting of the projection, such as steps=80, or of the dynamics, such as dynamics.field.depth=4.
     """
-    from dynode import runtime
+    from dynode import clips, runtime
+    from dynode.io import assets
     from dynode.video_editing import edit_file
 
+    require_likely(video, [*clips.shipped_names(), *assets.registry()[1]])
     projection, dynamics = edit_settings(p)
     groups = vars(propagation) | vars(pasting) | vars(excerpt) | vars(copies)
     named = {"attribute": attribute, "editor": editor, "rows": rows, "strength_over_time": strength_over_time}
@@ -140,29 +155,31 @@ def evaluate_edit(
 
     Args:
         source: The source video, or the name of one of the assets.
-        edited: The edited video: the same frames, at the same size.
+        edited: The edited video: all or some of the source's frames, at their times and of the same size.
         output: Also write every number as a record (.json).
-        frames: Compare the first N frames; 0: all.
-        clip: A clip of the source, whose alignment is used for both videos; by default faces are detected in each frame.
+        frames: Compare the first N frames of the edited video, each with the source's of its time; 0: all.
+        clip: A clip of the source, whose frames and alignment are those of both videos; by default faces are detected in each frame.
         p: Change a setting, such as clip_len=10, flow_size=192 or missing=raise.
     """
     from dynode import runtime
-    from dynode.evaluation import edited_videos, records
+    from dynode.evaluation import edited_videos, matched_frames, records
     from dynode.perception import video_features
     from dynode.reporting import tables
 
     if output is not None:
         records.require_record_path(output_path(output, "", source, edited, clip), "evaluate-edit")
     chosen, settings = runtime.device(device), settings_with(edited_videos.VideoEvaluatorSettings(), p)
-    *pair, quads = edited_videos.read_pair(source, edited, frames, clip)
+    pair = matched_frames.read_pair(source, edited, frames, clip)
     features = video_features.load(path=judges.i3d, device=chosen)
     judge = edited_videos.VideoEvaluator(settings, () if judges.no_face else judges.identity, features, chosen)
     category = "" if judges.no_face else "face"
     named = {"clip": Path(source).stem, "method": Path(edited).stem, "category": category}
-    rows, warnings = edited_videos.edit_rows(*(judge.features_of(video, quads=quads) for video in pair), **named)
+    rows, warnings = edited_videos.edit_rows(
+        *(judge.features_of(film, quads=pair.quads) for film in (pair.source, pair.edited)), **named
+    )
     stand_ins = list(edited_videos.stand_ins(judge))
     notes = (*warnings, *(f"Stand-in: {name}." for name in stand_ins))
-    print(tables.edits_table(rows, notes, paper=()).markdown(), end="")
+    print(tables.edit_measures_table(rows, notes).text(), end="")
     if output is not None:
         known = {"warnings": list(warnings), "stand_ins": stand_ins}
         stamp = runtime.provenance(chosen, command=shlex.join(["dynode", "evaluate-edit", source, edited]), **known)

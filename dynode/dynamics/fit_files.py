@@ -5,15 +5,19 @@ from pathlib import Path
 
 import torch
 
+from dynode.border import public
 from dynode.dynamics.registry import METHODS
 from dynode.dynamics.trajectory import FORMAT, Trajectory, joined
 from dynode.errors import UserError
+from dynode.io import code_files
 from dynode.io.tensor_files import read_safetensors
 from dynode.io.training_state import part
 
 
+@public
 def load(path: Path | str) -> Trajectory:
     """Read a fit.  Raises UserError when the file is missing or something else."""
+    code_files.refuse_foreign(Path(path))
     tensors, metadata = read_safetensors(Path(path), FORMAT, "a fit (as `dynode fit` writes it)")
     try:
         names = sorted((key for key in metadata if key != "format"), key=lambda key: int(key.removeprefix("shot")))

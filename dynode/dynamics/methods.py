@@ -6,6 +6,8 @@ from typing import Any
 
 import torch
 
+from dynode import runtime
+from dynode.border import public
 from dynode.clips import Clip
 from dynode.dynamics import presets
 from dynode.dynamics.fitting import batched, single
@@ -17,6 +19,7 @@ from dynode.errors import UserError
 from dynode.settings import choose
 
 
+@public
 def fit(
     clip: Clip,
     method: str | Any = "dynode",
@@ -24,21 +27,19 @@ def fit(
     seed: int = 0,
     device: torch.device | str = "cpu",
     progress: bool = False,
-    checkpoint: Path | None = None,
+    checkpoint: Path | str | None = None,
 ) -> Trajectory:
     """Fit a method to the observed frames of a clip; a clip with cuts gets one trajectory for each shot.
 
     method: a name of METHODS, or the settings of one (such as `changed(preset("dynode"), {"field.depth": 4})`).
     checkpoint: a file that a killed fit resumes from.  Raises UserError for an unknown method.
     """
-    if not isinstance(clip, Clip):
-        raise UserError(
-            f'A fit wants a clip, such as dynode.load_clip("single_face.warm"), got a {type(clip).__name__}.'
-        )
     chosen, settings = resolved(method)
-    return chosen.fit(clip, settings, seed, How(device, progress, checkpoint))
+    how = How(runtime.device(device), progress, Path(checkpoint) if checkpoint else None)
+    return chosen.fit(clip, settings, runtime.legal_seed(seed), how)
 
 
+@public
 def fit_many(
     clips: Sequence[Clip],
     method: str | Any = "dynode",
@@ -50,8 +51,10 @@ def fit_many(
 
     Where `batched.can_batch` allows it, fits of one shape are one batched problem: the same results up to rounding.
     """
-    seeds = [0] * len(clips) if seeds is None else seeds
-    settings = settings_of(method)
+    seeds = [0] * len(clips) if seeds is None else [runtime.legal_seed(seed) for seed in seeds]
+    if len(seeds) != len(clips):
+        raise UserError(f"There are {len(clips)} clips and {len(seeds)} seeds: give one for each.")
+    settings, device = settings_of(method), runtime.device(device)
     if isinstance(settings, DynamicsSettings) and batched.can_batch(settings):
         return batched.fit_batched(clips, seeds, settings, device)
     return [fit(clip, method, seed=seed, device=device) for clip, seed in zip(clips, seeds, strict=True)]

@@ -56,7 +56,7 @@ class Clock:
 
     def rate(self, ts: Times) -> torch.Tensor:
         """The field's time per second at times ts (T,)."""
-        return torch.from_numpy(self.slopes()[self.interval(np.asarray(ts, dtype=np.float64))])
+        return torch.from_numpy(self.slopes()[self.interval(double(ts).numpy())])
 
 
 @dataclass(repr=False)

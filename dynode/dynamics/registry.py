@@ -15,7 +15,7 @@ from dynode.lazy import Registry
 T = TypeVar("T", bound=type[Trajectory])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Method:
     """fit(clip, settings, seed, how) -> Trajectory, from the observed frames of a clip, which may have cuts.
 
@@ -29,6 +29,13 @@ class Method:
     path: type[Trajectory]
     module: str = ""  # that defines what is fitted, where `fit` and `path` are of this package and that is not
     inputs: Callable[[Clip, Any], str] = lambda clip, settings: ""  # a text that changes with what else a fit reads
+
+    def __reduce__(self) -> tuple:
+        """In another process a method is that of the same name: its functions are not sent."""
+        return METHODS.__getitem__, (self.name,)
+
+    def __repr__(self):
+        return f"<Method {self.name}: {self.settings or 'no settings'}>"
 
     @property
     def modules(self) -> set[str]:

@@ -6,10 +6,12 @@ Every class is a trajectory made of another one, without a fit.  `retime` is wha
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TypeAlias
 
 import torch
 
+from dynode.border import numbers, ordinary_modes, public
 from dynode.dynamics.neural_ode import NeuralODE
 from dynode.dynamics.trajectory import Codes, Times, Trajectory, double
 from dynode.errors import UserError
@@ -56,6 +58,38 @@ class Retimed(Trajectory):
         return self.path.chunks(self.tau(double(ts)), size)
 
 
+# Warps are functions of modules, not of functions, so that a path can be pickled and sent to another process.
+
+
+def linear_warp(ts: torch.Tensor, start: float, speed: float) -> torch.Tensor:
+    return start + (ts - start) * speed
+
+
+def backward_warp(ts: torch.Tensor, start: float, end: float) -> torch.Tensor:
+    return start + end - ts
+
+
+def constant_rate(ts: torch.Tensor, speed: float) -> torch.Tensor:
+    return torch.full_like(ts, speed)
+
+
+def eased_warp(ts: torch.Tensor, start: float, seconds: float) -> torch.Tensor:
+    return start + seconds * smooth((ts - start) / seconds)
+
+
+def eased_rate(ts: torch.Tensor, start: float, seconds: float) -> torch.Tensor:
+    return smooth_rate((ts - start) / seconds)
+
+
+def pendulum_warp(ts: torch.Tensor, start: float, seconds: float) -> torch.Tensor:
+    return start + seconds / 2 * (1 - (math.pi / seconds * (ts - start)).cos())
+
+
+def pendulum_rate(ts: torch.Tensor, start: float, seconds: float) -> torch.Tensor:
+    turn = math.pi / seconds
+    return seconds / 2 * turn * (turn * (ts - start)).sin()
+
+
 def duration(path: Trajectory) -> float:
     """Seconds from the beginning to the end of a path; at least a microsecond."""
     return max(path.span[1] - path.span[0], 1e-6)
@@ -69,37 +103,28 @@ def speed_up(path: Trajectory, speed: float) -> Retimed:
         )
     start = path.span[0]
     span = (start, start + (path.span[1] - start) / speed)
-    return Retimed(path, lambda ts: start + (ts - start) * speed, lambda ts: torch.full_like(ts, speed), span)
+    return Retimed(path, partial(linear_warp, start=start, speed=speed), partial(constant_rate, speed=speed), span)
 
 
 def reverse(path: Trajectory) -> Retimed:
     """The path from its end to its beginning."""
     start, end = path.span
-    return Retimed(path, lambda ts: start + end - ts, lambda ts: -torch.ones_like(ts), path.span)
+    return Retimed(path, partial(backward_warp, start=start, end=end), partial(constant_rate, speed=-1.0), path.span)
 
 
 def ease_in_out(path: Trajectory) -> Retimed:
     """The path in the same time, with velocity 0 at its beginning and end; constant outside its span."""
     (start, _), seconds = path.span, duration(path)
-    return Retimed(
-        path,
-        lambda ts: start + seconds * smooth((ts - start) / seconds),
-        lambda ts: smooth_rate((ts - start) / seconds),
-        path.span,
-    )
+    clock = {"start": start, "seconds": seconds}
+    return Retimed(path, partial(eased_warp, **clock), partial(eased_rate, **clock), path.span)
 
 
 def ping_pong(path: Trajectory) -> Retimed:
     """Forward and backward in twice the time, like a pendulum: tau = t0 + (1 - cos(2 pi t / P)) L / 2."""
     (start, _), seconds = path.span, duration(path)
-    turn = math.pi / seconds
-    return Retimed(
-        path,
-        lambda ts: start + seconds / 2 * (1 - (turn * (ts - start)).cos()),
-        lambda ts: seconds / 2 * turn * (turn * (ts - start)).sin(),
-        (start, start + 2 * seconds),
-        closed=True,
-    )
+    clock = {"start": start, "seconds": seconds}
+    span = (start, start + 2 * seconds)
+    return Retimed(path, partial(pendulum_warp, **clock), partial(pendulum_rate, **clock), span, closed=True)
 
 
 class Looped(Trajectory):
@@ -158,7 +183,8 @@ class Shifted(Trajectory):
         return self.path.derivative(ts)
 
     def chunks(self, ts: Times, size: int) -> Iterator[torch.Tensor]:
-        return (part + self.offset for part in self.path.chunks(ts, size))
+        for part in self.path.chunks(ts, size):
+            yield part + self.offset
 
 
 class Transferred(Shifted):
@@ -169,6 +195,7 @@ class Transferred(Shifted):
 
     def __init__(self, path: Trajectory, start: torch.Tensor):
         first = path(double([path.span[0]]))[0]
+        start = numbers(start, "The code to start from").to(first)
         if start.shape != first.shape:
             raise UserError(
                 f"A motion of codes {tuple(first.shape)} cannot move a code {tuple(start.shape)}: both must belong to "
@@ -188,6 +215,7 @@ class Restarted(Shifted):
     def __init__(self, fit: Trajectory, start: torch.Tensor, t: float):
         if not isinstance(fit, NeuralODE):
             raise UserError("Only a neural ODE of one shot has a field to follow from another code.")
+        start = numbers(start, "The code to start from").float()
         u = fit.space.encode(start[None])
         settings, taus = replace(fit.settings, path="rollout", meets="codes"), fit.clock([t]).to(u)
         solved = replace(fit, settings=settings, starts=u, taus=taus)
@@ -197,6 +225,7 @@ class Restarted(Shifted):
 LOOPS: dict[str, Callable[[Trajectory], Trajectory]] = {"blend": Looped, "swing": ping_pong}
 
 
+@public
 def retime(path: Trajectory, speed: float = 1.0, backward: bool = False, loop: str = "") -> Trajectory:
     """The path at another speed, backward, and in a loop: "blend" into its beginning, or "swing" forward and backward.
 
@@ -207,6 +236,7 @@ def retime(path: Trajectory, speed: float = 1.0, backward: bool = False, loop: s
     return choose("loop", loop, LOOPS)(path) if loop else path
 
 
+@ordinary_modes
 def frame_times(path: Trajectory, fps: float) -> torch.Tensor:
     """Times (T,) of a video of the path: its span at that rate, without the end of a closed path, which is its start."""
     if path.closed:

@@ -8,17 +8,18 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import ClassVar, TypeAlias
 
-import numpy as np
 import torch
-from safetensors.torch import save_file
 
+from dynode.border import Times as Times
+from dynode.border import numbers, ordinary_modes, public
 from dynode.clips import Clip
 from dynode.errors import UserError
-from dynode.io import files
+from dynode.io import outputs
+from dynode.io.tensor_files import write_safetensors
 
 FORMAT = "dynode-fit-5"  # of fit files
-Times: TypeAlias = torch.Tensor | np.ndarray | Sequence[float]  # (T,), seconds
 Codes: TypeAlias = Callable[[Times], torch.Tensor]  # times (T,) -> (T, ...)
+COMPUTED = ("__call__", "derivative", "chunks", "std", "samples")  # methods of paths that return numbers
 
 
 class Trajectory(ABC):
@@ -37,6 +38,13 @@ class Trajectory(ABC):
     meta: Mapping = MappingProxyType({})
     closed: bool = False
 
+    def __init_subclass__(cls, **choices) -> None:
+        """Whoever calls a path, and under whichever modes of torch: its numbers are the same."""
+        super().__init_subclass__(**choices)
+        for name in COMPUTED:
+            if name in cls.__dict__:
+                setattr(cls, name, ordinary_modes(cls.__dict__[name]))
+
     def __repr__(self):
         name = self.meta.get("clip", {}).get("name", "")
         return (
@@ -46,10 +54,12 @@ class Trajectory(ABC):
     @abstractmethod
     def __call__(self, ts: Times) -> torch.Tensor: ...
 
+    @ordinary_modes
     def derivative(self, ts: Times) -> torch.Tensor:
         """dw/dt at times ts, per second, (T, L, D); by default central differences."""
         return numeric_derivative(self, self.span, ts)
 
+    @ordinary_modes
     def chunks(self, ts: Times, size: int) -> Iterator[torch.Tensor]:
         """The codes at times ts, in their order, in parts of at most `size` frames: never all codes in memory."""
         for times in double(ts).split(size):
@@ -75,29 +85,33 @@ class Trajectory(ABC):
         """The path of what `packed` returned, the JSON text parsed."""
         raise NotImplementedError(f"{cls.__name__} is not stored")
 
+    @public
     def save(self, path: Path | str) -> Path:
         """Write the tensors and texts of all shots as a fit file, atomically; `dynode.load_fit` reads it.
 
         Raises UserError as `packed` does.
         """
-        tensors, metadata = {}, {"format": FORMAT}
+        outputs.require_suffix(path, outputs.FIT)
+        tensors, metadata = {}, {}
         for k, shot in enumerate(self.shots):
             parts, metadata[f"shot{k}"] = shot.packed()
             tensors |= {f"shot{k}.{name}": tensor.contiguous() for name, tensor in parts.items()}
-        with files.written_whole(Path(path)) as scratch:
-            save_file(tensors, scratch, metadata)
+        write_safetensors(path, tensors, FORMAT, **metadata)
         return Path(path)
 
 
 def double(ts: Times) -> torch.Tensor:
     """Times (T,) as a tensor in double precision.  Raises UserError for what is no row of finite numbers."""
-    try:
-        times = torch.as_tensor(ts, dtype=torch.float64)
-    except (TypeError, ValueError, RuntimeError):
-        raise UserError(f"Times are numbers in seconds such as [0.0, 0.5], got {ts!r}.") from None
+    times = numbers(ts, "Times are a row of finite seconds such as [0.0, 0.5]: they").double()
     if times.dim() != 1 or not torch.isfinite(times).all():
-        raise UserError(f"Times are a row of finite seconds such as [0.0, 0.5], got {ts!r}.")
+        raise UserError(f"Times are a row of finite seconds such as [0.0, 0.5], got {shown(times)}.")
     return times
+
+
+def shown(times: torch.Tensor) -> str:
+    """Times that are refused, for a message: the first that is no number, or their shape."""
+    wrong = times[~torch.isfinite(times)]
+    return f"{float(wrong[0])}" if times.dim() == 1 and len(wrong) else f"numbers of shape {tuple(times.shape)}"
 
 
 def numeric_derivative(path: Codes, span: tuple[float, float], ts: Times) -> torch.Tensor:

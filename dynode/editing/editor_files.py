@@ -12,7 +12,7 @@ from dynode.errors import UserError
 from dynode.generators.protocol import Generator
 from dynode.io.tensor_files import read_metadata, read_safetensors, write_safetensors
 from dynode.lazy import Registry
-from dynode.settings import choose
+from dynode.settings import nearest
 
 
 @dataclass(frozen=True)
@@ -44,9 +44,23 @@ class EditorFormat:
         return runtime.shipped("weights", self.folder)
 
     def locate(self, name_or_path: Path | str) -> Path:
-        """The file of an editor, given by path or by the name of a shipped one.  Raises UserError for an unknown name."""
-        path = Path(name_or_path)
-        return path if path.suffix == ".safetensors" else choose(self.name, str(name_or_path), self.shipped())
+        """The file of an editor, given by path or by the name of a shipped one, CATEGORY.ATTRIBUTE.
+
+        Raises UserError for an unknown name, with those of its category.
+        """
+        path, name, shipped = Path(name_or_path), str(name_or_path), self.shipped()
+        if path.suffix == ".safetensors" or name in shipped:
+            return shipped.get(name, path)
+        category = name.partition(".")[0]
+        legal = [each for each in shipped if each.partition(".")[0] == category]
+        if not legal:
+            raise UserError(
+                f"There is no {self.name} {name!r}, and none ships for {category}: `dynode editors` lists what does."
+            )
+        raise UserError(
+            f"There is no {self.name} {name!r}{nearest(name, legal)}; legal are {', '.join(sorted(legal))}, and `dynode "
+            "editors` lists those of all methods."
+        )
 
     def read(self, path: Path, generator: Generator) -> tuple[dict[str, torch.Tensor], dict, dict]:
         """Tensors in float32, settings and card.  Raises UserError for the file of another generator, or of no editor."""

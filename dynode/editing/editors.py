@@ -11,6 +11,7 @@ from typing import Protocol
 import torch
 
 from dynode import generators
+from dynode.border import described, public
 from dynode.errors import UserError
 from dynode.generators.protocol import Generator
 from dynode.lazy import Registry
@@ -45,8 +46,13 @@ def editing_method(name: str) -> Callable[[Method], Method]:
     return lambda method: METHODS.add(name, method)
 
 
+@public
 def load(name: str, generator: Generator) -> Editor:
     """The editor of that name for a loaded generator.  Raises UserError for an unknown method or attribute."""
+    if not callable(getattr(generator, "synthesis", None)):
+        raise UserError(
+            f"An editor wants a loaded generator, as dynode.load_generator gives it, got {described(generator)}."
+        )
     method, colon, attribute = name.partition(":")
     if not colon:
         raise UserError(f"An editor is named METHOD:ATTRIBUTE, such as flow:fog or ganspace:1, got {name!r}.")

@@ -43,9 +43,14 @@ def flow_episode(
     """
     paths = [latent_flow.FILES.locate(flow) for flow in flows]
     require_rate(fps)
-    frames = int(seconds * fps)
+    if not 0 < longest < math.inf:
+        raise UserError(f"The longest path along a flow must be above 0 and finite, got {longest:g}.")
+    frames = int(seconds * fps) if 0 < seconds <= 3600 else 0
     if not paths or frames < 2:
-        raise UserError(f"An episode wants at least one flow and two frames, got {len(paths)} and {max(frames, 0)}.")
+        raise UserError(
+            f"An episode wants at least one flow, and two frames within an hour: got {len(paths)}, and {seconds:g} "
+            f"seconds at {fps:g} frames per second."
+        )
     generator = generators.load(generator_name, device)
     z = torch.randn(1, generator.z_dim, generator=torch.Generator().manual_seed(runtime.legal_seed(seed)))
     ts = torch.arange(frames, dtype=torch.float64) / fps

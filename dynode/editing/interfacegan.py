@@ -134,7 +134,7 @@ def train_boundaries(
     """Fit the boundary of every attribute of a generator's samples, write them, and return their card.
 
     An attribute that is the same in all samples, or circular and so without highest samples, is left out, and named in the
-    card with the reason.
+    card with the reason.  Raises UserError where all are left out.
     """
     generator = generators.load(generator_name, device)
     scored = samples.scored(generator, settings.samples, device=device, progress=progress)
@@ -147,6 +147,8 @@ def train_boundaries(
             boundaries[name] = fit_boundary(scored.w, scored.scores_of(name), settings)
         except UserError as error:
             left_out[name] = str(error)
+    if not boundaries:
+        raise UserError(f"No attribute has a boundary: {left_out[separable[0]] if separable else 'none is scored.'}")
     card = {
         "settings": to_json(settings),
         "names": list(boundaries),

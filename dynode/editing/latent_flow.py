@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from dynode.border import ordinary_numbers
 from dynode.editing.editor_files import FORMATS, EditorFormat
 from dynode.editing.editors import Strength, category_file, editing_method, first_rows
 from dynode.generators.protocol import Generator
@@ -86,6 +87,7 @@ class LatentFlow(nn.Module):
             w = w + h / 6 * (a + 2 * b + 2 * c + d)
         return w
 
+    @ordinary_numbers
     def edit(self, ws: torch.Tensor, strength: Strength, rows: int = 0) -> torch.Tensor:
         """Codes (B, L, D) edited; each row flows by itself, the first `rows` of them only (0: all).
 

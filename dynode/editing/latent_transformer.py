@@ -13,6 +13,7 @@ from typing import cast
 import torch
 from torch import nn
 
+from dynode.border import ordinary_numbers
 from dynode.editing.editor_files import FORMATS, EditorFormat
 from dynode.editing.editors import Strength, category_file, editing_method, first_rows, per_code
 from dynode.generators.protocol import Generator
@@ -66,6 +67,7 @@ class LatentTransformer(nn.Module):
             step = step + each_row(each_row(x, self.right), self.left)
         return (self.scale * step).expand_as(ws)
 
+    @ordinary_numbers
     def edit(self, ws: torch.Tensor, strength: Strength, rows: int = 0) -> torch.Tensor:
         """Codes (B, L, D) edited in their first `rows` rows only (0: all).
 

@@ -56,7 +56,7 @@ def all_rows(w: torch.Tensor, generator: Generator) -> torch.Tensor:
 
 def cache_folder(generator: Generator, settings: SampleSettings) -> Path:
     """The folder of the user's cache for these samples' images and scores."""
-    return assets.cache_dir() / "samples" / f"{generator.hash}.{settings.truncation_psi:g}.{settings.seed}"
+    return assets.own_dir() / "samples" / f"{generator.hash}.{settings.truncation_psi:g}.{settings.seed}"
 
 
 def pictures(generator: Generator, settings: SampleSettings, progress: bool = False) -> Iterator[torch.Tensor]:
@@ -76,7 +76,7 @@ def cached_pictures(
             images = load_file(path)["images"] if path.is_file() else None
             if images is None or len(images) < len(part):
                 images = to_levels(generators.render(generator, part, resolution)).contiguous()
-                with files.written_whole(path) as scratch:
+                with files.written_whole(path, keep=False) as scratch:
                     save_file({"images": images}, scratch)
             bar.update(len(part))
             yield from_levels(images[: len(part)])
@@ -112,6 +112,16 @@ class ScoredSamples:
 def shipped_scores() -> dict[str, Path]:
     """Scores that come with the package, by the generator's name."""
     return runtime.shipped("weights", "scores")
+
+
+def shipped_faces(name: str = "mobilestylegan-ffhq") -> tuple[dict[str, torch.Tensor], str]:
+    """Scores (N,) of random faces by attribute, and a sentence on what they are; no generator is loaded."""
+    tensors, metadata = read_safetensors(shipped_scores()[name], FORMAT, WHAT)
+    card = json.loads(metadata["card"])
+    settings = SampleSettings(**json.loads(card["settings"]))
+    faces = f"Random faces: {settings.count} of {name}, truncation {settings.truncation_psi:g}."
+    what = f"{faces} Half of them lie in the middle half; the last column is the part of them below the score."
+    return dict(zip(card["names"], unpacked(tensors).T, strict=True)), what
 
 
 def scored(

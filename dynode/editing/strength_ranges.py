@@ -65,6 +65,13 @@ SHIPPED: dict[str, dict[str, StrengthRange]] = {  # category of the generator ->
         "ganspace:2": symmetric(2.0, 3.0, "camera_height"),
     },
 }
+UNITS = {  # of a strength, by method
+    "flow": "length of the path in W",
+    "ganspace": "standard deviations of random codes",
+    "interfacegan": "standard deviations of random codes",
+    "latent-transformer": "1: to the opposite class",
+    "styleclip": "1: as trained",
+}
 UNNAMED = "ganspace"  # its components have no attribute of their own: `measures` is one that they change strongly
 
 

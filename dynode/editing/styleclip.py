@@ -15,6 +15,7 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
+from dynode.border import ordinary_numbers
 from dynode.editing.editor_files import FORMATS, EditorFormat
 from dynode.editing.editors import Strength, category_file, editing_method, first_rows, per_code
 from dynode.errors import UserError
@@ -142,6 +143,7 @@ class Mapper(nn.Module):
             offset[:, self.rows[group]] = STEP * GAIN * network(normalised[:, self.rows[group]])
         return offset
 
+    @ordinary_numbers
     def edit(self, ws: torch.Tensor, strength: Strength, rows: int = 0) -> torch.Tensor:
         """Codes (B, L, D) edited in their first `rows` rows only (0: all); strength 1 is the edit trained for."""
         return first_rows(ws + per_code(strength, ws) * self.offset(ws), ws, rows)

@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from tqdm import tqdm
 
 from dynode import generators
+from dynode.border import ordinary_numbers
 from dynode.editing.editors import Strength, editing_method, first_rows, per_code
 from dynode.editing.styleclip import scoring_resolution
 from dynode.errors import UserError
@@ -71,6 +72,7 @@ class StyleDirection:
         """Codes (B, S) of the style space, edited; strength from -10 to 10."""
         return s + torch.as_tensor(strength, dtype=s.dtype, device=s.device).reshape(-1, 1) * self.step.to(s)
 
+    @ordinary_numbers
     def edit(self, ws: torch.Tensor, strength: Strength, rows: int = 0) -> torch.Tensor:
         """Codes (B, L, D) shifted by the offset in W+, in the first `rows` rows only (0: all)."""
         return first_rows(ws + per_code(strength, ws) * self.offset.to(ws), ws, rows)

@@ -1,5 +1,6 @@
 """One frame of a clip edited by a text, written side by side with its source."""
 
+import math
 from pathlib import Path
 
 import torch
@@ -11,7 +12,7 @@ from dynode.editing import styleclip_direction
 from dynode.editing.styleclip import OptimisationSettings, optimise, scoring_resolution
 from dynode.errors import UserError
 from dynode.generators.protocol import Generator, StyleGenerator
-from dynode.io import files
+from dynode.io import files, outputs
 from dynode.io.images import to_uint8
 from dynode.perception import caption_vocabulary
 from dynode.perception import image_text as networks
@@ -40,8 +41,11 @@ def edit_frame(
     Returns {"name": of the editor, "before", "after": cosine with the text, "unknown_words": words that were ignored}.
     Raises UserError for a frame that is not there, and as the methods do.
     """
+    outputs.require_output(output, suffixes=outputs.PICTURE)
     if not 0 <= frame < len(clip):
         raise UserError(f"The clip has frames 0 to {len(clip) - 1}, got {frame}.")
+    if not math.isfinite(strength):
+        raise UserError(f"The strength of an edit must be a finite number, got {strength}.")
     generators.require_same(clip.meta["generator"], clip.meta["generator_hash"], f"The clip {clip.meta['name']}")
     generator = generators.load(clip.meta["generator"], device)
     network = networks.load(generators.category_of(clip.meta["generator"]), image_text, device)
@@ -53,8 +57,8 @@ def edit_frame(
     source = generators.render(generator, ws, scoring_resolution(generator)).to(ws)
     with torch.no_grad():
         before, after = (float((network.images(each) @ network.texts([text]).T)[0, 0]) for each in (source, edited))
-    with files.written_whole(Path(output), ".png") as scratch:
-        imsave(scratch, to_uint8(torch.cat([source, edited], 3))[0], check_contrast=False)
+    beside = to_uint8(torch.cat([source, edited], 3))[0]
+    files.write(output, lambda part: imsave(part, beside, check_contrast=False))
     known = getattr(network, "phrases", ())
     unknown = caption_vocabulary.unknown_words(text, known) if known else []
     return {"name": name, "before": before, "after": after, "unknown_words": unknown}

@@ -17,17 +17,23 @@ from dynode.evaluation import records
 from dynode.evaluation.evaluator import Evaluation, Evaluator, resolution_for
 from dynode.evaluation.records import Row
 from dynode.evaluation.trajectories import method_rows
-from dynode.inversion.frame_sources import reference_images
+from dynode.inversion.frame_sources import reference_images, source_video
 
 BASELINES = ("hold", "cubic")  # beside linear interpolation, which skill is measured against
 
 
 def of_fits(
-    paths: Iterable[Path], clip_name: str = "", *, with_source: bool = False, device: torch.device | str = "cpu"
+    paths: Iterable[Path],
+    clip_name: str = "",
+    *,
+    with_source: bool = False,
+    footage: Path | str = "",
+    device: torch.device | str = "cpu",
 ) -> list[Row]:
     """Rows of fits on disk, and of baselines on the observed frames of each, against the clip's codes and images.
 
-    clip_name: a file or a shipped clip; "" for the shipped clip that the fits belong to.
+    clip_name: a file or a shipped clip; "" for the shipped clip that the fits belong to.  footage: the clip's video, where
+    it is not beside the clip, in the current folder or an asset; naming it means with_source.
     Raises UserError for fits of different clips, and for a clip that is not the one a fit was made from.
     """
     paths = [Path(path) for path in paths]
@@ -36,7 +42,14 @@ def of_fits(
     if not fits:
         raise UserError("Name at least one fit, as `dynode fit` writes it.")
     clip = clips.load(clip_name or shipped_clip_of(fits.values()))
-    return compare(fits, clip, with_source=with_source, device=device, progress=True)
+    if footage and clip.quads is None:
+        raise UserError(
+            f"{clip.name} was not cut from a video: leave out --footage; --source compares a world with its truth."
+        )
+    if (with_source or footage) and clip.quads is not None:
+        footage = source_video(clip, footage, beside=clip_name)
+    choices = {"with_source": with_source or bool(footage), "footage": footage}
+    return compare(fits, clip, **choices, device=device, progress=True)
 
 
 def shipped_clip_of(fits: Iterable[Trajectory]) -> str:
@@ -57,19 +70,21 @@ def compare(
     clip: Clip,
     *,
     with_source: bool = False,
+    footage: Path | str = "",
     device: torch.device | str = "cpu",
     progress: bool = False,
 ) -> list[Row]:
     """Rows of trajectories by name, each on the frames it was fitted to, beside baselines on the same frames.
 
-    The name is the `variant` of the rows.  with_source: also against the footage, or the ground truth of a world.
+    The name is the `variant` of the rows.  with_source: also against the footage, or the ground truth of a world; footage:
+    where that is, "" to look for it.
     Raises UserError for a clip of other weights, and for one that a trajectory was not fitted to.
     """
     generators.require_same(
         clip.meta.get("generator", ""), clip.meta.get("generator_hash", ""), f"The clip {clip.name}"
     )
     generator = generators.load(clip.meta["generator"], device)
-    others = reference_images(clip, resolution_for(generator)) if with_source else {}
+    others = reference_images(clip, resolution_for(generator), footage) if with_source else {}
     with tqdm(desc="render", unit="frame", mininterval=2, disable=not progress) as bar:
         evaluator = Evaluator(clip, generator, others=others, progress=bar)
         return list(rows_of(paths, clip, evaluator))

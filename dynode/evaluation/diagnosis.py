@@ -6,6 +6,7 @@ import torch
 
 from dynode.clips import Clip, frame_rate
 from dynode.dynamics.baselines import interpolation
+from dynode.evaluation.inversion_quality import inversion_quality
 from dynode.metrics.latent import latent_mse
 
 STRIDES = (2, 3, 4, 6, 8, 12, 16)
@@ -13,10 +14,11 @@ NOISY = 0.5  # fraction of a clip's squared steps from which jitter makes smooth
 RELATED = 0.25  # mean cosine of neighbouring steps below which one step hardly predicts the next
 EXPLAINED = 0.9  # of the codes' variance, the fraction that linear interpolation should still explain
 CUT_RATIO = 6.0  # a step this many times the median is a cut candidate
+FEW = 4  # observed frames of a shot, below which a path hardly differs from linear interpolation
 NETS = {"lpips_vgg": "VGG", "lpips_alex": "Alex"}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Diagnosis:
     """Per frame: mse, lpips by its network (against the source, as recorded at inversion; may be empty), norms of w minus
     its clip's mean.
@@ -34,6 +36,9 @@ class Diagnosis:
     jitter: float
     cuts: list[int]
     stride: int
+
+    def __repr__(self):
+        return f"<Diagnosis of {self.clip.name}: {self.verdict}, stride {self.stride} recommended>"
 
     @property
     def verdict(self) -> str:
@@ -56,6 +61,7 @@ class Diagnosis:
             lines.append(
                 f"reconstruction: MSE {mean(self.mse):.4f} (worst {self.mse[worst]:.4f}, projected frame {worst}){distances}"
             )
+        lines += inversion_quality(clip).remarks
         if clip.detected is not None and not clip.detected.all():
             lines.append(
                 f"face not detected: frames {(~clip.detected).nonzero().flatten().tolist()} (codes interpolated)"
@@ -123,3 +129,26 @@ def recommended_stride(clip: Clip) -> int:
         if latent_mse(path(clip.ts), clip.ws)[unobserved].mean() <= (1 - EXPLAINED) * variance:
             best = stride
     return best
+
+
+def few_observed(observed: torch.Tensor, shots: torch.Tensor | None = None, stride: int = 1) -> str:
+    """A sentence where a shot has fewer than four observed frames, which a stride may leave of it; else "".
+
+    observed (T,) bool, shots (T,) int.  Shots with fewer than two are not fitted at all, and do not count.
+    """
+    shots = torch.zeros(len(observed), dtype=torch.long) if shots is None else shots
+    counts = {int(k): (int((observed & (shots == k)).sum()), int((shots == k).sum())) for k in shots.unique()}
+    count, number, frames = min(((kept, k, of) for k, (kept, of) in counts.items() if kept > 1), default=(FEW, 0, 0))
+    if count >= FEW:
+        return ""
+    which = f" of shot {number}" if len(counts) > 1 else ""
+    smaller = max(1, (frames - 1) // (FEW - 1))
+    advice = (
+        f"a stride of {smaller}{' or less' * (smaller > 1)}"
+        if smaller < stride and frames >= FEW
+        else "a longer excerpt"
+    )
+    return (
+        f"Only {count} of the {frames} frames{which} are observed: with fewer than {FEW} there is hardly more to learn than "
+        f"linear interpolation; take {advice}."
+    )

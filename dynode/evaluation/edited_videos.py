@@ -1,27 +1,27 @@
 """Evaluation of an edited video beside its source: identity, content, motion, warping and the distance of clips, as rows.
 
-Each network sees a video once; the features of a source serve all of its edits.
+Each network sees a video once; the features of a source serve all of its edits.  Frames stream through: of a video in a
+file vectors, mean colours and features of clips are kept, no images.
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
-from typing import Any, Literal
+from itertools import islice
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import torch
 from torch import nn
 
-from dynode import clips
 from dynode.errors import UserError
+from dynode.evaluation import motion
+from dynode.evaluation.motion import Step
 from dynode.evaluation.records import Row
-from dynode.io import assets, video
 from dynode.io import images as pictures
 from dynode.metrics import METRICS, consistency, frechet_video
 from dynode.metrics.frechet_video import VideoNetwork
-from dynode.metrics.warping import warping_error
 from dynode.perception import alignment, face_tracking, optical_flow, video_features
 from dynode.perception.face_api import Recognition
 from dynode.perception.face_detection import FaceDetector
@@ -30,6 +30,7 @@ from dynode.settings import choose, require_positive
 
 IDENTITIES: dict[str, Callable[[], nn.Module]] = {"mobilefacenet": Identity, "dlib": Recognition}
 UNNORMALISED = ("dlib",)  # its Euclidean distances have a meaning: below 0.6 is one person
+BATCH = 8  # faces
 CROP = 256  # pixels of an aligned face
 SHORTER = 224  # pixels of the shorter side that I3D takes
 FACE_SOURCES = {"quads": "the source's alignment", "detected": "faces found anew", "crops": "aligned crops"}
@@ -76,7 +77,7 @@ class VideoEvaluator:
 
     def features_of(
         self,
-        frames: np.ndarray | torch.Tensor,
+        frames: "Frames | torch.Tensor",
         *,
         quads: np.ndarray | torch.Tensor | None = None,
         crops: torch.Tensor | None = None,
@@ -89,16 +90,25 @@ class VideoEvaluator:
         frames = pictures.to_uint8(frames) if isinstance(frames, torch.Tensor) else frames
         return VideoFeatures(self, frames, None if quads is None else np.asarray(quads), crops)
 
-    def faces(self, frames: np.ndarray) -> list[np.ndarray | None]:
+    def faces(self, frames: Iterable[np.ndarray]) -> list[np.ndarray | None]:
         """The quad of the largest face of every frame, followed from frame to frame; None where none is detected."""
         self.detector = self.detector or FaceDetector()
         detected = [self.detector(frame) for frame in frames]
         if not any(detected):
-            return [None] * len(frames)
+            return [None] * len(detected)
         followed = face_tracking.follow(detected, "largest")
         return [
             alignment.Squares.from_landmarks(face.landmarks[None]).quads()[0] if face else None for face in followed
         ]
+
+
+class Frames(Protocol):
+    """Frames uint8 (T, H, W, 3): an array, or those of a file, which every iteration reads anew."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+    def __len__(self) -> int: ...
+    def __iter__(self) -> Iterator[np.ndarray]: ...
 
 
 @dataclass
@@ -106,10 +116,10 @@ class VideoFeatures:
     """A video uint8 (T, H, W, 3) and its features by the evaluator's networks, each computed when it is first needed."""
 
     evaluator: VideoEvaluator
-    frames: np.ndarray
+    frames: Frames
     quads: np.ndarray | None = None
     crops: torch.Tensor | None = None
-    vectors: dict[str, torch.Tensor] = field(default_factory=dict)
+    known_steps: list[Step] = field(default_factory=list)
 
     def __len__(self) -> int:
         return len(self.frames)
@@ -121,48 +131,52 @@ class VideoFeatures:
 
     def identity(self, name: str) -> torch.Tensor:
         """Vectors (T, K) of that identity network, NaN where there is no face."""
-        if name not in self.vectors:
-            network, (crops, visible) = self.evaluator.identities[name], self.aligned
-            with torch.no_grad():
-                parts = (part.to(self.evaluator.device) for part in crops.split(8)) if visible.any() else ()
-                known = [network(part).double().cpu() for part in parts] or [torch.zeros(0, 1)]
-            vectors = torch.full((len(self), known[0].shape[1]), torch.nan, dtype=torch.float64)
-            vectors[visible] = torch.cat(known).double()
-            self.vectors[name] = vectors
         return self.vectors[name]
 
     @cached_property
-    def aligned(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """Aligned faces (n, 3, R, R), and which frames (T,) bool have one."""
+    def vectors(self) -> dict[str, torch.Tensor]:
+        """Vectors (T, K) of every identity network."""
+        crops, visible = self.aligned
+        networks, parts = self.evaluator.identities, {name: [] for name in self.evaluator.identities}
+        with torch.no_grad():
+            while batch := list(islice(crops, BATCH)):
+                faces = torch.stack(batch).to(self.evaluator.device)
+                for name, network in networks.items():
+                    parts[name].append(network(faces).double().cpu())
+        return {name: spread(torch.cat(known or [torch.zeros(0, 1)]), visible) for name, known in parts.items()}
+
+    @property
+    def aligned(self) -> tuple[Iterator[torch.Tensor], torch.Tensor]:
+        """Aligned faces (3, R, R), one at a time, and which frames (T,) bool have one."""
         if self.crops is not None:
-            return self.crops, torch.ones(len(self), dtype=torch.bool)
+            return iter(self.crops), torch.ones(len(self), dtype=torch.bool)
         quads = self.evaluator.faces(self.frames) if self.quads is None else list(self.quads)
-        visible = np.array([quad is not None for quad in quads])
-        if not visible.any():
-            return torch.zeros(0), torch.from_numpy(visible)
-        kept = np.stack([quad for quad in quads if quad is not None])
-        crops = torch.stack(list(face_tracking.aligned_crops(self.frames[visible], kept, CROP)))
-        return crops, torch.from_numpy(visible)
-
-    def reduced(self, longest: int) -> torch.Tensor:
-        """Images (T, 3, h, w) whose longer side has at most N pixels: a long video fits into memory so."""
-        parts = np.array_split(self.frames, -(-len(self.frames) // 8))
-        return torch.cat([optical_flow.reduced(pictures.from_uint8(part), longest) for part in parts])
+        visible = torch.tensor([quad is not None for quad in quads])
+        shown = (frame for frame, quad in zip(self.frames, quads, strict=True) if quad is not None)
+        kept = np.array([quad for quad in quads if quad is not None])
+        return face_tracking.aligned_crops(shown, kept, CROP), visible
 
     @cached_property
-    def small(self) -> torch.Tensor:
-        """The frames, reduced to the size at which optical flow is estimated."""
-        return self.reduced(self.evaluator.settings.flow_size)
+    def mean_colours(self) -> torch.Tensor:
+        """The mean colour (T, 3) of every frame, in [-1, 1]."""
+        return torch.from_numpy(np.stack([frame.mean((0, 1)) for frame in self.frames]) / 127.5 - 1)
 
-    @cached_property
-    def flows(self) -> optical_flow.Flows:
-        """Flow in both directions and what is occluded: of a source."""
-        return optical_flow.flows(self.small)
+    def reduced(self, longest: int) -> Iterator[torch.Tensor]:
+        """Images (3, h, w), one at a time, whose longer side has at most N pixels."""
+        return (optical_flow.reduced(pictures.from_uint8(frame)[None], longest)[0] for frame in self.frames)
 
-    @cached_property
-    def backward(self) -> torch.Tensor:
-        """Flow to the previous frame alone, which is all that is needed of an edited video."""
-        return self.flows.backward if "flows" in self.__dict__ else optical_flow.flows(self.small, both=False).backward
+    def steps(self, both: bool) -> Iterable[Step]:
+        """The steps from frame to frame, reduced to the size of optical flow; those of frames in memory are kept.
+
+        both: with what is occluded, as a source needs them.
+        """
+        if self.known_steps and (self.known_steps[0].flows.unoccluded is not None or not both):
+            return self.known_steps
+        steps = motion.steps(self.reduced(self.evaluator.settings.flow_size), both)
+        if isinstance(self.frames, np.ndarray):
+            self.known_steps = list(steps)
+            return self.known_steps
+        return steps
 
     @cached_property
     def clip_features(self) -> torch.Tensor:
@@ -172,6 +186,13 @@ class VideoFeatures:
             raise UserError("Features of clips need a video network: the evaluator was made without one.")
         frames = self.reduced(-(-SHORTER * max(height, width) // min(height, width)))
         return frechet_video.windows([frames], network, s.clip_len, s.clip_stride)[0]
+
+
+def spread(vectors: torch.Tensor, visible: torch.Tensor) -> torch.Tensor:
+    """Vectors (T, K) of those (n, K) of the frames (T,) bool that have one, NaN for the others."""
+    every = torch.full((len(visible), vectors.shape[1]), torch.nan, dtype=torch.float64)
+    every[visible] = vectors.double()
+    return every
 
 
 def edit_rows(source: VideoFeatures, edited: VideoFeatures, **identity: Any) -> tuple[list[Row], tuple[str, ...]]:
@@ -184,46 +205,20 @@ def edit_rows(source: VideoFeatures, edited: VideoFeatures, **identity: Any) -> 
     require_same_frames(source.frames, edited.frames)
     own = identity | {"method": "source", "variant": ""}
     rows = [*content_rows(source, **own), *content_rows(edited, **identity), *identity_rows(source, edited, **identity)]
-    rows += [*motion_rows(source, source, **own), *motion_rows(source, edited, **identity)]
+    rows += motion_rows(source, edited, own, identity)
     distances, warnings = distance_rows([source], [edited], **identity)
     return [row for row in rows + distances if math.isfinite(row.value)], warnings
 
 
-def require_same_frames(source: np.ndarray, edited: np.ndarray) -> None:
+def require_same_frames(source: Frames, edited: Frames) -> None:
     if source.shape != edited.shape:
         raise UserError(
             f"The source has {size_of(source)}, the edited video {size_of(edited)}: both must show the same frames at the same size."
         )
 
 
-def size_of(frames: np.ndarray) -> str:
+def size_of(frames: Frames) -> str:
     return f"{len(frames)} frames of {frames.shape[2]} x {frames.shape[1]} pixels"
-
-
-def read_pair(
-    source: str, edited: str, frames: int = 0, clip: str = ""
-) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
-    """Both videos uint8 (T, H, W, 3), and the quads (T, 4, 2) of the source's clip if one is named.
-
-    source: a file or an asset; with a clip, its frames are the clip's.  Raises UserError for files that cannot be read, for
-    videos of different frames, and for a clip without alignment.
-    """
-    if frames < 0:
-        raise UserError(f"The number of frames to compare is 0 (all) or more, got {frames}.")
-    path = assets.fetch(source) if source in assets.registry()[1] else Path(source)
-    later, _ = video.read(edited, frames or None)
-    earlier, quads = aligned_frames(path, clip, frames) if clip else (video.read(path, frames or None)[0], None)
-    require_same_frames(earlier, later)
-    return earlier, later, quads
-
-
-def aligned_frames(path: Path, clip: str, frames: int) -> tuple[np.ndarray, np.ndarray]:
-    """The frames of a clip in its video, and their quads."""
-    known = clips.load(clip)
-    known = known.head(frames or len(known))
-    if known.quads is None:
-        raise UserError(f"The clip {known.name} has no alignment: it was not made from a video of a face.")
-    return np.stack(list(video.pick(path, known.ts.numpy()))), known.quads.numpy()
 
 
 def identity_rows(source: VideoFeatures, edited: VideoFeatures, **identity: Any) -> Iterator[Row]:
@@ -259,23 +254,29 @@ def content_rows(features: VideoFeatures, **identity: Any) -> Iterator[Row]:
         for name in evaluator.identities
     }
     if not content:
-        content = {"mean colour": (torch.from_numpy(features.frames.mean((1, 2)) / 127.5 - 1), False)}
+        content = {"mean colour": (features.mean_colours, False)}
     for reference, (vectors, unit_vectors) in content.items():
         for pairs, metric in (("all", "acd"), ("adjacent", "acd_adjacent")):
             value = consistency.acd(vectors, pairs, normalise=unit_vectors, missing=evaluator.settings.missing)
             yield Row(metric, float(value), n=value.n, reference=reference, **identity)
 
 
-def motion_rows(source: VideoFeatures, edited: VideoFeatures, **identity: Any) -> Iterator[Row]:
-    """Warping error along the source's flow; how much the edited video moves, and how much as its source does."""
-    named: dict[str, Any] = identity | {"reference": f"{optical_flow.NAME} at {max(source.small.shape[-2:])} pixels"}
-    flows = source.flows  # in both directions, so that occlusion is known
-    error = warping_error(edited.small, flows.backward, flows.unoccluded)  # pyright: ignore[reportArgumentType]
-    yield Row("warping_error", error, unit=METRICS["warping_error"].unit, **named)
-    if edited is not source:
-        yield Row("flow_ratio", consistency.flow_ratio(source.backward, edited.backward), **named)
-        yield Row("flow_agreement", consistency.flow_agreement(source.backward, edited.backward), **named)
-        yield Row("motion_ratio", consistency.motion_ratio(source.small, edited.small), **named)
+def motion_rows(
+    source: VideoFeatures, edited: VideoFeatures, own: dict[str, Any], identity: dict[str, Any]
+) -> list[Row]:
+    """Warping error along the source's flow of both; how much the edited video moves, and how much as its source does.
+
+    own, identity: fields of the source's rows and of the edited video's.
+    """
+    alone, beside = motion.compared(source.steps(both=True), edited.steps(both=False))
+    longest = min(source.evaluator.settings.flow_size, max(source.frames.shape[1:3]))
+    reference, unit = f"{optical_flow.NAME} at {longest} pixels", METRICS["warping_error"].unit
+    shared: dict[str, Any] = {"reference": reference}
+    errors = [
+        Row("warping_error", one["error"], unit=unit, **named | shared)
+        for one, named in ((alone, own), (beside, identity))
+    ]
+    return errors + [Row(name, value, **identity | shared) for name, value in motion.measures(alone, beside).items()]
 
 
 def distance_rows(

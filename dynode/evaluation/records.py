@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from dynode.errors import UserError
-from dynode.io.files import require_writable, written_whole
+from dynode.io import files, outputs
 
 DIGITS = 8  # of a number in a file: more than the arithmetic of single precision has
 
@@ -52,17 +52,24 @@ def write(path: Path | str, item: str, profile: str, rows: Sequence[Row], proven
             raise ValueError(f"a record holds only finite numbers, got {row}")
     head = json.dumps({"item": item, "profile": profile, "provenance": provenance}, indent=1).removesuffix("\n}")
     body = ",\n".join(f"  {json.dumps(fields_of(row))}" for row in rows)
-    with written_whole(Path(path)) as scratch:
-        text = f'{head},\n "rows": [\n{body}\n ]\n}}\n'.encode()
-        scratch.write_bytes(gzip.compress(text, mtime=0) if Path(path).suffix == ".gz" else text)
-    return Path(path)
+    text = f'{head},\n "rows": [\n{body}\n ]\n}}\n'.encode()
+    content = gzip.compress(text, mtime=0) if compressed(path) else text
+    return files.write(path, lambda part: part.write_bytes(content))
+
+
+def compressed(path: Path | str) -> bool:
+    return Path(path).suffix.lower() == ".gz"
 
 
 def require_record_path(path: Path | str, item: str) -> None:
-    """Refuse a file that a record of this item cannot be written to, or that is the record of another.  Raises UserError."""
-    require_writable(Path(path))
+    """Refuse a file that a record of this item cannot be written to, or that holds anything else.  Raises UserError."""
+    outputs.require_output(path, suffixes=outputs.RECORD)
+    if not Path(path).is_file() or not Path(path).stat().st_size:
+        return
     present = item_of(path)
-    if present not in (None, item):
+    if present is None:
+        raise UserError(f"{path} is no record, and one of {item} would replace it: name another file, or delete it.")
+    if present != item:
         raise UserError(f"{path} is a record of {present}, which one of {item} would replace: name another file.")
 
 
@@ -78,7 +85,7 @@ def item_of(path: Path | str) -> str | None:
 def loaded(path: Path | str) -> Any:
     """The content of a JSON file, compressed or not."""
     content = Path(path).read_bytes()
-    return json.loads(gzip.decompress(content) if Path(path).suffix == ".gz" else content)
+    return json.loads(gzip.decompress(content) if compressed(path) else content)
 
 
 def fields_of(row: Row) -> dict[str, Any]:

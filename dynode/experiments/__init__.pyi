@@ -4,6 +4,7 @@ from dynode.experiments.items import Item as Item
 from dynode.experiments.items import checks as checks
 from dynode.experiments.items import item as item
 from dynode.experiments.items import minutes_of as minutes_of
-from dynode.experiments.runner import at_a_time as at_a_time
+from dynode.experiments.notebooks import begin as begin
 from dynode.experiments.runner import run as run
-from dynode.experiments.runner import run_several as run_several
+from dynode.experiments.several import at_a_time as at_a_time
+from dynode.experiments.several import run_several as run_several

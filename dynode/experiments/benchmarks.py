@@ -20,6 +20,7 @@ from dynode.dynamics.neural_ode import NeuralODE
 from dynode.dynamics.presets import latent_only, preset
 from dynode.errors import UserError
 from dynode.evaluation.records import Row
+from dynode.experiments import memory_benchmark
 from dynode.generators.mobile_stylegan import MobileStyleGAN, inverse_haar
 from dynode.io import assets
 from dynode.settings import changed
@@ -46,6 +47,7 @@ class Comparison:
     was counted.
 
     difference: the largest absolute difference between the two results, in the unit named in `of`.
+    unit: "s"; "GB" of peak memory instead of seconds.
     """
 
     name: str
@@ -56,6 +58,7 @@ class Comparison:
     of: str
     floor: float | None = None
     repeats: int = 1
+    unit: str = "s"
 
     @property
     def ratio(self) -> float:
@@ -64,8 +67,9 @@ class Comparison:
     def rows(self) -> Iterator[Row]:
         """Every number as a row of a record."""
         identity: dict[str, Any] = {"category": "", "space": "", "variant": self.name, "n": self.repeats}
-        yield Row("seconds", self.ours, method="ours", unit="s", **identity)
-        yield Row("seconds", self.other, method=self.other_name, unit="s", **identity)
+        metric = "seconds" if self.unit == "s" else "peak_memory"
+        yield Row(metric, self.ours, method="ours", unit=self.unit, **identity)
+        yield Row(metric, self.other, method=self.other_name, unit=self.unit, **identity)
         if self.floor is not None:
             yield Row("seconds", self.floor, method="floor", unit="s", **identity)
         yield Row("ratio", self.ratio, method="ours", **identity)
@@ -315,6 +319,13 @@ def openvino_faces(repeats: int) -> Comparison:
     return Comparison(name, first, second, "OpenVINO f32", difference, "[-1,1]", floor, repeats)
 
 
+def long_film(repeats: int) -> Comparison:
+    """Peak memory of `evaluate-edit` on a long film beside a short one; difference: what it grows by.  Measured once."""
+    (long, short), (ours, other) = memory_benchmark.FRAMES, map(memory_benchmark.of_evaluation, memory_benchmark.FRAMES)
+    name, of = f"evaluate-edit, {long:,} frames of 720p, GB", "of the peak"
+    return Comparison(name, ours, other, f"{short} frames, GB", ours / other - 1, of, unit="GB")
+
+
 COMPARISONS: dict[str, Callable[[int], Comparison]] = {
     "fits": batched_fits,
     "times": unseen_times,
@@ -324,4 +335,6 @@ COMPARISONS: dict[str, Callable[[int], Comparison]] = {
     "face256": lambda repeats: faces(256, repeats),
     "face1024": lambda repeats: faces(1024, repeats),
     "openvino": openvino_faces,
+    "memory": long_film,
 }
+BY_NAME = ("memory",)  # minutes; made only where it is named

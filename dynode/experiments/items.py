@@ -47,7 +47,7 @@ def items() -> dict[str, Item]:
     path = ROOT / "experiments.yaml"
     if not path.is_file():
         raise UserError(f"There is no {path}: items and notebooks lie in the repository, run this from a checkout.")
-    entries = yaml.safe_load(path.read_text())["items"]
+    entries = yaml.safe_load(path.read_text(encoding="utf-8"))["items"]
     return {name: Item(name, **entry) for name, entry in entries.items()}
 
 

@@ -1,5 +1,6 @@
 from dynode.generators.curvature import curvature_of as curvature_of
 from dynode.generators.curvature import mean_curvature as mean_curvature
+from dynode.generators.foreign_codes import clip_of_codes as clip_of_codes
 from dynode.generators.latent_spaces import OneRow as OneRow
 from dynode.generators.protocol import Generator as Generator
 from dynode.generators.protocol import StyleGenerator as StyleGenerator

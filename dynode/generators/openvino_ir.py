@@ -105,5 +105,6 @@ SOURCES.add(
             f"mobilestylegan-{network}-{kind}" for network in ("mapping", "synthesis") for kind in ("xml", "bin")
         ),
         identity="mobilestylegan-synthesis-bin",
+        code_shape=(MobileStyleGAN.num_ws, MobileStyleGAN.w_dim),
     ),
 )

@@ -14,11 +14,13 @@ import torch
 from tqdm import tqdm
 
 from dynode import runtime
+from dynode.border import numbers, ordinary_modes, public
 from dynode.errors import UserError
 from dynode.generators import weights
 from dynode.generators.latent_spaces import OneRow
 from dynode.generators.protocol import Generator
 from dynode.io import assets
+from dynode.io.inputs import require_file
 from dynode.lazy import Registry
 from dynode.settings import choose
 
@@ -29,7 +31,7 @@ class Source:
 
     build: paths of the assets, in their order -> the network, a torch module.  category: "face", or the world that it shows.
     resolution: pixels a side.  assets: names in `assets.toml`.  identity: the asset whose hash identifies the weights;
-    without assets, any text that changes with them.
+    without assets, any text that changes with them.  code_shape: (num_ws, w_dim) where it is known without building it.
     """
 
     build: Callable[..., Generator]
@@ -37,6 +39,7 @@ class Source:
     resolution: int
     assets: tuple[str, ...] = ()
     identity: str = ""
+    code_shape: tuple[int, int] | None = None
 
     @property
     def hash(self) -> str:
@@ -61,9 +64,7 @@ def source_of(name: str) -> Source | Path:
     """
     name = name.partition("@")[0]
     if name.endswith(".safetensors"):
-        if not Path(name).is_file():
-            raise UserError(f"There is no file {name}: train a generator by `dynode train gan`, or name a known one.")
-        return Path(name)
+        return require_file(name, "train a generator by `dynode train gan`, or name a known one")
     sources: dict[str, Source | Path] = {**SOURCES, **shipped()}
     return choose("generator", name, sources)
 
@@ -80,17 +81,30 @@ def resolution_of(name: str) -> int:
     return weights.shape(source)["resolution"] if isinstance(source, Path) else source.resolution
 
 
+def code_shape_of(name: str) -> tuple[int, int]:
+    """(num_ws, w_dim) of the generator's codes, without reading its weights where that can be."""
+    source = source_of(name)
+    if isinstance(source, Path) and "@" not in name:
+        return weights.code_shape(source)
+    if isinstance(source, Source) and source.code_shape and "@" not in name:
+        return source.code_shape
+    network = load(name)
+    return network.num_ws, network.w_dim
+
+
 def hash_of(name: str) -> str:
     """Twelve hex digits that identify a generator's weights; codes, fits and records carry them."""
     source = source_of(name)
     return assets.sha256_of(source)[:12] if isinstance(source, Path) else source.hash
 
 
+@ordinary_modes
 def load(name: str = "mobilestylegan-ffhq", device: torch.device | str = "cpu") -> Generator:
     """The frozen generator of that name on `device`; what does not ship is fetched on first use.
 
     NAME@w and NAME@z take codes of one row, of W or of Z, instead of W+.
     """
+    device = runtime.device(device)
     source, (name, at, space) = source_of(name), name.partition("@")
     runtime.keep_freed_memory()
     if isinstance(source, Path):
@@ -102,6 +116,9 @@ def load(name: str = "mobilestylegan-ffhq", device: torch.device | str = "cpu") 
     network = network.to(device, memory_format=torch.channels_last)
     network.hash = hash_of(name)
     return network
+
+
+load_generator = public(load)  # trainings count on the random numbers that `load` uses up
 
 
 def require_same(generator_name: str, generator_hash: str, what: str) -> None:
@@ -117,6 +134,7 @@ def require_same(generator_name: str, generator_hash: str, what: str) -> None:
         )
 
 
+@ordinary_modes
 @torch.no_grad()
 def render(
     generator: Generator, ws: torch.Tensor, resolution: int = 256, chunk: int = 0, progress: tqdm | None = None
@@ -126,7 +144,7 @@ def render(
     chunk 0 picks what is fastest: one frame on a CPU (batches leave its cache), eight on a GPU.
     Raises UserError for codes of another shape than the generator's.
     """
-    wanted = (generator.num_ws, generator.w_dim)
+    wanted, ws = (generator.num_ws, generator.w_dim), numbers(ws, "The codes to render")
     if ws.shape[1:] != wanted:
         raise UserError(f"{generator.name} wants codes (T, {wanted[0]}, {wanted[1]}), got {tuple(ws.shape)}.")
     images, chunk = [], chunk or (1 if generator.w_avg.device.type == "cpu" else 8)

@@ -108,3 +108,12 @@ def card(path: Path) -> dict:
 def shape(path: Path) -> dict:
     """The settings that a file of weights was built with."""
     return json.loads(read_metadata(Path(path), tuple(formats()), WHAT)["settings"])
+
+
+def code_shape(path: Path) -> tuple[int, int]:
+    """(num_ws, w_dim) of the codes of a generator in a file of weights, without reading the weights."""
+    metadata = read_metadata(Path(path), tuple(formats()), WHAT)
+    architecture = formats()[metadata["format"]]
+    with undamaged(path, WHAT), torch.device("meta"):
+        network = architecture.network(type(architecture.settings)(**json.loads(metadata["settings"])))
+    return network.num_ws, network.w_dim

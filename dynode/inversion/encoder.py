@@ -168,5 +168,6 @@ def shipped_for(generator: Generator) -> Path:
 
 
 def hash_of(path: Path | str) -> str:
-    """Twelve hex digits that identify an encoder's file."""
+    """Twelve hex digits that identify an encoder's file.  Raises UserError for a file that is none."""
+    read_metadata(Path(path), FORMAT, WHAT)
     return assets.sha256_of(Path(path))[:12]

@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 
 import numpy as np
@@ -12,12 +13,12 @@ from dynode import worlds
 from dynode.clips import Clip
 from dynode.errors import UserError
 from dynode.io import assets
-from dynode.io.video import pick
+from dynode.io.video import iterate, pick
 from dynode.perception.face_tracking import FaceTrack, aligned_crops
 from dynode.worlds.episodes import Episode
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class FrameSource:
     """Frames to invert: times (T,) s, detected (T,) bool, shots (T,) int, quads (T, 4, 2) px where cropped from a video.
 
@@ -29,6 +30,9 @@ class FrameSource:
     shots: np.ndarray
     quads: np.ndarray | None
     images: Callable[[np.ndarray, int], Iterator[torch.Tensor]]
+
+    def __repr__(self):
+        return f"<FrameSource: {len(self)} frames, {self.ts[0]:g} to {self.ts[-1]:g} s, {int(self.detected.sum())} to invert>"
 
     def __len__(self):
         return len(self.ts)
@@ -53,33 +57,73 @@ def from_episode(episode: Episode, ts: np.ndarray, device: torch.device | str = 
     return FrameSource(ts, np.ones(len(ts), dtype=bool), np.zeros(len(ts), dtype=np.int64), None, images)
 
 
-def source_video(clip: Clip) -> Path:
-    """The video a clip was made from, where it is one of the assets.  Raises UserError otherwise."""
-    sha256 = clip.meta.get("source_sha256", "")
+def source_video(clip: Clip, footage: Path | str = "", beside: Path | str = "") -> Path:
+    """The video a clip was made from: `footage`, or the file of its name beside another, in the current folder, or an asset.
+
+    footage: its path, "" to look for it.  beside: the clip's own file.  A file counts when its sha256 is the one that the
+    clip records.  Raises UserError for another video, and where none is there.
+    """
+    if footage:
+        return verified_footage(clip, Path(footage))
+    name, sha256 = clip.meta.get("source", ""), clip.meta.get("source_sha256", "")
+    folders = [Path(beside).parent, Path()] if Path(beside).parent != Path() else [Path()]
+    for path in (folder / Path(name).name for folder in folders if name):
+        if path.is_file() and assets.sha256_of(path) == sha256:
+            return path
     for asset in assets.registry()[1].values():
         if asset.sha256 == sha256:
             return assets.fetch(asset.name)
-    raise UserError(f"The footage of {clip.name} ({clip.meta.get('source', 'unknown')}) is none of the assets.")
+    where = " and ".join(str(folder.absolute()) for folder in folders)
+    raise UserError(
+        f"The footage of {clip.name}, {name or 'a video without a name'}, is none of the assets and not in {where} as it "
+        "was inverted: name that file with --footage."
+    )
 
 
-def reference_images(clip: Clip, resolution: int = 256) -> dict[str, torch.Tensor]:
+def verified_footage(clip: Clip, path: Path) -> Path:
+    """`path` itself, where it is the file that a clip was made from.  Raises UserError, which says what else it is."""
+    if not path.is_file():
+        raise UserError(f"There is no file {path}: name the video that {clip.name} was made from.")
+    if assets.sha256_of(path) == clip.meta.get("source_sha256"):
+        return path
+    source = clip.meta.get("source", "unknown")
+    if has_times(path, clip.ts.numpy()):
+        raise UserError(
+            f"{path} is another file than {source}, which {clip.name} was made from; their frame times agree, so it may be "
+            f"the same recording encoded anew: name the original, or invert {path} by itself."
+        )
+    raise UserError(f"{path} is not the video that {clip.name} was made from ({source}).")
+
+
+def has_times(path: Path, ts: np.ndarray) -> bool:
+    """Whether a video has a frame within a millisecond, to which some containers round, of each of the times (T,)."""
+    until = takewhile(lambda time: time < ts[-1] + 0.1, (time for time, _ in iterate(path)))
+    try:
+        times = np.array(list(until))
+    except UserError:
+        return False
+    return bool(len(times)) and bool((np.abs(times[:, None] - ts).min(0) <= 1.1e-3).all())
+
+
+def reference_images(clip: Clip, resolution: int = 256, footage: Path | str = "") -> dict[str, torch.Tensor]:
     """The reference images (T, 3, R, R) of a clip by their name in tables.
 
     "truth": the rendered frames of its episode.  "source": the aligned crops of its footage.  Empty for a clip that was made
-    in latent space.  Raises UserError for footage that is none of the assets.
+    in latent space.  footage: the video, "" to look for it.  Raises UserError where it is not there.
     """
     if "flows" in clip.meta:
         return {}
-    return {"truth" if "episode" in clip.meta else "source": reference_frames(clip, resolution)}
+    return {"truth" if "episode" in clip.meta else "source": reference_frames(clip, resolution, footage)}
 
 
-def reference_frames(clip: Clip, resolution: int = 256) -> torch.Tensor:
+def reference_frames(clip: Clip, resolution: int = 256, footage: Path | str = "") -> torch.Tensor:
     """The reference images (T, 3, R, R) of a clip with an episode or footage, see `reference_images`."""
     if "episode" in clip.meta:
         return truth_at(clip, clip.ts, resolution)
     if clip.quads is None:
         raise UserError(f"{clip.name} has no alignment quads: its footage cannot be cropped.")
-    return torch.stack(list(aligned_crops(pick(source_video(clip), clip.ts.numpy()), clip.quads.numpy(), resolution)))
+    pictures = pick(source_video(clip, footage), clip.ts.numpy())
+    return torch.stack(list(aligned_crops(pictures, clip.quads.numpy(), resolution)))
 
 
 def truth_at(clip: Clip, ts: torch.Tensor, resolution: int = 256) -> torch.Tensor:

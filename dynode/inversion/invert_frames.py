@@ -1,7 +1,9 @@
 """Invert a video or an episode: project every frame, keep what is finished, return a clip."""
 
+import contextlib
 import dataclasses
 import time
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import torch
 from tqdm import tqdm
 
 from dynode import clips, generators, runtime
+from dynode.border import public
 from dynode.errors import UserError
 from dynode.generators.protocol import Generator
 from dynode.inversion import encoder as encoders
@@ -18,7 +21,7 @@ from dynode.inversion.frame_sources import FrameSource
 from dynode.inversion.observer import NoObserver, ObservedCalls, Observer, observed_generator
 from dynode.inversion.partial_results import Partial
 from dynode.inversion.projection import ProjectionSettings, Projector, settings_for
-from dynode.io import assets
+from dynode.io import assets, locks
 from dynode.io.video import Stretch
 from dynode.perception import face_tracking
 from dynode.perception.face_detection import FaceDetector
@@ -27,10 +30,12 @@ from dynode.perception.lpips import LPIPS
 from dynode.worlds.episodes import Episode
 from dynode.worlds.film import frame_times
 
-CPU_SECONDS_PER_STEP = 1.2  # two cores; an order of magnitude for the estimate printed before the work starts
+CPU_SECONDS_PER_STEP = 1.2  # on two cores; an order of magnitude for the estimate printed before the work starts
+WORTH_SAYING = 100  # steps; shorter work needs no estimate
 SMALL_FACE = 150  # pixels; below, much of what a projection shows was not in the footage
 
 
+@public
 def invert(
     video_path: Path | str,
     output: Path | str,
@@ -52,8 +57,9 @@ def invert(
     frames lie in the folder `<output>.partial`.
     Raises UserError for an unreadable video, no face, a single frame, or a partial result of another job.
     """
+    device = runtime.device(device)
     stretch, of_faces = stretch or Stretch(), generators.category_of(generator) == "face"
-    with tqdm(desc="find faces" if of_faces else "read", unit="frame", mininterval=1) as bar:
+    with tqdm(desc="find faces" if of_faces else "read", unit="frame", mininterval=1, delay=0.1) as bar:
         if of_faces:
             track = face_tracking.track_face(
                 video_path, stretch, face=face, detector=FaceDetector(device), progress=bar
@@ -69,6 +75,7 @@ def invert(
     return invert_source(source, output, identity, settings, generator, **choices)
 
 
+@public
 def invert_episode(
     episode: Episode,
     output: Path | str,
@@ -84,7 +91,10 @@ def invert_episode(
 
     generator: that of the world where none is named; encoder: as in `invert`.  Resumes and raises as `invert` does.
     """
-    source = frame_sources.from_episode(episode, frame_times(episode, fps), device)
+    ts = frame_times(episode, fps)
+    if len(ts) < 2:
+        raise UserError(f"A clip wants at least 2 frames, {episode.seconds:g} s at {fps:g} per second are {len(ts)}.")
+    source = frame_sources.from_episode(episode, ts, device)
     described = {"world": episode.world, "kind": episode.kind, "seed": episode.seed, "seconds": episode.seconds}
     identity = {"source": f"{episode.world}/{episode.kind}", "episode": described}
     choices = {"encoder": encoder, "device": device, "compiled": compiled}
@@ -114,14 +124,17 @@ def invert_source(
     settings = settings or settings_for(network.resolution)
     if settings.start == "encoder":
         encoder = Path(encoder) if encoder else encoders.shipped_for(network)
+    elif encoder:
+        raise UserError("An encoder is read with the setting start=encoder: add it, or leave the encoder out.")
     job = identity | job_of(source, network, generator, settings, encoder, compiled)
-    partial = Partial(output, job)
-    projector = projector_of(network, generator, settings, encoder, compiled, device, observer)
-    project_all(projector, source, partial, settings, observer)
-    meta = {"name": output.stem, "optimiser_steps": partial.steps} | job | (metadata or {})
-    clip = assembled(source, partial, meta, device, round(time.time() - started)).halved()
-    clip.save(output)
-    partial.remove()
+    with locks.claimed(output):
+        partial = Partial(output, job)
+        projector = projector_of(network, generator, settings, encoder, compiled, device, observer)
+        project_all(projector, source, partial, settings, observer, device)
+        meta = {"name": output.stem, "optimiser_steps": partial.steps} | job | (metadata or {})
+        clip = assembled(source, partial, meta, device, round(time.time() - started)).halved()
+        clip.save(output)
+        partial.remove()
     return clip
 
 
@@ -181,15 +194,21 @@ def batches_of(source: FrameSource, settings: ProjectionSettings) -> list[tuple[
 
 
 def project_all(
-    projector: Projector, source: FrameSource, partial: Partial, settings: ProjectionSettings, observer: Observer
+    projector: Projector,
+    source: FrameSource,
+    partial: Partial,
+    settings: ProjectionSettings,
+    observer: Observer,
+    device: torch.device | str = "cpu",
 ) -> None:
     """Project the frames that `partial` does not hold yet, with a progress bar in optimiser steps."""
     batches, done = batches_of(source, settings), len(partial.done)
     while done > 0:
         done -= batches.pop(0)[0]
-    print_estimate(batches, settings)
+    print_estimate(batches, settings, torch.device(device))
     crops = source.images(np.flatnonzero(source.detected)[len(partial.done) :], settings.resolution)
-    with tqdm(total=sum(steps for _, steps in batches), desc="project", unit="step", mininterval=2) as bar:
+    bar = tqdm(total=sum(steps for _, steps in batches), desc="project", unit="step", mininterval=2, delay=0.1)
+    with bar, noting_what_is_kept(partial):
         taken = 0
 
         def step(*_) -> None:
@@ -203,19 +222,46 @@ def project_all(
             previous, before = None if independent else partial.done[-1].ws, taken
             images = torch.stack(list(islice(crops, size)))
             projections = projector.frames(images, previous, callback=step)
-            bar.set_postfix(mse=f"{projections[-1].mse:.4f}", lpips=f"{projections[-1].lpips:.3f}")
+            bar.set_postfix(mse=f"{projections[-1].mse:.4f}", lpips=f"{projections[-1].lpips:.3f}", refresh=False)
             partial.append(projections, steps=taken - before)
 
 
-def print_estimate(batches: list[tuple[int, int]], settings: ProjectionSettings) -> None:
-    """Print how long the batches (frames, steps) will take about, where it is worth it."""
-    frames, steps = (sum(each) for each in zip((0, 0), *batches, strict=True))
-    if steps > 100:
-        seconds = CPU_SECONDS_PER_STEP * (settings.resolution / 256) ** 2
-        print(
-            f"{frames} frames, {steps} optimiser steps: about {steps * seconds / 60:.0f} minutes "
-            "on 2 CPU cores, a few minutes on a GPU. It can be stopped and resumed at any frame."
+@contextlib.contextmanager
+def noting_what_is_kept(partial: Partial) -> Iterator[None]:
+    """Note on an interruption how many finished frames are on disk, for the command line to print."""
+    try:
+        yield
+    except KeyboardInterrupt as stop:
+        count = len(partial.done)
+        stop.add_note(
+            f"{count} inverted {'frame is' if count == 1 else 'frames are'} kept and the same command goes on from there."
+            if count
+            else "no frame was finished yet, so nothing is kept: the same command begins anew."
         )
+        raise
+
+
+def print_estimate(batches: list[tuple[int, int]], settings: ProjectionSettings, device: torch.device) -> None:
+    """Print how long the batches (frames, steps) will take about, where it is worth it; on a GPU how much there is to do."""
+    frames, steps = (sum(each) for each in zip((0, 0), *batches, strict=True))
+    if steps <= WORTH_SAYING:
+        return
+    seconds = 2 * CPU_SECONDS_PER_STEP / cores() * (settings.resolution / 256) ** 2 * steps
+    amount = f"{frames} frames, {steps} optimiser steps"
+    if device.type == "cpu":
+        amount += f": about {duration(seconds)} on {cores()} CPU core{'s' * (cores() > 1)}, less on a GPU"
+    print(f"{amount}. It can be stopped and resumed at any frame.")
+
+
+def duration(seconds: float) -> str:
+    """Roughly how long that is: "1 minute", "35 minutes", "2.5 hours"."""
+    minutes = max(1, round(seconds / 60))
+    return f"{minutes} minute{'s' * (minutes > 1)}" if minutes < 120 else f"{seconds / 3600:.1f} hours"
+
+
+def cores() -> int:
+    """The CPU cores that this process computes with."""
+    return torch.get_num_threads()
 
 
 def opens_shot(source: FrameSource, k: int) -> bool:

@@ -5,12 +5,11 @@ import shutil
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
 
 from dynode.errors import UserError
 from dynode.inversion.projection import Projection
-from dynode.io import files
-from dynode.io.tensor_files import read_safetensors
+from dynode.io import names
+from dynode.io.tensor_files import read_safetensors, write_checkpoint
 
 FORMAT = "dynode-partial-inversion-3"
 
@@ -18,16 +17,21 @@ FORMAT = "dynode-partial-inversion-3"
 class Partial:
     """A folder `<output>.partial` with one small file for each batch of frames, and the job they belong to.
 
+    A batch that could not be written is a gap: the files behind it are not resumed from.
     done: the finished frames, in order.  steps: the optimiser steps that they took.
     """
 
     def __init__(self, output: Path, job: dict):
-        self.folder = output.with_suffix(".partial")
+        self.folder = names.beside(output, ".partial")
         self.job = json.dumps(job, sort_keys=True)
         self.done: list[Projection] = []
         self.steps = 0
-        for path in sorted(self.folder.glob("[0-9]*.safetensors")):
+        while (path := self.next_file()).is_file():
             self.resume(path)
+
+    def next_file(self) -> Path:
+        """The file of the next batch: its name is the number of frames before it."""
+        return self.folder / f"{len(self.done):06d}.safetensors"
 
     def resume(self, path: Path) -> None:
         tensors, metadata = read_safetensors(path, FORMAT, "a partial inversion")
@@ -41,14 +45,12 @@ class Partial:
 
     def append(self, projections: list[Projection], steps: int = 0) -> None:
         """Write one more batch and the optimiser steps it took; it counts once it is whole."""
-        path = self.folder / f"{len(self.done):06d}.safetensors"
         quality = [[p.mse, p.lpips, p.identity] for p in projections]
         tensors = {
             "ws": torch.stack([p.ws for p in projections]),
             "quality": torch.tensor(quality, dtype=torch.float64),
         }
-        with files.written_whole(path) as scratch:
-            save_file(tensors, scratch, {"format": FORMAT, "job": self.job, "steps": str(steps)})
+        write_checkpoint(self.next_file(), tensors, FORMAT, job=self.job, steps=str(steps))
         self.done += projections
         self.steps += steps
 

@@ -2,12 +2,12 @@ from dynode.io.assets import cache_dir as cache_dir
 from dynode.io.assets import fetch as fetch
 from dynode.io.assets import load_arrays as load_arrays
 from dynode.io.assets import sha256_of as sha256_of
-from dynode.io.files import require_writable as require_writable
 from dynode.io.files import written_whole as written_whole
 from dynode.io.images import area_resize as area_resize
 from dynode.io.images import from_uint8 as from_uint8
 from dynode.io.images import resampled as resampled
 from dynode.io.images import to_uint8 as to_uint8
+from dynode.io.outputs import require_output as require_output
 from dynode.io.tensor_files import read_metadata as read_metadata
 from dynode.io.tensor_files import read_safetensors as read_safetensors
 from dynode.io.tensor_files import undamaged as undamaged
@@ -31,7 +31,7 @@ __all__ = [
     "read_metadata",
     "read_safetensors",
     "read_video",
-    "require_writable",
+    "require_output",
     "resampled",
     "sha256_of",
     "to_uint8",

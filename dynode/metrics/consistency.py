@@ -4,6 +4,7 @@ Features are (T, K), one vector for each frame; a frame without a detected face 
 its first frame wins every measure of identity: `motion_ratio` and `flow_ratio` stand beside them, and are 0 for it.
 """
 
+from collections.abc import Iterable, Iterator
 from typing import Self
 
 import torch
@@ -16,7 +17,8 @@ from dynode.settings import choose
 GUARD = 1e-3  # a source similarity nearer to 0 makes no ratio
 MISSING = ("raise", "skip")
 PAIRS = ("all", "adjacent")
-Pairs = tuple[torch.Tensor, torch.Tensor]  # the indices of both frames of every pair
+MOST_PAIRS = 2**16  # that are compared at once
+Pairs = tuple[torch.Tensor, torch.Tensor]  # the indices of both frames of some pairs
 
 
 quantity("frames_without_face", label="frames without a face", digits=0, column="edits", order=35)
@@ -33,9 +35,9 @@ class Mean(float):
     missing: int
     guarded: int
 
-    def __new__(cls, values: torch.Tensor, missing: int = 0, guarded: int = 0) -> Self:
-        self = super().__new__(cls, float(values.mean()))
-        self.n, self.missing, self.guarded = values.numel(), missing, guarded
+    def __new__(cls, value: float, n: int, missing: int = 0, guarded: int = 0) -> Self:
+        self = super().__new__(cls, value)
+        self.n, self.missing, self.guarded = n, missing, guarded
         return self
 
 
@@ -68,14 +70,14 @@ def edit_id(edited: torch.Tensor, missing: str = "raise") -> Mean:
     require_frames(edited)
     if edited[0].isnan().any():
         raise UserError("The first edited frame shows no face: identity cannot be compared with it.")
-    return mean_of(F.cosine_similarity(edited[1:].double(), edited[:1].double()), missing)
+    return mean_of([F.cosine_similarity(edited[1:].double(), edited[:1].double())], missing)
 
 
 @quantity("src_id", label="to the source", better="higher", space="identity", column="edits", order=26)
 def src_id(source: torch.Tensor, edited: torch.Tensor, missing: str = "raise") -> Mean:
     """Mean cosine (T,) of every edited frame with the source frame of its time: how much of the identity is kept."""
     require_pair(source, edited)
-    return mean_of(F.cosine_similarity(edited.double(), source.double()), missing)
+    return mean_of([F.cosine_similarity(edited.double(), source.double())], missing)
 
 
 @quantity("acd", label="ACD, all pairs", better="lower", space="identity", column="edits", order=22)
@@ -87,9 +89,9 @@ def acd(features: torch.Tensor, pairs: str = "all", normalise: bool = True, miss
     lies in [0, 2].  The paper does not state its variant: name pairs and normalisation with the number.
     """
     require_frames(features)
-    i, j = {"all": every_pair, "adjacent": adjacent}[choose("choice of pairs", pairs, PAIRS)](len(features))
+    chosen = {"all": every_pair, "adjacent": adjacent}[choose("choice of pairs", pairs, PAIRS)](len(features))
     features = F.normalize(features.double(), dim=1) if normalise else features.double()
-    return mean_of((features[i] - features[j]).norm(dim=1), missing)
+    return mean_of(((features[i] - features[j]).norm(dim=1) for i, j in chosen), missing)
 
 
 @quantity("acd_reference", label="ACD to the source", better="lower", space="identity", column="edits", order=24)
@@ -103,7 +105,7 @@ def acd_reference(
     reference = reference.expand_as(features) if reference.dim() == 1 else reference
     require_pair(reference, features, least=1)
     pair = [F.normalize(each.double(), dim=1) if normalise else each.double() for each in (features, reference)]
-    return mean_of((pair[0] - pair[1]).norm(dim=1), missing)
+    return mean_of([(pair[0] - pair[1]).norm(dim=1)], missing)
 
 
 @quantity("motion_ratio", label="change / source's", digits=2, column="edits", order=32)
@@ -113,8 +115,7 @@ def motion_ratio(source: torch.Tensor, edited: torch.Tensor) -> float:
     1: it changes as much; 0: frozen; NaN where the source does not change.  Flicker counts as much as motion.
     """
     require_pair(source, edited)
-    moves = [video.double().diff(dim=0).square().mean() for video in (source, edited)]
-    return float(moves[1] / moves[0]) if moves[0] > 0 else float("nan")
+    return relative(changes(edited).mean(), changes(source).mean())
 
 
 @quantity("flow_ratio", label="flow / source's", digits=2, column="edits", order=33)
@@ -123,8 +124,7 @@ def flow_ratio(source: torch.Tensor, edited: torch.Tensor) -> float:
 
     0: frozen; NaN where the source does not move.  Flicker is motion to an optical flow too: see `flow_agreement`.
     """
-    lengths = [flow.double().norm(dim=1).mean() for flow in (source, edited)]
-    return float(lengths[1] / lengths[0]) if lengths[0] > 0 else float("nan")
+    return relative(lengths(edited).mean(), lengths(source).mean())
 
 
 @quantity("flow_agreement", label="motion as the source's", better="higher", digits=2, column="edits", order=34)
@@ -133,43 +133,69 @@ def flow_agreement(source: torch.Tensor, edited: torch.Tensor) -> float:
 
     1: the same motion; 0: as far from it as a frozen video is; below 0: farther.  NaN where the source does not move.
     """
-    error, motion = (flow.double().norm(dim=1).mean() for flow in (edited - source, source))
-    return float(1 - error / motion) if motion > 0 else float("nan")
+    return 1 - relative(lengths(edited - source).mean(), lengths(source).mean())
 
 
-def ratios(source: torch.Tensor, edited: torch.Tensor, missing: str, pairs: Pairs) -> Mean:
+def changes(images: torch.Tensor) -> torch.Tensor:
+    """Squared changes (T - 1, 3, H, W) from frame to frame of images (T, 3, H, W)."""
+    return images.double().diff(dim=0).square()
+
+
+def lengths(flow: torch.Tensor) -> torch.Tensor:
+    """Lengths (T, H, W) in pixels of flows (T, 2, H, W)."""
+    return flow.double().norm(dim=1)
+
+
+def relative(edited: float | torch.Tensor, source: float | torch.Tensor) -> float:
+    """The one number over the other, NaN where a source does not move."""
+    return float(edited / source) if source > 0 else float("nan")
+
+
+def ratios(source: torch.Tensor, edited: torch.Tensor, missing: str, pairs: Iterator[Pairs]) -> Mean:
     """The mean over the pairs (i, j) of frames of the ratios of their cosines in both videos."""
     require_pair(source, edited)
-    i, j = pairs
-    before, after = (F.cosine_similarity(video.double()[i], video.double()[j]) for video in (source, edited))
-    guarded = before.abs() < GUARD
-    return mean_of(torch.where(guarded, torch.inf, after / before), missing)
+    source, edited = source.double(), edited.double()
+
+    def ratio(i: torch.Tensor, j: torch.Tensor) -> torch.Tensor:
+        before, after = (F.cosine_similarity(video[i], video[j]) for video in (source, edited))
+        return torch.where(before.abs() < GUARD, torch.inf, after / before)
+
+    return mean_of((ratio(i, j) for i, j in pairs), missing)
 
 
-def mean_of(values: torch.Tensor, missing: str) -> Mean:
-    """The mean of finite values: NaN stands for a missing face, infinity for a source similarity near 0."""
+def mean_of(parts: Iterable[torch.Tensor], missing: str) -> Mean:
+    """The mean of all finite values: NaN stands for a missing face, infinity for a source similarity near 0."""
     choose("mode for missing faces", missing, MISSING)
-    faceless, guarded = values.isnan(), values.isinf()
-    if missing == "raise" and faceless.any():
+    total, n, faceless, guarded = 0.0, 0, 0, 0
+    for values in parts:
+        kept = values[values.isfinite()]
+        total, n = total + float(kept.sum()), n + kept.numel()
+        faceless, guarded = faceless + int(values.isnan().sum()), guarded + int(values.isinf().sum())
+    comparisons = n + faceless + guarded
+    if missing == "raise" and faceless:
         raise UserError(
-            f"{int(faceless.sum())} of {len(values)} comparisons need a face where none was detected: leave them out by "
+            f"{faceless} of {comparisons} comparisons need a face where none was detected: leave them out by "
             "missing='skip', or give footage that shows it in every frame."
         )
-    kept = values[~faceless & ~guarded]
-    if not len(kept):
-        raise UserError(f"None of {len(values)} comparisons of frames can be made: no two frames show the face.")
-    return Mean(kept, int(faceless.sum()), int(guarded.sum()))
+    if not n:
+        raise UserError(f"None of {comparisons} comparisons of frames can be made: no two frames show the face.")
+    return Mean(total / n, n, faceless, guarded)
 
 
-def adjacent(frames: int) -> Pairs:
+def adjacent(frames: int) -> Iterator[Pairs]:
     """Both indices of every pair of neighbouring frames."""
-    return torch.arange(frames - 1), torch.arange(1, frames)
+    yield torch.arange(frames - 1), torch.arange(1, frames)
 
 
-def every_pair(frames: int) -> Pairs:
-    """Both indices of every pair of different frames, each once: what is measured here is symmetric."""
-    i, j = torch.triu_indices(frames, frames, offset=1)
-    return i, j
+def every_pair(frames: int) -> Iterator[Pairs]:
+    """Both indices of every pair of different frames, each once: what is measured here is symmetric.
+
+    In parts of bounded size: the pairs of a long video do not fit into memory.
+    """
+    rows = max(1, MOST_PAIRS // frames)
+    for first in range(0, frames - 1, rows):
+        i, j = torch.triu_indices(min(rows, frames - 1 - first), frames - first, offset=1)
+        yield i + first, j + first
 
 
 def require_frames(features: torch.Tensor, least: int = 2) -> None:

@@ -4,7 +4,8 @@ With I3D's features it is the Fréchet video distance, FVD (Unterthiner et al. 2
 name and another scale, and is no FVD.
 """
 
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -97,16 +98,29 @@ def name_of(network: str, shrink: float | None = None) -> str:
 
 @torch.no_grad()
 def windows(
-    videos: Iterable[torch.Tensor], features: VideoNetwork, clip_len: int = CLIP_LEN, stride: int = 1
+    videos: Iterable[Iterable[torch.Tensor]], features: VideoNetwork, clip_len: int = CLIP_LEN, stride: int = 1
 ) -> tuple[torch.Tensor, int]:
-    """Features (n, K) in double precision of all clips of the videos, and how many videos are too short for one."""
+    """Features (n, K) in double precision of all clips of the videos, and how many videos are too short for one.
+
+    A video: images (T, 3, H, W), or its images one after another, of which `clip_len` are kept.
+    """
     require_length(clip_len, stride, getattr(features, "least_frames", 1), features.name)
     parts, short = [], 0
     for video in videos:
-        starts = range(0, len(video) - clip_len + 1, stride)
-        short += not len(starts)
-        parts += [features(video[None, start : start + clip_len]).double().cpu() for start in starts]
+        known = len(parts)
+        parts += [features(clip[None]).double().cpu() for clip in clips_of(video, clip_len, stride)]
+        short += len(parts) == known
     return (torch.cat(parts) if parts else torch.zeros(0, 1, dtype=torch.float64)), short
+
+
+def clips_of(images: Iterable[torch.Tensor], clip_len: int, stride: int) -> Iterator[torch.Tensor]:
+    """The clips (clip_len, 3, H, W) of images (3, H, W) that begin at every `stride`-th of them."""
+    kept: deque[torch.Tensor] = deque(maxlen=clip_len)
+    for k, image in enumerate(images):
+        kept.append(image)
+        start = k - clip_len + 1
+        if start >= 0 and start % stride == 0:
+            yield torch.stack(list(kept))
 
 
 def small_sample(counts: tuple[int, int], dims: int, clip_len: int, stride: int) -> tuple[str, ...]:

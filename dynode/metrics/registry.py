@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import torch
 
+from dynode.border import described, numbers, ordinary_numbers
 from dynode.errors import UserError
 from dynode.lazy import Registry
 
@@ -48,17 +49,39 @@ class Metric:
     column: str = ""
     order: int = 100
 
+    def __reduce__(self) -> tuple:
+        """In another process a metric is that of the same name: its function is not sent."""
+        return METRICS.__getitem__, (self.name,)
+
+    @ordinary_numbers
     def __call__(self, pred: Any, true: Any, *network: Any) -> torch.Tensor:
-        """The values (T,) of what is compared with `true`, with the metric's network if it has one."""
+        """The values (T,) of what is compared with `true`, with the metric's network if it has one.
+
+        Raises UserError for frames of different shapes.
+        """
+        pred, true = (
+            x if isinstance(x, torch.Tensor) else numbers(x, f"What {self.name} compares") for x in (pred, true)
+        )
+        if pred.shape[1:] != true.shape[1:] or not pred.dim():  # a metric may compare other numbers of frames
+            shapes = f"{tuple(pred.shape)} and {tuple(true.shape)}"
+            raise UserError(f"The metric {self.name} compares frames of one shape, got {shapes}.")
         if self.features is not None:
             pred, true = self.features(pred, *network), self.features(true, *network)
         return self.compare(pred, true, *network)
 
+    @ordinary_numbers
     def compare(self, pred: Any, true: Any, *network: Any) -> torch.Tensor:
-        """The same of what `features` made of both.  Raises UserError for a metric that is not one number per frame."""
+        """The same of what `features` made of both.
+
+        Raises UserError for a metric that is not one number per frame, or whose function returns other than that.
+        """
         if self.compute is None:
             raise UserError(f"The metric {self.name} is not one number per frame: it cannot be computed of two videos.")
-        return self.compute(pred, true, *network)
+        values, frames = self.compute(pred, true, *network), len(pred if isinstance(pred, torch.Tensor) else pred[0])
+        if not isinstance(values, torch.Tensor) or values.shape != (frames,):
+            got = f"numbers of shape {tuple(values.shape)}" if isinstance(values, torch.Tensor) else described(values)
+            raise UserError(f"The metric {self.name} must return one number for each of {frames} frames, got {got}.")
+        return values
 
     def heading(self, arrow: bool = False) -> str:
         """The heading of its column, on demand with an arrow to what is better."""

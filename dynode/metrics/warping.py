@@ -52,5 +52,10 @@ def warping_error(images: torch.Tensor, backward: torch.Tensor, mask: torch.Tens
     evaluated, which ought to move as its source does (as Lai et al. 2018).  mask (T - 1, H, W): M, from `visible`.  NaN where
     no pixel counts.
     """
-    error = (images[1:] - warped(images[:-1], backward)).square().mean(1)
-    return float(error[mask].double().mean()) if mask.any() else float("nan")
+    counted = warping_errors(images, backward, mask)
+    return float(counted.mean()) if len(counted) else float("nan")
+
+
+def warping_errors(images: torch.Tensor, backward: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """The squared errors (n,) of all pixels that count, means over channels: what `warping_error` is the mean of."""
+    return (images[1:] - warped(images[:-1], backward)).square().mean(1)[mask].double()

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 
 from dynode.errors import UserError
-from dynode.settings import choose, nearest
+from dynode.settings import choose, listed, nearest
 
 
 @dataclass(frozen=True)
@@ -140,7 +140,7 @@ def known_phrases(text: str, known: tuple[str, ...]) -> list[str]:
         result += [phrase] if phrase else []
         k += len(phrase.split()) or 1
     if not result:
-        raise UserError(f"No word of {text!r} is known{nearest(text.lower(), known)}; known are {', '.join(known)}.")
+        raise UserError(f"No word of {text!r} is known{nearest(text.lower(), known)}; known are {listed(known)}.")
     return result
 
 

@@ -16,6 +16,7 @@ from torch import nn
 from dynode import runtime
 from dynode.errors import UserError
 from dynode.io import assets
+from dynode.io.inputs import require_file
 from dynode.perception.clip_layers import CLIPNetwork, network_from_weights
 from dynode.perception.clip_tokenizer import LENGTH, CLIPTokenizer
 
@@ -29,8 +30,7 @@ def load_network(path: Path) -> CLIPNetwork:
 
     An archive is opened by torch: the user who names its path must trust it.
     """
-    if not Path(path).is_file():
-        raise UserError(f"There is no file {path}: CLIP's archive ViT-B-32.pt was wanted.")
+    require_file(path, "CLIP's archive ViT-B-32.pt was wanted")
     try:
         state = load_file(path) if Path(path).suffix == ".safetensors" else runtime.load_archive(path).state_dict()
     except (RuntimeError, SafetensorError, pickle.UnpicklingError):

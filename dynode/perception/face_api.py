@@ -27,7 +27,7 @@ def load_weights(name: str) -> dict[str, torch.Tensor]:
     A manifest lists them in the order of the file: weight = 8-bit number * scale + min.  Raises ValueError where the sizes
     do not match the file's.
     """
-    (group,) = json.loads(assets.fetch(f"{name}-manifest").read_text())
+    (group,) = json.loads(assets.fetch(f"{name}-manifest").read_text(encoding="utf-8"))
     content, offset, tensors = assets.fetch(f"{name}-weights").read_bytes(), 0, {}
     for entry in group["weights"]:
         scaling = entry.get("quantization", {"dtype": entry["dtype"], "scale": 1.0, "min": 0.0})

@@ -21,7 +21,7 @@ CUT_LEVELS, CUT_RATIO = 15.0, 6.0  # a cut changes more grey levels than this, a
 Detector = Callable[[np.ndarray], list[Face]]  # frame uint8 (H, W, 3) -> its faces, largest first
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class FaceTrack:
     """One face through T frames: times (T,) s, quads (T, 4, 2) px, detected (T,) bool, shots (T,) int from 0."""
 
@@ -29,6 +29,11 @@ class FaceTrack:
     quads: np.ndarray
     detected: np.ndarray
     shots: np.ndarray
+
+    def __repr__(self):
+        return (
+            f"<FaceTrack: {int(self.detected.sum())} of {len(self)} frames show the face, {self.width:.0f} pixels wide>"
+        )
 
     def __len__(self):
         return len(self.ts)
@@ -90,12 +95,12 @@ def track_centre(path: Path | str, stretch: video.Stretch | None = None, *, prog
 
 def portraits(
     path: Path | str, stretch: video.Stretch, detector: Detector | None = None, size: int = 256
-) -> torch.Tensor:
-    """The largest face of each frame of a picture or video, aligned by itself: (T, 3, size, size) in [-1, 1].
+) -> Iterator[torch.Tensor]:
+    """The largest face of each frame of a picture or video, aligned by itself: (3, size, size) in [-1, 1], one at a time.
 
     Raises UserError when the file cannot be read or one of the frames shows no face.
     """
-    detector, crops = detector or FaceDetector(), []
+    detector, k = detector or FaceDetector(), -1
     for k, (_, frame) in enumerate(stretch.of(video.iterate(path))):
         faces = detector(frame)
         if not faces:
@@ -104,10 +109,9 @@ def portraits(
                 "seen from the front, or choose other frames."
             )
         quads = alignment.Squares.from_landmarks(faces[0].landmarks[None]).quads()
-        crops += aligned_crops([frame], quads, size)
-    if not crops:
+        yield from aligned_crops([frame], quads, size)
+    if k < 0:
         raise UserError(f"{path} ends before frame {stretch.first}: choose an earlier one.")
-    return torch.stack(crops)
 
 
 def centre_square(height: int, width: int) -> np.ndarray:

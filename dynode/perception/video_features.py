@@ -14,6 +14,7 @@ from dynode import runtime
 from dynode.errors import UserError
 from dynode.io import assets
 from dynode.io.images import to_uint8
+from dynode.io.inputs import require_file
 from dynode.settings import choose
 
 DILATIONS = (1, 2, 4, 8)  # frames
@@ -87,9 +88,7 @@ class I3D:
     name, least_frames = "i3d", 10
 
     def __init__(self, path: Path | str, device: torch.device | str = "cpu"):
-        self.path = Path(path)
-        if not self.path.is_file():
-            raise UserError(f"There is no file {path}: name the I3D TorchScript file, or leave it out for TransNetV2.")
+        self.path = require_file(path, "name the I3D TorchScript file, or leave it out for TransNetV2")
         try:
             self.network = runtime.load_archive(self.path, str(device))
         except RuntimeError:

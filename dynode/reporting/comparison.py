@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from os import PathLike
 from pathlib import Path
 
 import torch
 
 from dynode import clips, runtime
+from dynode.border import public
 from dynode.clips import Clip
 from dynode.dynamics import fit_files
 from dynode.dynamics.trajectory import Trajectory
@@ -41,6 +43,7 @@ class FitComparison:
     __repr__ = _repr_markdown_ = __str__
 
 
+@public
 def evaluate(
     paths: Fit | Iterable[Fit],
     clip: Clip | Path | str,
@@ -56,7 +59,7 @@ def evaluate(
     source: also compare with the footage, where it is one of the assets, or with the ground truth of a world.
     Raises UserError for a clip that a trajectory was not fitted to, or whose codes belong to other weights.
     """
-    listed = [paths] if isinstance(paths, Trajectory | Path | str) else list(paths)
+    listed = [paths] if isinstance(paths, Trajectory | PathLike | str) else list(paths)
     if not listed:
         raise UserError("There is nothing to evaluate: give a trajectory or the file of a fit.")
     clip = clip if isinstance(clip, Clip) else clips.load(clip)

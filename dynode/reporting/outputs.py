@@ -7,70 +7,106 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from IPython import get_ipython
 from IPython.display import Image, display
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.transforms import Bbox
 
-from dynode import runtime
+from dynode import clips, runtime
+from dynode.clips import Clip
+from dynode.errors import UserError
 from dynode.evaluation import records
 from dynode.io import files, video
 from dynode.io.images import to_uint8
 from dynode.reporting import paths, plots
-from dynode.reporting.plots.style import STYLE
+from dynode.reporting.plots.style import house_style
 from dynode.reporting.tables import Table
 from dynode.settings import choose
 
 SCREEN_DPI = 130
+MARGIN = 0.03  # inches around what would not fit a page
 PNG = {"compress_level": 4}  # of 9: half of the time, files 8 % larger
+
+
+Shown = Iterable[Clip | str]  # clips, and names of other parts that are not the real ones
 
 
 def save_figure(figure: Figure, path: Path, **metadata: str) -> Path:
     """Write a figure in the house's style, atomically; the suffix is the format.  Raises UserError for unknown ones."""
     choose("format of figures", Path(path).suffix.removeprefix("."), list(figure.canvas.get_supported_filetypes()))
     packed: dict[str, Any] = {"pil_kwargs": PNG} if Path(path).suffix == ".png" else {}
-    with files.written_whole(path) as scratch, plt.style.context(STYLE):
-        figure.savefig(scratch, metadata=metadata, **packed)
+    with files.written_whole(path) as scratch, house_style():
+        figure.savefig(scratch, metadata=metadata, bbox_inches=page(figure), **packed)
     return path
 
 
 def lay_out(figure: Figure) -> None:
     """Place the axes of a finished figure for good: every file and the screen would do it again, a fifth of their time."""
-    with plt.style.context(STYLE):
+    with house_style():
         figure.draw_without_rendering()
     figure.set_layout_engine("none")
 
 
-def show(figure: Figure, alt: str) -> None:
-    """Put a figure into the notebook that runs, if one does, and close it.
+def page(figure: Figure) -> Bbox:
+    """The figure's own page in inches, enlarged where a text or a mark would be cut off at its edge."""
+    if isinstance(figure.get_layout_engine(), ConstrainedLayoutEngine):  # the axes have no places before
+        lay_out(figure)
+    page = Bbox.from_extents(0, 0, *figure.get_size_inches())
+    with house_style():  # ticks depend on it
+        drawn = figure.get_tightbbox()
+    inside = drawn.x0 >= 0 and drawn.y0 >= 0 and drawn.x1 <= page.x1 and drawn.y1 <= page.y1
+    return page if inside else Bbox.union([page, drawn.padded(MARGIN)])
 
-    The inline backend cannot be left to do it: a style context that ends resets it, and it falls silent.
-    """
+
+def show(figure: Figure, alt: str) -> None:
+    """Put a figure into the notebook that runs, if one does."""
     if get_ipython() is not None:
-        with io.BytesIO() as picture, plt.style.context(STYLE):
-            figure.savefig(picture, format="png", dpi=SCREEN_DPI)
+        with io.BytesIO() as picture, house_style():
+            figure.savefig(picture, format="png", dpi=SCREEN_DPI, bbox_inches=page(figure))
             display(Image(picture.getvalue(), alt=alt))
-    plt.close(figure)
+
+
+def stand_ins(shows: Shown) -> tuple[str, ...]:
+    """The parts that are not the real ones among what an output shows, each once."""
+    shown = list(shows)
+    of_clips = clips.stand_ins(each for each in shown if isinstance(each, Clip))
+    return tuple(dict.fromkeys((*of_clips, *(each for each in shown if isinstance(each, str)))))
+
+
+def naming(shows: Shown) -> str:
+    """The line that names the stand-ins, "" where all is real."""
+    names = stand_ins(shows)
+    return f"stand-ins: {', '.join(names)}" if names else ""
 
 
 @dataclass(frozen=True)
 class Outputs:
-    """Saves the results of one item under one profile, every file atomically and stamped with its origin."""
+    """Saves the results of one item under one profile, every file atomically and stamped with its origin.
+
+    shows, in all of its functions: the clips that an output shows, and other parts that are not the real ones, by name.
+    Figures, tables, videos and records name their own stand-ins and no others.
+    """
 
     item: str
     profile: str
-    stand_ins: tuple[str, ...] = ()  # every part that is not the real one: figures, tables and records name them
+    command: str = "called from Python"  # how the run was started, for the record
     started: float = field(default_factory=time.time)
 
-    def figure(self, figure: Figure, name: str, alt: str) -> Path:
-        """Write figures/<name>.{png,pdf}, show it and close it; `alt` is its text alternative."""
+    def figure(self, figure: Figure, name: str, alt: str, *, shows: Shown) -> Path:
+        """Write figures/<name>.{png,pdf} and show it; `alt` is its text alternative.
+
+        Raises UserError for a figure without data.
+        """
+        if not any(np.isfinite(axes.dataLim.get_points()).all() for axes in figure.axes):  # a line across is no data
+            raise UserError(f"The figure {name} of {self.item} has no data: its parameters leave nothing to draw.")
         stamp = f"dynode {self.item}.{self.profile} at {runtime.commit()}"
-        if self.stand_ins:
-            plots.note(figure, self.note)
+        if line := naming(shows):
+            plots.note(figure, line)
         lay_out(figure)
-        stem = name if self.profile == "embedded" else f"{name}.{self.profile}"
+        stem = self.stem(name)
         for suffix, keys in (
             (".png", {"Description": alt, "Source": stamp}),
             (".pdf", {"Subject": alt, "Keywords": stamp}),
@@ -80,42 +116,56 @@ class Outputs:
         return paths.root() / "figures" / f"{stem}.png"
 
     def video(
-        self, images: torch.Tensor | np.ndarray, ts: Iterable[float] | torch.Tensor, name: str, title: str
+        self,
+        images: torch.Tensor | np.ndarray,
+        ts: Iterable[float] | torch.Tensor,
+        name: str,
+        title: str,
+        *,
+        shows: Shown,
     ) -> Path:
         """Write figures/<name>.mp4 of images (T, 3, H, W) in [-1, 1], or of frames uint8 (T, H, W, 3).
 
-        ts (T,): seconds.  title: the title in its metadata.
+        ts (T,): seconds.  title: the title in its metadata, where the stand-ins follow it.
         """
         frames, ts = to_uint8(images) if isinstance(images, torch.Tensor) else images, [float(t) for t in ts]
-        stem = name if self.profile == "embedded" else f"{name}.{self.profile}"
         timed = ((t - ts[0], frame) for t, frame in zip(ts, frames, strict=True))
         fps = (len(ts) - 1) / (ts[-1] - ts[0])
-        return video.write_timed(paths.root() / "figures" / f"{stem}.mp4", timed, fps, title=title)
+        path = paths.root() / "figures" / f"{self.stem(name)}.mp4"
+        return video.write_timed(path, timed, fps, title="; ".join(filter(None, (title, naming(shows)))))
 
-    @property
-    def note(self) -> str:
-        return f"stand-ins: {', '.join(self.stand_ins)}" if self.stand_ins else ""
+    def stem(self, name: str) -> str:
+        return name if self.profile == "embedded" else f"{name}.{self.profile}"
 
     @property
     def fits(self) -> Path:
         """The folder of the item's fits, where a killed run goes on."""
         return paths.root() / "reports" / "fits" / f"{self.item}.{self.profile}"
 
-    def table(self, table: Table, name: str) -> Path:
+    def table(self, table: Table, name: str, *, shows: Shown) -> Path:
         """Write reports/tables/<name>.<profile>.{md,tex,csv}."""
-        folder, note = paths.root() / "reports" / "tables", "; ".join(filter(None, (table.note, self.note)))
+        folder, note = paths.root() / "reports" / "tables", "; ".join(filter(None, (table.note, naming(shows))))
         table = replace(table, note=note)
         for suffix, text in (("md", table.markdown()), ("tex", table.latex()), ("csv", table.csv())):
             with files.written_whole(folder / f"{name}.{self.profile}.{suffix}") as scratch:
-                scratch.write_text(text)
+                scratch.write_text(text, encoding="utf-8")
         return folder / f"{name}.{self.profile}.md"
 
-    def record(self, rows: list[records.Row], device: torch.device | str = "cpu", **provenance: Any) -> Path:
-        """Write reports/records/<item>.<profile>.json; provenance: further keys of the record's own."""
-        seconds = round(time.time() - self.started, 1)
-        command = f"dynode run {self.item} --profile {self.profile}"
+    def record(
+        self, rows: list[records.Row], device: torch.device | str = "cpu", *, shows: Shown, **provenance: Any
+    ) -> Path:
+        """Write reports/records/<item>.<profile>.json; provenance: further keys of the record's own.
+
+        Raises UserError where there are no rows.
+        """
+        if not rows:
+            raise UserError(f"The item {self.item} measured nothing: its parameters leave no row for the record.")
         stamp = runtime.provenance(
-            torch.device(device), command=command, seconds=seconds, stand_ins=list(self.stand_ins), **provenance
+            torch.device(device),
+            command=self.command,
+            seconds=round(time.time() - self.started, 1),
+            stand_ins=list(stand_ins(shows)),
+            **provenance,
         )
         path = paths.root() / "reports" / "records" / f"{self.item}.{self.profile}.json"
         return records.write(path, self.item, self.profile, rows, stamp)

@@ -26,7 +26,7 @@ from dynode.generators.weights import WeightsGenerator
 from dynode.io import assets
 from dynode.io.images import area_resize, from_levels
 from dynode.perception.lpips import LPIPS
-from dynode.settings import require_positive, to_json
+from dynode.settings import field_names, listed, require_positive, to_json
 from dynode.training.discriminator import Discriminator
 from dynode.training.loops import Trainer, minimise
 from dynode.training.perceptual_losses import EXAMPLES, PerceptualLosses
@@ -68,6 +68,16 @@ class GANTrainingSettings:
     @property
     def penalty(self) -> float:
         return self.r1 or 0.0002 * self.generator.resolution**2 / self.batch
+
+
+def require_same_shape(held: Any, wanted: Any, path: Path) -> None:
+    """Raises UserError where the settings of a file's generator are not those of the one to be trained, with what differs."""
+    if type(held) is not type(wanted):
+        raise UserError(f"{path} is of another architecture than the one to be trained: name it with --architecture.")
+    differing = [name for name in field_names(held) if getattr(held, name) != getattr(wanted, name)]
+    if differing:
+        given = listed((f"generator.{name}={getattr(held, name)}" for name in differing), 100)
+        raise UserError(f"{path} is of another shape than the generator to be trained: set {given}.")
 
 
 class GANTrainer(Trainer):
@@ -116,11 +126,7 @@ class GANTrainer(Trainer):
     def load_weights(self, path: Path) -> None:
         """Start from the weights of a file.  Raises UserError where their shape is not that of the settings."""
         start = weights.load(path, path.stem)
-        if start.settings != self.settings.generator:
-            raise UserError(
-                f"{path} holds {start.settings}, to be trained is {self.settings.generator}: "
-                "give the same architecture and the same settings of the generator."
-            )
+        require_same_shape(start.settings, self.settings.generator, path)
         self.generator.load_state_dict(start.state_dict())
 
     def job(self) -> str:

@@ -7,15 +7,22 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
 from torch import nn
 from tqdm import tqdm
 
 from dynode.errors import UserError
-from dynode.io import files, training_state
-from dynode.io.tensor_files import read_safetensors
+from dynode.io import locks, training_state
+from dynode.io.tensor_files import read_safetensors, write_checkpoint
 
 CHECKPOINT_SECONDS = 120
+
+
+def require_minutes(minutes: float) -> None:
+    """Raises UserError for a time in which nothing can be trained."""
+    if not minutes > 0:
+        raise UserError(
+            f"The minutes of a training must be above 0, got {minutes:g}: leave them out to train to the end."
+        )
 
 
 def minimise(optimiser: torch.optim.Optimizer, loss: torch.Tensor) -> None:
@@ -72,7 +79,7 @@ class Trainer(ABC):
         bar = tqdm(
             total=self.total, initial=self.shown, desc="train", unit="picture", disable=not progress, mininterval=5
         )
-        with bar:
+        with bar, locks.claimed(checkpoint):
             while self.shown < self.total and time.time() < until:
                 loss = self.train_batch()
                 if loss != loss:
@@ -96,8 +103,7 @@ class Trainer(ABC):
         for name, optimiser in self.optimisers().items():
             tensors |= {f"{name}.{key}": value for key, value in training_state.of_optimiser(optimiser).items()}
         numbers = json.dumps({"shown": self.shown, "seconds": self.seconds, "losses": self.losses[-50:]})
-        with files.written_whole(path) as scratch:
-            save_file(tensors, scratch, {"format": self.checkpoint_format, "job": self.job(), "numbers": numbers})
+        write_checkpoint(path, tensors, self.checkpoint_format, job=self.job(), numbers=numbers)
 
     def resume(self, path: Path) -> None:
         """Continue from a checkpoint of the same job; nothing happens where there is none.

@@ -7,6 +7,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from tqdm import tqdm
 
+from dynode.errors import UserError
 from dynode.io import assets, files
 from dynode.io.images import to_levels
 from dynode.worlds import World, factors
@@ -14,6 +15,12 @@ from dynode.worlds import World, factors
 TRAINING_SEED, HELD_OUT_SEED = 0, 1  # of the images that are trained on, and of those that quality is measured on
 CHUNK = 256  # images in a file
 PROBES, PROBE_SEED = 32, 99  # images that identify a renderer
+
+
+def require_some(n: int) -> None:
+    """Raises UserError for less than one picture."""
+    if n < 1:
+        raise UserError(f"At least one picture of a world is wanted to learn from, got {n}.")
 
 
 def renderer_hash(world: World) -> str:
@@ -44,13 +51,12 @@ def pictures(
     """Normal numbers z (n, Z) and the images uint8 (n, 3, R, R) of the factors they map to.
 
     n is rounded up to whole files of 256.  Finished files in `folder`, by default of the user's cache, are read, the others
-    rendered.
+    rendered.  Raises UserError for less than one image.
     """
+    require_some(n)
     n = -(-n // CHUNK) * CHUNK
     z, images = normal_latents(world, n, seed), torch.empty(n, 3, resolution, resolution, dtype=torch.uint8)
-    folder = (
-        Path(folder or assets.cache_dir() / "pictures") / f"{world.name}.{resolution}.{seed}.{renderer_hash(world)}"
-    )
+    folder = Path(folder or assets.own_dir() / "pictures") / f"{world.name}.{resolution}.{seed}.{renderer_hash(world)}"
     with tqdm(total=n, desc=f"draw {world.name}", unit="picture", disable=not progress, mininterval=2) as bar:
         for k in range(0, n, CHUNK):
             path, chunk = folder / f"{k:06d}.safetensors", factors.from_normal(world.factors, z[k : k + CHUNK])
@@ -63,5 +69,5 @@ def pictures(
 
 def save(path: Path, images: torch.Tensor) -> None:
     """Write images (n, 3, R, R) in [-1, 1] as uint8."""
-    with files.written_whole(path) as scratch:
+    with files.written_whole(path, keep=False) as scratch:
         save_file({"images": to_levels(images)}, scratch)

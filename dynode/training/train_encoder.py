@@ -13,12 +13,13 @@ from dynode.errors import UserError
 from dynode.generators.protocol import Generator
 from dynode.inversion import encoder as encoders
 from dynode.inversion.encoder import Encoder, EncoderSettings
+from dynode.io import names
 from dynode.io.images import from_levels
 from dynode.metrics import METRICS
 from dynode.perception.lpips import LPIPS
 from dynode.settings import require_positive, to_json
-from dynode.training.loops import Trainer
-from dynode.training.rendered_pictures import HELD_OUT_SEED, pictures
+from dynode.training.loops import Trainer, require_minutes
+from dynode.training.rendered_pictures import HELD_OUT_SEED, pictures, require_some
 from dynode.worlds import World, world
 
 CPU_RATE = 15  # images a second on two cores, an order of magnitude for the estimate printed before the work starts
@@ -139,6 +140,8 @@ def train_world_encoder(
     distinct: number of different images.  minutes: stop after this time; the same call resumes.
     Raises UserError for a generator that is not of a world, and for a checkpoint of another training.
     """
+    require_minutes(minutes)
+    require_some(distinct)
     known = world_of(generator_name)
     minutes_needed = settings.pictures / CPU_RATE / 60
     print(f"{settings.pictures} pictures to show, about {minutes_needed:.0f} minutes on 2 CPU cores.")
@@ -146,7 +149,7 @@ def train_world_encoder(
     choices = {"device": device, "progress": progress}
     _, images = pictures(known, distinct, generator.resolution, **choices)
     trainer = EncoderTrainer(settings, generator, images, LPIPS("alex").to(device), device, compiled)
-    checkpoint = output.with_suffix(".checkpoint")
+    checkpoint = names.beside(output, ".checkpoint")
     trainer.resume(checkpoint)
     encoder = trainer.run(checkpoint, until=time.time() + 60 * minutes, progress=progress)
     _, held_out = pictures(known, HELD_OUT, generator.resolution, seed=HELD_OUT_SEED, **choices)

@@ -11,14 +11,16 @@ from dynode.errors import UserError
 from dynode.evaluation import generator_quality
 from dynode.generators import weights
 from dynode.generators.weights import WeightsGenerator
-from dynode.io import assets
+from dynode.io import assets, names
 from dynode.io.images import from_levels
 from dynode.perception.lpips import LPIPS
 from dynode.settings import changed, choose, to_json
-from dynode.training.gan_training import GANTrainer, GANTrainingSettings
+from dynode.training.gan_training import GANTrainer, GANTrainingSettings, require_same_shape
+from dynode.training.loops import require_minutes
 from dynode.training.rendered_pictures import HELD_OUT_SEED, pictures
 from dynode.worlds import World, factors
 
+MIN_RESOLUTION, MIN_FOR_LPIPS = 16, 32  # below, AlexNet pools its features away
 MIN_MEASURED = 16  # images that quality can be measured on
 CPU_RATE = 90  # images a second on two cores, an order of magnitude for the estimate printed before the work starts
 
@@ -56,24 +58,17 @@ def train_generator(
     Raises UserError for too few images, weights of another shape, and for a checkpoint of another training.
     """
     require_enough(settings, distinct, measured)
+    require_trainable(settings, start)
+    require_minutes(minutes)
     print_cost(world, settings, distinct + measured)
     z, images = pictures(world, distinct, settings.generator.resolution, device=device, progress=progress)
     network = LPIPS("alex").to(device)
     trainer = GANTrainer(settings, z, images, network, device, compiled=compiled, start=start)
-    checkpoint = output.with_suffix(".checkpoint")
+    checkpoint = names.beside(output, ".checkpoint")
     trainer.resume(checkpoint)
     generator = trainer.run(checkpoint, until=time.time() + 60 * minutes, progress=progress)
     quality = held_out_quality(generator, world, images, measured, network, device=device, progress=progress)
-    card = {
-        "world": world.name,
-        "settings": to_json(settings),
-        "method": method(trainer),
-        "distinct_pictures": len(images),
-        "pictures_shown": trainer.shown,
-        "hours": round(trainer.seconds / 3600, 2),
-        "quality": quality,
-        "provenance": runtime.provenance(torch.device(device), compiled=compiled),
-    }
+    card = card_of(world, trainer, len(images), quality, runtime.provenance(torch.device(device), compiled=compiled))
     if start is not None:
         card["started_from"] = {"hash": assets.sha256_of(start)[:12]} | weights.card(start)
     weights.save(generator, output, card)
@@ -82,12 +77,40 @@ def train_generator(
     return card
 
 
+def card_of(world: World, trainer: GANTrainer, distinct: int, quality: dict[str, float], provenance: dict) -> dict:
+    """The card of a generator: what it was trained on, how, and how good it is."""
+    return {
+        "world": world.name,
+        "settings": to_json(trainer.settings),
+        "method": method(trainer),
+        "distinct_pictures": distinct,
+        "pictures_shown": trainer.shown,
+        "hours": round(trainer.seconds / 3600, 2),
+        "quality": quality,
+        "provenance": provenance,
+    }
+
+
 def require_enough(settings: GANTrainingSettings, distinct: int, measured: int) -> None:
     """Raises UserError for fewer images than a batch, or than quality is measured on."""
     if distinct < max(settings.batch, measured) or measured < MIN_MEASURED:
         raise UserError(
             f"A generator learns from at least {settings.batch} pictures, and from as many as it is measured on, "
             f"which is at least {MIN_MEASURED}: got {distinct} and {measured}."
+        )
+
+
+def require_trainable(settings: GANTrainingSettings, start: Path | None = None) -> None:
+    """Raises UserError for no phase at all, for images that LPIPS cannot see, and for weights of another shape."""
+    if start is not None:
+        require_same_shape(weights.load(start, start.stem).settings, settings.generator, start)
+    if not settings.distil + settings.refine + settings.play:
+        raise UserError("Nothing is to be trained: distil, refine and play are all 0, set one of them.")
+    wanted = MIN_FOR_LPIPS if settings.lpips and settings.distil else MIN_RESOLUTION
+    if settings.generator.resolution < wanted:
+        raise UserError(
+            f"AlexNet, whose features train and measure a generator, wants {wanted} pixels a side or more here, got "
+            f"{settings.generator.resolution}: set generator.resolution={wanted}."
         )
 
 

@@ -21,6 +21,8 @@ from dynode.editing.styleclip import Embedding, Mapper, MapperSettings, row_grou
 from dynode.errors import UserError
 from dynode.evaluation import editor_quality
 from dynode.generators.protocol import Generator
+from dynode.io import names
+from dynode.io.locks import claimed
 from dynode.io.tensor_files import read_safetensors
 from dynode.perception import caption_vocabulary
 from dynode.perception import image_text as networks
@@ -202,9 +204,10 @@ def train_text_mapper(
     network, identity = networks.load(category, clip_file, device), identity_of(category, device)
     network.texts([settings.mapper.text])  # refuses an unknown text before the work
     mapper = Mapper(settings.mapper, generator.num_ws, generator.w_dim).to(device)
-    checkpoint, began = Path(output).with_suffix(".checkpoint"), time.time()
+    checkpoint, began = names.beside(output, ".checkpoint"), time.time()
     term = identity if settings.identity else None
-    fit_mapper(mapper, generator, network, settings, identity=term, checkpoint=checkpoint, progress=progress)
+    with claimed(checkpoint):
+        fit_mapper(mapper, generator, network, settings, identity=term, checkpoint=checkpoint, progress=progress)
     mapper.eval().requires_grad_(False)
     rescale(mapper, settings.unit)
     seconds, quality = time.time() - began, measure(mapper, generator, network, identity, settings)

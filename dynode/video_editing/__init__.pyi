@@ -1,7 +1,7 @@
 from dynode.video_editing.cost_counters import Counters as Counters
-from dynode.video_editing.edit_file import EditRequest as EditRequest
-from dynode.video_editing.edit_file import EditResult as EditResult
 from dynode.video_editing.edit_file import edit as edit
+from dynode.video_editing.edit_request import EditRequest as EditRequest
+from dynode.video_editing.edit_result import EditResult as EditResult
 from dynode.video_editing.edited_codes import EditedCodes as EditedCodes
 from dynode.video_editing.edited_codes import EditedShot as EditedShot
 from dynode.video_editing.footage import Footage as Footage

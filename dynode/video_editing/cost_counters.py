@@ -85,13 +85,13 @@ class Counters:
 
 def reset_peak_memory() -> None:
     """Let the process's peak memory start anew, where the system can (Linux)."""
-    with contextlib.suppress(OSError), open(RESET, "w") as file:
+    with contextlib.suppress(OSError), open(RESET, "w", encoding="ascii") as file:
         file.write("5")
 
 
 def peak_memory() -> int:
     """Bytes: the largest resident memory of this process since `reset_peak_memory`, else since its beginning."""
-    with contextlib.suppress(OSError, StopIteration), open(STATUS) as file:
+    with contextlib.suppress(OSError, StopIteration), open(STATUS, encoding="ascii", errors="replace") as file:
         return 1024 * next(int(line.split()[1]) for line in file if line.startswith("VmHWM"))
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 

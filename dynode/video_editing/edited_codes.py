@@ -5,8 +5,10 @@ from functools import cached_property
 
 import torch
 
+from dynode.evaluation.inversion_quality import InversionQuality
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, repr=False)
 class EditedShot:
     """Codes ws and edited (T, L, D) of one shot's frames, before and after the edit.
 
@@ -19,6 +21,9 @@ class EditedShot:
     observed: int | None = None
     drift: float | None = None
 
+    def __repr__(self):
+        return f"<EditedShot: {len(self.ws)} codes, {self.observed or 'all'} observed>"
+
     @property
     def metadata(self) -> dict:
         """The numbers that are known, for records."""
@@ -26,12 +31,13 @@ class EditedShot:
         return {name: value for name, value in numbers.items() if value is not None}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class EditedCodes:
     """The codes of all followed frames, by shots.
 
     text: the edits in words.  inverted: frames whose codes were inverted for this, `inverted_before` where they came with
     the footage; projection: the settings of that inversion.  missing: followed frames in which the face was not found.
+    quality: what is known of the inverted frames.  kept: the file that keeps codes which were inverted for it, else "".
     """
 
     shots: tuple[EditedShot, ...]
@@ -40,6 +46,13 @@ class EditedCodes:
     inverted_before: bool
     projection: dict = field(default_factory=dict)
     missing: tuple[int, ...] = ()
+    quality: InversionQuality = InversionQuality()
+    kept: str = ""
+
+    def __repr__(self):
+        return (
+            f"<EditedCodes {self.text}: {len(self)} codes in {len(self.shots)} shots, {self.inverted} frames inverted>"
+        )
 
     def __len__(self):
         return len(self.ws)

@@ -10,6 +10,7 @@ import numpy as np
 from dynode import generators
 from dynode.clips import Clip
 from dynode.errors import UserError
+from dynode.evaluation.inversion_quality import SAME_TIME, InversionQuality, inversion_quality
 from dynode.inversion import frame_sources
 from dynode.io import assets, video
 from dynode.io.video import Stretch
@@ -17,13 +18,14 @@ from dynode.perception import alignment, face_tracking
 from dynode.perception.face_tracking import FaceTrack
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Footage:
     """A video with one face followed through some of its frames, for codes of the generator of that name.
 
     stretch: the frames that come out; those without the face come out as they are.  None: the followed frames alone.
     clip: codes of the followed frames, where they were inverted before; its squares are the track's then.
-    metadata: which frames of which file these are.
+    keyframes: codes of some of the followed frames alone, as an edit keeps them.
+    metadata: which frames of which file these are.  quality: what `clip` records of its inversion.
     """
 
     path: Path
@@ -31,7 +33,14 @@ class Footage:
     generator: str
     stretch: Stretch | None = None
     clip: Clip | None = None
+    keyframes: Clip | None = None
     metadata: dict = dataclasses.field(default_factory=dict)
+    quality: InversionQuality = InversionQuality()
+
+    def __repr__(self):
+        span = f"{self.track.ts[0]:g} to {self.track.ts[-1]:g} s"
+        codes = "" if self.clip is None else ", with codes"
+        return f"<Footage {self.path}: {len(self.track)} frames followed, {span}, for {self.generator}{codes}>"
 
     def head(self, frames: int) -> "Footage":
         """The first N followed frames, and no others."""
@@ -52,27 +61,39 @@ class Footage:
         if self.stretch is None:
             yield from ((float(t), None) for t in self.track.ts)
             return
-        followed = {round(float(t), 6) for t in self.track.ts}
+        followed = iter(self.track.ts.tolist())
+        wanted = next(followed, None)
         for time, frame in self.stretch.of(video.iterate(self.path)):
-            yield time, None if round(time, 6) in followed else frame
+            if wanted is not None and abs(time - wanted) < SAME_TIME:
+                wanted, frame = next(followed, None), None
+            yield time, frame
+
+    @property
+    def first_time(self) -> float:
+        """The time of the first frame that comes out, in seconds; a video that is read starts at 0."""
+        return next(self.all_frames())[0]
+
+    def source_frames(self) -> Iterator[np.ndarray]:
+        """All frames that come out, uint8 (H, W, 3), as they are in the video."""
+        if self.stretch is None:
+            yield from self.pictures()
+        else:
+            yield from (frame for _, frame in self.stretch.of(video.iterate(self.path)))
 
 
-def from_clip(clip: Clip, path: Path | str = "") -> Footage:
-    """The footage of a clip that was inverted from a video; path: that video, where it is none of the assets.
+def from_clip(clip: Clip, path: Path | str = "", beside: Path | str = "") -> Footage:
+    """The footage of a clip that was inverted from a video; path: that video, "" to look for it, also beside the clip's file.
 
     Raises UserError for a clip of a world or without squares, for footage that is not there, and for another video.
     """
     if clip.quads is None:
         raise UserError(f"{clip.name} was not cut from a video: only clips of footage can be pasted back.")
     generators.require_same(clip.meta["generator"], clip.meta["generator_hash"], f"The clip {clip.name}")
-    if path and not Path(path).is_file():
-        raise UserError(f"There is no file {path}: name the video that {clip.name} was made from.")
-    if path and assets.sha256_of(Path(path)) != clip.meta.get("source_sha256"):
-        raise UserError(f"{path} is not the video that {clip.name} was made from ({clip.meta.get('source')}).")
+    source = frame_sources.source_video(clip, path, beside)
     detected = np.ones(len(clip), dtype=bool) if clip.detected is None else clip.detected.numpy()
     shots = np.zeros(len(clip), dtype=np.int64) if clip.shots is None else clip.shots.numpy()
     track = FaceTrack(clip.ts.numpy(), clip.quads.numpy(), detected, shots)
-    return Footage(Path(path) if path else frame_sources.source_video(clip), track, clip.meta["generator"], clip=clip)
+    return Footage(source, track, clip.meta["generator"], clip=clip, quality=inversion_quality(clip))
 
 
 def from_video(

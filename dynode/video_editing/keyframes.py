@@ -31,9 +31,11 @@ class EditTrack:
     def __post_init__(self):
         seconds = [t for t, _ in self.keyframes]
         if not seconds or any(b <= a for a, b in zip(seconds, seconds[1:], strict=False)):
-            raise UserError(f"The keyframes of {self.attribute} must come in order of time, got {seconds or 'none'}.")
+            given = " ".join(f"{t:g}" for t in seconds) or "none"
+            raise UserError(f"The times of {self.attribute} must increase, got {given}: write them as {EXAMPLE}.")
         if not np.isfinite(self.keyframes).all():
-            raise UserError(f"The keyframes of {self.attribute} must be finite numbers, got {self.keyframes}.")
+            given = ",".join(f"{t:g}:{strength:g}" for t, strength in self.keyframes)
+            raise UserError(f"The times and strengths of {self.attribute} must be finite numbers, got {given}.")
 
     @classmethod
     def parsed(cls, text: str) -> "EditTrack":
@@ -81,8 +83,17 @@ class EditTrack:
         return f"{self.attribute} " + (f"{values[0]:g}" if self.constant else f"{min(values):g} to {max(values):g}")
 
 
+def require_different(attributes: Sequence[str]) -> None:
+    """Raises UserError for an attribute that is named twice."""
+    for name in attributes:
+        if attributes.count(name) > 1:
+            raise UserError(f"{name} is named {attributes.count(name)} times: give it one strength, or one over time.")
+
+
 def parse_keyframes(text: str) -> Keyframes:
     """ "1.5" or "0:0,0.5:1.5" as keyframes.  Raises UserError for anything else."""
+    if "," in text and ":" not in text:
+        raise UserError(f"A strength is written with a point, or over time as SECONDS:STRENGTH,...; got {text!r}.")
     pairs = [part.rpartition(":") for part in text.split(",")]
     try:
         return tuple((float(seconds) if colon else 0.0, float(strength)) for seconds, colon, strength in pairs)
@@ -101,7 +112,7 @@ class ObservedEditor(Observed):
         return self.part.edit(ws, strength, rows)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Edit:
     """Tracks with the editor of each, in the order they are applied; rows: edited are the first N (0: all)."""
 
@@ -109,6 +120,9 @@ class Edit:
     editors: tuple[Editor, ...]
     rows: int = 0
     method: str = ""
+
+    def __repr__(self):
+        return f"<Edit {self.text}{f' by {self.method}' if self.method else ''}, {self.rows or 'all'} rows>"
 
     @property
     def text(self) -> str:

@@ -14,6 +14,7 @@ from skimage.draw import polygon2mask
 from dynode import runtime
 from dynode.errors import UserError
 from dynode.io import images
+from dynode.io.inputs import require_file
 
 SIZE = 128  # pixels a side of a mask
 KINDS = ("landmarks", "ellipse", "whole")
@@ -45,8 +46,8 @@ class MaskSettings:
             raise UserError(
                 f"There is no mask {self.kind!r}: legal are {', '.join(KINDS)}, or a TorchScript file of a face parser."
             )
-        if self.kind not in KINDS and not Path(self.kind).is_file():
-            raise UserError(f"There is no file {self.kind}: name a TorchScript file of a face parser.")
+        if self.kind not in KINDS:
+            require_file(self.kind, "name a TorchScript file of a face parser")
         if not 0 < self.feather < 0.5 or not 0 <= self.dilation < 0.5:
             raise UserError(
                 f"Feather and dilation are fractions of the face's square below 0.5, got {self.feather:g}, {self.dilation:g}."

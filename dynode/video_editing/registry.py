@@ -1,7 +1,8 @@
 """Systems that edit videos, by name.  One is a module of this room: a class under `@system(name)`."""
 
-from collections.abc import Callable
-from typing import Protocol, TypeVar
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -71,6 +72,13 @@ def system(name: str) -> Callable[[Class], Class]:
 def system_class(name: str) -> Callable[..., System]:
     """What makes the system of that name.  Raises UserError for another."""
     return choose("method of editing videos", name, SYSTEMS.load())
+
+
+def taken_by(make: Callable[..., System], settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of some settings that what makes a system takes."""
+    parameters = inspect.signature(make).parameters
+    open_ended = any(each.kind is inspect.Parameter.VAR_KEYWORD for each in parameters.values())
+    return {name: value for name, value in settings.items() if open_ended or name in parameters}
 
 
 def load_system(name: str, **settings) -> System:

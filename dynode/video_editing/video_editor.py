@@ -4,6 +4,7 @@
 """
 
 import dataclasses
+import re
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ import torch
 from dynode import clips, generators
 from dynode.clips import Clip
 from dynode.errors import UserError
+from dynode.evaluation.inversion_quality import InversionQuality, inversion_quality
 from dynode.generators.protocol import Generator
 from dynode.inversion.observer import NoObserver, ObservedCalls, Observer, observed_generator, timed
 from dynode.inversion.projection import ProjectionSettings
@@ -29,7 +31,7 @@ from dynode.video_editing.decoding import decoded_crops, decoding_size
 from dynode.video_editing.edited_codes import EditedCodes, EditedShot
 from dynode.video_editing.edited_video import RenderedFrames, write_edited
 from dynode.video_editing.footage import Footage
-from dynode.video_editing.inverted_codes import inverted_clip
+from dynode.video_editing.inverted_codes import inverted_clip, keyframe_codes
 from dynode.video_editing.keyframes import Edit
 from dynode.video_editing.masks import MaskSettings
 from dynode.video_editing.paste import PasteSettings, Patch
@@ -37,15 +39,16 @@ from dynode.video_editing.registry import System
 
 LANDMARKS_RESOLUTION = 256  # pixels a side of the crops in which landmarks are found
 UNOBSERVED = NoObserver()
+STAND_IN = re.compile(r"captions\[[^]]+\]")  # in the name of an editor: what taught it in place of CLIP
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class VideoEditor:
     """Edits videos by one system, with a loaded generator.
 
     resolution: a power of two at which crops are decoded; 0: the next that holds the face.
     projection: how frames are inverted that come without codes; None: the generator's own settings.
-    codes: the file that keeps what is inverted here; a killed run resumes from the partial results beside it.
+    codes: the folder that keeps what is inverted here, for all edits of a video; a killed run resumes from it.
     """
 
     system: System
@@ -56,6 +59,9 @@ class VideoEditor:
     projection: ProjectionSettings | None = None
     codes: Path | None = None
     device: torch.device | str = "cpu"
+
+    def __repr__(self):
+        return f"<VideoEditor {self.system.name} for {self.generator.name}, {self.mask.kind} pasted {self.paste.mode}>"
 
     def follow(
         self, path: Path | str, stretch: Stretch | None = None, observer: Observer = UNOBSERVED, **choices
@@ -74,12 +80,12 @@ class VideoEditor:
     def plan(self, footage: Footage, edit: Edit, observer: Observer = UNOBSERVED) -> EditedCodes:
         """Invert what the system wants of the footage and edit it: codes of all followed frames.
 
-        Raises UserError for footage of another generator, and for codes to be inverted with no file named to keep them.
+        Raises UserError for footage of another generator, and for codes to be inverted with no folder named to keep them.
         """
         if footage.generator != self.generator.name:
             raise UserError(f"The codes are of {footage.generator}, the generator loaded is {self.generator.name}.")
         with observer.stage("invert"):
-            clip = self.inverted(footage, observer)
+            clip, quality, kept = self.inverted(footage, observer)
         with observer.stage("edit"):
             shots = tuple(self.edited_shots(clip, footage, edit.observed_by(observer), observer))
         return EditedCodes(
@@ -87,6 +93,8 @@ class VideoEditor:
             text=edit.text,
             inverted=len(clip),
             inverted_before=footage.clip is not None,
+            quality=quality.at(clip.ts.tolist()),
+            kept=str(kept or ""),
             projection=clip.meta.get("settings", {}),
             missing=tuple(np.flatnonzero(~footage.track.detected).tolist()),
         )
@@ -123,23 +131,33 @@ class VideoEditor:
         with closing(self.render(footage, codes, observer)) as rendered:
             return write_edited(path, footage, rendered, title=codes.title, pasted=self.pastes, each=each)
 
+    def source_crops(self, footage: Footage) -> Iterator[np.ndarray]:
+        """The aligned crops of the footage, uint8 (S, S, 3), beside which unpasted crops can be seen."""
+        size = self.resolution or decoding_size(footage.track.width, self.generator.resolution)
+        for frame, quad in zip(footage.pictures(), footage.track.quads, strict=True):
+            crop = alignment.crop(images.from_uint8(frame), quad, size)[None]
+            yield images.to_uint8(images.area_resize(crop, min(size, round(footage.track.width))))[0]
+
     @property
     def pastes(self) -> bool:
         """Whether crops go back into their frames."""
         return self.paste.mode != "none"
 
-    def inverted(self, footage: Footage, observer: Observer) -> Clip:
-        """The clip of the frames that the system wants, inverted before or now."""
+    def inverted(self, footage: Footage, observer: Observer) -> tuple[Clip, InversionQuality, Path | None]:
+        """The clip of the frames that the system wants, inverted before or now; its quality; the file that keeps it."""
         wanted = self.system.wanted(footage.track)
         observer.count("frames_inverted", int(wanted.sum()))
         if footage.clip is not None:
             clip = footage.clip.where(torch.from_numpy(wanted))
             observer.count("steps_before", clip.optimiser_steps)
-            return clip
+            return clip, footage.quality, None
+        if footage.keyframes is not None:
+            return keyframe_codes(footage, footage.keyframes, wanted, observer), footage.quality, None
         if self.codes is None:
-            raise UserError(f"{footage.path} has no codes yet: name a file that keeps them once they are inverted.")
-        choices = self.system.stride, self.projection, self.device, observer
-        return inverted_clip(footage, wanted, self.codes, *choices)
+            raise UserError(f"{footage.path} has no codes yet: name a folder that keeps them once they are inverted.")
+        choices = self.system.stride, self.projection, self.generator, self.device, observer
+        clip, kept = inverted_clip(footage, wanted, self.codes, *choices)
+        return clip, inversion_quality(Clip.load(kept)), kept
 
     def edited_shots(self, clip: Clip, footage: Footage, edit: Edit, observer: Observer) -> Iterator[EditedShot]:
         """The system's codes of every shot, in order."""
@@ -180,7 +198,8 @@ class VideoEditor:
             "mask": dataclasses.asdict(self.mask),
         }
 
-    def stand_ins(self, footage: Footage) -> tuple[str, ...]:
-        """Every part that is not the real one."""
+    def stand_ins(self, footage: Footage, edit: Edit | None = None) -> tuple[str, ...]:
+        """Every part that is not the real one: of the codes, the mask, and the teachers of the editors."""
         mask = (self.mask.name,) if self.mask.kind in masks.KINDS and self.pastes else ()
-        return (*(clips.stand_ins([footage.clip]) if footage.clip else ()), *mask)
+        teachers = [name for editor in (edit.editors if edit else ()) for name in STAND_IN.findall(editor.name)]
+        return (*(clips.stand_ins([footage.clip]) if footage.clip else ()), *mask, *dict.fromkeys(teachers))

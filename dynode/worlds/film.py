@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from dynode import worlds
-from dynode.io import files, video
+from dynode.io import files, outputs, video
 from dynode.io.images import to_uint8
 from dynode.worlds.episodes import Episode
 
@@ -25,18 +25,24 @@ def film(
 
     Raises UserError for a frame rate, a length or a resolution that cannot be.
     """
+    outputs.require_output(output, suffixes=outputs.VIDEO)
+    if truth is not None:
+        outputs.require_output(truth, output, suffixes=outputs.TABLE)
     ts = frame_times(episode, fps)
     factors, world = episode.factors(ts), worlds.world(episode.world)
     drawn = world.drawn(factors, resolution, device=device, progress=True)
     video.write(output, (frame for images in drawn for frame in to_uint8(images)), fps)
     if truth is not None:
-        with files.written_whole(truth) as scratch, open(scratch, "w", newline="") as file:
-            rows = csv.writer(file)
-            rows.writerow(["t", *(factor.name for factor in world.factors)])
-            rows.writerows(
-                [f"{t:.6f}", *map("{:.6g}".format, row)] for t, row in zip(ts, factors.tolist(), strict=True)
-            )
+        rows = [[f"{t:.6f}", *map("{:.6g}".format, row)] for t, row in zip(ts, factors.tolist(), strict=True)]
+        table = [["t", *(factor.name for factor in world.factors)], *rows]
+        files.write(truth, lambda part: write_table(part, table))
     return len(ts)
+
+
+def write_table(path: Path, rows: list[list[str]]) -> None:
+    """Write rows as .csv."""
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows(rows)
 
 
 def frame_times(episode: Episode, fps: float) -> np.ndarray:

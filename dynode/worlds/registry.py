@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
+from dynode import runtime
 from dynode.errors import UserError
 from dynode.lazy import Registry
 from dynode.settings import choose
@@ -39,10 +40,13 @@ class World:
         return uniform(self.factors, n, seed)
 
     def episode(self, kind: str, seed: int = 0, seconds: float = 2.0) -> Episode:
-        """A seeded episode of a kind; its factors are exact at every time.  Raises UserError for an unknown kind or length."""
-        if not 0 < seconds <= 3600:
-            raise UserError(f"An episode lasts above 0 and at most 3600 seconds, got {seconds:g}.")
-        motions = Motions(self.factors, seed)
+        """A seeded episode of a kind; its factors are exact at every time.
+
+        Raises UserError for an unknown kind, and for a seed or a length that cannot be.
+        """
+        if not 0.001 <= seconds <= 3600:
+            raise UserError(f"An episode lasts at least 0.001 and at most 3600 seconds, got {seconds:g}.")
+        motions = Motions(self.factors, runtime.legal_seed(seed))
         moving = choose(f"episode of {self.name}", kind, self.kinds)(motions, seconds)
         return Episode(self.name, kind, seed, seconds, self.factors, motions.fixed, moving)
 

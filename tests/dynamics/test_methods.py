@@ -88,7 +88,7 @@ def test_times_are_a_row_of_finite_seconds_for_every_method(name, ts, sparse):
 
 
 def test_a_fit_wants_a_clip():
-    with pytest.raises(UserError, match="wants a clip.*got a str"):
+    with pytest.raises(UserError, match="wants a clip.*got 'single_face.warm'"):
         methods.fit("single_face.warm")
 
 

@@ -179,7 +179,7 @@ def test_settings_survive_json_and_refuse_what_they_do_not_know():
     assert from_json(type(settings), to_json(settings)) == settings
     with pytest.raises(UserError, match="did you mean 'depth'"):
         changed(preset("robust"), {"field.dept": 7})
-    with pytest.raises(UserError, match="wants a int"):
+    with pytest.raises(UserError, match="wants a whole number"):
         changed(preset("robust"), {"field.depth": "deep"})
 
 

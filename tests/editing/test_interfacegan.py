@@ -78,7 +78,7 @@ def test_a_direction_moves_by_standard_deviations_and_some_rows_only():
 @pytest.fixture
 def saved(tmp_path):
     """A file with two boundaries of a generator that is only described."""
-    generator = SimpleNamespace(name="toy", hash="abc", w_dim=DIMENSION)
+    generator = SimpleNamespace(name="toy", hash="abc", w_dim=DIMENSION, synthesis=torch.zeros_like)
     normals = {"smile": normalize(torch.ones(DIMENSION), dim=0), "age": torch.eye(DIMENSION)[0]}
     settings = json.dumps({"samples": {"count": 3000, "seed": 0, "truncation_psi": 0.7}})
     card = {"names": list(normals), "sigmas": [1.5, 2.0], "settings": settings}

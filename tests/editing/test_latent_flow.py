@@ -120,7 +120,7 @@ def test_a_flow_is_trained_from_the_command_line(path, kept, tmp_path, capsys):
         latent_flow.load("scene.fogg", generator)
     assert cli.main([*arguments, "-p", "flow.target=9"]) == 2
     assert "classes 0 to 3" in capsys.readouterr().err
-    assert cli.main([*arguments, "-p", "flow.factor=cloud"]) == 2
+    assert cli.main(["train", "flow", path, "cloud", *arguments[4:]]) == 2
     assert "did you mean 'clouds'" in capsys.readouterr().err
 
 
@@ -146,7 +146,7 @@ def test_an_episode_is_made_by_flows_and_says_so(path, tmp_path, capsys):
     assert (steps > 0).all() and frame_sources.reference_images(clip) == {}
     assert torch.allclose(flow_episode.lengths(0, torch.tensor([0.0, 1.0]), 2.0), torch.tensor([0.0, 2.0]))
     assert torch.allclose(flow_episode.lengths(1, torch.tensor([0.5, 1.0]), 2.0), torch.tensor([2.0, 0.0]), atol=1e-5)
-    assert cli.main([*base[:-2], "-o", str(out), "--seconds", "0.1"]) == 2
+    assert cli.main([*(word if word != "0.5" else "0.1" for word in base), "-o", str(out)]) == 2
     assert "two frames" in capsys.readouterr().err
 
 

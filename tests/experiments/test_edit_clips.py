@@ -93,7 +93,9 @@ def test_which_attribute_is_meant_must_be_known(stage):
 
 def test_videos_are_written_beside_the_figures(stage, tmp_path, monkeypatch):
     monkeypatch.setenv("DYNODE_OUTPUT", str(tmp_path))
-    path = outputs.Outputs("edit_clips", "smoke").video(stage.own, stage.ts, "glow", "edited with dynode: glow 1")
+    path = outputs.Outputs("edit_clips", "smoke").video(
+        stage.own, stage.ts, "glow", "edited with dynode: glow 1", shows=[]
+    )
     with av.open(str(path)) as container:
         assert container.metadata["title"] == "edited with dynode: glow 1"
     frames, ts = video.read(path)

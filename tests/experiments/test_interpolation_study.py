@@ -3,7 +3,6 @@
 import dataclasses
 import math
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
@@ -223,7 +222,6 @@ def test_a_log_axis_is_taken_where_one_method_dwarfs_another():
     for curves, scale in (({"hold": large, "linear": small * 0.5}, "log"), ({"hold": large}, "linear")):
         figure = plots.error_over_time(torch.arange(3), curves, observed, "MSE")
         assert figure.axes[0].get_yscale() == scale
-        plt.close(figure)
 
 
 BAND = "95 % band of 10 bootstraps of dynode[20/100], 100 % of unobserved inside"
@@ -252,7 +250,6 @@ def test_the_concept_figure_has_one_scale_and_shows_three_moments(arc):
     assert BAND in [text.get_text() for text in legend.get_texts()]
     figure.canvas.draw()
     assert legend.get_window_extent().x1 <= figure.bbox.x1  # no words are cut off
-    plt.close(figure)
 
 
 def test_tables_and_figures_of_distances_hold_every_method(arc):
@@ -271,7 +268,5 @@ def test_tables_and_figures_of_distances_hold_every_method(arc):
     assert table.cells[3][5] == "1.500 ± 0.707" and table.marks[1, 3] == "best" and (0, 4) not in table.marks
     figure = plots.interpolation_errors(rows, ["hold", "linear"], {"arc": "own codes"})
     assert [axis.get_xscale() for axis in figure.axes] == ["linear", "log", "linear"]
-    plt.close(figure)
     figure = plots.variance({"arc": PrincipalAxes.of(arc.ws)})
     assert figure.axes[0].lines[0].get_ydata()[-1] == pytest.approx(100)
-    plt.close(figure)

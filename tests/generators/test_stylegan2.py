@@ -168,7 +168,7 @@ def test_a_training_begins_with_the_weights_of_another(drawn, tmp_path):
     assert not torch.allclose(fresh, theirs, rtol=1e-1, atol=1e-1)
     assert torch.equal(torch.cat([p.flatten() for p in begun.average.parameters()]), ours)
     wider = dataclasses.replace(SETTINGS, generator=dataclasses.replace(TINY, channel_max=16))
-    with pytest.raises(UserError, match="the same architecture"):
+    with pytest.raises(UserError, match="another shape than the generator to be trained: set generator.channel_max=8"):
         GANTrainer(wider, *drawn, None, start=tmp_path / "first.safetensors")
     begun.save(tmp_path / "c.safetensors")
     with pytest.raises(UserError, match="another start"):
@@ -198,7 +198,7 @@ def test_a_generator_is_trained_and_measured_from_the_command_line(tmp_path, mon
     assert "96 pictures shown" in output and "precision_of_the_world" in output
     generator = weights.load(tmp_path / "g.safetensors", "scene")
     assert generator(torch.randn(1, generator.z_dim)).shape == (1, 3, 16, 16)
-    assert not (tmp_path / "g.checkpoint").exists()
+    assert not (tmp_path / "g.safetensors.checkpoint").exists()
 
 
 def test_a_file_of_weights_is_a_generator_like_any_other(tiny, tmp_path):

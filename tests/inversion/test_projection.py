@@ -59,7 +59,7 @@ def test_an_interrupted_inversion_resumes_with_equal_results(tmp_path, monkeypat
     monkeypatch.setattr(partial_results.Partial, "append", interrupted)
     with pytest.raises(KeyboardInterrupt):
         inversion.invert(video, tmp_path / "cut.safetensors", settings=TINY, stretch=Stretch(count=3))
-    assert len(list((tmp_path / "cut.partial").iterdir())) == 2
+    assert len(list((tmp_path / "cut.safetensors.partial").iterdir())) == 2
     other = ProjectionSettings(first_steps=3, steps=1)
     with pytest.raises(UserError, match="another inversion"):
         inversion.invert(video, tmp_path / "cut.safetensors", settings=other, stretch=Stretch(count=3))
@@ -67,7 +67,7 @@ def test_an_interrupted_inversion_resumes_with_equal_results(tmp_path, monkeypat
     resumed = inversion.invert(video, tmp_path / "cut.safetensors", settings=TINY, stretch=Stretch(count=3))
     assert resumed.optimiser_steps == whole.optimiser_steps == resumed.meta["optimiser_steps"] > 0
     assert torch.equal(resumed.ws, whole.ws) and torch.equal(resumed.quads, whole.quads)
-    assert not (tmp_path / "cut.partial").exists()
+    assert not (tmp_path / "cut.safetensors.partial").exists()
     assert Clip.load(tmp_path / "cut.safetensors").meta["mse"] == whole.meta["mse"]
 
 

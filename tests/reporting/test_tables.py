@@ -1,9 +1,20 @@
 """Tables: ranks, spreads, and the paper's own line."""
 
-from dynode.evaluation.records import Row, read
-from dynode.reporting import plots
-from dynode.reporting.outputs import Outputs
-from dynode.reporting.tables import Table, categories_table, table1
+import torch
+
+from dynode import metrics
+from dynode.editing import random_samples
+from dynode.evaluation.records import Row
+from dynode.perception.attributes import ATTRIBUTES
+from dynode.reporting.tables import (
+    Table,
+    categories_table,
+    edit_measures_table,
+    scores_table,
+    short_comparison_table,
+    table1,
+)
+from dynode.reporting.tables.edit_measures import READINGS
 
 
 def rows():
@@ -73,12 +84,85 @@ def test_a_note_stands_below_a_table_and_in_every_line_of_a_csv():
     assert [line.split(",")[-1] for line in table.csv().splitlines()] == ["note", *["stand-ins: a world"] * 2]
 
 
-def test_figures_tables_and_records_name_their_stand_ins(tmp_path, monkeypatch):
-    monkeypatch.setenv("DYNODE_OUTPUT", str(tmp_path))
-    out, figure = Outputs("worlds", "smoke", ("rendered world scene",)), plots.memory([10, 100], [700.0, 710.0])
-    out.figure(figure, "one", "nothing")
-    assert [text.get_text() for text in figure.texts] == ["stand-ins: rendered world scene"]
-    assert "rendered world scene" in out.table(Table(["a"], [["1"]], {}), "two").read_text()
-    result, provenance = read(out.record([Row("mse", 1.0, clip="scene.day", n=2)]))
-    assert provenance["stand_ins"] == ["rendered world scene"]
-    assert result == [Row("mse", 1.0, clip="scene.day", n=2)]
+def test_a_terminal_shows_aligned_columns_whose_last_one_is_wrapped():
+    cells = [
+        ["by a network:", "", ""],
+        ["a", "1.5", "a long remark that does not fit into what is left"],
+        ["bcd", "", ""],
+    ]
+    text = Table(["measure", "value", "remark"], [*cells, ["bcd", "-20.25", "short"]], {}, note="A note.").text(40)
+    assert text.splitlines() == [
+        "measure   value  remark",
+        "by a network:",
+        "a           1.5  a long remark that does",
+        "                 not fit into what is",
+        "                 left",
+        "bcd",
+        "bcd      -20.25  short",
+        "A note.",
+    ]
+
+
+def edit_measures() -> list[Row]:
+    """What `evaluate-edit` measures with two identity networks: the source's own numbers, and those of the edited video."""
+    rows = []
+    for network in ("mobilefacenet, faces found anew", "dlib, faces found anew"):
+        for metric in ("tl_id", "tg_id", "acd", "acd_adjacent", "acd_reference", "edit_id", "src_id"):
+            rows.append(Row(metric, 0.9, clip="talk", method="out", reference=network))
+        rows.append(Row("acd", 0.3, clip="talk", method="source", reference=network))
+        rows.append(Row("frames_without_face", 2, clip="talk", method="out", reference=network))
+    for metric in ("warping_error", "motion_ratio", "flow_ratio", "flow_agreement"):
+        rows.append(Row(metric, 1e-3, clip="talk", method="out", reference="tvl1 at 256 pixels"))
+    rows.append(Row("warping_error", 2e-3, clip="talk", method="source", reference="tvl1 at 256 pixels"))
+    distance = {"method": "out", "reference": "25 clips of 16 frames, 448 dimensions"}
+    return [*rows, Row("frechet_video_distance[transnetv2]", 12.3, clip="talk", **distance)]
+
+
+def test_the_measures_of_an_edit_fit_a_terminal_and_say_how_they_are_read():
+    table = edit_measures_table(edit_measures(), ("Stand-in: video features: transnetv2 for I3D.", "word " * 40))
+    lines = table.text().splitlines()
+    assert max(map(len, lines)) <= 80
+    assert "dlib, faces found anew:" in lines
+    assert "frechet_video_distance[transnetv2], 25 clips of 16 frames, 448 dimensions:" in lines
+    assert ["  ACD, all pairs", "lower", "0.300", "0.900", "distance; 0: frozen"] in table.cells
+    assert ["  warping error x 1e3", "lower", "2.000", "1.000", "flicker; 0: none"] in table.cells
+    measures = [line for line in table.cells if any(line[1:])]
+    assert len(measures) == 2 * 8 + 4 + 1 and all(line[4] for line in measures)
+
+
+def test_every_measure_of_edits_has_a_reading():
+    assert {each.name for each in metrics.columns("edits")} <= READINGS.keys()
+
+
+def test_scores_stand_beside_those_of_random_faces():
+    random = {"smile": torch.linspace(0, 1, 101), "yaw": torch.tensor([-10.0, 0.0, 10.0, torch.nan])}
+    scores = {"smile": torch.tensor([0.85]), "yaw": torch.tensor([20.0])}
+    units = {"smile": "eye distances", "yaw": "degrees"}
+    table = scores_table(scores, units, random, "A note.")
+    assert table.header == ["attribute", "value", "unit", "middle half", "are below"]
+    assert table.cells == [
+        ["smile", "0.85", "eye distances", "0.25 to 0.75", "84%"],
+        ["yaw", "20.00", "degrees", "-5.00 to 5.00", "100%"],
+    ]
+    several = scores_table({"smile": torch.tensor([0.25, 0.35, torch.nan])}, units, random)
+    assert several.header[1:3] == ["mean", "std"] and several.cells[0][1:3] == ["0.30", "0.07"]
+    unmeasured = scores_table({"smile": torch.tensor([torch.nan])}, units, random)
+    assert unmeasured.cells[0] == ["smile", "", "eye distances", "0.25 to 0.75", ""]
+
+
+def test_the_shipped_scores_of_random_faces_are_those_of_every_attribute():
+    random, note = random_samples.shipped_faces()
+    assert list(random) == list(ATTRIBUTES) and {len(scores) for scores in random.values()} == {3000}
+    text = scores_table(
+        {name: values[:3] for name, values in random.items()},
+        {name: each.unit for name, each in ATTRIBUTES.items()}, random, note,
+    ).text()  # fmt: skip
+    assert "3000 of mobilestylegan-ffhq" in text and max(map(len, text.splitlines())) <= 80
+
+
+def test_a_comparison_of_fits_says_what_is_better():
+    named = {"method": "dynode", "variant": "talk", "split": "unobserved"}
+    values = [Row("mse", 1e-3, **named), Row("ssim", 0.9, **named), Row("skill", 0.1, **named)]
+    assert short_comparison_table(values).note == (
+        "MSE x 1e3: lower is better; SSIM %, skill: higher is better; skill 0 is linear interpolation, 1 no error."
+    )

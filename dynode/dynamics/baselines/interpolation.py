@@ -34,7 +34,7 @@ class Hold(Interpolation):
         return self.ws[self.latest(double(ts))]
 
     def derivative(self, ts: Times) -> torch.Tensor:
-        return torch.zeros(len(ts), *self.ws.shape[1:])
+        return torch.zeros(len(double(ts)), *self.ws.shape[1:])
 
 
 @baseline("linear")

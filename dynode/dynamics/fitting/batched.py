@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import torch
 from torch.nn.utils.rnn import pad_sequence
 
+from dynode.border import ordinary_modes, own_random_numbers
 from dynode.clips import Clip
 from dynode.dynamics.fields import StackedFields, can_stack
 from dynode.dynamics.fitting.single import PreparedFit
@@ -36,6 +37,8 @@ def can_batch(settings: DynamicsSettings) -> bool:
     )
 
 
+@ordinary_modes
+@own_random_numbers
 def fit_batched(
     clips: Sequence[Clip], seeds: Sequence[int], settings: DynamicsSettings, device: torch.device | str = "cpu"
 ) -> list[Trajectory]:

@@ -4,17 +4,18 @@ The environment variable DYNODE_CHECKPOINT_SECONDS sets the least time between t
 after every iteration.
 """
 
+import contextlib
+import glob
 import json
 import os
 import time
+from collections.abc import Iterator
 from pathlib import Path
-
-from safetensors.torch import save_file
 
 from dynode.dynamics.fitting.trainer import Trainer
 from dynode.errors import UserError
-from dynode.io import files, scratch, training_state
-from dynode.io.tensor_files import read_safetensors
+from dynode.io import scratch, training_state
+from dynode.io.tensor_files import read_safetensors, write_checkpoint
 from dynode.io.training_state import part
 
 CHECKPOINT_FORMAT = "dynode-checkpoint-1"
@@ -49,9 +50,7 @@ class Checkpoint:
         tensors |= {f"best.{k}": v.clone() for k, v in (trainer.best_state or {}).items()}
         tensors["draws"] = trainer.rng.get_state()
         numbers = {key: getattr(trainer, name) for key, name in NUMBERS.items()}
-        metadata = {"format": CHECKPOINT_FORMAT, "job": self.job, "numbers": json.dumps(numbers)}
-        with files.written_whole(self.path) as target:
-            save_file(tensors, target, metadata)
+        write_checkpoint(self.path, tensors, CHECKPOINT_FORMAT, job=self.job, numbers=json.dumps(numbers))
         self.written = time.time()
 
     def resume(self, trainer: Trainer) -> None:
@@ -77,8 +76,23 @@ def shot_checkpoints(checkpoint: Path, shots: int) -> list[Path]:
     return [checkpoint.with_suffix(f".{k}{checkpoint.suffix}") for k in range(shots)]
 
 
+@contextlib.contextmanager
+def noting_what_is_kept(checkpoint: Path) -> Iterator[None]:
+    """Notes on an interruption the checkpoints that there are, for the command line to print."""
+    try:
+        yield
+    except KeyboardInterrupt as stop:
+        kept = sorted(checkpoint.parent.glob(f"{glob.escape(checkpoint.stem)}.*{checkpoint.suffix}"))
+        stop.add_note(
+            f"the fit so far is kept in {' and '.join(map(str, kept))}, and the same command goes on from there."
+            if kept
+            else "nothing of the fit is kept yet: the same command begins anew."
+        )
+        raise
+
+
 def forget(checkpoint: Path, shots: int) -> None:
     """Remove the checkpoints of a fit that is saved, with the temporary files of killed runs."""
     for path in shot_checkpoints(checkpoint, shots):
         path.unlink(missing_ok=True)
-        scratch.sweep(path.parent, path.name)
+    scratch.sweep(checkpoint.parent)

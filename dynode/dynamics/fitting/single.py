@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from dynode import runtime
+from dynode.border import ordinary_modes, own_random_numbers
 from dynode.clips import Clip
 from dynode.dynamics.fields import MLPField
 from dynode.dynamics.fitting.checkpoints import Checkpoint, shot_checkpoints
@@ -25,6 +26,8 @@ from dynode.generators.curvature import curvature_of
 from dynode.settings import to_json
 
 
+@ordinary_modes
+@own_random_numbers
 def fit(
     clip: Clip,
     settings: DynamicsSettings | None = None,

@@ -15,7 +15,7 @@ from dynode.dynamics.fitting import batched, checkpoints
 from dynode.dynamics.presets import DynamicsSettings
 from dynode.dynamics.registry import Method
 from dynode.dynamics.trajectory import Trajectory
-from dynode.io import source_code
+from dynode.io import names, source_code
 from dynode.settings import to_json
 
 
@@ -55,9 +55,10 @@ def fit_to_file(
 
     Raises what `dynode.dynamics.methods.fit` raises, and UserError when `path` cannot be written: then the checkpoint stays.
     """
-    checkpoint = path.with_suffix(".checkpoint")
-    fitted = methods.fit(clip, method, seed=seed, device=device, progress=progress, checkpoint=checkpoint)
-    fitted.save(path)
+    checkpoint = names.beside(path, ".checkpoint")
+    with checkpoints.noting_what_is_kept(checkpoint):
+        fitted = methods.fit(clip, method, seed=seed, device=device, progress=progress, checkpoint=checkpoint)
+        fitted.save(path)
     checkpoints.forget(checkpoint, len(fitted.shots))
     return fitted
 
@@ -70,7 +71,7 @@ class FitStore:
 
     def path(self, clip: Clip, settings: Any, seed: int) -> Path:
         """The file of a fit."""
-        return self.folder / f"{clip.name}.{settings.preset}.{key_of(clip, settings, seed)}.safetensors"
+        return self.folder / f"{names.short(clip.name)}.{settings.preset}.{key_of(clip, settings, seed)}.safetensors"
 
     def fit(self, clip: Clip, method: str | Any = "dynode", seed: int = 0) -> Trajectory:
         """The trajectory of a method: read if it was fitted before, else fitted (from its checkpoint, if any) and written."""

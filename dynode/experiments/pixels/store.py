@@ -12,7 +12,7 @@ from dynode.experiments.pixels.frames import ObservedFrames
 from dynode.experiments.pixels.predictors import PixelModel
 from dynode.experiments.pixels.presets import PixelSettings
 from dynode.experiments.pixels.training import PixelTrainer
-from dynode.io import source_code
+from dynode.io import names, source_code
 from dynode.settings import to_json
 
 SOURCES = (
@@ -58,7 +58,7 @@ class PixelStore:
         """The model in the file, which is trained (from its checkpoint) and written where it does not exist."""
         if not path.is_file():
             episodes, drawing = load()
-            trainer, checkpoint = PixelTrainer(episodes, settings, seed), path.with_suffix(".checkpoint")
+            trainer, checkpoint = PixelTrainer(episodes, settings, seed), names.beside(path, ".checkpoint")
             network = trainer.run(checkpoint, progress=self.progress)
             log = {"seconds": round(trainer.seconds, 2), "drawing": round(drawing, 2), "loss": trainer.loss}
             log |= {"parameters": sum(p.numel() for p in network.parameters()), "iterations": trainer.iteration}

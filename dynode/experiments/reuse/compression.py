@@ -18,7 +18,7 @@ from dynode.dynamics.state_spaces import Subspace
 from dynode.dynamics.trajectory import Trajectory
 from dynode.evaluation.records import Row
 from dynode.generators.protocol import Generator
-from dynode.io import video
+from dynode.io import colours, video
 from dynode.io.images import from_uint8, to_uint8
 from dynode.metrics import METRICS
 
@@ -91,7 +91,7 @@ def demo_numbers(shape: tuple[int, int]) -> dict[str, int]:
 def as_video(images: torch.Tensor, fps: float, crf: int) -> tuple[int, torch.Tensor]:
     """Bytes of an H.264 video of images (T, 3, R, R) in [-1, 1], R even, at a constant rate factor; and its frames."""
     with tempfile.TemporaryDirectory() as folder:
-        file = video.write(Path(folder) / "clip.mp4", to_uint8(images), fps, crf)
+        file = video.write(Path(folder) / "clip.mp4", to_uint8(images), fps, crf, look=colours.UNMARKED)
         frames, size = from_uint8(video.read(file)[0]), file.stat().st_size
     return size, frames
 

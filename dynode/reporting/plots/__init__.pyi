@@ -20,6 +20,7 @@ from dynode.reporting.plots.interpolation_error import variance as variance
 from dynode.reporting.plots.latent_paths import diagnosis as diagnosis
 from dynode.reporting.plots.latent_paths import known_paths as known_paths
 from dynode.reporting.plots.latent_paths import pca_paths as pca_paths
+from dynode.reporting.plots.looks import colour as colour
 from dynode.reporting.plots.method_comparison import ablations as ablations
 from dynode.reporting.plots.method_comparison import baselines as baselines
 from dynode.reporting.plots.method_comparison import bench as bench
@@ -30,7 +31,6 @@ from dynode.reporting.plots.retiming import backward_gap as backward_gap
 from dynode.reporting.plots.retiming import compression as compression
 from dynode.reporting.plots.retiming import over_time as over_time
 from dynode.reporting.plots.retiming import retimed as retimed
-from dynode.reporting.plots.style import colour as colour
 from dynode.reporting.plots.style import note as note
 from dynode.reporting.plots.uncertainty import KERNEL_PARTS as KERNEL_PARTS
 from dynode.reporting.plots.uncertainty import coverage as coverage

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import matplotlib.pyplot as plt
 import torch
 from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
@@ -14,7 +13,8 @@ from dynode.clips import Clip
 from dynode.dynamics.principal_axes import PrincipalAxes
 from dynode.io.images import to_uint8
 from dynode.reporting.plots.image_grids import frame_border
-from dynode.reporting.plots.style import COLOURS, FULL_WIDTH, STYLE
+from dynode.reporting.plots.looks import DASHED, LOOKS, colour
+from dynode.reporting.plots.style import FULL_WIDTH, house_style, new_figure
 
 LETTERS = "abc"
 TINT = "#D5E7F3"  # of a band: dynode's blue on white
@@ -28,7 +28,6 @@ TITLES = {
 }
 LEFT, HEAD, FOOT, GAP, BESIDE = 0.5, 0.56, 0.7, 0.12, 0.16  # inches; beside the edited path stand letters
 HEIGHTS = (1.7, 3.5)  # of the views, inches
-DASHES = (0, (4, 1.5))
 
 
 @dataclass(frozen=True)
@@ -64,11 +63,11 @@ class Concept:
 def concept(content: Concept) -> Figure:
     """Above, the codes from the front (two principal axes) and from the side (along the axis of the edit), in one scale;
     below, a row of frames for each of three moments, which have the same letters in both."""
-    with plt.style.context(STYLE):
+    with house_style():
         spans, scale = fitting(*extents(content))
         high, cell = float(spans[1].diff()) * scale, (FULL_WIDTH - LEFT - 0.02) / len(content.images)
         lowest = len(LETTERS) * cell + FOOT
-        figure = plt.figure(figsize=(FULL_WIDTH, lowest + high + HEAD))
+        figure = new_figure(figsize=(FULL_WIDTH, lowest + high + HEAD))
         figure.set_layout_engine("none")
         wide = [float(span.diff()) * scale for span in (spans[0], spans[2])]
         axes = [
@@ -137,17 +136,17 @@ def front(axis: Axes, content: Concept) -> None:
         PolyCollection(list(content.band.numpy()), facecolors=TINT, edgecolors=TINT, label=content.band_name)
     )
     for name, path in content.paths.items():
-        axis.plot(*content.coordinates(path)[:, :2].T, color=COLOURS[name], label=NAMES.get(name, name))
+        axis.plot(*content.coordinates(path)[:, :2].T, color=colour(name), label=NAMES.get(name, name))
     axis.plot(
-        *content.coordinates(content.propagated)[:, :2].T, color=COLOURS["edited"], linewidth=0.9, linestyle=DASHES
+        *content.coordinates(content.propagated)[:, :2].T, color=colour("edited"), linewidth=0.9, linestyle=DASHED
     )
     codes(axis, content, (0, 1))
     own = content.coordinates(content.clip.ws[list(content.moments)])
     for name, ws in content.at.items():
         points = content.coordinates(ws)
         for k in range(len(LETTERS)) if name != "edited" else ():
-            axis.plot(*torch.stack([own[k], points[k]])[:, :2].T, color=COLOURS[name], linewidth=0.6, zorder=2)
-        axis.plot(*points[:, :2].T, "o", ms=4.5, color=COLOURS[name], mec="white", mew=0.5, zorder=4)
+            axis.plot(*torch.stack([own[k], points[k]])[:, :2].T, color=colour(name), linewidth=0.6, zorder=2)
+        axis.plot(*points[:, :2].T, "o", ms=4.5, color=colour(name), mec="white", mew=0.5, zorder=4)
     every = content.coordinates(content.clip.ws)[:, :2]
     letters(axis, own[:, :2], every.mean(0))
     ends = [f"{float(content.clip.ts[k]):.1f} s" for k in (0, -1)]
@@ -158,20 +157,20 @@ def front(axis: Axes, content: Concept) -> None:
 
 def side(axis: Axes, content: Concept) -> None:
     """The same height against the axis of the edit: the learned path, and beside it the path with the edit propagated."""
-    axis.plot(*content.coordinates(content.paths["dynode"])[:, [2, 1]].T, color=COLOURS["dynode"])
+    axis.plot(*content.coordinates(content.paths["dynode"])[:, [2, 1]].T, color=colour("dynode"))
     axis.plot(
-        *content.coordinates(content.propagated)[:, [2, 1]].T, color=COLOURS["edited"], linestyle=DASHES,
+        *content.coordinates(content.propagated)[:, [2, 1]].T, color=colour("edited"), linestyle=DASHED,
         label="first edit propagated",
     )  # fmt: skip
     axis.plot(
-        *content.coordinates(content.edited)[:, [2, 1]].T, "s", ms=2.6, mfc="white", mec=COLOURS["edited"], mew=0.6,
+        *content.coordinates(content.edited)[:, [2, 1]].T, "s", ms=2.6, mfc="white", mec=colour("edited"), mew=0.6,
         label="every code edited", zorder=3,
     )  # fmt: skip
     codes(axis, content, (2, 1))
     start, end = content.coordinates(torch.stack([content.clip.ws[0], content.edited[0]]))[:, [2, 1]].tolist()
     axis.annotate("", end, start, arrowprops={"arrowstyle": "->", "color": "0.25", "shrinkA": 4, "shrinkB": 4})
     points = content.coordinates(content.at["edited"])[:, [2, 1]]
-    axis.plot(*points.T, "o", ms=4.5, color=COLOURS["edited"], mec="white", mew=0.5, zorder=4)
+    axis.plot(*points.T, "o", ms=4.5, color=colour("edited"), mec="white", mew=0.5, zorder=4)
     letters(axis, points, points - torch.tensor([1.0, 0.0]))
     axis.set(xlabel=f"edit axis\n{content.edit_name}")
     axis.tick_params(labelleft=False)
@@ -206,4 +205,6 @@ def frames(figure: Figure, content: Concept, cell: float) -> None:
             axis.imshow(to_uint8(images[k]), interpolation="antialiased")
             frame_border(axis, bool(content.clip.observed[moment]))
             if not k:
-                axis.set_title(TITLES.get(name, name), fontsize=7, pad=3, color=COLOURS.get(name, "black"))
+                axis.set_title(
+                    TITLES.get(name, name), fontsize=7, pad=3, color=colour(name) if name in LOOKS else "black"
+                )

@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 
-import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
 from dynode.evaluation.records import Row
-from dynode.reporting.plots.style import COLOURS, FULL_WIDTH, ROUNDING, STYLE, colour
+from dynode.reporting.plots.looks import BLUE, GREEN, ORANGE, SKY, VERMILION, colour, look
+from dynode.reporting.plots.style import FULL_WIDTH, ROUNDING, head_legend, house_style, subplots
 
 WIDELY = 100
 
@@ -27,16 +27,16 @@ def error_over_time(
     log None: where errors differ so much that the lower line would lie on the axis.
     """
     log = differ_widely(curves, observed) if log is None else log
-    with plt.style.context(STYLE):
-        figure, axis = plt.subplots(figsize=(FULL_WIDTH, 2.2))
+    with house_style():
+        figure, axis = subplots(figsize=(FULL_WIDTH, 2.2))
         for name, values in curves.items():
             drawn = np.where(np.asarray(values) > ROUNDING, values, np.nan) if log else values
-            axis.plot(ts, drawn, color=colour(name), label=name, marker=".")
+            axis.plot(ts, drawn, **look(name).curve, label=name)
         marks = np.asarray(ts)[np.asarray(observed)]
         along = {"transform": axis.get_xaxis_transform(), "clip_on": False}
         axis.plot(marks, np.zeros_like(marks), "|", color="black", markersize=7, label="observed", **along)
         axis.set(xlabel=xlabel, ylabel=ylabel, yscale="log" if log else "linear")
-        axis.legend(ncols=len(curves) + 1, loc="lower left", bbox_to_anchor=(0, 1))
+        head_legend(figure, *axis.get_legend_handles_labels())
         return figure
 
 
@@ -49,14 +49,14 @@ def differ_widely(curves: Mapping[str, torch.Tensor], observed: torch.Tensor) ->
 
 def frame_quality(ts: torch.Tensor, mse: torch.Tensor, lpips: torch.Tensor, bounds: tuple[float, float]) -> Figure:
     """Reconstruction quality of every frame: MSE and LPIPS over time, each with its bound."""
-    with plt.style.context(STYLE):
-        figure, axes = plt.subplots(1, 2, figsize=(FULL_WIDTH, 1.9))
+    with house_style():
+        figure, axes = subplots(1, 2, figsize=(FULL_WIDTH, 1.9))
         labels = ("MSE  ([-1, 1], 256 px)", "LPIPS-VGG")
         for axis, values, bound, label in zip(axes, (mse, lpips), bounds, labels, strict=True):
-            axis.plot(ts, values, color=COLOURS["dynode"], marker=".")
-            axis.axhline(bound, color="#D55E00", linestyle="--", linewidth=0.8)
+            axis.plot(ts, values, color=colour("dynode"), marker=".")
+            axis.axhline(bound, color=VERMILION, linestyle="--", linewidth=0.8)
             axis.annotate(
-                "bound on the mean", (float(ts[-1]), bound), va="bottom", ha="right", fontsize=7, color="#D55E00"
+                "bound on the mean", (float(ts[-1]), bound), va="bottom", ha="right", fontsize=7, color=VERMILION
             )
             axis.set(xlabel="time (s)", ylabel=label, ylim=(0, None))
         return figure
@@ -64,18 +64,18 @@ def frame_quality(ts: torch.Tensor, mse: torch.Tensor, lpips: torch.Tensor, boun
 
 def memory(frames: Sequence[int], megabytes: Sequence[float]) -> Figure:
     """Peak memory of a process against the number of frames it made."""
-    with plt.style.context(STYLE):
-        figure, axis = plt.subplots(figsize=(3.25, 1.8))
-        axis.plot(frames, megabytes, color=COLOURS["dynode"], marker="o")
+    with house_style():
+        figure, axis = subplots(figsize=(3.25, 1.8))
+        axis.plot(frames, megabytes, color=colour("dynode"), marker="o")
         axis.set(xlabel="frames rendered", ylabel="peak memory (MB)", xscale="log", ylim=(0, 1.25 * max(megabytes)))
         return figure
 
 
 def loss_curve(losses: Sequence[float], title: str) -> Figure:
     """A loss over the steps of an optimisation."""
-    with plt.style.context(STYLE):
-        figure, axis = plt.subplots(figsize=(3.25, 1.8))
-        axis.plot(range(1, len(losses) + 1), losses, color=COLOURS["dynode"], marker="." if len(losses) < 40 else "")
+    with house_style():
+        figure, axis = subplots(figsize=(3.25, 1.8))
+        axis.plot(range(1, len(losses) + 1), losses, color=colour("dynode"), marker="." if len(losses) < 40 else "")
         axis.set(xlabel="step", ylabel="loss", title=title)
         axis.xaxis.set_major_locator(MaxNLocator(integer=True))
         return figure
@@ -83,10 +83,10 @@ def loss_curve(losses: Sequence[float], title: str) -> Figure:
 
 def training_curve(errors: Sequence[float], every: int) -> Figure:
     """The relative error at the observed times, before a fit and after every `every` iterations."""
-    with plt.style.context(STYLE):
-        figure, axis = plt.subplots(figsize=(3.25, 1.8))
+    with house_style():
+        figure, axis = subplots(figsize=(3.25, 1.8))
         iterations = np.arange(len(errors)) * every
-        axis.plot(iterations, errors, color=COLOURS["dynode"], marker="." if len(errors) < 40 else "")
+        axis.plot(iterations, errors, color=colour("dynode"), marker="." if len(errors) < 40 else "")
         axis.set(xlabel="iteration", ylabel="error / variance", title="at observed times", yscale="log")
         axis.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
         return figure
@@ -94,10 +94,10 @@ def training_curve(errors: Sequence[float], every: int) -> Figure:
 
 def step_lengths(steps: torch.Tensor, speed: float) -> Figure:
     """Length of each step between neighbouring codes, beside the distance that a field of constant speed covers."""
-    with plt.style.context(STYLE):
-        figure, axis = plt.subplots(figsize=(3.25, 1.9))
-        axis.bar(range(1, len(steps) + 1), steps, color=COLOURS["hold"])
-        axis.axhline(speed, color=COLOURS["demo"], linewidth=1.2, label="reach of the demo's field")
+    with house_style():
+        figure, axis = subplots(figsize=(3.25, 1.9))
+        axis.bar(range(1, len(steps) + 1), steps, color=colour("hold"))
+        axis.axhline(speed, color=colour("demo"), linewidth=1.2, label="reach of the demo's field")
         axis.legend(loc="upper left")
         axis.set(xlabel="step between codes", ylabel="length")
         axis.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -109,11 +109,9 @@ def solver_work(rows: Sequence[Row], panels: Mapping[str, str]) -> Figure:
 
     rows: means over seeds of `nfe` and `solver_error`; panels: title -> the part before the solver in their variants.
     """
-    with plt.style.context(STYLE):
-        figure, axes = plt.subplots(1, len(panels), figsize=(FULL_WIDTH, 2.3), sharey=True, squeeze=False)
-        shades = dict(
-            zip(("euler", "midpoint", "rk4", "dopri5"), ("#E69F00", "#56B4E9", "#009E73", "#0072B2"), strict=True)
-        )
+    with house_style():
+        figure, axes = subplots(1, len(panels), figsize=(FULL_WIDTH, 2.3), sharey=True, squeeze=False)
+        shades = dict(zip(("euler", "midpoint", "rk4", "dopri5"), (ORANGE, SKY, GREEN, BLUE), strict=True))
         for axis, (title, name) in zip(axes[0], panels.items(), strict=True):
             own = [r for r in rows if r.variant.startswith(f"{name}: ")]
             for solver, shade in shades.items():
@@ -142,13 +140,13 @@ def error_panels(
 
     Frames that a method interpolates exactly, but for rounding, leave gaps on such an axis.
     """
-    with plt.style.context(STYLE):
+    with house_style():
         size = (FULL_WIDTH, 2.9)
-        figure, axes = plt.subplots(1, len(panels), figsize=size, sharex=True, sharey=True, squeeze=False)
+        figure, axes = subplots(1, len(panels), figsize=size, sharex=True, sharey=True, squeeze=False)
         for axis, (title, curves) in zip(axes[0], panels.items(), strict=True):
             for name, values in curves.items():
                 drawn = np.where(np.asarray(values) > ROUNDING, values, np.nan)
-                axis.plot(ts, drawn, color=colour(name), label=name, marker=".")
+                axis.plot(ts, drawn, **look(name).curve, label=name)
             marks = np.asarray(ts)[np.asarray(observed)]
             along = {"transform": axis.get_xaxis_transform(), "clip_on": False}
             axis.plot(marks, np.zeros_like(marks), "|", color="black", markersize=7, **along)

@@ -1,20 +1,20 @@
 """Changes that editors make, against their strength."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from dynode.evaluation.records import Row, select
-from dynode.reporting.plots.style import FULL_WIDTH, STYLE
+from dynode.reporting.plots.looks import BLUE, GREEN, GREY, PINK, VERMILION
+from dynode.reporting.plots.style import FULL_WIDTH, head_legend, house_style, subplots
 
 METHODS = {  # Okabe-Ito, a colour for each method of editing
-    "interfacegan": "#0072B2",
-    "latent-transformer": "#D55E00",
-    "styleclip": "#009E73",
-    "flow": "#CC79A7",
-    "ganspace": "#999999",
+    "interfacegan": BLUE,
+    "latent-transformer": VERMILION,
+    "styleclip": GREEN,
+    "flow": PINK,
+    "ganspace": GREY,
 }
 COLUMNS, PANEL_INCHES, LINE_INCHES = 6, 0.95, 0.125
 DOTS = {
@@ -33,8 +33,8 @@ def ladders(rows: list[Row]) -> Figure:
     used = select(rows, metric="strength_used")
     attributes = list(dict.fromkeys((row.category, row.reference) for row in used))
     lines = -(-len(attributes) // COLUMNS)
-    with plt.style.context(STYLE):
-        figure, axes = plt.subplots(
+    with house_style():
+        figure, axes = subplots(
             lines, COLUMNS, figsize=(FULL_WIDTH, 0.5 + PANEL_INCHES * lines), sharex=True, sharey=True, squeeze=False
         )
         for axis in axes.flat[len(attributes) :]:
@@ -69,9 +69,9 @@ def editors(rows: list[Row]) -> Figure:
     """
     used = select(rows, metric="strength_used")
     present = {name: title for name, title in DOTS.items() if select(rows, metric=name)}
-    with plt.style.context(STYLE):
+    with house_style():
         size = (FULL_WIDTH, 0.8 + LINE_INCHES * len(used))
-        figure, axes = plt.subplots(1, len(present), figsize=size, sharey=True, squeeze=False)
+        figure, axes = subplots(1, len(present), figsize=size, sharey=True, squeeze=False)
         for axis, (name, title) in zip(axes[0], present.items(), strict=True):
             for y, row in enumerate(used):
                 at_used = select(rows, category=row.category, method=row.method, variant=f"{row.value:+g}")
@@ -109,4 +109,4 @@ def legend(figure: Figure, used: list[Row]) -> None:
     """The methods that the editors belong to."""
     methods = dict.fromkeys(row.method.partition(":")[0] for row in used)
     handles = [Line2D([], [], color=METHODS[name], marker="o", markersize=3, label=name) for name in methods]
-    figure.legend(handles=handles, loc="outside upper center", ncols=len(handles))
+    head_legend(figure, handles)

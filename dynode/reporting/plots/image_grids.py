@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 
-import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from dynode.io.images import to_uint8
-from dynode.reporting.plots.style import COLOURS, FULL_WIDTH, STYLE
+from dynode.reporting.plots.looks import BLUE, VERMILION, colour
+from dynode.reporting.plots.style import FULL_WIDTH, house_style, new_figure, subplots
 
 
 def image_rows(
@@ -22,10 +22,10 @@ def image_rows(
 
     observed (T,) bool: observed frames get a solid frame, unobserved ones a dashed one.
     """
-    with plt.style.context(STYLE):
+    with house_style():
         columns, cell = len(ts), FULL_WIDTH / (len(ts) + 0.6)
         size = (FULL_WIDTH, cell * len(rows) + 0.4)
-        figure, axes = plt.subplots(len(rows), columns, figsize=size, squeeze=False)
+        figure, axes = subplots(len(rows), columns, figsize=size, squeeze=False)
         for (label, images), line in zip(rows.items(), axes, strict=True):
             for k, axis in enumerate(line):
                 axis.imshow(to_uint8(images[k]), interpolation="antialiased")
@@ -34,7 +34,7 @@ def image_rows(
         for k, axis in enumerate(axes[0]):
             axis.set_title(ts[k] if isinstance(ts[k], str) else f"{float(ts[k]):.2f} s", fontsize=7, pad=3)
         if title:
-            figure.suptitle(title, x=0.01, ha="left")
+            figure.suptitle(title, x=0.01, ha="left", wrap=True)
         return figure
 
 
@@ -44,7 +44,7 @@ def frame_border(axis: Axes, observed: bool | None) -> None:
     axis.set_yticks([])
     for spine in axis.spines.values():
         spine.set_visible(observed is not None)
-        spine.set_color("#0072B2" if observed else "#D55E00")
+        spine.set_color(BLUE if observed else VERMILION)
         spine.set_linewidth(1.6)
         spine.set_linestyle("-" if observed else (0, (2, 1.5)))
 
@@ -62,13 +62,13 @@ def frame_rates(
 
     Every frame stands at its time; frames at one of the `observed` times are framed solid, the others dashed.
     """
-    with plt.style.context(STYLE):
+    with house_style():
         gap = min((float(torch.as_tensor(ts).diff().min()) for ts, _ in rows.values() if len(ts) > 1), default=1.0)
         begin = min(float(ts[0]) for ts, _ in rows.values())
         end = max(float(ts[-1]) for ts, _ in rows.values())
         left, cell = 0.75, (FULL_WIDTH - 0.75) / ((end - begin) / gap + 1.02)
         tall = len(rows) * (cell + 0.06) + 0.5
-        figure = plt.figure(figsize=(FULL_WIDTH, tall))
+        figure = new_figure(figsize=(FULL_WIDTH, tall))
         figure.set_layout_engine("none")
         for r, (label, (ts, images)) in enumerate(rows.items()):
             bottom = tall - 0.22 - (r + 1) * (cell + 0.06)
@@ -86,15 +86,15 @@ def frame_rates(
 
 def aligned_face(frame: np.ndarray, landmarks: np.ndarray, quad: np.ndarray, crop: torch.Tensor) -> Figure:
     """A frame (H, W, 3) with its landmarks (5, 2) and alignment square (4, 2), beside the crop (3, S, S)."""
-    with plt.style.context(STYLE):
+    with house_style():
         height, width = frame.shape[:2]
         ratio = {"width_ratios": [width / height, 1]}
-        figure, (left, right) = plt.subplots(
+        figure, (left, right) = subplots(
             1, 2, figsize=(FULL_WIDTH, FULL_WIDTH / (1 + width / height)), gridspec_kw=ratio
         )
         left.imshow(frame)
-        left.plot(*np.vstack([quad, quad[:1]]).T, color=COLOURS["linear"], linewidth=1.5)
-        left.plot(*landmarks.T, "o", color=COLOURS["dynode"], markersize=3)
+        left.plot(*np.vstack([quad, quad[:1]]).T, color=colour("linear"), linewidth=1.5)
+        left.plot(*landmarks.T, "o", color=colour("dynode"), markersize=3)
         left.set(xlim=(0, width), ylim=(height, 0), title="frame 0, landmarks and square")
         right.imshow(to_uint8(crop))
         right.set_title("aligned crop")

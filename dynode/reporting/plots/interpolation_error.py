@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib import rcParams
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -12,7 +12,8 @@ from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 from dynode.dynamics.principal_axes import PrincipalAxes
 from dynode.evaluation.records import Row, averaged, select
 from dynode.metrics import METRICS, describe
-from dynode.reporting.plots.style import COLOURS, FULL_WIDTH, STYLE, colour
+from dynode.reporting.plots.looks import colour
+from dynode.reporting.plots.style import FULL_WIDTH, head_legend, house_style, subplots
 
 PANELS = (("code_distance", "curve_distance"), ("mse",), ("lpips_alex",))
 DIAMONDS = ("curve_distance",)  # others are discs
@@ -25,10 +26,10 @@ def interpolation_errors(rows: list[Row], methods: Sequence[str], references: Ma
     in the span of the observed codes, and in images the clip's own codes.  references: clip -> what its images are
     compared with.
     """
-    with plt.style.context(STYLE):
+    with house_style():
         rows, clips = averaged(rows), list(dict.fromkeys(row.clip for row in rows))
         size = (FULL_WIDTH, 0.55 + len(clips) * (0.55 + 0.17 * len(methods)))
-        figure, axes = plt.subplots(len(clips), 3, figsize=size, sharey=True, squeeze=False)
+        figure, axes = subplots(len(clips), 3, figsize=size, sharey=True, squeeze=False)
         for line, clip in zip(axes, clips, strict=True):
             own = select(rows, clip=clip)
             for axis, metrics in zip(line, PANELS, strict=True):
@@ -48,7 +49,7 @@ def interpolation_errors(rows: list[Row], methods: Sequence[str], references: Ma
             mark("o", "irregular", "white"),
             Line2D([], [], color="0.4", ls="--", label="floor, regular"),
         ]
-        figure.legend(handles=handles, loc="outside upper right", ncols=len(handles))
+        head_legend(figure, handles)
         return figure
 
 
@@ -60,7 +61,7 @@ def mark(shape: str, label: str, filling: str = "0.4") -> Line2D:
 def dots(axis: Axes, rows: list[Row], methods: Sequence[str]) -> None:
     """One metric of every method; on a logarithmic axis for images, whose errors differ by more."""
     for y, method in enumerate(methods):
-        shade = colour(method) or "0.45"
+        shade = colour(method)
         for row in select(rows, method=method, split="unobserved"):
             scale, regular, diamond = describe(row.metric).scale, row.sampling == "regular", row.metric in DIAMONDS
             style = {"color": shade, "fmt": "D" if diamond else "o", "ms": 3.2 if diamond else 4}
@@ -84,15 +85,13 @@ def floors(axis: Axes, rows: list[Row], metric: str) -> None:
 
 def variance(planes: Mapping[str, PrincipalAxes]) -> Figure:
     """Variance of a path explained by its first k principal components, a line for each clip."""
-    with plt.style.context(STYLE):
-        figure, axis = plt.subplots(figsize=(3.25, 2.0))
-        for (name, plane), shade in zip(
-            planes.items(), plt.rcParams["axes.prop_cycle"].by_key()["color"], strict=False
-        ):
+    with house_style():
+        figure, axis = subplots(figsize=(3.25, 2.0))
+        for (name, plane), shade in zip(planes.items(), rcParams["axes.prop_cycle"].by_key()["color"], strict=False):
             summed = 100 * np.cumsum(plane.fractions.numpy())[:20]
             axis.plot(range(1, len(summed) + 1), summed, marker="o", ms=2.5, color=shade, label=name)
         for level in (90, 99):
-            axis.axhline(level, color=COLOURS["hold"], linewidth=0.7, linestyle=":")
+            axis.axhline(level, color=colour("hold"), linewidth=0.7, linestyle=":")
             axis.annotate(
                 f"{level} %", (1, level), (0.99, level), ("axes fraction", "data"), ha="right", va="top", fontsize=6.5
             )

@@ -2,25 +2,25 @@
 
 from collections.abc import Mapping
 
-import matplotlib.pyplot as plt
 import torch
 from matplotlib.figure import Figure
 
 from dynode.dynamics.principal_axes import PrincipalAxes
 from dynode.evaluation.diagnosis import Diagnosis
-from dynode.reporting.plots.style import COLOURS, FULL_WIDTH, STYLE, colour
+from dynode.reporting.plots.looks import BLUE, GREEN, GREY, VERMILION, colour, look
+from dynode.reporting.plots.style import FULL_WIDTH, head_legend, house_style, subplots
 
 
 def pca_paths(paths: Mapping[str, torch.Tensor], codes: torch.Tensor, observed: torch.Tensor) -> Figure:
     """The codes (T, L, D) on their first two principal components, and every path (S, L, D) in the same basis."""
-    with plt.style.context(STYLE):
+    with house_style():
         plane = PrincipalAxes.of(codes)
         percent = [*(100 * plane.fractions[:2]).tolist(), 0.0]
         points = plane.scores(codes)
         wide, tall = (points.amax(0) - points.amin(0)).clamp(min=1e-6).tolist()
-        figure, axis = plt.subplots(figsize=(FULL_WIDTH, 0.7 + min(max(4.9 * tall / wide, 1.4), 4.5)))
+        figure, axis = subplots(figsize=(FULL_WIDTH, 0.7 + min(max(4.9 * tall / wide, 1.4), 4.5)))
         for name, path in paths.items():
-            axis.plot(*plane.scores(path).T, color=colour(name), label=name)
+            axis.plot(*plane.scores(path).T, color=colour(name), linestyle=look(name).line, label=name)
         axis.plot(*points[~observed].T, "o", mfc="white", mec="black", mew=0.5, label="unobserved code")
         axis.plot(*points[observed].T, "o", color="black", label="observed code")
         axis.set(xlabel=f"PC 1 ({percent[0]:.0f} %)", ylabel=f"PC 2 ({percent[1]:.0f} %)")
@@ -40,14 +40,14 @@ def known_paths(
     paths: name -> method -> points (T, 2) at times ts (T,).  What leaves the panel is cut at its edge.  Below, the
     distance from the truth over time, in units of the path's size.
     """
-    with plt.style.context(STYLE):
+    with house_style():
         size = (FULL_WIDTH, 3.3)
-        figure, axes = plt.subplots(2, len(truths), figsize=size, squeeze=False, height_ratios=(3, 2), sharey="row")
+        figure, axes = subplots(2, len(truths), figsize=size, squeeze=False, height_ratios=(3, 2), sharey="row")
         for (axis, below), (name, truth) in zip(axes.T, truths.items(), strict=True):
             low, high = truth.amin(0), truth.amax(0)
             middle, reach = (low + high) / 2, 0.75 * float((high - low).max())
             axis.plot(*(truth - middle).T / reach, color="0.8", linewidth=4, label="the path")
-            for (method, points), shade in zip(paths[name].items(), ("#009E73", "#D55E00", "#0072B2"), strict=False):
+            for (method, points), shade in zip(paths[name].items(), (GREEN, VERMILION, BLUE), strict=False):
                 axis.plot(*(points - middle).T / reach, color=shade, label=method)
                 below.plot(ts, (points - truth).norm(dim=-1) / reach, color=shade)
             axis.plot(*(truth - middle)[observed].T / reach, "o", color="black", label="observed")
@@ -55,7 +55,7 @@ def known_paths(
             axis.set_axis_off()
             below.set(xlabel="time (s)", ylim=(-0.05, 1.5))
         axes[1, 0].set_ylabel("distance")
-        figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=5)
+        head_legend(figure, *axes[0, 0].get_legend_handles_labels())
         return figure
 
 
@@ -63,22 +63,22 @@ def diagnosis(result: Diagnosis) -> Figure:
     """A `Diagnosis` in four panels: reconstruction, norms, steps with cut candidates, step directions."""
     ts = result.clip.ts
     middle = (ts[1:] + ts[:-1]) / 2
-    with plt.style.context(STYLE):
-        figure, axes = plt.subplots(2, 2, figsize=(FULL_WIDTH, 3.6))
+    with house_style():
+        figure, axes = subplots(2, 2, figsize=(FULL_WIDTH, 3.6))
         known = ts if result.clip.detected is None else ts[result.clip.detected]
         if result.mse:
-            axes[0, 0].plot(known, result.mse, color=COLOURS["dynode"], marker=".")
+            axes[0, 0].plot(known, result.mse, color=colour("dynode"), marker=".")
         axes[0, 0].set(ylabel="MSE to the source", ylim=(0, None))
-        axes[0, 1].plot(ts, result.norms, color=COLOURS["dynode"], marker=".")
+        axes[0, 1].plot(ts, result.norms, color=colour("dynode"), marker=".")
         axes[0, 1].set(ylabel="|w - mean|", ylim=(0, None))
-        axes[1, 0].plot(middle, result.steps, color=COLOURS["dynode"], marker=".")
+        axes[1, 0].plot(middle, result.steps, color=colour("dynode"), marker=".")
         for k in result.cuts:
-            axes[1, 0].axvline(float(middle[k - 1]), color="#D55E00", linestyle="--", linewidth=0.8)
+            axes[1, 0].axvline(float(middle[k - 1]), color=VERMILION, linestyle="--", linewidth=0.8)
         axes[1, 0].set(ylabel="step length", xlabel="time (s)", ylim=(0, None))
         steps = result.clip.ws.flatten(1).diff(dim=0)
         cosine = torch.nn.functional.cosine_similarity(steps[:-1], steps[1:], dim=1)
-        axes[1, 1].plot(ts[1:-1], cosine, color=COLOURS["dynode"], marker=".")
-        axes[1, 1].axhline(0, color="#999999", linewidth=0.6)
+        axes[1, 1].plot(ts[1:-1], cosine, color=colour("dynode"), marker=".")
+        axes[1, 1].axhline(0, color=GREY, linewidth=0.6)
         axes[1, 1].set(ylabel="turn (cosine)", xlabel="time (s)", ylim=(-1, 1))
         figure.suptitle(f"{result.clip.name}: jitter {100 * result.jitter:.0f} %, recommended stride {result.stride}")
         return figure

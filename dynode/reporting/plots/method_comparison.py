@@ -3,34 +3,34 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from dynode.evaluation.records import Row, select
-from dynode.reporting.plots.style import COLOURS, FULL_WIDTH, STYLE, colour
+from dynode.reporting.plots.looks import BLACK, BLUE, GREEN, ORANGE, PINK, SKY, VERMILION, Look, colour, look
+from dynode.reporting.plots.style import FULL_WIDTH, head_legend, house_style, subplots
 
 
 def skills(rows: list[Row], methods: Sequence[str]) -> Figure:
     """Skill over linear at unobserved times: a row of dots for each clip, sampling and stride, images beside codes."""
-    with plt.style.context(STYLE):
+    with house_style():
         keys = list(dict.fromkeys((r.clip, r.sampling, r.stride) for r in rows))
         names = [f"{clip}, {sampling} {stride}" for clip, sampling, stride in keys]
         rows = [r for r in rows if r.split == "unobserved"]
-        figure, axes = plt.subplots(1, 2, figsize=(FULL_WIDTH, 0.5 + 0.24 * len(keys)), sharey=True)
+        figure, axes = subplots(1, 2, figsize=(FULL_WIDTH, 0.5 + 0.24 * len(keys)), sharey=True)
         for axis, metric, title in zip(axes, ("skill", "skill_latent"), ("in images", "in codes"), strict=True):
             for k, method in enumerate(methods):
                 at = {(r.clip, r.sampling, r.stride): r for r in rows if (r.method, r.metric) == (method, metric)}
                 y = [keys.index(key) + 0.12 * (k - len(methods) / 2 + 0.5) for key in at]
                 stds = [r.std or 0 for r in at.values()]
                 values = [r.value for r in at.values()]
-                axis.errorbar(values, y, xerr=stds, fmt="o", ms=3.5, color=colour(method), label=method)
-            axis.axvline(0, color=COLOURS["linear"], linewidth=0.8)
+                axis.errorbar(values, y, xerr=stds, ms=3.5, **look(method).dots, label=method)
+            axis.axvline(0, color=colour("linear"), linewidth=0.8)
             axis.set(xlabel=f"skill over linear, {title}", yticks=range(len(keys)), yticklabels=names)
         axes[0].set_ylim(len(keys) - 0.5, -0.5)
-        figure.legend(*axes[1].get_legend_handles_labels(), loc="outside upper right", ncols=len(methods))
+        head_legend(figure, *axes[1].get_legend_handles_labels())
         return figure
 
 
@@ -41,9 +41,9 @@ def categories(
 
     rows: of one sampling and stride, one for each clip; a dot is a clip, a bar their mean.
     """
-    with plt.style.context(STYLE):
+    with house_style():
         names = list(dict.fromkeys(r.category for r in rows))
-        figure, axes = plt.subplots(1, len(splits), figsize=(FULL_WIDTH, 2.4), sharey=True, squeeze=False)
+        figure, axes = subplots(1, len(splits), figsize=(FULL_WIDTH, 2.4), sharey=True, squeeze=False)
         for axis, split in zip(axes[0], splits, strict=True):
             chosen = [r for r in rows if (r.split, r.metric) == (split, "mse")]
             unit = {r.clip: r.value for r in chosen if r.method == "linear"}
@@ -51,17 +51,17 @@ def categories(
                 ours = [r for r in chosen if r.method == method and unit.get(r.clip)]
                 at = [names.index(r.category) + 0.16 * (k - len(methods) / 2 + 0.5) for r in ours]
                 ratios = [r.value / unit[r.clip] for r in ours]
-                axis.plot(at, ratios, "o", ms=3, alpha=0.5, color=colour(method))
+                axis.plot(at, ratios, ms=3, alpha=0.5, **look(method).dots)
                 for x in dict.fromkeys(at):
                     own = [ratio for other, ratio in zip(at, ratios, strict=True) if other == x]
-                    label = method if x == at[0] else None
-                    axis.plot(x, sum(own) / len(own), "_", ms=9, mew=2, color=colour(method), label=label)
-            axis.axhline(1, color=COLOURS["linear"], linewidth=0.8)
+                    axis.plot(x, sum(own) / len(own), "_", ms=9, mew=2, color=colour(method))
+            axis.axhline(1, color=colour("linear"), linewidth=0.8)
             axis.set_yscale("log", base=2)
             axis.yaxis.set_major_formatter("{x:g}")
             axis.set(xticks=range(len(names)), xticklabels=names, title=split)
         axes[0, 0].set_ylabel("MSE / MSE of linear")
-        axes[0, -1].legend(loc="upper left", bbox_to_anchor=(1, 1))
+        marks = [Line2D([], [], ms=3, **look(method).dots) for method in methods]
+        head_legend(figure, marks, methods)
         return figure
 
 
@@ -72,35 +72,35 @@ def baselines(
 
     What lies beyond the limits is drawn as a triangle at the edge.
     """
-    with plt.style.context(STYLE):
+    with house_style():
         rows = [r for r in rows if (r.metric, r.split) == (metric, "unobserved") and r.method in methods]
         names = list(dict.fromkeys(r.category for r in rows))
         size = (FULL_WIDTH, 0.75 + 0.19 * len(methods))
-        figure, axes = plt.subplots(1, len(names), figsize=size, sharey=True, squeeze=False)
+        figure, axes = subplots(1, len(names), figsize=size, sharey=True, squeeze=False)
         for axis, name in zip(axes[0], names, strict=True):
             for y, method in enumerate(methods):
                 values = np.array([r.value for r in select(rows, category=name, method=method)])
                 if len(values):
-                    clipped_dots(axis, values, y, limits, colour(method) or "0.45")
-            axis.axvline(0, color=COLOURS["linear"], linewidth=0.8)
+                    clipped_dots(axis, values, y, limits, look(method))
+            axis.axvline(0, color=colour("linear"), linewidth=0.8)
             axis.set(title=name, xlim=(limits[0] - 0.05, limits[1] + 0.05), xlabel="skill over linear")
         axes[0, 0].set(yticks=range(len(methods)), yticklabels=methods, ylim=(len(methods) - 0.5, -0.5))
-        marks = {"|": "mean", "o": "a clip under one sampling", "<": "beyond the axis"}
+        marks = {"|": "mean", "o": "a clip under one sampling (in its method's mark)", "<": "beyond the axis"}
         handles = [Line2D([], [], color="0.45", marker=mark, linestyle="", label=text) for mark, text in marks.items()]
-        figure.legend(handles=handles, loc="outside upper center", ncols=len(handles))
+        head_legend(figure, handles)
         return figure
 
 
-def clipped_dots(axis: Axes, values: np.ndarray, y: float, limits: tuple[float, float], shade: str) -> None:
+def clipped_dots(axis: Axes, values: np.ndarray, y: float, limits: tuple[float, float], shown: Look) -> None:
     """Values (n,) as faint dots, triangles at the limits for those beyond, and a bar at their mean."""
     clipped = values.clip(*limits)
-    for mark, chosen in (("o", clipped == values), ("<", values < limits[0]), (">", values > limits[1])):
-        axis.plot(clipped[chosen], np.full(chosen.sum(), y), mark, ms=3, alpha=0.45, color=shade)
-    axis.plot(values.mean().clip(*limits), y, "|", ms=10, mew=2, color=shade)
+    for mark, chosen in ((shown.mark, clipped == values), ("<", values < limits[0]), (">", values > limits[1])):
+        axis.plot(clipped[chosen], np.full(chosen.sum(), y), mark, ms=3, alpha=0.45, color=shown.colour)
+    axis.plot(values.mean().clip(*limits), y, "|", ms=10, mew=2, color=shown.colour)
 
 
 CLIP_MARKS = ("o", "s", "D", "^", "v", "P", "X")
-CLIP_COLOURS = ("#0072B2", "#56B4E9", "#009E73", "#E69F00", "#CC79A7", "#D55E00", "#000000")
+CLIP_COLOURS = (BLUE, SKY, GREEN, ORANGE, PINK, VERMILION, BLACK)
 
 
 def ablations(
@@ -116,10 +116,10 @@ def ablations(
     panels: ablation -> label -> the `variant` of its rows.  The bar is the mean over clips; their order gives them their
     colours.
     """
-    with plt.style.context(STYLE):
+    with house_style():
         rows, lines = [r for r in rows if r.metric == metric], -(-len(panels) // columns)
         size = (FULL_WIDTH, 0.3 + 1.9 * lines)
-        figure, axes = plt.subplots(lines, min(columns, len(panels)), figsize=size, squeeze=False)
+        figure, axes = subplots(lines, min(columns, len(panels)), figsize=size, squeeze=False)
         for axis, (title, variants) in zip(axes.flat, panels.items(), strict=False):
             ablation_panel(axis, rows, variants, clips)
             axis.set_title(title, loc="left")
@@ -128,7 +128,7 @@ def ablations(
         for axis in axes[:, 0]:
             axis.set_ylabel(ylabel)
         marks = [Line2D([], [], ls="", marker=m, color=c) for m, c in zip(CLIP_MARKS, CLIP_COLOURS, strict=True)]
-        figure.legend(marks[: len(clips)], clips, loc="outside upper right", ncols=len(clips))
+        head_legend(figure, marks[: len(clips)], clips)
         return figure
 
 
@@ -145,7 +145,7 @@ def ablation_panel(axis: Axes, rows: list[Row], variants: Mapping[str, str], cli
         if own:
             mean = sum(r.value for r in own.values()) / len(own)
             axis.plot([x - 0.42, x + 0.42], [mean, mean], color="0.6", lw=0.8, zorder=0)
-    axis.axhline(0, color=COLOURS["linear"], linewidth=0.8, zorder=0)
+    axis.axhline(0, color=colour("linear"), linewidth=0.8, zorder=0)
     axis.set(xticks=range(len(variants)), xlim=(-0.6, len(variants) - 0.4))
     crowded = sum(map(len, variants)) > 20
     turned: dict[str, Any] = {"rotation": 30, "ha": "right", "rotation_mode": "anchor"} if crowded else {}
@@ -162,43 +162,34 @@ def conditions(
 
     panels: ablation -> label -> condition -> the `variant` of its rows.  What is lower than `lowest` is cut off.
     """
-    with plt.style.context(STYLE):
+    with house_style():
         rows = [r for r in rows if r.metric == metric]
         named = {v for lines in panels.values() for line in lines.values() for v in line.values()}
         clips = list(dict.fromkeys(r.clip for r in rows if r.variant in named))
-        shades = line_colours(dict.fromkeys(label for lines in panels.values() for label in lines))
+        labels = dict.fromkeys(label for lines in panels.values() for label in lines)
         size = (FULL_WIDTH, 0.4 + 1.15 * len(panels))
-        figure, axes = plt.subplots(len(panels), len(clips), figsize=size, squeeze=False, sharey="row")
+        figure, axes = subplots(len(panels), len(clips), figsize=size, squeeze=False, sharey="row")
         for line, (title, lines) in zip(axes, panels.items(), strict=True):
             for axis, clip in zip(line, clips, strict=True):
-                condition_panel(axis, {r.variant: r for r in rows if r.clip == clip}, lines, shades)
+                condition_panel(axis, {r.variant: r for r in rows if r.clip == clip}, lines)
             low, high = line[0].get_ylim()
             line[0].set_ylim(max(low, lowest), high)
             line[0].set_ylabel(title)
         for axis, clip in zip(axes[0], clips, strict=True):
             axis.set_title(clip)
-        marks = [Line2D([], [], marker="o", ms=2.5, color=shade) for shade in shades.values()]
-        figure.legend(marks, shades, loc="outside upper center", ncols=len(shades))
+        head_legend(figure, [Line2D([], [], **look(label).curve) for label in labels], labels)
         return figure
 
 
-def line_colours(labels: Mapping[str, None]) -> dict[str, str]:
-    """The colours of methods, and others for labels that are no method's."""
-    spare = iter(("#56B4E9", "#009E73", "#CC79A7", "#F0E442"))
-    return {label: colour(label) or next(spare) for label in labels}
-
-
-def condition_panel(
-    axis: Axes, rows: Mapping[str, Row], lines: Mapping[str, Mapping[str, str]], shades: Mapping[str, str]
-) -> None:
+def condition_panel(axis: Axes, rows: Mapping[str, Row], lines: Mapping[str, Mapping[str, str]]) -> None:
     """One clip: a line for each label over its conditions; rows by their `variant`."""
     names: list[str] = []
     for label, variants in lines.items():
         names = list(variants)
         means = [rows.get(variant) for variant in variants.values()]
         values, stds = [r.value if r else np.nan for r in means], [(r.std if r else 0) or 0 for r in means]
-        axis.errorbar(range(len(means)), values, yerr=stds, marker="o", ms=2.5, color=shades[label], label=label)
-    axis.axhline(0, color=COLOURS["linear"], linewidth=0.8, zorder=0)
+        axis.errorbar(range(len(means)), values, yerr=stds, **look(label).curve, label=label)
+    axis.axhline(0, color=colour("linear"), linewidth=0.8, zorder=0)
     axis.set(xticks=range(len(names)), xticklabels=names, xlim=(-0.3, len(names) - 0.7))
 
 
@@ -207,18 +198,19 @@ def bench(comparisons: Sequence[Any]) -> Figure:
 
     comparisons: of `dynode.experiments.benchmarks`.
     """
-    with plt.style.context(STYLE):
-        figure, axis = plt.subplots(figsize=(FULL_WIDTH, 0.7 + 0.42 * len(comparisons)))
+    with house_style():
+        figure, axis = subplots(figsize=(FULL_WIDTH, 0.7 + 0.42 * len(comparisons)))
         for y, one in enumerate(comparisons):
             axis.plot([one.ours, one.other], [y, y], color="0.8", linewidth=1, zorder=0)
             axis.text(max(one.ours, one.other) * 1.15, y, f"{one.ratio:.1f} x", va="center", fontsize=7)
         lines = range(len(comparisons))
-        axis.plot([one.other for one in comparisons], lines, "o", color=COLOURS["hold"], label="other implementation")
-        axis.plot([one.ours for one in comparisons], lines, "o", color=COLOURS["dynode"], label="ours")
+        axis.plot([one.other for one in comparisons], lines, "o", color=colour("hold"), label="other implementation")
+        axis.plot([one.ours for one in comparisons], lines, "o", color=colour("dynode"), label="ours")
         floors = [(one.floor, y) for y, one in enumerate(comparisons) if one.floor is not None]
         axis.plot(*zip(*floors, strict=True) if floors else ([], []), "|", ms=10, color="black", label="floor")
         names = [f"{one.name}\nbeside {one.other_name}" for one in comparisons]
-        axis.set(xscale="log", xlabel="seconds", yticks=lines, yticklabels=names)
+        unit = "seconds" if all(one.unit == "s" for one in comparisons) else "seconds, GB of memory"
+        axis.set(xscale="log", xlabel=unit, yticks=lines, yticklabels=names)
         axis.set_ylim(len(comparisons) - 0.5, -0.5)
         low, high = axis.get_xlim()
         axis.set_xlim(low, high * (high / low) ** 0.1)  # room for the ratios

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from itertools import cycle
 
-import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from matplotlib.axes import Axes
@@ -13,9 +12,10 @@ from matplotlib.ticker import MaxNLocator
 
 from dynode.evaluation.records import Row
 from dynode.metrics import METRICS
-from dynode.reporting.plots.style import COLOURS, FULL_WIDTH, ROUNDING, STYLE, colour
+from dynode.reporting.plots.looks import BLACK, DASHED, DOTTED, GREEN, VERMILION, colour
+from dynode.reporting.plots.style import FULL_WIDTH, ROUNDING, house_style, subplots
 
-DASHES = ("-", (0, (4, 1.5)), (0, (1, 1)))
+DASHES = ("-", DASHED, DOTTED)
 
 
 def retimed(
@@ -25,14 +25,14 @@ def retimed(
 
     paths: name -> (times, values, period in seconds or 0).
     """
-    with plt.style.context(STYLE):
+    with house_style():
         rows = -(-len(paths) // columns)
-        figure, grid = plt.subplots(rows, columns, figsize=(FULL_WIDTH, 0.3 + 1.25 * rows), sharey=True, squeeze=False)
+        figure, grid = subplots(rows, columns, figsize=(FULL_WIDTH, 0.3 + 1.25 * rows), sharey=True, squeeze=False)
         for axis, (name, (ts, values, period)) in zip(grid.flat, paths.items(), strict=False):
-            axis.plot(ts, values, color=COLOURS["dynode"])
+            axis.plot(ts, values, color=colour("dynode"))
             turns = np.arange(float(ts[0]) + period, float(ts[-1]) - 1e-9, period) if period else []
             for turn in turns:
-                axis.axvline(turn, color="#D55E00", ls=(0, (2, 1.5)), linewidth=0.8)
+                axis.axvline(turn, color=VERMILION, ls=(0, (2, 1.5)), linewidth=0.8)
             axis.set_title(name)
             axis.xaxis.set_major_locator(MaxNLocator(5))
         for axis in grid.flat[len(paths) :]:
@@ -46,13 +46,13 @@ def retimed(
 
 def backward_gap(ts: torch.Tensor, gaps: Mapping[str, torch.Tensor]) -> Figure:
     """Distance over times (T,) of the path solved backward from that solved forward, on a log axis; names begin with the method."""
-    with plt.style.context(STYLE):
-        figure, axis = plt.subplots(figsize=(FULL_WIDTH, 2.2))
+    with house_style():
+        figure, axis = subplots(figsize=(FULL_WIDTH, 2.2))
         clips = list(dict.fromkeys(name.split(", ")[1] for name in gaps))
         for name, values in gaps.items():
             method, clip = name.split(", ")
             style = DASHES[clips.index(clip) % 3]
-            shade = colour(method) or "#D55E00"
+            shade = colour(method)
             axis.plot(ts, np.clip(values, 1e-6, None), color=shade, ls=style, label=name)
         axis.axhline(1, color="0.6", linewidth=0.6)
         axis.set(yscale="log", xlabel="time (s)", ylabel="gap (mean steps)", ylim=(1e-6, None))
@@ -62,8 +62,8 @@ def backward_gap(ts: torch.Tensor, gaps: Mapping[str, torch.Tensor]) -> Figure:
 
 def over_time(ts: torch.Tensor, curves: Mapping[str, torch.Tensor | np.ndarray], ylabel: str) -> Figure:
     """One line for each name over times (T,)."""
-    with plt.style.context(STYLE):
-        figure, axis = plt.subplots(figsize=(FULL_WIDTH, 1.9))
+    with house_style():
+        figure, axis = subplots(figsize=(FULL_WIDTH, 1.9))
         for (name, values), style in zip(curves.items(), cycle(DASHES), strict=False):
             axis.plot(ts, values, ls=style, marker=".", label=name)
         axis.set(xlabel="time (s)", ylabel=ylabel)
@@ -71,8 +71,8 @@ def over_time(ts: torch.Tensor, curves: Mapping[str, torch.Tensor | np.ndarray],
         return figure
 
 
-SHADES = {"observed codes": COLOURS["linear"], "codes": "#000000", "components": "#009E73"}
-SHADES |= {"dynode": COLOURS["dynode"], "exact": "#CC79A7", "video": "0.55"}
+SHADES = {"observed codes": colour("linear"), "codes": BLACK, "components": GREEN}
+SHADES |= {"dynode": colour("dynode"), "exact": colour("exact"), "video": "0.55"}
 
 
 def compression(rows: list[Row]) -> Figure:
@@ -80,12 +80,12 @@ def compression(rows: list[Row]) -> Figure:
 
     rows: metrics "bytes" and "mse" of every method and variant.  An error of 0 is a triangle at the lower edge.
     """
-    with plt.style.context(STYLE):
+    with house_style():
         clips, methods = (list(dict.fromkeys(getattr(r, field) for r in rows)) for field in ("clip", "method"))
         at = {(r.clip, r.metric, r.method, r.variant): r.value for r in rows}
         mse = METRICS["mse"]
         lowest = min((v for key, v in at.items() if key[1] == "mse" and v > ROUNDING), default=1.0) / 3
-        figure, axes = plt.subplots(1, len(clips), figsize=(FULL_WIDTH, 2.6), sharey=True, squeeze=False)
+        figure, axes = subplots(1, len(clips), figsize=(FULL_WIDTH, 2.6), sharey=True, squeeze=False)
         for axis, clip in zip(axes[0], clips, strict=True):
             for method in methods:
                 for variant in ("float32", "float16", "file"):

@@ -1,36 +1,49 @@
-"""Common to all figures: colours, sizes, a line at the foot."""
+"""Common to all figures: their style and size, a legend at the head, a line at the foot."""
 
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
+from matplotlib import style
+from matplotlib.artist import Artist
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 STYLE = Path(__file__).with_name("dynode.mplstyle")
-COLOURS = {  # Okabe-Ito, the same for a method in every figure
-    "dynode": "#0072B2",
-    "linear": "#E69F00",
-    "hold": "#999999",
-    "cubic": "#D55E00",
-    "pchip": "#56B4E9",
-    "slerp": "#F0E442",
-    "robust": "#009E73",
-    "visible": "#009E73",
-    "paper": "#CC79A7",
-    "demo": "#000000",
-    "gp": "#009E73",
-    "sde": "#CC79A7",
-    "cde": "#CC79A7",
-    "prior": "#000000",
-    "edited": "#CC79A7",
-    "pixel_ode[own]": "#CC79A7",
-    "pixel_ode[own_warp]": "#F0E442",
-    "pixel_ode[taught]": "#56B4E9",
-    "pixel_ode[taught_warp]": "#009E73",
-    "own codes": "#000000",
-}
 FULL_WIDTH = 6.75  # inches
 NOTE_INCHES = 0.14
 ROUNDING = 1e-9  # errors below are zero but for the arithmetic
+
+
+def house_style() -> AbstractContextManager[None]:
+    """The style of all figures; no setting that surrounds it, from a matplotlibrc or of a session, has a part in it."""
+    return style.context(STYLE, after_reset=True)
+
+
+def new_figure(figsize: tuple[float, float]) -> Figure:
+    """A figure of this size in inches that belongs to no window: pyplot's need the backend that the user chose."""
+    figure = Figure(figsize=figsize)
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def subplots(rows: int = 1, columns: int = 1, *, figsize: tuple[float, float], **grid: Any) -> tuple[Figure, Any]:
+    """Such a figure and its axes; grid: as of `Figure.subplots`."""
+    figure = new_figure(figsize)
+    return figure, figure.subplots(rows, columns, **grid)
+
+
+def head_legend(figure: Figure, handles: Iterable[Artist], labels: Iterable[str] | None = None) -> None:
+    """A legend above all axes, in as many columns as fit the page; labels: by default the handles' own."""
+    handles = list(handles)
+    labels = [str(handle.get_label()) for handle in handles] if labels is None else list(labels)
+    for columns in range(len(handles), 0, -1):
+        legend = figure.legend(handles, labels, loc="outside upper left", ncols=columns)
+        if columns == 1 or legend.get_window_extent().width < figure.bbox.width:
+            return
+        legend.remove()
 
 
 def note(figure: Figure, text: str) -> None:
@@ -48,8 +61,3 @@ def note(figure: Figure, text: str) -> None:
         for text_line in figure.texts:
             text_line.set_y(fraction + text_line.get_position()[1] * (1 - fraction))
     figure.text(0.995, 0.2 * fraction, text, ha="right", va="bottom", fontsize=6, color="0.4")
-
-
-def colour(method: str) -> str | None:
-    """The colour of a method; a shortened run such as demo[1000/20000], or the same on pixels, keeps its preset's."""
-    return COLOURS.get(method.replace(",changed]", "]")) or COLOURS.get(method.split("[")[0])

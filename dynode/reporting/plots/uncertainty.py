@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
-import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from matplotlib.axes import Axes
@@ -15,7 +14,8 @@ from dynode.dynamics.baselines.motion_prior import Kernel
 from dynode.evaluation.records import Row
 from dynode.metrics import METRICS
 from dynode.metrics.prediction_bands import LEVELS, PredictionBand
-from dynode.reporting.plots.style import FULL_WIDTH, STYLE, colour
+from dynode.reporting.plots.looks import BLUE, GREEN, ORANGE, PINK, colour
+from dynode.reporting.plots.style import FULL_WIDTH, head_legend, house_style, subplots
 
 T = TypeVar("T")
 
@@ -33,10 +33,10 @@ def prediction_bands(
     A column for each method, a row for each axis; dark: the band of the lower level, light: that of the higher one.
     Linear interpolation of the observed codes is subtracted: at the scale of the motion no band would be visible.
     """
-    with plt.style.context(STYLE):
+    with house_style():
         axes = min(axes, codes.shape[1])
         size = (FULL_WIDTH, 0.7 + 1.15 * axes)
-        figure, grid = plt.subplots(axes, len(bands), figsize=size, sharex=True, sharey="row", squeeze=False)
+        figure, grid = subplots(axes, len(bands), figsize=size, sharex=True, sharey="row", squeeze=False)
         for column, (name, band) in zip(grid.T, bands.items(), strict=True):
             for k, axis in enumerate(column):
                 one_axis(axis, band, k, dense, ts, codes, observed, shade_of(name))
@@ -47,7 +47,7 @@ def prediction_bands(
         shades = zip(LEVELS, ("0.6", "0.8"), strict=True)  # of the bands in grey: a light one lies under a dark one
         marks: list[Any] = [Patch(color=shade, lw=0, label=f"{level:.0%} band") for level, shade in shades]
         marks += [dot("o", "black", "observed"), dot("o", "white", "unobserved")]
-        figure.legend(handles=marks, loc="outside upper right", ncols=len(marks))
+        head_legend(figure, marks)
         return figure
 
 
@@ -74,7 +74,7 @@ def one_axis(
 
 def shade_of(name: str) -> str:
     """The colour of a method that a name begins with."""
-    return colour(name.split(",")[0]) or "0.45"
+    return colour(name.split(",")[0])
 
 
 def coverage(rows: list[Row]) -> Figure:
@@ -82,10 +82,10 @@ def coverage(rows: list[Row]) -> Figure:
 
     rows: metric "coverage", split "unobserved", variant "LEVEL, GROUP".
     """
-    with plt.style.context(STYLE):
+    with house_style():
         methods, groups = ordered(r.method for r in rows), ordered(r.variant.split(", ")[1] for r in rows)
         size = (FULL_WIDTH, 0.9 + 0.3 * len(methods))
-        figure, axes = plt.subplots(1, len(LEVELS), figsize=size, sharey=True)
+        figure, axes = subplots(1, len(LEVELS), figsize=size, sharey=True)
         for axis, level in zip(axes, LEVELS, strict=True):
             axis.axvline(level, color="black", linewidth=0.8)
             for line, method in enumerate(methods):
@@ -100,7 +100,7 @@ def coverage(rows: list[Row]) -> Figure:
             dot(shape, "0.3" if k == 0 else "white", group)
             for k, (group, shape) in enumerate(zip(groups, "oDs", strict=False))
         ]
-        figure.legend(handles=marks, loc="outside upper right", ncols=len(groups))
+        head_legend(figure, marks)
         return figure
 
 
@@ -117,15 +117,15 @@ def online_updates(rows: list[Row], methods: Sequence[str]) -> Figure:
 
     rows: of the metrics of PANELS, variant "before" or "after", means over new observations.
     """
-    with plt.style.context(STYLE):
+    with house_style():
         clips = ordered(r.clip for r in rows)
         at = {(r.clip, r.metric, r.method, r.variant): r.value for r in rows}
         size = (FULL_WIDTH, 0.55 + len(clips) * (0.45 + 0.17 * len(methods)))
-        figure, grid = plt.subplots(len(clips), len(PANELS), figsize=size, sharey=True, squeeze=False)
+        figure, grid = subplots(len(clips), len(PANELS), figsize=size, sharey=True, squeeze=False)
         for line, clip in zip(grid, clips, strict=True):
             for axis, name in zip(line, PANELS, strict=True):
                 for y, method in enumerate(methods):
-                    scale, shade = METRICS[name].scale, colour(method) or "0.45"
+                    scale, shade = METRICS[name].scale, colour(method)
                     before, after = (scale * at[clip, name, method, moment] for moment in ("before", "after"))
                     axis.plot([before, after], [y, y], color=shade, linewidth=1)
                     axis.plot(before, y, "o", ms=4, mfc="white", mec=shade)
@@ -135,7 +135,7 @@ def online_updates(rows: list[Row], methods: Sequence[str]) -> Figure:
             line[0].set(yticks=range(len(methods)), yticklabels=methods, ylim=(len(methods) - 0.5, -0.5), ylabel=clip)
         faces = {"before the new observation": "white", "after": "0.3"}
         marks = [dot("o", face, label) for label, face in faces.items()]
-        figure.legend(handles=marks, loc="outside upper right", ncols=2)
+        head_legend(figure, marks)
         return figure
 
 
@@ -152,9 +152,9 @@ def prior_kernels(kernels: Mapping[str, Sequence[Kernel]], seconds: float = 1.0)
 
     kernels: category -> those of each held-out clip.
     """
-    with plt.style.context(STYLE):
-        figure, axes = plt.subplots(1, 2, figsize=(FULL_WIDTH, 2.1), width_ratios=(3, 2))
-        shades, d = ("#0072B2", "#E69F00", "#009E73", "#CC79A7"), torch.linspace(0, seconds, 200, dtype=torch.float64)
+    with house_style():
+        figure, axes = subplots(1, 2, figsize=(FULL_WIDTH, 2.1), width_ratios=(3, 2))
+        shades, d = (BLUE, ORANGE, GREEN, PINK), torch.linspace(0, seconds, 200, dtype=torch.float64)
         for c, (category, each) in enumerate(kernels.items()):
             for k, kernel in enumerate(each):
                 motion, drift = kernel.correlations(d)

@@ -1,3 +1,4 @@
+from dynode.reporting.tables.attribute_scores import scores_table as scores_table
 from dynode.reporting.tables.benchmarks import bench_table as bench_table
 from dynode.reporting.tables.cells import Table as Table
 from dynode.reporting.tables.cells import cell as cell
@@ -10,6 +11,7 @@ from dynode.reporting.tables.dynamics import categories_table as categories_tabl
 from dynode.reporting.tables.dynamics import depth_table as depth_table
 from dynode.reporting.tables.dynamics import skill_table as skill_table
 from dynode.reporting.tables.dynamics import table1 as table1
+from dynode.reporting.tables.edit_measures import edit_measures_table as edit_measures_table
 from dynode.reporting.tables.edited_videos import clip_edits_table as clip_edits_table
 from dynode.reporting.tables.edited_videos import edits_table as edits_table
 from dynode.reporting.tables.editors import editors_table as editors_table

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -27,6 +28,23 @@ class Table:
         lines = [self.header, ["---"] * len(self.header), *self.marked(wrap)]
         return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n" + (self.note and f"\n{self.note}\n")
 
+    def text(self, width: int = 80) -> str:
+        """For a terminal: columns side by side, the last one wrapped to the width; a line of one cell takes all of it."""
+        whole = [self.header, *(line for line in self.cells if any(line[1:]))]
+        widths = [max(len(line[c]) for line in whole) for c in range(len(self.header) - 1)]
+        last = max(12, width - sum(widths) - 2 * len(widths))
+        right = [all(is_number(line[c]) for line in whole[1:]) for c in range(len(widths))]
+        lines = []
+        for line in (self.header, *self.cells):
+            if not any(line[1:]):
+                lines.append(line[0])
+                continue
+            first, *rest = textwrap.wrap(line[-1], last) or [""]
+            columns = [each.rjust(w) if r else each.ljust(w) for each, w, r in zip(line, widths, right, strict=False)]
+            lines += ["  ".join([*columns, first]).rstrip(), *(" " * (width - last) + each for each in rest)]
+        notes = [each for note in self.note.splitlines() for each in textwrap.wrap(note, width)]
+        return "\n".join([*lines, *notes]) + "\n"
+
     def latex(self) -> str:
         wrap = {"best": r"\textbf{{{}}}", "second": r"\underline{{{}}}"}
         escaped = [[cell.replace("%", r"\%").replace("±", r"$\pm$") for cell in line] for line in self.marked(wrap)]
@@ -50,6 +68,11 @@ class Table:
             [wrap[self.marks[r, c]].format(cell) if (r, c) in self.marks else cell for c, cell in enumerate(line)]
             for r, line in enumerate(self.cells)
         ]
+
+
+def is_number(text: str) -> bool:
+    """Whether a cell is a number, perhaps a missing one."""
+    return not text or text.lstrip("+-").replace(".", "", 1).isdecimal()
 
 
 def number(row: Row | None, scale: float, digits: int) -> str:

@@ -1,0 +1,1 @@
+from dynode.bootstrap.commands import main as main

@@ -1,0 +1,80 @@
+"""The commands that work before anything is installed: setup, reproduce, test, test-all."""
+
+import json
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+from dynode.bootstrap import environment
+from dynode.bootstrap.children import call
+from dynode.errors import UserError
+
+TESTS = ("-m", "pytest", "-q", "tests", "--ignore=tests/reference")
+SHORT = ("-m", "not long")
+NOTEBOOK_TESTS = ("-m", "pytest", "-q", "--nbval-lax", "--nbval-current-env", "tests/reference")
+USAGE = "usage: python -m dynode setup | reproduce [--profile smoke|embedded|paper] | test | test-all"
+
+
+def main(arguments: list[str]) -> int:
+    """Run one of the four commands; returns the exit code: 2 for a mistake of the user, 130 when interrupted.
+
+    Raises SystemExit with 128 + its number after a signal that was passed on to a child.
+    """
+    try:
+        return run(arguments[0], arguments[1:])
+    except UserError as error:
+        print(f"dynode: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        path = f" ({error.filename})" if error.filename else ""
+        print(f"dynode: A file could not be read or written: {error.strerror or error}{path}.", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("dynode: interrupted; the same command goes on from there.", file=sys.stderr)
+        return 130
+
+
+def run(command: str, rest: list[str]) -> int:
+    if {"-h", "--help"} & set(rest):
+        print(USAGE)
+        return 0
+    if command == "reproduce":
+        return reproduce(rest)
+    if rest:
+        raise UserError(f"`{command}` takes no further arguments, got {' '.join(rest)}; {USAGE}.")
+    if command == "setup":
+        environment.setup()
+        return 0
+    return test(long=command == "test-all")
+
+
+def reproduce(arguments: list[str]) -> int:
+    """Fetch what a profile needs and run all of its items."""
+    profile = arguments or ["--profile", "embedded"]
+    python = str(environment.setup())
+    variables = environment.variables() | {"DYNODE_PARENT": str(os.getpid())}  # with which the command ends
+    for command in (["fetch", *profile], ["run", "--all", *profile]):
+        if code := call([python, "-m", "dynode", *command], variables):
+            return code
+    return 0
+
+
+def test(*, long: bool) -> int:
+    """pytest over tests/, without its long ones unless `long`, then nbval over the reference notebooks (smoke profile).
+
+    Outputs go to a scratch folder.
+    """
+    python, commands = str(environment.setup()), [TESTS if long else TESTS + SHORT, NOTEBOOK_TESTS]
+    with tempfile.TemporaryDirectory() as scratch:
+        variables = environment.variables() | {"DYNODE_OUTPUT": scratch, **own_kernel(python, Path(scratch))}
+        return max(call([python, *each], variables) for each in commands)
+
+
+def own_kernel(python: str, folder: Path) -> dict[str, str]:
+    """The variables under which notebooks run in that Python, whatever kernels and settings the user has installed."""
+    kernel = folder / "jupyter" / "kernels" / "python3" / "kernel.json"
+    kernel.parent.mkdir(parents=True)
+    command = [python, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    kernel.write_text(json.dumps({"argv": command, "display_name": "dynode", "language": "python"}), encoding="utf-8")
+    return {"JUPYTER_PATH": str(folder / "jupyter"), "IPYTHONDIR": str(folder / "ipython")}
