@@ -75,7 +75,11 @@ class Clip:
         require_increasing(ts)
         bad = (~torch.isfinite(ws)).flatten(1).any(1).nonzero().flatten().tolist()
         if bad:
-            raise UserError(f"The codes of frames {bad[:5]} hold NaN or infinite numbers: invert these frames again.")
+            more = f" and {len(bad) - 5} more" if len(bad) > 5 else ""
+            raise UserError(
+                f"The codes of frames {', '.join(map(str, bad[:5]))}{more} hold NaN or infinite numbers: leave these frames "
+                "out, or make their codes again."
+            )
         per_frame = {name: per_frame_numbers(name, getattr(self, name), len(ws)) for name in PER_FRAME}
         observed, shots = per_frame["observed"], per_frame["shots"]
         observed = torch.ones(len(ws), dtype=torch.bool) if observed is None else observed
@@ -335,13 +339,9 @@ def every_fourth(name_or_path: Path | str, count: int = 11) -> Clip:
 
 def stand_ins(footage: Iterable[Clip]) -> tuple[str, ...]:
     """The synthetic sources among some clips, sorted: rendered worlds, and latent flows that made the path of the codes."""
-    sources = set()
-    for clip in footage:
-        if "episode" in clip.meta:
-            sources.add(f"rendered world {clip.meta['episode']['world']}")
-        if "flows" in clip.meta:
-            sources.add("path made by latent flows")
-    return tuple(sorted(sources))
+    known = [clip.meta for clip in footage]
+    worlds = {f"rendered world {meta['episode']['world']}" for meta in known if "episode" in meta}
+    return tuple(sorted(worlds | {"path made by latent flows" for meta in known if "flows" in meta}))
 
 
 def frame_rate(ts: torch.Tensor) -> float:

@@ -144,7 +144,12 @@ def test_metadata_of_other_libraries_are_written_as_json(tmp_path):
         (torch.zeros(3, 2), torch.arange(3), r"\(T, L, D\)"),
         (torch.zeros(3, 2, 3), torch.arange(4), r"\(4,\)"),
         (torch.zeros(3, 2, 3), torch.tensor([0.0, 2.0, 1.0]), "increase"),
-        (torch.full((3, 2, 3), torch.nan), torch.arange(3), "NaN"),
+        (torch.full((3, 2, 3), torch.nan), torch.arange(3), "frames 0, 1, 2 hold NaN"),
+        (
+            torch.full((6, 2, 3), torch.nan),
+            torch.arange(6),
+            r"0, 1, 2, 3, 4 and 1 more hold NaN .* make their codes again\.$",
+        ),
     ],
 )
 def test_what_is_no_clip_is_refused_with_the_reason(ws, ts, told):

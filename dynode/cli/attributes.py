@@ -39,23 +39,24 @@ def score(
         print(scores_table(measured, {name: each.unit for name, each in units.items()}, *random_faces).text(), end="")
 
 
-def editors(*, generator: str = "mobilestylegan-ffhq") -> None:
+def editors(*, generator: str = "") -> None:
     """List what `dynode edit` can change: editors, attributes, recommended and valid strengths, units; prints a table.
 
     Within the valid range the attribute changes monotonically, on the mean of random codes.
 
     Args:
-        generator: The editors of its codes: mobilestylegan-ffhq (faces), stylegan2-scene, stylegan2-isaac3d, ...
+        generator: Only the editors of its codes, such as mobilestylegan-ffhq (faces) or stylegan2-scene; by default all.
     """
-    from dynode.editing.listing import listed_editors
+    from dynode.editing.listing import editors_by_generator
     from dynode.errors import UserError
     from dynode.reporting.tables import Table
 
-    rows = [editor.cells for editor in listed_editors(generator)]
+    rows = [[name, *each.cells] for name, listed in editors_by_generator(generator).items() for each in listed]
     if not rows:
         raise UserError(f"No editor ships for {generator}: `dynode train` makes some.")
-    print(Table(["--editor", "--attribute", "recommended", "valid", "unit of strength"], rows, {}).markdown(), end="")
-    if any(row[0] == "interfacegan" for row in rows):
+    header = ["generator", "--editor", "--attribute", "recommended", "valid", "unit of strength"]
+    print(Table(header, rows, {}).markdown(), end="")
+    if any(row[1] == "interfacegan" for row in rows):
         print(
             "interfacegan also holds others fixed, as in --attribute 'smile|age,gender=2'; ganspace takes any component."
         )

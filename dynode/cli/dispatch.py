@@ -117,7 +117,7 @@ def run(command: Command, arguments: list[str]) -> None:
 
         with memory.explained(command.name):
             function = getattr(importlib.import_module(f"dynode.cli.{module}"), name)
-            call = bound(command, function, arguments)
+            call = bound(command, function, ["--help"] if {*HELP} & {*arguments} else arguments)
             require_working_folder()
             call()
     except ModuleNotFoundError as error:

@@ -232,6 +232,8 @@ def evaluate(
     rows = compare_fits.of_fits(fits, clip, with_source=source, footage=footage, device=runtime.device(device))
     table = tables.comparison_table if all else tables.short_comparison_table
     print(table(rows).markdown(), end="")
+    if remark := compare_fits.nothing_predicted(rows):
+        print(remark)
     if output is not None:
         chosen = [*(["--clip", clip] if clip else []), *(["--source"] if source else [])]
         chosen += ["--footage", footage] if footage else []

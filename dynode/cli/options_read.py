@@ -108,14 +108,37 @@ def unknown(tokens: Sequence[str], command: Command, function: Callable[..., Non
     options = [token.partition("=")[0] for token in tokens if OPTION.match(token)]
     if options and "--" not in arguments:
         near = closest(options[0].lstrip("-").lower(), [each.lstrip("-") for each in legal], cutoff=0.7)
-        by_p = "a setting of the method is changed by -p NAME=VALUE" if "--p" in legal else ""
-        meant = f"did you mean --{near}" if near else by_p
+        meant = f"did you mean --{near}" if near else other_means(options[0].lstrip("-"), function, legal)
         return f"`dynode {command.name}` has no option {options[0]}{comma(meant)}"
     token = tokens[0]
     if switch := switch_before(token, arguments):
-        return f"{switch} is a switch and takes no value, got {token!r}"
+        by_name = ", name the footage by --footage" if switch == "--source" and "--footage" in legal else ""
+        return f"{switch} is a switch and takes no value, got {token!r}{by_name}"
     by_o = ", and an output is named by -o" if "--output" in legal else ""
     return f"{token!r} is one word too many for `dynode {command.name}`: a name with spaces needs quotes{by_o}"
+
+
+def other_means(name: str, function: Callable[..., None], legal: Sequence[str]) -> str:
+    """What sets that which no option of the name does, "" where nothing does."""
+    if name == "frames" and {"--seconds", "--fps"} <= {*legal}:
+        return "its frames are --seconds times --fps"
+    is_setting = "--p" in legal and name.replace("-", "_") in {*setting_names(), *documented_settings(function)}
+    return "a setting of the method is changed by -p NAME=VALUE" if is_setting else ""
+
+
+def documented_settings(function: Callable[..., None]) -> list[str]:
+    """The settings that the help of -p of a command shows in its examples."""
+    return [name.rpartition(".")[2] for name in re.findall(r"([\w.]+)=", (function.__doc__ or "").partition(" p: ")[2])]
+
+
+def setting_names() -> set[str]:
+    """The last parts of the names of all settings of a projection and of the dynamics."""
+    from dynode.dynamics.presets import preset
+    from dynode.inversion.projection import ProjectionSettings
+
+    groups = [dataclasses.asdict(each) for each in (ProjectionSettings(), preset("dynode"))]
+    inner = [value for group in groups for value in group.values() if isinstance(value, dict)]
+    return {name for group in (*groups, *inner) for name in group}
 
 
 def switch_before(token: str, arguments: Sequence[str]) -> str:

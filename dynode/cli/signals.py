@@ -1,5 +1,6 @@
 """What ends a command from outside: Ctrl-C, SIGTERM of a scheduler, SIGHUP of a closed terminal.  Standard library only."""
 
+import atexit
 import contextlib
 import os
 import signal
@@ -74,10 +75,24 @@ class Stop:
 
 
 def outlast(code: int) -> None:
-    """After a signal, let Python end without a traceback for further ones, and in time whatever a thread still does."""
+    """Let Python end with the code of a command that is over: no signal changes it, or prints a traceback.
+
+    After a signal it ends in time whatever a thread still does, else at a signal.
+    """
     if code in [128 + getattr(signal, name) for name in NAMES]:
-        for name in NAMES:
-            signal.signal(getattr(signal, name), signal.SIG_IGN)
+        ignore()
         last = threading.Timer(PATIENCE, os._exit, [code])
         last.daemon = True
         last.start()
+        return
+    with contextlib.suppress(OSError, ValueError, AttributeError):  # Python says so at its end
+        sys.stdout.flush()
+    for number in [getattr(signal, name) for name in NAMES]:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, lambda *_: os._exit(code))
+    atexit.register(ignore)  # after the threads, when Python heeds no handlers of ours any more
+
+
+def ignore() -> None:
+    for name in NAMES:
+        signal.signal(getattr(signal, name), signal.SIG_IGN)

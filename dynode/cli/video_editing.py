@@ -107,7 +107,7 @@ def edit(
         p: Change a setting of the projection, such as steps=80, or of the dynamics, such as dynamics.field.depth=4.
     """
     from dynode import clips, runtime
-    from dynode.io import assets
+    from dynode.io import assets, outputs
     from dynode.video_editing import edit_file
 
     require_likely(video, [*clips.shipped_names(), *assets.registry()[1]])
@@ -115,6 +115,7 @@ def edit(
     groups = vars(propagation) | vars(pasting) | vars(excerpt) | vars(copies)
     named = {"attribute": attribute, "editor": editor, "rows": rows, "strength_over_time": strength_over_time}
     target = output or Path(f"{stem(video)}-edited.mp4")
+    outputs.require_suffix(target, outputs.VIDEO)
     settings = {"generator": generator, "projection": projection, "dynamics": dynamics}
     request = edit_file.EditRequest(video, target, **named, **groups, **settings)
     print(edit_file.run(request, runtime.device(device)).text)

@@ -5,12 +5,10 @@ attribute that ends in .safetensors is a file of the user's.
 """
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Protocol
 
 import torch
 
-from dynode import generators
 from dynode.border import described, public
 from dynode.errors import UserError
 from dynode.generators.protocol import Generator
@@ -57,12 +55,6 @@ def load(name: str, generator: Generator) -> Editor:
     if not colon:
         raise UserError(f"An editor is named METHOD:ATTRIBUTE, such as flow:fog or ganspace:1, got {name!r}.")
     return choose("method of editing", method, METHODS)(attribute, generator)
-
-
-def category_file(attribute: str, generator: Generator) -> str:
-    """The name of a shipped file, "scene.fog" of the attribute "fog" of a generator of scenes; a user's file as it is."""
-    is_file = Path(attribute).suffix == ".safetensors"
-    return attribute if is_file else f"{generators.category_of(generator.name)}.{attribute}"
 
 
 def per_code(strength: Strength, ws: torch.Tensor) -> torch.Tensor:

@@ -15,7 +15,8 @@ from torch import nn
 
 from dynode.border import ordinary_numbers
 from dynode.editing.editor_files import FORMATS, EditorFormat
-from dynode.editing.editors import Strength, category_file, editing_method, first_rows, per_code
+from dynode.editing.editors import Strength, editing_method, first_rows, per_code
+from dynode.editing.listing import attribute_file
 from dynode.generators.protocol import Generator
 from dynode.io.tensor_files import half_precision, undamaged
 
@@ -102,4 +103,4 @@ def load(name_or_path: Path | str, generator: Generator) -> LatentTransformer:
 @editing_method("latent-transformer")
 def load_attribute(attribute: str, generator: Generator) -> LatentTransformer:
     """The shipped latent transformer of an attribute, or a file of the user's."""
-    return load(category_file(attribute, generator), generator)
+    return load(attribute_file(FILES, attribute, generator), generator)

@@ -17,7 +17,8 @@ from tqdm import tqdm
 
 from dynode.border import ordinary_numbers
 from dynode.editing.editor_files import FORMATS, EditorFormat
-from dynode.editing.editors import Strength, category_file, editing_method, first_rows, per_code
+from dynode.editing.editors import Strength, editing_method, first_rows, per_code
+from dynode.editing.listing import attribute_file
 from dynode.errors import UserError
 from dynode.generators.protocol import Generator
 from dynode.generators.stylegan2 import GAIN, EqualLinear
@@ -171,4 +172,4 @@ def load(name_or_path: Path | str, generator: Generator) -> Mapper:
 @editing_method("styleclip")
 def load_attribute(attribute: str, generator: Generator) -> Mapper:
     """The shipped mapper of an attribute, or a file of the user's."""
-    return load(category_file(attribute, generator), generator)
+    return load(attribute_file(FILES, attribute, generator), generator)

@@ -78,24 +78,33 @@ def compare(
 
     The name is the `variant` of the rows.  with_source: also against the footage, or the ground truth of a world; footage:
     where that is, "" to look for it.
-    Raises UserError for a clip of other weights, and for one that a trajectory was not fitted to.
+    Raises UserError for a clip of other weights, for one that a trajectory was not fitted to, and for with_source of one
+    made in latent space.
     """
     generators.require_same(
         clip.meta.get("generator", ""), clip.meta.get("generator_hash", ""), f"The clip {clip.name}"
     )
+    if with_source and "flows" in clip.meta:
+        raise UserError(f"{clip.name} was made in latent space: it has no footage, leave out --source.")
+    observed = {name: observed_by(path, clip) for name, path in paths.items()}  # before anything is rendered
     generator = generators.load(clip.meta["generator"], device)
     others = reference_images(clip, resolution_for(generator), footage) if with_source else {}
     with tqdm(desc="render", unit="frame", mininterval=2, disable=not progress) as bar:
         evaluator = Evaluator(clip, generator, others=others, progress=bar)
-        return list(rows_of(paths, clip, evaluator))
+        return list(
+            rows_of(paths, {name: dataclasses.replace(clip, observed=observed[name]) for name in paths}, evaluator)
+        )
 
 
-def rows_of(paths: Mapping[str, Trajectory], clip: Clip, evaluator: Evaluator) -> Iterator[Row]:
-    """The rows of every trajectory, and of the baselines once for each choice of observed frames, named after its first."""
+def rows_of(paths: Mapping[str, Trajectory], footage: Mapping[str, Clip], evaluator: Evaluator) -> Iterator[Row]:
+    """The rows of every trajectory, and of the baselines once for each choice of observed frames, named after its first.
+
+    footage: by the same names, the clip with the frames marked that the trajectory was fitted to.
+    """
     linear: dict[tuple[bool, ...], Evaluation] = {}
     for name, path in paths.items():
-        observed = dataclasses.replace(clip, observed=observed_by(path, clip))
-        identity = {"clip": clip.name, "variant": name, "category": evaluator.category}
+        observed = footage[name]
+        identity = {"clip": observed.name, "variant": name, "category": evaluator.category}
         frames = tuple(observed.observed.tolist())
         if frames not in linear:
             linear[frames] = evaluator.evaluate(observed, methods.fit(observed, "linear"))
@@ -125,6 +134,19 @@ def observed_by(path: Trajectory, clip: Clip) -> torch.Tensor:
             raise UserError(f"The fit was made from the clip {name}, not from {clip.name}: name that clip.")
         observed[at[torch.tensor(shot.meta["observed"])]] = True
     return observed
+
+
+def nothing_predicted(rows: Iterable[Row]) -> str:
+    """A sentence where some fits saw every frame of their clip; else ""."""
+    rows = list(rows)
+    predicted = {row.variant for row in rows if row.split in ("unobserved", "extrapolated")}
+    names = sorted({row.variant for row in rows} - predicted)
+    if not names:
+        return ""
+    return (
+        f"{', '.join(names)}: no frame was held out, so nothing is predicted; fit with --stride 2 or more, or with "
+        "--hidden-end."
+    )
 
 
 def write(path: Path, rows: list[Row], fits: Iterable[Path], command: str, device: torch.device | str = "cpu") -> Path:

@@ -1,5 +1,6 @@
 """Diagnosis of a clip for learned dynamics: noise, steps and cuts of its codes, before any method is fitted (`dynode diagnose`)."""
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -24,7 +25,8 @@ class Diagnosis:
     its clip's mean.
 
     steps (T - 1,): lengths |w_{k+1} - w_k|.  turn: mean cosine of neighbouring steps, near 1 smooth, 0 unrelated, -0.5
-    white noise.  jitter: fraction of the mean squared step that is white noise.  stride: recommended; 1: use all frames.
+    white noise; NaN of one step.  jitter: fraction of the mean squared step that is white noise; NaN of fewer than three.
+    stride: recommended; 1: use all frames.
     """
 
     clip: Clip
@@ -43,11 +45,26 @@ class Diagnosis:
     @property
     def verdict(self) -> str:
         """Whether the steps let methods win that are smoother than linear interpolation."""
+        if math.isnan(self.turn):
+            return "too short to judge"
         if self.jitter >= NOISY:
             return "noisy: linear interpolation is hard to beat"
         if self.turn < RELATED:
             return "neighbouring steps are hardly related: linear interpolation is hard to beat"
         return "smooth"
+
+    @property
+    def noise(self) -> str:
+        """The jitter in words, which three steps are needed for."""
+        return f"not defined for {len(self.clip)} frames" if math.isnan(self.jitter) else f"{100 * self.jitter:.0f} %"
+
+    @property
+    def noise_and_turn(self) -> str:
+        """A line on both, with the verdict."""
+        if math.isnan(self.turn):
+            return f"jitter and turn: {self.noise}"
+        share = self.noise if math.isnan(self.jitter) else f"{self.noise} of the squared steps"
+        return f"jitter: {share}, turn {self.turn:+.2f} ({self.verdict})"
 
     def text(self) -> str:
         """Sentences, one a line."""
@@ -69,7 +86,7 @@ class Diagnosis:
         low, high = self.norms.aminmax()
         lines.append(f"codes: |w - mean| {low:.1f} to {high:.1f}")
         lines.append(f"steps: median {self.steps.median():.2f}, longest {self.steps.max():.2f}")
-        lines.append(f"jitter: {100 * self.jitter:.0f} % of the squared steps, turn {self.turn:+.2f} ({self.verdict})")
+        lines.append(self.noise_and_turn)
         lines.append(f"cut candidates: {', '.join(f'before frame {k}' for k in self.cuts) or 'none'}")
         lines.append(f"recommended stride: {self.stride}")
         return "\n".join(lines)
@@ -84,11 +101,11 @@ def diagnose(clip: Clip) -> Diagnosis:
     flat = clip.ws.double().flatten(1)
     steps = flat.diff(dim=0)
     lengths = steps.norm(dim=1)
-    turn = torch.nn.functional.cosine_similarity(steps[:-1], steps[1:], dim=1).mean() if len(steps) > 1 else 1.0
+    turn = torch.nn.functional.cosine_similarity(steps[:-1], steps[1:], dim=1).mean() if len(steps) > 1 else math.nan
     return Diagnosis(
         clip,
-        clip.meta.get("mse", []),
-        {net: clip.meta[key] for key, net in NETS.items() if key in clip.meta},
+        recorded(clip, "mse"),
+        {net: values for key, net in NETS.items() if (values := recorded(clip, key))},
         (flat - flat.mean(0)).norm(dim=1),
         lengths,
         float(turn),
@@ -98,13 +115,20 @@ def diagnose(clip: Clip) -> Diagnosis:
     )
 
 
+def recorded(clip: Clip, name: str) -> list[float]:
+    """Numbers of the inverted frames by their name in the metadata; none where they are those of other frames, as of a part."""
+    values = clip.meta.get(name, [])
+    inverted = len(clip) if clip.detected is None else int(clip.detected.sum())
+    return values if len(values) == inverted else []
+
+
 def jitter(steps: torch.Tensor) -> float:
     """The fraction of white noise in the mean squared step: noise of variance s^2 on every frame adds 2 s^2 to it and
-    correlates neighbouring steps by -s^2."""
-    if len(steps) < 2:
-        return 0.0
+    correlates neighbouring steps by -s^2; NaN of fewer than three steps."""
+    if len(steps) < 3:
+        return math.nan
     neighbours = (steps[:-1] * steps[1:]).sum(1).mean()
-    apart = (steps[:-2] * steps[2:]).sum(1).mean() if len(steps) > 2 else neighbours
+    apart = (steps[:-2] * steps[2:]).sum(1).mean()
     noise = (apart - neighbours).clamp(min=0)  # smooth motion gives both products the same value
     return float((2 * noise / steps.square().sum(1).mean()).clamp(max=1))
 
@@ -142,13 +166,18 @@ def few_observed(observed: torch.Tensor, shots: torch.Tensor | None = None, stri
     if count >= FEW:
         return ""
     which = f" of shot {number}" if len(counts) > 1 else ""
-    smaller = max(1, (frames - 1) // (FEW - 1))
-    advice = (
-        f"a stride of {smaller}{' or less' * (smaller > 1)}"
-        if smaller < stride and frames >= FEW
-        else "a longer excerpt"
-    )
+    alone = f" (both ends: the stride of {stride} is not below their number)" * (2 < frames <= stride)
     return (
-        f"Only {count} of the {frames} frames{which} are observed: with fewer than {FEW} there is hardly more to learn than "
-        f"linear interpolation; take {advice}."
+        f"Only {count} of the {frames} frames{which} are observed{alone}: with fewer than {FEW} there is hardly more "
+        f"to learn than linear interpolation; take {advice_on_few(frames, stride)}."
     )
+
+
+def advice_on_few(frames: int, stride: int) -> str:
+    """What to take where a stride observes few of a shot's frames: a smaller one that still holds frames out, if any."""
+    smaller = (frames - 1) // (FEW - 1)
+    if 1 < smaller < stride:
+        return f"a stride of {smaller} or less"
+    if smaller == 1 < stride:
+        return "a longer excerpt, or a stride of 1, which observes them all and leaves none to predict"
+    return "a longer excerpt"

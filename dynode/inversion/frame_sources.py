@@ -121,7 +121,9 @@ def reference_frames(clip: Clip, resolution: int = 256, footage: Path | str = ""
     if "episode" in clip.meta:
         return truth_at(clip, clip.ts, resolution)
     if clip.quads is None:
-        raise UserError(f"{clip.name} has no alignment quads: its footage cannot be cropped.")
+        raise UserError(
+            f"The codes of {clip.name} came without the squares their faces were cut from: leave out --source."
+        )
     pictures = pick(source_video(clip, footage), clip.ts.numpy())
     return torch.stack(list(aligned_crops(pictures, clip.quads.numpy(), resolution)))
 

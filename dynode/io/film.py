@@ -18,7 +18,7 @@ from av.video.stream import VideoStream
 from dynode.errors import Remark, UserError
 from dynode.io import colours, orientation
 from dynode.io.colours import Look
-from dynode.io.inputs import require_file
+from dynode.io.inputs import FILMS, require_file
 from dynode.io.video_clock import Clock
 
 BROADCAST = ("mpegts", "mpeg")  # formats whose clock may jump
@@ -109,7 +109,7 @@ class Film:
 @contextlib.contextmanager
 def opened(path: Path | str) -> Iterator[Film]:
     """A film; what FFmpeg refuses, now or while it is read, raises UserError, and so does a file that is not there."""
-    path = require_file(path, "give the path of a video")
+    path = require_file(path, "give the path of a video", FILMS)
     try:
         with av.open(str(path), metadata_errors="replace") as container:  # old files carry titles in Latin-1
             yield Film(container, path)

@@ -24,7 +24,7 @@ from dynode.io import assets, files, outputs
 from dynode.io.video import Stretch
 from dynode.settings import changed, choose
 from dynode.video_editing import footage as footages
-from dynode.video_editing import inverted_codes
+from dynode.video_editing import inverted_codes, masks
 from dynode.video_editing.cost_counters import Counters, reset_peak_memory
 from dynode.video_editing.edit_request import ITEM, EditRequest, frame_path, is_keyframes
 from dynode.video_editing.edit_result import EditResult, range_warnings, remarks, stride_remark
@@ -77,6 +77,8 @@ def run(request: EditRequest, device: torch.device | str) -> EditResult:
         request = request.of_keyframes(clip) if is_keyframes(clip) else request
     name = clip.meta.get("generator", "unknown") if clip else request.generator
     parts = parts_of(request, name)
+    if parts["mask"].kind not in masks.KINDS:
+        masks.face_parser(parts["mask"].kind)  # a file that is none is noticed before the inversion
     generator = generators.load(name, device)
     if request.rows > generator.num_ws:
         raise UserError(f"The codes of {name} have {generator.num_ws} style rows, {request.rows} were to be edited.")

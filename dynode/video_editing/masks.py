@@ -108,13 +108,16 @@ def region_finder(
     """
     if settings.kind == "landmarks" and landmarks is not None:
         return lambda crop: polygon(np.asarray(landmarks(crop[None].to(device)).cpu(), dtype=np.float64)[0, :27])
-    try:
-        parser = runtime.load_archive(settings.kind, str(device))
-    except (RuntimeError, ValueError, OSError):
-        raise UserError(
-            f"{settings.kind} is no TorchScript file that can be read: export a face parser by torch.jit."
-        ) from None
+    parser = face_parser(settings.kind, device)
     return lambda crop: parsed(parser, crop.to(device))
+
+
+def face_parser(path: str, device: torch.device | str = "cpu") -> Callable:
+    """The network of a TorchScript file.  Raises UserError for a file that is none."""
+    try:
+        return runtime.load_archive(path, str(device))
+    except (RuntimeError, ValueError, OSError):
+        raise UserError(f"{path} is no TorchScript file that can be read: export a face parser by torch.jit.") from None
 
 
 @torch.no_grad()

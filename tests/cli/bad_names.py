@@ -12,7 +12,7 @@ fit single_face.warm --hidden-end two | --hidden-end wants a whole number, got '
 fit single_face.warm --latent-only=1 | --latent-only is a switch and takes no value, got '1'
 fit single_face.warm --device= | There is no device '': name cpu, cuda, cuda:1 or auto
 fit single_face.warm --Device cpu | `dynode fit` has no option --Device, did you mean --device
-fit single_face.warm -d cpu | `dynode fit` has no option -d, a setting of the method is
+fit single_face.warm -d cpu | `dynode fit` has no option -d; `dynode fit --help` lists
 fit single_face.warm -p= | -p wants NAME=VALUE, such as seed=1, got ''
 fit single_face.warm -p a b | 'b' is one word too many for `dynode fit`: a name with spaces
 fit single_face.warm -P seed=1 | `dynode fit` has no option -P, did you mean --p; `dynode fit
@@ -79,14 +79,14 @@ fit {here}/text.mp4 | is a video: turn it into codes first by `dynode invert
 fit {here}/cut.safetensors | give a clip, as `dynode invert` writes it, or the name of a
 fit {here}/circle.fit | has format 'dynode-fit-5': a clip (as `dynode invert` writes
 fit {here}/foreign.bin | has format 'unknown': a clip (as `dynode invert` writes it)
-fit {here}/nan.safetensors | The codes of frames [0, 1, 2, 3] hold NaN or infinite
+fit {here}/nan.safetensors | The codes of frames 0, 1, 2, 3 hold NaN or infinite
 fit {here}/flat.safetensors | A clip wants codes (T, L, D) and times (T,), got (4, 512) and
 fit {here}/short.safetensors | A clip wants codes (T, L, D) and times (T,), got (3, 23, 512)
 fit {here}/repeats.safetensors | The clip's times must strictly increase, in seconds: sort the
 fit {here}/timeless.safetensors | holds ws: a clip wants ws and ts, and may hold observed
 fit {here}/alone.safetensors | A clip wants at least 2 frames, got 1: dynamics need a motion
 fit {here}/cuts.safetensors | No shot of clip holds 2 observed frames: dynamics need a
-diagnose {here}/nan.safetensors | The codes of frames [0, 1, 2, 3] hold NaN or infinite
+diagnose {here}/nan.safetensors | The codes of frames 0, 1, 2, 3 hold NaN or infinite
 diagnose {here}/circle.fit | has format 'dynode-fit-5': a clip (as `dynode invert` writes
 render {here}/none.fit | a fit (as `dynode fit` writes it) was wanted
 render {here}/circle.safetensors | has format 'dynode-clip-1': a fit (as `dynode fit` writes it)
@@ -242,9 +242,9 @@ evaluate {here}/half-circle.fit | is no safetensors file, or is cut off: a fit (
 evaluate {here}/folder | is a folder: a fit (as `dynode fit` writes it) was wanted
 evaluate /dev/null | /dev/null is a device, pipe or socket: a fit (as `dynode fit`
 evaluate '' | . is a folder: a fit (as `dynode fit` writes it) was wanted
-evaluate {here}/small.fit --clip {here}/small.safetensors --source | small has no alignment quads: its footage cannot be cropped
+evaluate {here}/small.fit --clip {here}/small.safetensors --source | small came without the squares their faces were cut from: leave out --source
 evaluate {here}/small.fit {here}/small.fit --clip {here}/small.safetensors | is named 2 times: name it once
-evaluate {here}/small.fit --clip {here}/drawn.safetensors | mobilestylegan-ffhq wants codes (T, 23, 512), got (8, 3, 8)
+evaluate {here}/small.fit --clip {here}/drawn.safetensors | its times differ
 choose-depth {here}/none.safetensors | give a clip, as `dynode invert` writes it, or the name of a
 choose-depth {here}/circle.fit | has format 'dynode-fit-5': a clip (as `dynode invert` writes
 choose-depth {here}/grey.mp4 | is a video: turn it into codes first by `dynode invert
@@ -269,12 +269,12 @@ score https://example.org/face.jpg | https://example.org/face.jpg is an address,
 edit {here}/none.mp4 --attribute smile=1 | give a video, a clip, or the name of a shipped clip
 edit {here}/text.mp4 --attribute smile=1 | is not a video that can be read to its end (Invalid data
 edit {here}/circle.fit --attribute smile=1 | is not a video that can be read to its end (Invalid data
-edit {here}/nan.safetensors --attribute smile=1 | The codes of frames [0, 1, 2, 3] hold NaN or infinite
+edit {here}/nan.safetensors --attribute smile=1 | The codes of frames 0, 1, 2, 3 hold NaN or infinite
 edit {here}/folder --attribute smile=1 | is a folder: give a video, a clip, or the name of a shipped
 edit /dev/null --attribute smile=1 | /dev/null is a device, pipe or socket: give a video, a clip
 edit /dev/zero --attribute smile=1 | /dev/zero is a device, pipe or socket: give a video, a clip
 edit {here}/pipe --attribute smile=1 | is a device, pipe or socket: give a video, a clip, or the
-edit {here}/small.safetensors --attribute smile=1 | There is no latent transformer 'scene.smile', and none ships
+edit {here}/small.safetensors --attribute smile=1 | There is no latent transformer 'smile', and none ships
 edit '' --attribute smile=1 | . is a folder: give a video, a clip, or the name of a shipped
 edit https://example.org/talk.mp4 --attribute smile=1 | https://example.org/talk.mp4 is an address, download that
 evaluate-edit nope.mp4 nope2.mp4 | There is no file nope.mp4: give the path of a video

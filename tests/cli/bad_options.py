@@ -51,15 +51,15 @@ fit a --strides 3 | `dynode fit` has no option --strides, did you mean --stride
 fit a -stride 3 | -stride is written with two dashes: --stride
 fit a --Stride 3 | `dynode fit` has no option --Stride, did you mean --stride
 fit a --iterations 500 | `dynode fit` has no option --iterations, a setting of the
-fit a --epochs 3 | `dynode fit` has no option --epochs, a setting of the method
-fit a --gpu | `dynode fit` has no option --gpu, a setting of the method is
-fit a -s 3 | `dynode fit` has no option -s, a setting of the method is
-fit a -v | `dynode fit` has no option -v, a setting of the method is
-fit a --verbose | `dynode fit` has no option --verbose, a setting of the method
+fit a --epochs 3 | `dynode fit` has no option --epochs; `dynode fit --help` lists
+fit a --gpu | `dynode fit` has no option --gpu; `dynode fit --help` lists
+fit a -s 3 | `dynode fit` has no option -s; `dynode fit --help` lists
+fit a -v | `dynode fit` has no option -v; `dynode fit --help` lists
+fit a --verbose | `dynode fit` has no option --verbose; `dynode fit --help` lists
 fit a --latent-only=true | --latent-only is a switch and takes no value, got 'true'
 fit a --latent-only true | --latent-only is a switch and takes no value, got 'true'
 fit a --latent-only False | --latent-only is a switch and takes no value, got 'False'
-fit a --no-latent | `dynode fit` has no option --no-latent, a setting of the
+fit a --no-latent | `dynode fit` has no option --no-latent; `dynode fit --help` lists
 fit a -p | -p is given without its value, NAME=VALUE; `dynode fit
 fit a -o | -o is given without its value, PATH; `dynode fit --help`
 fit a --output | -o is given without its value, PATH; `dynode fit --help`
@@ -80,6 +80,7 @@ render a.fit --fps 1,5 | --fps wants a number, got '1,5'; `dynode render --help`
 render a.fit --speed fast | --speed wants a number, got 'fast'; `dynode render --help`
 render a.fit --speed 2x | --speed wants a number, got '2x'; `dynode render --help`
 render a.fit --resolution 256x256 | --resolution wants a whole number, got '256x256'; `dynode
+evaluate a.fit --source talk.mp4 | got 'talk.mp4', name the footage by --footage; `dynode evaluate --help`
 render a.fit --reverse=yes | --reverse is a switch and takes no value, got 'yes'; `dynode
 fetch --profile nope | --profile must be one of smoke, embedded, paper, got 'nope'
 fetch --profile | --profile is given without its value; `dynode fetch --help`
@@ -101,7 +102,7 @@ edit a.mp4 --attribute | --attribute is given without its value, NAME=STRENGTH
 edit a.mp4 --attributes smile=1 | `dynode edit` has no option --attributes, did you mean
 edit a.mp4 smile=1 | 'smile=1' is one word too many for `dynode edit`: a name with
 edit a.mp4 --rows x | --rows wants a whole number, got 'x'; `dynode edit --help`
-edit a.mp4 --smile 1.5 | `dynode edit` has no option --smile, a setting of the method
+edit a.mp4 --smile 1.5 | `dynode edit` has no option --smile; `dynode edit --help` lists
 bench --repeats x | --repeats wants a whole number, got 'x'; `dynode bench
 train gan bird --minutes soon | --minutes wants a number, got 'soon'; `dynode train gan
 train gan bird --pictures many | --pictures wants a whole number, got 'many'; `dynode train
@@ -118,5 +119,5 @@ fit single_face.warm -output x.fit | -output is written with two dashes: --outpu
 fit single_face.warm -seed 3 | -seed is written with two dashes: --seed
 train gn | There is no `dynode train gn`, did you mean `dynode train
 fetch nope --profile smoke | There is no asset 'nope'
-invert talk.mp4 --gpu | `dynode invert` has no option --gpu, a setting of the method
+invert talk.mp4 --gpu | `dynode invert` has no option --gpu; `dynode invert --help` lists
 """

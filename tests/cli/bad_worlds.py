@@ -53,6 +53,7 @@ world invert bird flight --seed -1 | A seed must be 0 or more and below 2**63, g
 world invert bird flight -p nope=1 | There is no setting 'nope'; legal are batch, beta2
 world invert bird flight -p steps=0 -p first_steps=0 --seconds 0.1 | steps must be above 0, got 0
 world flow stylegan2-scene | An episode wants at least one flow, and two frames within an
+world invert bird flight --frames 2 | has no option --frames, its frames are --seconds times --fps
 world flow stylegan2-scene nope | There is no flow 'nope', and none ships for nope: `dynode
 world flow stylegan2-scene scene.fogg | There is no flow 'scene.fogg', did you mean 'scene.fog'
 world flow stylegan2-bird scene.fog | scene.fog.safetensors is

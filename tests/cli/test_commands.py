@@ -84,6 +84,13 @@ def test_a_command_like_no_other_is_answered_too(capsys):
     assert capsys.readouterr().err == "dynode: There is no `dynode zzz`: `dynode --help` lists the commands.\n"
 
 
+def test_help_after_other_words_is_the_whole_help(capsys):
+    for typed in (["fit", "--help"], ["fit", "a.safetensors", "--help"], ["fit", "--nope", "-h"]):
+        with pytest.raises(SystemExit, match="0"):
+            cli.main(typed)
+        assert "positional arguments" in capsys.readouterr().out
+
+
 def test_the_version(capsys):
     assert lines(capsys, "--version") == [dynode.__version__]
 

@@ -35,17 +35,16 @@ def test_what_is_listed_can_be_loaded():
 def test_the_command_prints_a_table(capsys):
     assert cli.main(["editors"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == "| --editor | --attribute | recommended | valid | unit of strength |"
-    assert "| latent-transformer | smile | 1.5 | -1 to 2 | 1: to the opposite class |" in lines
+    assert lines[0] == "| generator | --editor | --attribute | recommended | valid | unit of strength |"
+    assert "| mobilestylegan-ffhq | latent-transformer | smile | 1.5 | -1 to 2 | 1: to the opposite class |" in lines
+    assert {line.split(" | ")[0][2:] for line in lines[2:-1]} == {*GENERATORS.values()}
     assert cli.main(["editors", "--generator", "stylegan2-bird"]) == 2
     assert "No editor ships for stylegan2-bird" in capsys.readouterr().err
 
 
 def test_an_unknown_attribute_names_those_of_its_own_category_and_the_command():
     generator = generators.load("stylegan2-scene")
-    with pytest.raises(
-        UserError, match="did you mean 'scene.fog'; legal are scene.fog, scene.hour, .*`dynode editors`"
-    ) as mistake:
+    with pytest.raises(UserError, match="did you mean 'fog'; legal are fog, hour, .*`dynode editors`") as mistake:
         editors.load("flow:fgo", generator)
     assert "isaac3d" not in str(mistake.value)
     with pytest.raises(UserError, match="none ships for scene: `dynode editors`"):

@@ -126,6 +126,18 @@ def test_an_error_while_a_signal_is_answered_is_not_printed(begun):
     assert code == 129 and len(said) == 1
 
 
+@pytest.mark.parametrize("name", signals.NAMES)
+@pytest.mark.parametrize(
+    "left", ["atexit.register(time.sleep, 1)", "threading.Thread(target=time.sleep, args=(60,)).start()"]
+)
+def test_a_signal_after_the_work_does_not_change_its_end(begun, left, name):
+    """Python takes a second to tear down torch, or waits for a thread."""
+    child = begun(f"import atexit, threading\n{left}")
+    child.send_signal(getattr(signal, name))
+    code, said, seconds = ending(child)
+    assert code == 0 and said == [] and seconds < 5
+
+
 def test_what_is_ignored_stays_so(begun):
     """Under `nohup`, the closed terminal ends nothing."""
     child = begun("time.sleep(1)", "signal.signal(signal.SIGHUP, signal.SIG_IGN)")

@@ -159,7 +159,7 @@ def test_an_editor_is_found_by_its_method_and_attribute(path):
     for wrong, message in {
         "ganspace:13": "components 1 to 12",
         "ganspace:one": "components 1 to 12",
-        "flow:fogg": "There is no flow 'scene.fogg', did you mean 'scene.fog'",
+        "flow:fogg": "There is no flow 'fogg', did you mean 'fog'",
         "flows:fog": "There is no method of editing 'flows', did you mean 'flow'",
         "fog": "METHOD:ATTRIBUTE",
     }.items():

@@ -169,7 +169,7 @@ def test_a_file_keeps_an_editor_for_its_generator(generator, tmp_path):
     stranger.hash = "another"
     with pytest.raises(UserError, match="is made for codes of .* train it anew by `dynode train transformer`"):
         latent_transformer.load(file, stranger)
-    with pytest.raises(UserError, match="There is no latent transformer 'isaac3d.smil'"):
+    with pytest.raises(UserError, match="There is no latent transformer 'smil'"):
         editors.load("latent-transformer:smil", generator)
     with pytest.raises(UserError, match="There is no view of the classifier 'row', did you mean 'rows'"):
         ClassifierSettings(view="row")

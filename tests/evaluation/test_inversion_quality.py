@@ -62,7 +62,12 @@ def test_frames_without_the_face_have_no_numbers_and_some_frames_have_their_own(
 @pytest.mark.parametrize(
     "frames, stride, said",
     [
-        (5, 4, r"Only 2 of the 5 frames are observed: .*take a stride of 1\.$"),
+        (
+            5,
+            4,
+            r"Only 2 of the 5 frames are observed: .*take a longer excerpt, or a stride of 1, which observes them all",
+        ),
+        (5, 9, r"Only 2 of the 5 frames are observed \(both ends: the stride of 9 is not below their number\): "),
         (9, 4, "Only 3 of the 9 frames are observed: .*a stride of 2 or less"),
         (3, 1, "Only 3 of the 3 frames are observed: .*a longer excerpt"),
         (13, 4, ""),

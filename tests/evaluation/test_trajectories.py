@@ -112,12 +112,57 @@ def test_the_observations_of_a_fit_are_found_again(head):
         compare_fits.observed_by(fit, dataclasses.replace(head, ts=head.ts + 0.01))
 
 
+def test_another_clip_is_refused_before_anything_is_rendered(tiny_clip, monkeypatch):
+    path = methods.fit(tiny_clip, "linear")
+    monkeypatch.setattr(compare_fits, "Evaluator", None)  # would be called first
+    with pytest.raises(UserError, match="times differ"):
+        compare_fits.compare({"one": path}, dataclasses.replace(tiny_clip, ts=tiny_clip.ts + 0.01))
+
+
+@pytest.mark.parametrize(
+    "made, reason",
+    [
+        ({"flows": {"fog": "0"}}, r"^tiny was made in latent space: it has no footage, leave out --source\.$"),
+        ({}, r"^The codes of tiny came without the squares .*: leave out --source\.$"),
+    ],
+)
+def test_a_source_that_a_clip_has_not_is_refused(tiny_clip, made, reason):
+    clip = dataclasses.replace(tiny_clip, meta=tiny_clip.meta | made)
+    with pytest.raises(UserError, match=reason):
+        compare_fits.compare({"one": methods.fit(clip, "linear")}, clip, with_source=True)
+
+
+def test_fits_that_saw_every_frame_are_said_to_predict_nothing(tiny_clip, tmp_path, capsys):
+    clip = dataclasses.replace(tiny_clip, observed=None)
+    file = clip.save(tmp_path / "codes.safetensors")
+    for name, observed in {"every": clip, "second": clip.sampled("regular", 2)}.items():
+        methods.fit(observed, "linear").save(tmp_path / f"{name}.fit")
+    fits = [str(tmp_path / f"{name}.fit") for name in ("every", "second")]
+    assert cli.main(["evaluate", *fits, "--clip", str(file), "--device", "cpu"]) == 0
+    assert "\nevery: no frame was held out, so nothing is predicted; fit with --stride 2" in capsys.readouterr().out
+    assert cli.main(["evaluate", fits[1], "--clip", str(file), "--device", "cpu"]) == 0
+    assert "held out" not in capsys.readouterr().out
+
+
 def test_a_diagnosis_distinguishes_smooth_from_noisy(circle):
     noise = torch.randn(circle.ws.shape, generator=torch.Generator().manual_seed(0))
     smooth, noisy = diagnosis.diagnose(circle), diagnosis.diagnose(dataclasses.replace(circle, ws=noise))
     assert smooth.turn > 0.9 and smooth.jitter < 0.1 and "smooth" in smooth.text()
     assert noisy.turn == pytest.approx(-0.5, abs=0.15) and noisy.jitter > 0.8 and "noisy" in noisy.text()
     assert smooth.stride > noisy.stride == 1
+
+
+def test_a_diagnosis_of_too_few_frames_says_what_is_not_defined(circle):
+    two, three = (diagnosis.diagnose(circle.head(frames)).text() for frames in (2, 3))
+    assert "jitter and turn: not defined for 2 frames\n" in two and "smooth" not in two
+    assert "jitter: not defined for 3 frames, turn +0." in three
+
+
+def test_a_diagnosis_of_a_part_leaves_out_numbers_of_other_frames(head, tmp_path, capsys):
+    file = head.save(tmp_path / "head.safetensors")
+    assert len(head.meta["mse"]) > len(head) and not diagnosis.diagnose(head).mse
+    assert cli.main(["diagnose", str(file), "-o", str(tmp_path / "head.png")]) == 0
+    assert "reconstruction" not in capsys.readouterr().out and (tmp_path / "head.png").is_file()
 
 
 def test_a_diagnosis_finds_a_jump(circle):

@@ -10,6 +10,7 @@ from films import corners_of, four_corners, grey, with_cover, written
 
 from dynode.errors import Remark, UserError
 from dynode.io import audio, film, video
+from dynode.io.inputs import instead_of_file
 
 
 def two_films(path, default):
@@ -112,3 +113,14 @@ def test_pixels_that_are_not_square_stay_and_are_known(tmp_path):
     copy = video.write(tmp_path / "copy.mp4", [four_corners()], 25, look=video.look(path))
     with av.open(str(copy)) as container:
         assert container.streams.video[0].sample_aspect_ratio == Fraction(4, 3)
+
+
+def test_a_name_without_its_suffix_is_answered_by_the_file_that_is_read(tmp_path):
+    for name in ("my talk-diagnosis.png", "my talk.mp4", "my talk.png", "my talk.safetensors"):
+        (tmp_path / name).touch()
+    with (
+        pytest.raises(UserError, match=r"did you mean '.*my talk\.mp4': give the path of a video"),
+        film.opened(tmp_path / "my talk"),
+    ):
+        pass
+    assert instead_of_file(tmp_path / "my talk").endswith("my talk.safetensors'")

@@ -80,5 +80,5 @@ def diagnosis(result: Diagnosis) -> Figure:
         axes[1, 1].plot(ts[1:-1], cosine, color=colour("dynode"), marker=".")
         axes[1, 1].axhline(0, color=GREY, linewidth=0.6)
         axes[1, 1].set(ylabel="turn (cosine)", xlabel="time (s)", ylim=(-1, 1))
-        figure.suptitle(f"{result.clip.name}: jitter {100 * result.jitter:.0f} %, recommended stride {result.stride}")
+        figure.suptitle(f"{result.clip.name}: jitter {result.noise}, recommended stride {result.stride}")
         return figure
