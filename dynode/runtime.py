@@ -110,6 +110,11 @@ def memory_shortage(error: BaseException | str) -> str:
     return next((each for each in re.split(r"\. |\n", str(error).strip(".")) if SHORT_OF_MEMORY.search(each)), "")
 
 
+def bars() -> bool:
+    """Whether progress bars are shown: tqdm's variable TQDM_DISABLE switches them off."""
+    return os.environ.get("TQDM_DISABLE", "").lower() in ("", "0", "false", "no")
+
+
 def keep_freed_memory() -> None:
     """Let glibc reuse large freed blocks instead of returning them to the kernel (a no-op elsewhere).
 

@@ -240,3 +240,9 @@ def test_a_git_that_does_not_work_is_said(does, checkout, monkeypatch, tmp_path)
 def test_no_git_is_said(checkout, monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     assert runtime.commit() == f"{__version__} (git is not installed)"
+
+
+@pytest.mark.parametrize(("value", "shown"), [("", True), ("0", True), ("1", False), ("true", False)])
+def test_tqdms_variable_switches_progress_bars_off(value, shown, monkeypatch):
+    monkeypatch.setenv("TQDM_DISABLE", value)
+    assert runtime.bars() is shown

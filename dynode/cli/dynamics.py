@@ -117,7 +117,7 @@ def fit(
     if methods.in_images(settings):
         print(image_loss_cost(settings))
     with claimed(output):
-        fitted = fits.fit_to_file(output, sampled, settings or preset, seed, device=chosen, progress=True)
+        fitted = fits.fit_to_file(output, sampled, settings or preset, seed, device=chosen, progress=runtime.bars())
     print(f"{output}: {len(sampled.observations())} of {len(sampled)} frames observed")
     print("\n".join(fit_summary(shot, sampled) for shot in fitted.shots))
     print_few_observed([sampled], stride)
@@ -275,7 +275,7 @@ def choose_depth(
     footage, chosen = [clip_files.load(name) for name in clips], runtime.device(device)
     settings = settings_with(presets.latent_only(presets.preset(preset)), p)
     rows = model_selection.of_depths(
-        footage, depths, settings, stride=stride, seeds=seeds, device=chosen, progress=True
+        footage, depths, settings, stride=stride, seeds=seeds, device=chosen, progress=runtime.bars()
     )
     print(tables.depth_table(rows).markdown(), end="")
     print(f"DEPTH {model_selection.best(rows)}")

@@ -44,7 +44,7 @@ def train_captions(
     output = output_path(output, f"{category}.captions.safetensors")
     vocabulary(category)
     settings = settings_with(training.settings_for(category), p, network__category=category)
-    card = training.train_caption_network(settings, output, device=runtime.device(device), progress=True)
+    card = training.train_caption_network(settings, output, device=runtime.device(device), progress=runtime.bars())
     print(f"{output}: {card['name']}, zero-shot accuracy of each attribute on held-out pictures")
     print_numbers(card["quality"])
 
@@ -72,7 +72,7 @@ def train_mapper(
     output = output_path(output, f"{stem(generator)}.{slug(text)}.mapper.safetensors", generator, image_text)
     settings = settings_with(MapperTrainingSettings(), p, mapper__text=text)
     card = train_text_mapper(
-        generator, settings, output, clip_file=image_text, device=runtime.device(device), progress=True
+        generator, settings, output, clip_file=image_text, device=runtime.device(device), progress=runtime.bars()
     )
     print(f"{output}: {text!r}, learned from {card['teacher']} in {card['seconds']} s")
     print_numbers(card["quality"])
@@ -110,7 +110,7 @@ def edit_text(
     loaded = clips.load(clip)
     choices = {"frame": frame, "neutral": neutral, "strength": strength, "image_text": image_text}
     chosen = runtime.device(device)
-    report = text_edit.edit_frame(loaded, text, output, changes=assignments(p), device=chosen, progress=True, **choices)
+    report = text_edit.edit_frame(loaded, text, output, changes=assignments(p), device=chosen, progress=runtime.bars(), **choices)
     print(f"{output}: {report['name']}")
     if report["unknown_words"]:
         print(f"words unknown to the image-text network: {', '.join(report['unknown_words'])}")

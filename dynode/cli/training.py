@@ -56,7 +56,7 @@ def train_gan(
         minutes=minutes,
         device=runtime.device(device),
         compiled=compiled,
-        progress=True,
+        progress=runtime.bars(),
         start=start,
     )
     print(f"{output}: {card['pictures_shown']} pictures shown in {card['hours']:.2f} hours")
@@ -94,7 +94,7 @@ def train_encoder(
         minutes=minutes,
         device=runtime.device(device),
         compiled=compiled,
-        progress=True,
+        progress=runtime.bars(),
     )
     print(f"{output}: {card['pictures_shown']} pictures shown in {card['hours']:.2f} hours")
     print_numbers(card["quality"], digits=4)
@@ -121,7 +121,7 @@ def train_factors(
 
     output = output_path(output, f"{world}.factors.safetensors")
     settings = settings_with(FactorTrainingSettings(), p, network__world=worlds.world(world).name)
-    card = train_factor_reader(settings, output, distinct=pictures, device=runtime.device(device), progress=True)
+    card = train_factor_reader(settings, output, distinct=pictures, device=runtime.device(device), progress=runtime.bars())
     print(f"{output}: accuracy on held-out pictures")
     print_numbers(card["accuracy"])
 
@@ -152,7 +152,7 @@ def train_flow(
     chosen = runtime.device(device)
     settings = settings_with(FlowTrainingSettings(), p, flow__factor=factor)
     network = factor_reader.load(factors, chosen) if factors else None
-    card = train_latent_flow(generator, settings, output, network=network, device=chosen, progress=True)
+    card = train_latent_flow(generator, settings, output, network=network, device=chosen, progress=runtime.bars())
     print(f"{output}: trained in {card['seconds']} s")
     print_numbers(card["quality"])
 
@@ -178,7 +178,7 @@ def train_transformer(
 
     output = output_path(output, f"{stem(generator)}.{attribute}.transformer.safetensors", generator)
     settings = settings_with(TransformerTrainingSettings(), p, transformer__attribute=attribute)
-    card = train_latent_transformer(generator, settings, output, device=runtime.device(device), progress=True)
+    card = train_latent_transformer(generator, settings, output, device=runtime.device(device), progress=runtime.bars())
     accuracy = card["classifier"][attribute]
     print(f"{output}: trained in {card['seconds']} s; accuracy of the classifier {accuracy:.3f}")
     print_numbers(card["quality"])

@@ -49,7 +49,7 @@ def of_fits(
     if (with_source or footage) and clip.quads is not None:
         footage = source_video(clip, footage, beside=clip_name)
     choices = {"with_source": with_source or bool(footage), "footage": footage}
-    return compare(fits, clip, **choices, device=device, progress=True)
+    return compare(fits, clip, **choices, device=device, progress=runtime.bars())
 
 
 def shipped_clip_of(fits: Iterable[Trajectory]) -> str:

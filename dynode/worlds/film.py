@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from dynode import worlds
+from dynode import runtime, worlds
 from dynode.io import files, outputs, video
 from dynode.io.images import to_uint8
 from dynode.worlds.episodes import Episode
@@ -30,7 +30,7 @@ def film(
         outputs.require_output(truth, output, suffixes=outputs.TABLE)
     ts = frame_times(episode, fps)
     factors, world = episode.factors(ts), worlds.world(episode.world)
-    drawn = world.drawn(factors, resolution, device=device, progress=True)
+    drawn = world.drawn(factors, resolution, device=device, progress=runtime.bars())
     video.write(output, (frame for images in drawn for frame in to_uint8(images)), fps)
     if truth is not None:
         rows = [[f"{t:.6f}", *map("{:.6g}".format, row)] for t, row in zip(ts, factors.tolist(), strict=True)]
