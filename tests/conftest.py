@@ -11,6 +11,16 @@ from dynode import generators
 from dynode.clips import Clip
 from dynode.generators import weights
 from dynode.generators.stylegan2 import StyleGAN2, StyleGAN2Settings
+from dynode.video_editing import inverted_codes
+
+
+@pytest.fixture(scope="session", autouse=True)
+def codes_apart(tmp_path_factory):
+    """Codes that an edit inverts are kept among the tests' own files, not in the user's cache."""
+    folder = tmp_path_factory.mktemp("codes")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(inverted_codes, "kept_folder", lambda: folder)
+        yield
 
 
 @pytest.fixture(scope="session")

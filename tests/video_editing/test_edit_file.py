@@ -219,7 +219,7 @@ def test_the_record_has_the_options_that_were_chosen(tmp_path):
             ["nothing.mp4", "--attribute", "1=1", "--editor", "ganspace", "--footage", "a.mp4"],
             "names the video of a clip",
         ),
-        (["carphone.warm", "--attribute", "smil=1"], "legal are face.age, face.gender, face.lipstick"),
+        (["carphone.warm", "--attribute", "smil=1"], "legal are age, gender, lip"),
         (["nothing.mp4", "--attribute", "1=1", "--editor", "ganspace"], "no file nothing.mp4"),
     ],
 )
