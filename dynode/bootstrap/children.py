@@ -38,7 +38,10 @@ def call(command: list[str], environment: Mapping[str, str], lines: list[str] | 
 
 @contextlib.contextmanager
 def passing_signals_to(child: subprocess.Popen) -> Iterator[None]:
-    """Raises SystemExit at the end, with 128 + the number of the first signal, where any came."""
+    """Raises SystemExit at the end, with 128 + the number of the first signal, where any came.
+
+    A child that answers a signal by that code has said what it keeps; for any other the sentence is printed here.
+    """
     received: list[int] = []
 
     def pass_on(number: int, _: object) -> None:
@@ -57,7 +60,13 @@ def passing_signals_to(child: subprocess.Popen) -> Iterator[None]:
         for number, handler in before.items():
             signal.signal(number, handler)
     if received:
-        raise SystemExit(128 + received[0])
+        code = 128 + received[0]
+        if child.returncode != code:
+            cause = "interrupted" if received[0] == signal.SIGINT else f"ended by {signal.Signals(received[0]).name}"
+            print(
+                f"dynode: {cause}; what is finished is kept, and the same command goes on from there.", file=sys.stderr
+            )
+        raise SystemExit(code)
 
 
 def send(child: subprocess.Popen, number: int) -> None:

@@ -81,7 +81,9 @@ def score_samples(
 
     output = output_path(output, f"{stem(generator)}.scores.safetensors", generator)
     chosen, settings = runtime.device(device), settings_with(random_samples.SampleSettings(), p)
-    card = random_samples.measure(generators.load(generator, chosen), settings, output, device=chosen, progress=runtime.bars())
+    card = random_samples.measure(
+        generators.load(generator, chosen), settings, output, device=chosen, progress=runtime.bars()
+    )
     incomplete = f"{card['unmeasured']} with scores missing"
     print(f"{output}: {settings.count} samples, {len(card['names'])} attributes, {incomplete}")
 
@@ -105,7 +107,9 @@ def train_boundary(
 
     output = output_path(output, f"{stem(generator)}.boundaries.safetensors", generator)
     settings = settings_with(interfacegan.BoundarySettings(), p)
-    card = interfacegan.train_boundaries(generator, settings, output, device=runtime.device(device), progress=runtime.bars())
+    card = interfacegan.train_boundaries(
+        generator, settings, output, device=runtime.device(device), progress=runtime.bars()
+    )
     print(f"{output}: accuracy on held-out extremes, accuracy on the rest, correlation with the score")
     for name, facts in card["facts"].items():
         print(f"{name:22} {facts['held_out']:.3f}  {facts['rest']:.3f}  {facts['correlation']:.3f}")

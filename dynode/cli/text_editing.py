@@ -110,7 +110,9 @@ def edit_text(
     loaded = clips.load(clip)
     choices = {"frame": frame, "neutral": neutral, "strength": strength, "image_text": image_text}
     chosen = runtime.device(device)
-    report = text_edit.edit_frame(loaded, text, output, changes=assignments(p), device=chosen, progress=runtime.bars(), **choices)
+    report = text_edit.edit_frame(
+        loaded, text, output, changes=assignments(p), device=chosen, progress=runtime.bars(), **choices
+    )
     print(f"{output}: {report['name']}")
     if report["unknown_words"]:
         print(f"words unknown to the image-text network: {', '.join(report['unknown_words'])}")

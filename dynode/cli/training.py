@@ -121,7 +121,9 @@ def train_factors(
 
     output = output_path(output, f"{world}.factors.safetensors")
     settings = settings_with(FactorTrainingSettings(), p, network__world=worlds.world(world).name)
-    card = train_factor_reader(settings, output, distinct=pictures, device=runtime.device(device), progress=runtime.bars())
+    card = train_factor_reader(
+        settings, output, distinct=pictures, device=runtime.device(device), progress=runtime.bars()
+    )
     print(f"{output}: accuracy on held-out pictures")
     print_numbers(card["accuracy"])
 

@@ -47,6 +47,10 @@ class BoundarySettings:
 
     def __post_init__(self):
         require_positive(self, "share", "training", "c")
+        if 1 <= self.share < MIN_EXTREMES:
+            raise UserError(
+                f"share is a fraction of the samples below 1, or a count of at least {MIN_EXTREMES}, got {self.share:g}."
+            )
         if self.training >= 1:
             raise UserError(f"training must be below 1, got {self.training}: the rest of the samples is held out.")
 

@@ -129,6 +129,7 @@ def invert_source(
     job = identity | job_of(source, network, generator, settings, encoder, compiled)
     with locks.claimed(output):
         partial = Partial(output, job)
+        observer.count("steps_before", partial.steps)
         projector = projector_of(network, generator, settings, encoder, compiled, device, observer)
         project_all(projector, source, partial, settings, observer, device)
         meta = {"name": output.stem, "optimiser_steps": partial.steps} | job | (metadata or {})

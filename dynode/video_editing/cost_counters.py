@@ -23,7 +23,7 @@ class Counters:
     """How often each part was used, seconds by stage, and the process's peak memory in bytes.  An observer.
 
     frames_inverted: frames whose codes were needed.  steps_before: the optimiser steps of codes that were already
-    inverted, counted apart from `optimiser_steps`, which were taken here.  edits: codes that an editor edited.
+    inverted, by a run that was stopped too, counted apart from `optimiser_steps`, which were taken here.  edits: codes that an editor edited.
     landmark_tracks: Lucas-Kanade fields that landmarks were followed by.  field_evaluations: of a neural ODE, during
     fitting and evaluation; of a fit that was read from disk those of its fitting count too.
     """

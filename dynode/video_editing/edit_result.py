@@ -51,7 +51,9 @@ def remarks(footage: Footage, codes: EditedCodes, counters: Counters, stand_ins:
     """What is not as it may seem: codes from before, frames without the face, drift, missing sound, stand-ins."""
     lines = [f"inverted frames: {codes.quality.text}"] if codes.quality else []
     lines += codes.quality.remarks
-    if counters.steps_before:
+    if counters.steps_before and counters.optimiser_steps:
+        lines.append(f"A run that was stopped had taken {counters.steps_before} of the optimiser steps before.")
+    elif counters.steps_before:
         lines.append(
             f"The codes were already inverted ({counters.steps_before} optimiser steps for {codes.inverted} frames, from "
             f"the metadata of {'the file below' if codes.kept else 'the clip'})."

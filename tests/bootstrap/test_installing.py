@@ -114,6 +114,24 @@ def test_a_signal_reaches_the_child_and_its_children(number, code):
     assert gone(grandchild)
 
 
+@pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
+@pytest.mark.parametrize("code, sentences", [(0, 1), (143, 0)])
+def test_one_sentence_is_said_by_the_child_or_for_it(code, sentences):
+    child = f"""
+import signal, time
+signal.signal(signal.SIGTERM, lambda *_: exit({code}))
+print("begun", flush=True)
+time.sleep(60)
+"""
+    command = [sys.executable, "-c", PASSING.format(child=child)]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, cwd=ROOT, text=True, **pipes) as parent:
+        assert parent.stdout.readline() == "begun\n"
+        parent.terminate()
+        _, said = parent.communicate(timeout=20)
+    assert parent.returncode == 143 and said.count("dynode: ended by SIGTERM; ") == said.count("\n") == sentences
+
+
 def gone(pid: int) -> bool:
     for _ in range(100):
         try:

@@ -121,7 +121,7 @@ choose-depth {here}/small.safetensors --preset linear | There is no preset 'line
 choose-depth {here}/small.safetensors -p nope=1 | There is no setting 'nope'; legal are clock, field, losses
 choose-depth {here}/small.safetensors {here}/small.safetensors -p training.iterations=1 -p training.segment_iterations=1 --stride 2 | is named 2 times: name it once
 invert {here}/grey.mp4 --generator stylegan2-scene --encoder {here}/encoder.safetensors | An encoder is read with the setting start=encoder: add it, or
-train boundary -p share=2 | No attribute has a boundary: A boundary wants at least 10
+train boundary -p share=2 | share is a fraction of the samples below 1, or a count of at least 10, got 2
 train flow stylegan2-scene fog -p flow.factor=hour | flow.factor is set by an argument of this command, to 'fog'
 train captions face -p network.category=bird | network.category is set by an argument of this command, to
 train mapper stylegan2-scene mountain -p mapper.text=fog | mapper.text is set by an argument of this command, to
