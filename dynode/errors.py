@@ -1,6 +1,7 @@
-"""Errors a user can cause. Everything else that is raised is a defect of ours."""
+"""Errors a user can cause, and the end by a signal. Everything else that is raised is a defect of ours."""
 
 import errno
+import signal
 
 # What a machine refuses, as opposed to what we got wrong: a full disk, no permission, a failing device, an impossible name.
 REFUSALS = {
@@ -19,3 +20,9 @@ class NotebookError(Exception):
 
 class Remark(UserWarning):
     """A sentence about a result that is not what it may seem. The command line prints it and goes on."""
+
+
+def ending(number: int, kept: str) -> str:
+    """What is printed when a signal of that number has ended a command.  kept: what remains, a sentence."""
+    name = signal.Signals(number).name
+    return f"dynode: {'interrupted' if name == 'SIGINT' else f'ended by {name}'}; {kept}"

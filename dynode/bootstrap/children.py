@@ -9,6 +9,8 @@ import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from dynode.errors import ending
+
 ROOT = Path(__file__).resolve().parents[2]  # the checkout
 SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 KILL = getattr(signal, "SIGKILL", signal.SIGTERM)
@@ -62,10 +64,8 @@ def passing_signals_to(child: subprocess.Popen) -> Iterator[None]:
     if received:
         code = 128 + received[0]
         if child.returncode != code:
-            cause = "interrupted" if received[0] == signal.SIGINT else f"ended by {signal.Signals(received[0]).name}"
-            print(
-                f"dynode: {cause}; what is finished is kept, and the same command goes on from there.", file=sys.stderr
-            )
+            kept = "what is finished is kept, and the same command goes on from there."
+            print(ending(received[0], kept), file=sys.stderr)
         raise SystemExit(code)
 
 

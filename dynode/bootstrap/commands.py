@@ -2,13 +2,14 @@
 
 import json
 import os
+import signal
 import sys
 import tempfile
 from pathlib import Path
 
 from dynode.bootstrap import environment
 from dynode.bootstrap.children import call
-from dynode.errors import UserError
+from dynode.errors import UserError, ending
 
 TESTS = ("-m", "pytest", "-q", "tests", "--ignore=tests/reference")
 SHORT = ("-m", "not long")
@@ -31,7 +32,7 @@ def main(arguments: list[str]) -> int:
         print(f"dynode: A file could not be read or written: {error.strerror or error}{path}.", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("dynode: interrupted; the same command goes on from there.", file=sys.stderr)
+        print(ending(signal.SIGINT, "the same command goes on from there."), file=sys.stderr)
         return 130
 
 

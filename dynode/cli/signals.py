@@ -10,6 +10,8 @@ import time
 from collections.abc import Iterator
 from types import FrameType
 
+from dynode.errors import ending
+
 NAMES = [name for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 ECHO = 1.0  # seconds: a terminal, `timeout` and a scheduler signal a process and its group, which arrives twice
 PATIENCE = 9.0  # seconds to put things in order, more than our children take
@@ -69,9 +71,8 @@ class Stop:
 
     def sentence(self, kept: str = "") -> str:
         """What is printed at the end."""
-        name = signal.Signals(self.code - 128).name
-        cause = "interrupted" if name == "SIGINT" else f"ended by {name}"
-        return f"dynode: {cause}; {kept or 'the same command goes on from what it keeps on disk, or begins anew.'}"
+        usual = "the same command goes on from what it keeps on disk, or begins anew."
+        return ending(self.code - 128, kept or usual)
 
 
 def outlast(code: int) -> None:
