@@ -1,6 +1,7 @@
 """The kernel of a notebook: this environment's own Python, whatever kernels and settings are installed for the user."""
 
 import contextlib
+import logging
 import os
 import signal
 import socket
@@ -12,6 +13,7 @@ from typing import Any
 from ipykernel.kernelapp import IPKernelApp
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
+from nbclient.exceptions import DeadKernelError
 
 from dynode.errors import UserError
 from dynode.experiments import children
@@ -109,6 +111,7 @@ def sockets_in(folder: Path) -> bool:
 
 def end(started: list[AsyncKernelManager]) -> None:
     """End what is left of kernels: interrupt the cell, which then removes its temporary files, and kill."""
+    logging.getLogger("asyncio").addFilter(is_news)
     for manager in started:
         child = getattr(manager.provisioner, "process", None)
         if child is not None:
@@ -118,6 +121,11 @@ def end(started: list[AsyncKernelManager]) -> None:
                 child.wait(PATIENCE / 2)
             children.kill_session(child)
             child.wait()
+
+
+def is_news(record: logging.LogRecord) -> bool:
+    """Whether asyncio's log line is about anything but a cell whose kernel died: nobody waits for it after a signal."""
+    return not (record.exc_info and isinstance(record.exc_info[1], DeadKernelError))
 
 
 class Kernel(IPKernelApp):

@@ -1,5 +1,7 @@
 """The kernel of a notebook is this environment's own Python, whatever the user has installed and set."""
 
+import asyncio
+import gc
 import json
 import os
 import socket
@@ -10,6 +12,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from nbclient.exceptions import DeadKernelError
 from tiny_notebooks import printed, tiny_item
 
 from dynode.errors import UserError
@@ -136,6 +139,7 @@ import sys
 sys.path.insert(0, {str(Path(__file__).parent)!r})
 from pathlib import Path
 import pytest
+from nbclient.exceptions import DeadKernelError
 from tiny_notebooks import tiny_item
 from dynode.experiments import runner
 with pytest.MonkeyPatch.context() as monkeypatch:
@@ -177,3 +181,17 @@ def test_a_user_without_a_home_folder_runs_notebooks(monkeypatch, tmp_path):
     monkeypatch.setenv("DYNODE_OUTPUT", str(tmp_path / "out"))
     tiny_item(monkeypatch, tmp_path / "item", "import os\nprint(os.path.expanduser('~'))")
     assert printed(runner.run("tiny", "smoke")) == "~\n"
+
+
+def test_a_cell_whose_kernel_was_ended_leaves_no_traceback(caplog):
+    async def fail(error):
+        raise error
+
+    async def forget():
+        tasks = [asyncio.ensure_future(fail(each)) for each in (DeadKernelError("Kernel died"), ValueError("news"))]
+        await asyncio.wait(tasks)
+
+    kernels.end([])
+    asyncio.run(forget())
+    gc.collect()
+    assert [record.exc_info[0] for record in caplog.records if record.name == "asyncio"] == [ValueError]
