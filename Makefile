@@ -4,7 +4,7 @@ PYTHON ?= python3
 unexport PYTHONHOME PYTHONSAFEPATH
 DYNODE = .venv/bin/python -m dynode
 
-.PHONY: setup reproduce test test-all weights codes editors lint lock reference
+.PHONY: setup reproduce test test-all weights codes face-codes editors lint lock reference
 setup reproduce test test-all:
 	$(PYTHON) -m dynode $@
 
@@ -58,6 +58,14 @@ codes: setup
 	  -o dynode/codes/isaac3d.robot_x.dcgan.safetensors
 	$(DYNODE) world flow stylegan2-scene scene.fog scene.hour --seed 21 --longest 9 \
 	  -o dynode/codes/scene.flow.safetensors
+
+# Make the codes of the windows of faces (dynode/experiments/face_windows.toml), one after the other; resumed where stopped.
+PROTOCOL = independent
+face-codes: setup
+	for one in $$(.venv/bin/python -c "from dynode.experiments import face_windows as f; print(*f.windows())"); do \
+	  test -f dynode/codes/$$one.safetensors || \
+	  $(DYNODE) invert $$one --protocol $(PROTOCOL) -o dynode/codes/$$one.safetensors || exit; \
+	done
 
 # Train what edits codes anew: an hour on a CPU core, half of it for the 3,000 faces and two mappers of faces.
 EDITORS = dynode/weights

@@ -12,18 +12,21 @@ import torch
 from dynode import runtime
 from dynode.border import as_json, mask_of, numbers, ordinary_modes, public, require
 from dynode.errors import UserError
-from dynode.io import assets, code_files, outputs
-from dynode.io.inputs import instead_of_file
+from dynode.io import code_files, outputs
 from dynode.io.tensor_files import read_safetensors, write_safetensors
-from dynode.settings import choose, listed, nearest
+from dynode.settings import choose
 
 FORMAT = "dynode-clip-1"
 OPTIONAL = ("quads", "detected", "shots")
 PER_FRAME = {"observed": (), "quads": (4, 2), "detected": (), "shots": ()}  # what each frame has of them
 MASKS = ("observed", "detected")
 SAMPLINGS = ("regular", "irregular")
-VIDEOS = (".mp4", ".mov", ".webm", ".mkv", ".avi", ".m4v", ".mpg", ".mpeg", ".ts", ".wmv", ".3gp", ".gif")  # suffixes
-FILES = (".safetensors", ".fit", ".pt", ".pth", ".npy", ".npz")  # suffixes of what else a clip is expected in
+PROTOCOLS = {  # what the code of a frame may depend on
+    "independent": "each frame by itself, its alignment too",
+    "observed": "observed frames on each other, no frame on one that is held out",
+    "chain": "each frame on the one before it, its alignment on all",
+}
+SMOOTHED = "independent codes, smoothed alignment"  # of clips that were made before protocols had names
 
 
 class ObservedFrames:
@@ -93,7 +96,8 @@ class Clip:
 
     def __repr__(self):
         shape, span = tuple(self.ws.shape[1:]), f"{float(self.ts[0]):g} to {float(self.ts[-1]):g} s"
-        return f"<Clip {self.name}: {len(self)} codes {shape}, {int(self.observed.sum())} observed, {span}>"
+        protocol = f", protocol {self.protocol}" if self.protocol else ""
+        return f"<Clip {self.name}: {len(self)} codes {shape}, {int(self.observed.sum())} observed, {span}{protocol}>"
 
     def __len__(self):
         return len(self.ws)
@@ -101,6 +105,19 @@ class Clip:
     @property
     def name(self) -> str:
         return self.meta.get("name", "clip")
+
+    @property
+    def protocol(self) -> str:
+        """How the frames became codes: of PROTOCOLS, or SMOOTHED; "" where that is unknown.
+
+        Files without a record of it are named after where their inversion started; followed faces had smoothed squares.
+        """
+        settings = self.meta.get("settings", {})
+        if "protocol" in self.meta or "steps" not in settings:
+            return self.meta.get("protocol", "")
+        if settings.get("start", "previous") == "previous":
+            return "chain"
+        return SMOOTHED if "face" in self.meta else "independent"
 
     @property
     def optimiser_steps(self) -> int:
@@ -116,7 +133,7 @@ class Clip:
             return 0
         shots = torch.zeros(len(self), dtype=torch.long) if self.shots is None else self.shots
         detected = torch.ones(len(self), dtype=torch.bool) if self.detected is None else self.detected
-        return sum(steps for _, steps in inversion_batches(shots, detected, settings))
+        return implied_steps(shots[detected], settings)
 
     @ordinary_modes
     def where(self, keep: torch.Tensor) -> "Clip":
@@ -153,9 +170,14 @@ class Clip:
 
         "regular": every `stride`-th frame and the last.  "irregular": as many frames, drawn at random with both ends.
         Both ends of every shot stay observed; but of the clip's last `hidden_end` frames none is (to extrapolate to).
-        Raises UserError for what cannot be, and when less than two frames would be left to observe.
+        Raises UserError for what cannot be, for less than two frames, and for codes made with other frames held out.
         """
         observed = sampled_frames(self.observed, self.shots, sampling, stride, seed, hidden_end)
+        if self.protocol == "observed" and not self.observed.all() and not torch.equal(observed, self.observed):
+            raise UserError(
+                f"The codes of {self.name} were made by the protocol observed at stride {self.meta.get('stride')}: a method may "
+                "observe exactly those frames; leave the sampling out, or take codes of the protocol independent."
+            )
         return replace(self, observed=observed)
 
     @ordinary_modes
@@ -266,19 +288,16 @@ def sampled_indices(indices: torch.Tensor, sampling: str, stride: int, rng: torc
     return torch.cat([inner[: len(regular) - 2], indices[[0, -1]]])
 
 
-def inversion_batches(shots, detected, settings: Mapping) -> list[tuple[int, int]]:
-    """(frames, optimiser steps) of every batch of an inversion, in order; frames without the face are not inverted.
+def implied_steps(shots: torch.Tensor, settings: Mapping) -> int:
+    """The optimiser steps that the settings of an inversion imply for frames of these shots (n,) int.
 
-    shots (T,) int, detected (T,) bool.  settings: the fields of `dynode.inversion.projection.ProjectionSettings`.
-    A frame starts from the code before it, except the first of a shot; or all frames are independent, in batches.
+    settings: the fields of `dynode.inversion.projection.ProjectionSettings`.
     """
-    shots = np.asarray(shots)[np.asarray(detected, dtype=bool)]
     first_steps, refinement = settings["first_steps"], settings.get("conjugate_steps", 0)
     if settings.get("start", "previous") != "previous":
-        batch = settings.get("batch", 1)
-        return [(min(batch, len(shots) - k), first_steps + refinement) for k in range(0, len(shots), batch)]
-    opens_shot = np.diff(shots, prepend=-1) != 0
-    return [(1, (first_steps if opens else settings["steps"]) + refinement) for opens in opens_shot]
+        return -(-len(shots) // settings.get("batch", 1)) * (first_steps + refinement)
+    openings = len(shots.unique())
+    return openings * first_steps + (len(shots) - openings) * settings["steps"] + len(shots) * refinement
 
 
 def squeeze_singleton(ws: torch.Tensor) -> torch.Tensor:
@@ -296,27 +315,9 @@ def load(name_or_path: Path | str) -> Clip:
     """A shipped clip by name (such as "single_face.warm"), or any clip file by path."""
     if path := runtime.shipped("codes").get(str(name_or_path)):
         return Clip.load(path)
-    if str(name_or_path) and Path(name_or_path).exists() and Path(name_or_path).suffix.lower() not in VIDEOS:
+    if str(name_or_path) and Path(name_or_path).exists() and Path(name_or_path).suffix.lower() not in code_files.VIDEOS:
         return Clip.load(name_or_path)
-    raise UserError(no_clip(str(name_or_path)))
-
-
-def no_clip(name: str) -> str:
-    """What is wrong with a name that is no clip's: a file that is not there, a video, or a name like a shipped one."""
-    asset = assets.registry()[1].get(name)
-    if Path(asset.filename if asset else name).suffix.lower() in VIDEOS and (asset or Path(name).exists()):
-        return (
-            f"{name} is a video: turn it into codes first by `dynode invert {name}`, and give the clip that it writes."
-        )
-    legal = shipped_names()
-    if Path(name).suffix.lower() in {*VIDEOS, *FILES} or Path(name).name != name:
-        return (
-            f"{instead_of_file(Path(name))}: give a clip, as `dynode invert` writes it, or the name of a shipped one."
-        )
-    return (
-        f"There is no clip {name!r}{nearest(name, legal)}: give a clip file or one of "
-        f"{listed(legal) or 'no shipped clips'}."
-    )
+    raise UserError(code_files.no_clip(str(name_or_path), shipped_names()))
 
 
 def example_codes(path: Path | str) -> Clip:

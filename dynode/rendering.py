@@ -12,7 +12,8 @@ from dynode.border import public
 from dynode.dynamics import fit_files, retiming
 from dynode.dynamics.trajectory import Trajectory
 from dynode.errors import UserError
-from dynode.generators import Generator
+from dynode.generators import Generator, tuned
+from dynode.generators.registry import of_clip
 from dynode.io import outputs, video
 from dynode.io.images import to_uint8
 
@@ -30,35 +31,37 @@ def render(
     speed: float = 1.0,
     reverse: bool = False,
     loop: str = "",
+    tuning: Path | str = "",
     device: torch.device | str = "auto",
 ) -> int:
     """Decode a trajectory, or the fit of a file, over its span into an .mp4; returns the number of frames.
 
     resolution: pixels; 0 is the generator's own, at most 512.  speed, reverse, loop: as `speed`, `backward` and `loop` of
-    `dynode.dynamics.retiming.retime`.
+    `dynode.dynamics.retiming.retime`.  tuning: the file of a tuning, "" for that of the clip, if any, "none" for none; the
+    video's title names it.
     Memory does not grow with the number of frames.  Raises UserError for a frame rate, resolution, speed or loop that
     cannot be, for an output that cannot be written, and for codes that belong to other weights.
     """
-    outputs.require_output(output, *([] if isinstance(path, Trajectory) else [path]), suffixes=outputs.VIDEO)
+    outputs.require_output(output, tuning, *([] if isinstance(path, Trajectory) else [path]), suffixes=outputs.VIDEO)
     video.require_rate(fps)
     what = "The trajectory" if isinstance(path, Trajectory) else f"The fit {path}"
     path = path if isinstance(path, Trajectory) else fit_files.load(path)
     retimed = retiming.retime(path, speed, reverse, loop)
-    generator = generator_of(path, what, device)
+    generator = generator_of(path, what, device, tuning)
     resolution = legal_resolution(resolution, generator)
     ts = retiming.frame_times(retimed, fps)
     with tqdm(total=len(ts), desc="render", unit="frame", mininterval=1) as bar:
-        video.write(output, decoded(retimed.chunks(ts, CHUNK), generator, resolution, bar), fps)
+        frames = decoded(retimed.chunks(ts, CHUNK), generator, resolution, bar)
+        video.write(output, frames, fps, title=tuned.title_of(generator))
     return len(ts)
 
 
-def generator_of(path: Trajectory, what: str, device: torch.device | str) -> Generator:
-    """The generator that a trajectory's codes belong to.  Raises UserError for unknown or other weights."""
+def generator_of(path: Trajectory, what: str, device: torch.device | str, tuning: Path | str = "") -> Generator:
+    """The generator that renders a trajectory's codes.  Raises UserError for unknown or other weights, see `of_clip`."""
     clip = path.meta.get("clip", {})
     if not clip.get("generator"):
         raise UserError(f"{what} names no generator of its codes: fit a clip whose metadata do.")
-    generators.require_same(clip["generator"], clip["generator_hash"], what)
-    return generators.load(clip["generator"], runtime.device(device))
+    return of_clip(clip, what, tuning, runtime.device(device))
 
 
 def legal_resolution(resolution: int, generator: Generator) -> int:

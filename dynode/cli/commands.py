@@ -25,8 +25,14 @@ REPRODUCTION = (
 )
 VIDEO = (
     Command("invert", "dynamics:invert", "invert talk.mp4 --frames 60", "video -> codes (a clip)"),
+    Command("tune", "tuning:tune", "tune talk.safetensors --stride 4", "a generator tuned to the person"),
     Command("clip", "codes:clip", "clip projected_w.npz --fps 25", "another projector's codes -> a clip"),
-    Command("diagnose", "dynamics:diagnose", "diagnose talk.safetensors", "are the codes smooth enough?"),
+    Command(
+        "diagnose",
+        "diagnosis:diagnose",
+        "diagnose talk.safetensors",
+        "are the codes smooth enough, and the faces alike?",
+    ),
     Command("fit", "dynamics:fit", "fit talk.safetensors --stride 4", "codes -> learned path (a fit)"),
     Command("evaluate", "dynamics:evaluate", "evaluate talk.fit", "errors beside the baselines'"),
     Command("render", "dynamics:render", "render talk.fit --fps 60", "path -> video at any frame rate"),
@@ -55,6 +61,9 @@ WORLD = (
     ),
 )
 TRAIN = (
+    Command(
+        "train all", "training:train_all", "train all --minutes 9 -o trained", "what is worth most on a GPU, in turn"
+    ),
     Command("train gan", "training:train_gan", "train gan bird", "a generator of a world"),
     Command("train encoder", "training:train_encoder", "train encoder stylegan2-bird", "an encoder of a generator"),
     Command(
@@ -76,6 +85,12 @@ TRAIN = (
         "text_editing:train_mapper",
         "train mapper stylegan2-scene fog",
         "StyleCLIP's mapper for one text",
+    ),
+    Command(
+        "train curvature",
+        "curvature:train_curvature",
+        "train curvature mobilestylegan-ffhq",
+        "the curvature that a projection steps by",
     ),
     Command(
         "train boundary", "attributes:train_boundary", "train boundary", "InterFaceGAN's directions, all attributes"

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from tyro.conf import OmitArgPrefixes, Positional
 
+from dynode.cli.diagnosis import print_faces
 from dynode.cli.options import (
     WHOLE,
     ClipName,
@@ -14,6 +15,8 @@ from dynode.cli.options import (
     Excerpt,
     FitFile,
     Output,
+    Protocol,
+    Tuning,
     VideoName,
     output_path,
     require_different,
@@ -22,10 +25,13 @@ from dynode.cli.options import (
     stem,
 )
 from dynode.cli.parameters import Parameters, settings_with
+from dynode.cli.tuning import SUFFIX, tune_inverted
+from dynode.errors import UserError
 
 if TYPE_CHECKING:
     from dynode.clips import Clip
     from dynode.dynamics.trajectory import Trajectory
+    from dynode.io.video import Stretch
 
 
 def invert(
@@ -33,8 +39,11 @@ def invert(
     output: Output = None,
     *,
     excerpt: OmitArgPrefixes[Excerpt] = WHOLE,
+    protocol: Protocol = "",
+    stride: int = 0,
     generator: str = "mobilestylegan-ffhq",
     encoder: str = "",
+    tune: bool = False,
     p: Parameters = (),
     compiled: Compiled = False,
     device: Device = "auto",
@@ -42,32 +51,47 @@ def invert(
     """Find the face in a video, align it and project every frame into W+; writes a clip.
 
     Args:
-        video: A video file, or the name of a video asset such as single-face-video.
+        video: A video file, the name of a video asset such as single-face-video, or of a window of one such as pexels.2.
         output: The clip to write, by default VIDEO.safetensors; a killed run resumes from the partial result beside it.
+        stride: Of the protocol observed, 4 by default: every N-th frame and the last are observed, the others held out.
         generator: A shipped generator or a file of weights; one of anything but faces gets the middle square of every frame.
         encoder: The file of an encoder, for -p start=encoder; by default the shipped one of the generator.
+        tune: Then tune the generator on the observed frames, as `dynode tune` does, into OUTPUT.tuning.safetensors, which the clip names.
         p: Change a projection setting, such as steps=80 or start=w_avg (every frame by itself, as the paper did).
     """
-    from dynode import generators, runtime
+    from dynode import runtime
     from dynode.inversion.invert_frames import invert as run_inversion
-    from dynode.inversion.projection import settings_for
+    from dynode.inversion.invert_frames import usual_settings
+
+    footage, stretch = named_footage(video, excerpt)
+    output = output_path(output, f"{stem(video)}.safetensors", video, generator, encoder)
+    settings = settings_with(usual_settings(protocol, generator), p)
+    chosen = runtime.device(device)
+    if tune:
+        output_path(output.with_suffix(SUFFIX), "", video, generator, encoder)
+    choices = {"protocol": protocol, "stride": stride, "generator": generator, "encoder": encoder, "compiled": compiled}
+    choices |= {"settings": settings, "stretch": stretch, "face": excerpt.face}
+    clip = run_inversion(footage, output, **choices, device=chosen)
+    print(f"{output}: {inversion_summary(clip)}")
+    if tune:
+        tune_inverted(clip, output, footage, chosen)
+    print_faces(output, footage, chosen)
+
+
+def named_footage(video: str, excerpt: Excerpt) -> tuple[Path, "Stretch"]:
+    """The file and the frames that were named: a video, an asset, or a window of the experiments, which has its own frames."""
+    from dynode.experiments.face_windows import windows
     from dynode.io import assets
 
-    require_likely(video, assets.registry()[1])
-    output = output_path(output, f"{stem(video)}.safetensors", video, generator, encoder)
-    settings = settings_with(settings_for(generators.resolution_of(generator)), p)
-    clip = run_inversion(
-        assets.fetch(video) if video in assets.registry()[1] else Path(video),
-        output,
-        settings=settings,
-        stretch=excerpt.stretch,
-        face=excerpt.face,
-        generator=generator,
-        encoder=encoder,
-        device=runtime.device(device),
-        compiled=compiled,
-    )
-    print(f"{output}: {inversion_summary(clip)}")
+    known = assets.registry()[1]
+    require_likely(video, [*known, *windows()])
+    if video in known:
+        return assets.fetch(video), excerpt.stretch
+    if video not in windows() or Path(video).exists():
+        return Path(video), excerpt.stretch
+    if excerpt.stretch != WHOLE.stretch:
+        raise UserError(f"The window {video} has its own frames: leave out --first, --frames and --every.")
+    return assets.fetch(windows()[video].asset), windows()[video].stretch
 
 
 def inversion_summary(clip: "Clip") -> str:
@@ -175,6 +199,7 @@ def render(
     speed: float = 1.0,
     reverse: bool = False,
     loop: str = "",
+    tuning: Tuning = "",
     device: Device = "auto",
 ) -> None:
     """Decode a fitted trajectory at any frame rate, speed and direction; writes an .mp4.
@@ -190,9 +215,9 @@ def render(
     """
     from dynode.rendering import render as render_trajectory
 
-    output = output_path(output, video_name(fit, fps, speed, reverse, loop), fit)
-    retimed = {"speed": speed, "reverse": reverse, "loop": loop}
-    frames = render_trajectory(fit, output, fps=fps, resolution=resolution, device=device, **retimed)
+    output = output_path(output, video_name(fit, fps, speed, reverse, loop), fit, tuning)
+    choices = {"speed": speed, "reverse": reverse, "loop": loop, "tuning": tuning}
+    frames = render_trajectory(fit, output, fps=fps, resolution=resolution, device=device, **choices)
     print(f"{output}: {frames} frames at {fps:g} fps")
 
 
@@ -209,6 +234,7 @@ def evaluate(
     clip: str = "",
     source: bool = False,
     footage: str = "",
+    tuning: Tuning = "",
     all: bool = False,
     device: Device = "auto",
 ) -> None:
@@ -228,17 +254,18 @@ def evaluate(
 
     require_different("fit", fits)
     if output is not None:
-        records.require_record_path(output_path(output, "", *fits, clip), "evaluate")
-    rows = compare_fits.of_fits(fits, clip, with_source=source, footage=footage, device=runtime.device(device))
+        records.require_record_path(output_path(output, "", *fits, clip, tuning), "evaluate")
+    choices = {"with_source": source, "footage": footage, "tuning": tuning}
+    rows = compare_fits.of_fits(fits, clip, **choices, device=runtime.device(device))
     table = tables.comparison_table if all else tables.short_comparison_table
     print(table(rows).markdown(), end="")
-    if remark := compare_fits.nothing_predicted(rows):
+    for remark in filter(None, (compare_fits.nothing_predicted(rows), compare_fits.not_held_out(rows))):
         print(remark)
     if output is not None:
         chosen = [*(["--clip", clip] if clip else []), *(["--source"] if source else [])]
-        chosen += ["--footage", footage] if footage else []
+        chosen += [*(["--footage", footage] if footage else []), *(["--tuning", tuning] if tuning else [])]
         command = shlex.join(["dynode", "evaluate", *map(str, fits), *chosen])
-        print(f"every number: {compare_fits.write(output, rows, fits, command)}")
+        print(f"every number: {compare_fits.write(output, rows, fits, command, clip_name=clip, tuning=tuning)}")
 
 
 def choose_depth(
@@ -284,22 +311,3 @@ def choose_depth(
         command = shlex.join(["dynode", "choose-depth", *clips, "--stride", str(stride)])
         records.write(output, "choose-depth", "", rows, runtime.provenance(chosen, command=command))
         print(f"every number: {output}")
-
-
-def diagnose(clip: ClipName, output: Output = None) -> None:
-    """Check whether the codes of a clip suit dynamics: reconstruction, norms, jitter, step lengths, cuts, a stride.
-
-    Args:
-        clip: A clip file, or the name of a shipped clip.
-        output: The figure to write, by default CLIP-diagnosis.png.
-    """
-    from dynode import clips
-    from dynode.evaluation import diagnosis
-    from dynode.reporting import plots
-    from dynode.reporting.outputs import save_figure
-
-    output = output_path(output, f"{stem(clip)}-diagnosis.png", clip)
-    result = diagnosis.diagnose(clips.load(clip))
-    print(result.text())
-    save_figure(plots.diagnosis(result), output)
-    print(f"figure: {output}")

@@ -27,6 +27,21 @@ CategoryName = Positional[Annotated[str, arg(metavar="CATEGORY")]]
 Output = Annotated[Path | None, arg(aliases=["-o"], metavar="PATH", help_behavior_hint="")]
 OptionalPath = Annotated[Path | None, arg(metavar="PATH", help_behavior_hint="")]
 Device = Annotated[str, arg(help="auto, cpu, cuda or cuda:N.")]
+Protocol = Annotated[
+    str,
+    arg(
+        help="What a frame's code may depend on: independent, on that frame alone; observed, on the observed frames; "
+        "chain, on all frames.  By default chain, or independent with -p start=w_avg or start=encoder."
+    ),
+]
+Tuning = Annotated[
+    str,
+    arg(
+        metavar="FILE",
+        help="A generator tuned by `dynode tune`, for the same codes; by default that of the clip, if it has one; none: the "
+        "generator as it was.",
+    ),
+]
 Compiled = Annotated[bool, arg(help="Use torch.compile: minutes longer to start, then faster; needs a C++ compiler.")]
 
 
@@ -51,6 +66,20 @@ class Excerpt:
 
 
 WHOLE = Excerpt()
+
+
+@dataclass(frozen=True)
+class Observation:
+    """Which frames of a clip are observed, among those that are."""
+
+    stride: int = 1
+    """Observe every N-th frame."""
+    sampling: str = "regular"
+    """How the observed frames are chosen: regular or irregular."""
+    hidden_end: int = 0
+    """Hold out the last N frames."""
+    seed: int = 0
+    """Seeds the irregular sampling."""
 
 
 def output_path(output: Path | None, name: str, *inputs: Path | str) -> Path:

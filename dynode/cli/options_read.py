@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 
 import tyro
 from tyro import _errors as mistakes  # the hook that says what was wrong; without it tyro draws a box
+from tyro.conf import UseAppendAction
 
 from dynode.cli.commands import Command
 from dynode.cli.typography import refuse_typography
@@ -16,7 +17,6 @@ from dynode.errors import UserError
 from dynode.settings import LARGEST, closest
 
 NUMBERS = {"INT": "a whole number", "FLOAT": "a number"}
-REPEATABLE = {"--p", "--attribute"}
 OPTION = re.compile(r"--?[A-Za-z]")
 
 
@@ -53,7 +53,7 @@ def refuse_repetitions(function: Callable[..., None], arguments: Sequence[str]) 
     """Raises UserError for an option that is given twice and takes one value."""
     before = arguments[: arguments.index("--")] if "--" in arguments else arguments
     names = ["--output" if each == "-o" else each.partition("=")[0].replace("_", "-") for each in before]
-    for name in {*options_of(function)} - REPEATABLE:
+    for name in {*options_of(function)} - repeatable(function):
         if names.count(name) > 1:
             raise UserError(f"{name} is given {names.count(name)} times: give it once.")
 
@@ -82,6 +82,12 @@ def options_of(function: Callable[..., None]) -> list[str]:
         parts = [field.name for field in dataclasses.fields(kind)] if dataclasses.is_dataclass(kind) else [name]
         names += [f"--{part.replace('_', '-')}" for part in parts if part != "return"]
     return [*names, "--help"]
+
+
+def repeatable(function: Callable[..., None]) -> set[str]:
+    """The long options of a command that add a value each time."""
+    hints = typing.get_type_hints(function, include_extras=True)
+    return {f"--{name}" for name, kind in hints.items() if UseAppendAction in getattr(kind, "__metadata__", ())}
 
 
 def sentence(event: Any, command: Command, function: Callable[..., None], arguments: Sequence[str]) -> str:

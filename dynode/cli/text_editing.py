@@ -11,6 +11,7 @@ from dynode.cli.options import (
     GeneratorName,
     Output,
     Text,
+    Tuning,
     output_path,
     print_numbers,
     slug,
@@ -87,6 +88,7 @@ def edit_text(
     neutral: str = "",
     strength: float = 3.0,
     image_text: ImageText = "",
+    tuning: Tuning = "",
     p: Parameters = (),
     device: Device = "auto",
 ) -> None:
@@ -106,9 +108,10 @@ def edit_text(
     from dynode import clips, runtime
     from dynode.editing import text_edit
 
-    output = output_path(output, f"{stem(clip)}-{slug(text)}.png", clip, image_text)
+    output = output_path(output, f"{stem(clip)}-{slug(text)}.png", clip, image_text, tuning)
     loaded = clips.load(clip)
     choices = {"frame": frame, "neutral": neutral, "strength": strength, "image_text": image_text}
+    choices |= {"tuning": tuning}
     chosen = runtime.device(device)
     report = text_edit.edit_frame(
         loaded, text, output, changes=assignments(p), device=chosen, progress=runtime.bars(), **choices

@@ -1,4 +1,9 @@
-"""Commands that train the networks of a world: generator, encoder, reader of factors, flows, latent transformers."""
+"""Commands that train networks: generators of worlds, encoders, readers of factors, flows, latent transformers; a queue."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from tyro.conf import UseAppendAction, arg
 
 from dynode.cli.options import (
     AttributeName,
@@ -11,9 +16,52 @@ from dynode.cli.options import (
     WorldName,
     output_path,
     print_numbers,
+    require_different,
     stem,
 )
 from dynode.cli.parameters import Parameters, settings_with
+
+Names = Annotated[UseAppendAction[tuple[str, ...]], arg(metavar="NAME")]
+
+
+def train_all(
+    output: Output = None,
+    *,
+    minutes: float = 9.0,
+    only: Names = (),
+    compile: Literal["auto", "always", "never"] = "auto",
+    tiny: bool = False,
+    list: bool = False,
+    device: Device = "auto",
+) -> None:
+    """Train what is worth most on a GPU, one network after the other; writes weights and a log all the while.
+
+    A signal ends it at any second, and the same command with the same folder goes on: from the full state in the cache of the
+    machine that trained, elsewhere from the weights, where Adam begins anew.
+
+    Args:
+        output: The folder of the weights, one file for each network, and log.json; by default trained.
+        minutes: How long all of them train together.
+        only: A network to train, see --list; can be given several times, by default the first six of them.
+        compile: Whether torch.compile is used; auto: on a GPU, where a network trains for more than five minutes.
+        tiny: Train small networks, to try the command.
+        list: Show the networks, their shares of the time, and the assets they need, instead. A machine without a network takes them from the folder that DYNODE_ASSETS names.
+    """
+    from dynode import runtime
+    from dynode.io import outputs
+    from dynode.training import jobs, queue, training_log
+
+    require_different("network", only)
+    chosen = jobs.chosen(only)
+    if list:
+        print("\n".join(jobs.listing(chosen if only else [*jobs.JOBS])))
+        return
+    folder = output or Path("trained")
+    outputs.require_output(folder / training_log.NAME)
+    log = queue.train_all(
+        chosen, folder, minutes, device=runtime.device(device), compile=compile, tiny=tiny, progress=runtime.bars()
+    )
+    print(f"{folder}: {', '.join(name for name, entry in log.content['jobs'].items() if entry)}")
 
 
 def train_gan(
@@ -73,29 +121,30 @@ def train_encoder(
     compiled: Compiled = False,
     device: Device = "auto",
 ) -> None:
-    """Train an encoder for the generator of a world; writes its weights with a model card.
+    """Train an encoder for a generator of a world or of faces; writes its weights with a model card.
 
     Args:
-        generator: Such as stylegan2-scene, or a file of weights.
+        generator: Such as stylegan2-scene, mobilestylegan-ffhq, or a file of weights.
         output: The weights to write, by default GENERATOR.encoder.safetensors; a killed run resumes from the checkpoint beside them.
         p: Change a setting, such as pictures=20000, encoder.passes=3 or encoder.gradient=false.
-        pictures: How many distinct images of the world to render and train on; kept in the cache.
+        pictures: How many distinct images of a world to render and train on, kept in the cache; faces are drawn anew all the while.
         minutes: Stop training after that long; the same command resumes.
     """
     from dynode import runtime
     from dynode.training.train_encoder import EncoderTrainingSettings, train_world_encoder
+    from dynode.training.train_face_encoder import settings_for_device, train_face_encoder
 
     output = output_path(output, f"{stem(generator)}.encoder.safetensors", generator)
-    card = train_world_encoder(
-        generator,
-        output,
-        settings_with(EncoderTrainingSettings(), p),
-        distinct=pictures,
-        minutes=minutes,
-        device=runtime.device(device),
-        compiled=compiled,
-        progress=runtime.bars(),
-    )
+    chosen = runtime.device(device)
+    choices = {"minutes": minutes, "device": chosen, "compiled": compiled, "progress": runtime.bars()}
+    if generator == "mobilestylegan-ffhq":
+        card = train_face_encoder(
+            output, settings_with(settings_for_device(chosen), p), generator_name=generator, **choices
+        )
+    else:
+        card = train_world_encoder(
+            generator, output, settings_with(EncoderTrainingSettings(), p), distinct=pictures, **choices
+        )
     print(f"{output}: {card['pictures_shown']} pictures shown in {card['hours']:.2f} hours")
     print_numbers(card["quality"], digits=4)
 

@@ -13,6 +13,7 @@ from dynode.cli.options import (
     Excerpt,
     OptionalPath,
     Output,
+    Tuning,
     VideoName,
     output_path,
     require_likely,
@@ -40,7 +41,7 @@ class Pasting:
     """How edited crops are put back into the video."""
 
     paste: str = "seamless"
-    """seamless, mixed, feather, smooth (no flicker), or none: write the aligned crops."""
+    """seamless, poisson, mixed, feather (a soft edge alone, colours as they are), or none: write the aligned crops."""
     mask: str = ""
     """What is replaced: landmarks, ellipse, whole, or a TorchScript file of a face parser; by default landmarks for faces, else whole."""
     footage: str = ""
@@ -83,6 +84,7 @@ def edit(
     rows: int = -1,
     strength_over_time: str = "",
     generator: str = "mobilestylegan-ffhq",
+    tuning: Tuning = "",
     p: Parameters = (),
     device: Device = "auto",
     propagation: OmitArgPrefixes[Propagation] = PROPAGATION,
@@ -111,13 +113,12 @@ def edit(
     from dynode.video_editing import edit_file
 
     require_likely(video, [*clips.shipped_names(), *assets.registry()[1]])
-    projection, dynamics = edit_settings(p)
+    changes = dict(zip(("projection", "dynamics"), edit_settings(p), strict=True))
     groups = vars(propagation) | vars(pasting) | vars(excerpt) | vars(copies)
     named = {"attribute": attribute, "editor": editor, "rows": rows, "strength_over_time": strength_over_time}
     target = output or Path(f"{stem(video)}-edited.mp4")
     outputs.require_suffix(target, outputs.VIDEO)
-    settings = {"generator": generator, "projection": projection, "dynamics": dynamics}
-    request = edit_file.EditRequest(video, target, **named, **groups, **settings)
+    request = edit_file.EditRequest(video, target, **named, **groups, **changes, generator=generator, tuning=tuning)
     print(edit_file.run(request, runtime.device(device)).text)
 
 

@@ -10,6 +10,7 @@ from dynode.cli.options import (
     KindName,
     OptionalPath,
     Output,
+    Protocol,
     WorldName,
     output_path,
     stem,
@@ -60,6 +61,8 @@ def invert_episode(
     seed: int = 0,
     seconds: float = 2.0,
     fps: float = 24,
+    protocol: Protocol = "",
+    stride: int = 0,
     generator: str = "",
     encoder: str = "",
     p: Parameters = (),
@@ -75,19 +78,20 @@ def invert_episode(
         seed: Seeds what stands still and how the rest moves.
         seconds: Length of the episode.
         fps: Frames per second.
+        stride: Of the protocol observed, 4 by default: every N-th frame and the last are observed, the others held out.
         generator: By default that of the world; NAME@w or NAME@z for codes of one row.
         encoder: The file of an encoder, for -p start=encoder; by default the shipped one of the generator.
         p: Change a projection setting, such as steps=80; start=encoder first_steps=0 conjugate_steps=10: an encoder's codes and ten conjugate gradient steps.
     """
-    from dynode import generators, runtime, worlds
+    from dynode import runtime, worlds
     from dynode.inversion.invert_frames import invert_episode as run_inversion
-    from dynode.inversion.projection import settings_for
+    from dynode.inversion.invert_frames import usual_settings
 
     output = output_path(output, f"{world}-{kind}.safetensors", generator, encoder)
     drawn = worlds.world(world).episode(kind, seed, seconds)
     generator = generator or f"stylegan2-{world}"
-    settings = settings_with(settings_for(generators.resolution_of(generator)), p)
-    choices = {"generator": generator, "encoder": encoder, "compiled": compiled}
+    settings = settings_with(usual_settings(protocol, generator), p)
+    choices = {"generator": generator, "encoder": encoder, "compiled": compiled, "protocol": protocol, "stride": stride}
     clip = run_inversion(drawn, output, fps=fps, settings=settings, device=runtime.device(device), **choices)
     print(f"{output}: {inversion_summary(clip)}")
 

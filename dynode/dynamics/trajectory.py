@@ -15,6 +15,7 @@ from dynode.border import numbers, ordinary_modes, public
 from dynode.clips import Clip
 from dynode.errors import UserError
 from dynode.io import outputs
+from dynode.io.code_files import digest
 from dynode.io.tensor_files import write_safetensors
 
 FORMAT = "dynode-fit-5"  # of fit files
@@ -170,11 +171,12 @@ class Shots(Trajectory):
 
 
 def described(clip: Clip, seed: int) -> dict:
-    """The metadata of a fit: seed, clip, times, observed frames."""
+    """The metadata of a fit: seed, clip with its tuning and a hash of its observed codes, times, observed frames."""
     keys = ("name", "generator", "generator_hash", "source_sha256")
+    tuning = {"tuning": clip.meta["tuning"]} if "tuning" in clip.meta else {}
     return {
         "seed": seed,
-        "clip": {key: clip.meta.get(key, "") for key in keys},
+        "clip": {key: clip.meta.get(key, "") for key in keys} | {"codes": digest(clip.observations().ws)} | tuning,
         "ts": clip.ts.tolist(),
         "observed": clip.observed.tolist(),
     }

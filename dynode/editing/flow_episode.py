@@ -14,6 +14,7 @@ from dynode import generators, runtime
 from dynode.clips import Clip
 from dynode.editing import latent_flow
 from dynode.errors import UserError
+from dynode.generators import registry, tuned
 from dynode.io import assets
 from dynode.io.video import require_rate
 
@@ -59,7 +60,8 @@ def flow_episode(
         for k, flow in enumerate([latent_flow.load(path, generator) for path in paths]):
             ws = flow.edit(ws, lengths(k, (ts / seconds).to(ws), longest))
     hashes = {path.stem: assets.sha256_of(path)[:12] for path in paths}
-    meta = {"name": Path(output).stem, "generator": generator_name, "generator_hash": generator.hash, "source": SOURCE}
+    meta = {"name": Path(output).stem, "generator": registry.base_of(generator_name), "generator_hash": generator.hash}
+    meta |= tuned.marked(registry.tuning_of(generator_name)) | {"source": SOURCE}
     meta |= {"flows": hashes, "seed": seed, "seconds": seconds, "longest": longest}
     clip = Clip(ws.cpu(), ts, meta=meta | {"provenance": runtime.provenance(torch.device(device))}).halved()
     clip.save(output)

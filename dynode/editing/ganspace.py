@@ -25,22 +25,42 @@ class Component(Direction):
     fraction: float
 
 
-@torch.no_grad()
-def principal_component(generator: Generator, number: int = 1, samples: int = SAMPLES, seed: int = 0) -> Component:
-    """The `number`-th principal component, from 1, of `samples` random codes in W.
+@dataclass(frozen=True)
+class PrincipalAxes:
+    """The principal components of W: mean (D,), axes (D, D) in rows, orthonormal, the largest variance first, variances (D,)."""
 
-    A component has no sign of its own: its largest entry is made positive.  Raises ValueError for a number beyond W.
-    """
-    if not 1 <= number <= generator.w_dim:
-        raise ValueError(f"W has components 1 to {generator.w_dim}, got {number}")
+    mean: torch.Tensor
+    axes: torch.Tensor
+    variances: torch.Tensor
+
+    def distance(self, ws: torch.Tensor, components: int) -> torch.Tensor:
+        """How far codes (T, L, D) lie from the mean of random ones, (T,): 1 is as far as those do on average.
+
+        The root mean square over rows and the leading components, in standard deviations along each.
+        """
+        leading = (ws.double().cpu() - self.mean) @ self.axes[:components].T
+        return (leading.square() / self.variances[:components]).mean((1, 2)).sqrt()
+
+
+@torch.no_grad()
+def principal_axes(generator: Generator, samples: int = SAMPLES, seed: int = 0) -> PrincipalAxes:
+    """The principal components of `samples` random codes in W, float64; each has its largest entry positive."""
     z = torch.randn(samples, generator.z_dim, generator=torch.Generator().manual_seed(seed))
     ws = torch.cat([generator.mapping(part.to(generator.w_avg))[:, 0] for part in z.split(1000)]).double().cpu()
     variances, directions = torch.linalg.eigh(torch.cov(ws.T))  # rising
-    direction = directions[:, -number]
-    direction = direction * direction[direction.abs().argmax()].sign()
-    variance = variances[-number]
-    fraction = float(variance / variances.sum())
-    return Component(f"ganspace component {number}", direction.float(), float(variance.sqrt()), fraction)
+    axes = directions.T.flip(0)
+    axes = axes * axes.gather(1, axes.abs().argmax(1, keepdim=True)).sign()
+    return PrincipalAxes(ws.mean(0), axes, variances.flip(0))
+
+
+def principal_component(generator: Generator, number: int = 1, samples: int = SAMPLES, seed: int = 0) -> Component:
+    """The `number`-th principal component, from 1, of `samples` random codes in W.  Raises ValueError for a number beyond W."""
+    if not 1 <= number <= generator.w_dim:
+        raise ValueError(f"W has components 1 to {generator.w_dim}, got {number}")
+    of = principal_axes(generator, samples, seed)
+    variance = of.variances[number - 1]
+    fraction = float(variance / of.variances.sum())
+    return Component(f"ganspace component {number}", of.axes[number - 1].float(), float(variance.sqrt()), fraction)
 
 
 @editing_method("ganspace")

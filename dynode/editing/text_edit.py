@@ -12,6 +12,7 @@ from dynode.editing import styleclip_direction
 from dynode.editing.styleclip import OptimisationSettings, optimise, scoring_resolution
 from dynode.errors import UserError
 from dynode.generators.protocol import Generator, StyleGenerator
+from dynode.generators.registry import of_clip
 from dynode.io import files, outputs
 from dynode.io.images import to_uint8
 from dynode.perception import caption_vocabulary
@@ -31,13 +32,14 @@ def edit_frame(
     strength: float = 3.0,
     image_text: str = "",
     changes: dict | None = None,
+    tuning: Path | str = "",
     device: torch.device | str = "cpu",
     progress: bool = False,
 ) -> dict:
     """Edit a frame's code by a text and write source and edited image side by side.
 
     neutral: a text that describes the source, for a global direction; without it the code is optimised.  strength: of the
-    global direction.  image_text: a file of CLIP.  changes: of the settings of either method.
+    global direction.  image_text: a file of CLIP.  changes: of the settings of either method.  tuning: as of `of_clip`.
     Returns {"name": of the editor, "before", "after": cosine with the text, "unknown_words": words that were ignored}.
     Raises UserError for a frame that is not there, and as the methods do.
     """
@@ -46,8 +48,7 @@ def edit_frame(
         raise UserError(f"The clip has frames 0 to {len(clip) - 1}, got {frame}.")
     if not math.isfinite(strength):
         raise UserError(f"The strength of an edit must be a finite number, got {strength}.")
-    generators.require_same(clip.meta["generator"], clip.meta["generator_hash"], f"The clip {clip.meta['name']}")
-    generator = generators.load(clip.meta["generator"], device)
+    generator = of_clip(clip.meta, f"The clip {clip.name}", tuning, device)
     network = networks.load(generators.category_of(clip.meta["generator"]), image_text, device)
     ws = clip.ws[frame : frame + 1].float().to(generator.w_avg)
     if neutral:

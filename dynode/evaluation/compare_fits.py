@@ -17,8 +17,13 @@ from dynode.evaluation import records
 from dynode.evaluation.evaluator import Evaluation, Evaluator, resolution_for
 from dynode.evaluation.records import Row
 from dynode.evaluation.trajectories import method_rows
+from dynode.generators import tuned
+from dynode.generators.registry import name_for
 from dynode.inversion.frame_sources import reference_images, source_video
+from dynode.io.code_files import digest
 
+TUNED_ON_HELD_OUT = "tuned on held-out frames"
+SAME_TIME = 1e-4  # s
 BASELINES = ("hold", "cubic")  # beside linear interpolation, which skill is measured against
 
 
@@ -28,12 +33,13 @@ def of_fits(
     *,
     with_source: bool = False,
     footage: Path | str = "",
+    tuning: Path | str = "",
     device: torch.device | str = "cpu",
 ) -> list[Row]:
     """Rows of fits on disk, and of baselines on the observed frames of each, against the clip's codes and images.
 
     clip_name: a file or a shipped clip; "" for the shipped clip that the fits belong to.  footage: the clip's video, where
-    it is not beside the clip, in the current folder or an asset; naming it means with_source.
+    it is not beside the clip, in the current folder or an asset; naming it means with_source.  tuning: as of `of_clip`.
     Raises UserError for fits of different clips, and for a clip that is not the one a fit was made from.
     """
     paths = [Path(path) for path in paths]
@@ -48,7 +54,7 @@ def of_fits(
         )
     if (with_source or footage) and clip.quads is not None:
         footage = source_video(clip, footage, beside=clip_name)
-    choices = {"with_source": with_source or bool(footage), "footage": footage}
+    choices = {"with_source": with_source or bool(footage), "footage": footage, "tuning": tuning}
     return compare(fits, clip, **choices, device=device, progress=runtime.bars())
 
 
@@ -71,40 +77,49 @@ def compare(
     *,
     with_source: bool = False,
     footage: Path | str = "",
+    tuning: Path | str = "",
     device: torch.device | str = "cpu",
     progress: bool = False,
 ) -> list[Row]:
     """Rows of trajectories by name, each on the frames it was fitted to, beside baselines on the same frames.
 
     The name is the `variant` of the rows.  with_source: also against the footage, or the ground truth of a world; footage:
-    where that is, "" to look for it.
+    where that is, "" to look for it.  tuning: as of `of_clip`.
     Raises UserError for a clip of other weights, for one that a trajectory was not fitted to, and for with_source of one
     made in latent space.
     """
-    generators.require_same(
-        clip.meta.get("generator", ""), clip.meta.get("generator_hash", ""), f"The clip {clip.name}"
-    )
+    what = f"The clip {clip.name}"
+    name, chosen = name_for(clip.meta, what, tuning), tuned.of_clip(clip.meta, what, tuning)
     if with_source and "flows" in clip.meta:
         raise UserError(f"{clip.name} was made in latent space: it has no footage, leave out --source.")
     observed = {name: observed_by(path, clip) for name, path in paths.items()}  # before anything is rendered
-    generator = generators.load(clip.meta["generator"], device)
+    generator = generators.load(name, device)
     others = reference_images(clip, resolution_for(generator), footage) if with_source else {}
     with tqdm(desc="render", unit="frame", mininterval=2, disable=not progress) as bar:
         evaluator = Evaluator(clip, generator, others=others, progress=bar)
         return list(
-            rows_of(paths, {name: dataclasses.replace(clip, observed=observed[name]) for name in paths}, evaluator)
+            rows_of(
+                paths, {name: dataclasses.replace(clip, observed=observed[name]) for name in paths}, evaluator, chosen
+            )
         )
 
 
-def rows_of(paths: Mapping[str, Trajectory], footage: Mapping[str, Clip], evaluator: Evaluator) -> Iterator[Row]:
+def rows_of(
+    paths: Mapping[str, Trajectory],
+    footage: Mapping[str, Clip],
+    evaluator: Evaluator,
+    tuning: tuned.Tuning | None = None,
+) -> Iterator[Row]:
     """The rows of every trajectory, and of the baselines once for each choice of observed frames, named after its first.
 
-    footage: by the same names, the clip with the frames marked that the trajectory was fitted to.
+    footage: by the same names, the clip with the frames marked that the trajectory was fitted to.  tuning: of the evaluator's
+    generator.
     """
     linear: dict[tuple[bool, ...], Evaluation] = {}
     for name, path in paths.items():
         observed = footage[name]
         identity = {"clip": observed.name, "variant": name, "category": evaluator.category}
+        identity["protocol"] = protocol_of(observed, tuning)
         frames = tuple(observed.observed.tolist())
         if frames not in linear:
             linear[frames] = evaluator.evaluate(observed, methods.fit(observed, "linear"))
@@ -132,8 +147,31 @@ def observed_by(path: Trajectory, clip: Clip) -> torch.Tensor:
         name = shot.meta["clip"]["name"].split(".shot")[0]
         if name and clip.meta.get("name") and name != clip.name.split(".shot")[0]:
             raise UserError(f"The fit was made from the clip {name}, not from {clip.name}: name that clip.")
-        observed[at[torch.tensor(shot.meta["observed"])]] = True
+        known = at[torch.tensor(shot.meta["observed"])]
+        if shot.meta["clip"].get("codes") not in (None, digest(clip.ws[known])):
+            made = f", the protocol {clip.protocol}" if clip.protocol else ""
+            raise UserError(
+                f"The fit was made from other codes of {clip.name} than this clip has{made}: name the clip that was fitted, or "
+                "fit this one."
+            )
+        observed[known] = True
     return observed
+
+
+def protocol_of(observed: Clip, tuning: tuned.Tuning | None) -> str:
+    """The protocol of a clip's codes, and what of its frames a tuning of its generator was made from."""
+    held_out = observed.ts[~observed.observed][:, None]
+    learned = torch.tensor([*observed.meta.get("refined", []), *tuned_times(observed, tuning)], dtype=torch.float64)
+    leaks = bool(((held_out - learned).abs() < SAME_TIME).any())
+    words = TUNED_ON_HELD_OUT if leaks else "tuned" if tuning else ""
+    return "; ".join(filter(None, (observed.protocol, words)))
+
+
+def tuned_times(clip: Clip, tuning: tuned.Tuning | None) -> list[float]:
+    """The times of a clip's own footage that a tuning was made from."""
+    made_from = tuning.card.get("clip", {}) if tuning else {}
+    same = any(made_from.get(key) and made_from[key] == clip.meta.get(key) for key in ("source_sha256", "episode"))
+    return made_from.get("ts", []) if same else []
 
 
 def nothing_predicted(rows: Iterable[Row]) -> str:
@@ -149,10 +187,38 @@ def nothing_predicted(rows: Iterable[Row]) -> str:
     )
 
 
-def write(path: Path, rows: list[Row], fits: Iterable[Path], command: str, device: torch.device | str = "cpu") -> Path:
-    """All rows as JSON with the settings, observed frames and log of each fit, atomically."""
-    described = {Path(fit).stem: [description(shot) for shot in fit_files.load(fit).shots] for fit in fits}
-    provenance = runtime.provenance(torch.device(device), command=command, fits=described)
+def not_held_out(rows: Iterable[Row]) -> str:
+    """A sentence where held-out frames are scored that the codes of observed ones, or the generator, depend on; else ""."""
+    scored = {row.protocol for row in rows if row.split in ("unobserved", "extrapolated")}
+    if leaky := {protocol.partition("; ")[0] for protocol in scored} & {"chain", clips.SMOOTHED}:
+        return (
+            f"Held-out frames had a part in the observed codes ({', '.join(sorted(leaky))}), so errors there are no test: for "
+            "one, invert with --protocol independent."
+        )
+    if any(protocol.endswith(TUNED_ON_HELD_OUT) for protocol in scored):
+        return (
+            "The generator was tuned on frames that are held out here, so errors there are no test: for one, give `dynode tune` "
+            "the --stride and the --sampling of the fit."
+        )
+    return ""
+
+
+def write(
+    path: Path,
+    rows: list[Row],
+    fits: Iterable[Path],
+    command: str,
+    device: torch.device | str = "cpu",
+    *,
+    clip_name: str = "",
+    tuning: Path | str = "",
+) -> Path:
+    """All rows as JSON with the settings, observed frames and log of each fit, and the tuning of the clip, atomically."""
+    loaded = {Path(fit).stem: fit_files.load(fit) for fit in fits}
+    described = {name: [description(shot) for shot in fit.shots] for name, fit in loaded.items()}
+    clip = clips.load(clip_name or shipped_clip_of(loaded.values()))
+    known = tuned.marked(tuned.of_clip(clip.meta, f"The clip {clip.name}", tuning))
+    provenance = runtime.provenance(torch.device(device), command=command, fits=described, **known)
     return records.write(path, "evaluate", "", rows, provenance)
 
 

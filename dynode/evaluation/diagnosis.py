@@ -1,11 +1,11 @@
 """Diagnosis of a clip for learned dynamics: noise, steps and cuts of its codes, before any method is fitted (`dynode diagnose`)."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
-from dynode.clips import Clip, frame_rate
+from dynode.clips import Clip, frame_rate, sampled_frames
 from dynode.dynamics.baselines import interpolation
 from dynode.evaluation.inversion_quality import inversion_quality
 from dynode.metrics.latent import latent_mse
@@ -72,6 +72,7 @@ class Diagnosis:
         lines = [
             f"{clip.name}: {len(clip)} frames, {float(clip.ts[-1] - clip.ts[0]):.2f} s, {frame_rate(clip.ts):.1f} fps"
         ]
+        lines += [f"protocol of the codes: {clip.protocol}"] if clip.protocol else []
         if self.mse:
             worst = max(range(len(self.mse)), key=self.mse.__getitem__)
             distances = "".join(f", LPIPS-{net} {mean(values):.3f}" for net, values in self.lpips.items())
@@ -145,7 +146,7 @@ def recommended_stride(clip: Clip) -> int:
     """The longest stride at which linear interpolation still explains most of the unobserved codes."""
     best, variance = 1, (clip.ws - clip.ws.mean(0)).double().square().mean()
     for stride in (s for s in STRIDES if 2 * s < len(clip)):
-        thinned = clip.sampled("regular", stride)
+        thinned = replace(clip, observed=sampled_frames(clip.observed, clip.shots, "regular", stride))
         unobserved = ~thinned.observed & clip.observed
         if not unobserved.any():
             continue

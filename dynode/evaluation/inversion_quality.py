@@ -83,8 +83,8 @@ class InversionQuality:
         if not values or np.mean(values) >= SAME_PERSON:
             return ""
         return (
-            f"The mean identity cosine {np.mean(values):.2f} is low: two frames of one person have about 0.7 to 1, two "
-            "people 0.2 or less; more steps may help, a larger face more."
+            f"The mean identity cosine {np.mean(values):.2f} is low: two frames of one person have 0.66 or more, two "
+            "people 0.24 or less; more steps may help, a larger face more."
         )
 
     @property
@@ -95,7 +95,7 @@ class InversionQuality:
         )
         if self.settings.get("start", "previous") != "previous":
             return f"-p first_steps={first}"
-        return f"-p steps={steps} -p first_steps={first}, or each by itself with -p start=w_avg"
+        return f"-p steps={steps} -p first_steps={first}, or each by itself with --protocol independent"
 
 
 def inversion_quality(clip: Clip) -> InversionQuality:

@@ -64,6 +64,7 @@ def depth_row(
         "skill_latent",
         skill(errors, linear),
         clip=clip.name,
+        protocol=clip.protocol,
         method=chosen.preset,
         sampling="regular",
         stride=stride,

@@ -6,7 +6,7 @@ from dynode import generators
 from dynode.clips import Clip
 from dynode.errors import UserError
 from dynode.evaluation.records import Row
-from dynode.inversion import encoder as encoders
+from dynode.inversion import encoder_files as encoders
 from dynode.inversion import frame_sources
 from dynode.metrics import METRICS
 from dynode.perception.identity import Identity

@@ -5,7 +5,7 @@ import gzip
 import json
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ class Row:
 
     split: observed | unobserved | extrapolated.  reference: code (G(z_i)) | source (the aligned frame).
     std and n are over seeds for fits, over frames for inversions; `paper` is the paper's own number or None.
+    protocol: of the clip's codes (`dynode.clips.PROTOCOLS`); it comes with the clip, and identifies nothing more.
     """
 
     metric: str
@@ -39,6 +40,7 @@ class Row:
     std: float | None = None
     n: int = 1
     paper: float | None = None
+    protocol: str = field(default="", compare=False)
 
 
 def write(path: Path | str, item: str, profile: str, rows: Sequence[Row], provenance: dict[str, Any]) -> Path:
@@ -108,11 +110,19 @@ def select(rows: Iterable[Row], **wanted: Any) -> list[Row]:
 
 
 def averaged(rows: Iterable[Row]) -> list[Row]:
-    """Rows that differ only in their seed become one: mean, std over seeds, n of them."""
-    groups: dict[Row, list[float]] = {}
+    """Rows that differ only in their seed become one: mean, std over seeds, n of them; all protocols of their codes."""
+    groups: dict[Row, list[Row]] = {}
     for row in rows:
-        groups.setdefault(dataclasses.replace(row, value=0.0, seed=None, std=None, n=1), []).append(row.value)
-    return [dataclasses.replace(key, **summary(values)) for key, values in groups.items()]
+        groups.setdefault(dataclasses.replace(row, value=0.0, seed=None, std=None, n=1), []).append(row)
+    return [
+        dataclasses.replace(key, protocol=protocols(group), **summary([row.value for row in group]))
+        for key, group in groups.items()
+    ]
+
+
+def protocols(rows: Iterable[Row]) -> str:
+    """The protocols of the codes of some rows, each once."""
+    return ", ".join(dict.fromkeys(row.protocol for row in rows if row.protocol))
 
 
 def pooled(rows: Iterable[Row]) -> list[Row]:

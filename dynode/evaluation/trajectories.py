@@ -22,10 +22,14 @@ TOO_EASY = "too easy: hold passes"
 
 
 def splits(clip: Clip) -> dict[str, torch.Tensor]:
-    """Frames (T,) bool: observed, between observed ones, and beyond them; splits without a frame are left out."""
+    """Frames (T,) bool: observed, between observed ones, and beyond them; splits without a frame are left out.
+
+    Frames without the face are in none: their codes are no reference, but interpolated between others.
+    """
     first, last = (clip.ts[clip.observed][k] for k in (0, -1))
     beyond = (clip.ts < first) | (clip.ts > last)
-    frames = {"observed": clip.observed, "unobserved": ~clip.observed & ~beyond, "extrapolated": beyond}
+    held_out = ~clip.observed if clip.detected is None else ~clip.observed & clip.detected
+    frames = {"observed": clip.observed, "unobserved": held_out & ~beyond, "extrapolated": held_out & beyond}
     return {split: chosen for split, chosen in frames.items() if chosen.any()}
 
 
@@ -53,6 +57,7 @@ def reconstruction_rows(result: Evaluation, category: str) -> Iterator[Row]:
     for metric, reference in product(evaluated_for(category), (r for r in result.references if r != "code")):
         value = float(result.references[reference].own_values(metric.name).mean())
         identity: dict[str, Any] = {"category": category, "clip": result.clip.name, "method": "own codes"}
+        identity["protocol"] = result.clip.protocol
         yield Row(metric.name, value, unit=metric.unit, reference=reference, **identity)
 
 
@@ -143,7 +148,7 @@ def study(
     for sampling, stride, seed in conditions:
         observed = clip.sampled(sampling, stride, seed, hidden_end)
         identity: dict[str, Any] = {"sampling": sampling, "stride": stride, "seed": seed}
-        identity |= {"category": evaluator.category, "clip": clip.name}
+        identity |= {"category": evaluator.category, "clip": clip.name, "protocol": clip.protocol}
         repeated = sampling == "regular" and seed != seeds[0]  # the same frames again
         if not repeated:
             linear = evaluator.evaluate(observed, fits.fit(observed, "linear"))

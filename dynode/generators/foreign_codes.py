@@ -10,7 +10,8 @@ import torch
 from dynode.border import Times, numbers, ordinary_modes
 from dynode.clips import Clip
 from dynode.errors import UserError
-from dynode.generators.registry import code_shape_of, hash_of
+from dynode.generators import tuned
+from dynode.generators.registry import base_of, code_shape_of, hash_of, tuning_of
 from dynode.io import assets
 from dynode.io.code_files import natural, read_codes
 
@@ -60,12 +61,13 @@ def described(paths: list[Path], generator: str) -> dict:
     """The metadata of codes in files of other programs."""
     hashes = "".join(assets.sha256_of(path) for path in paths)
     return {
-        "generator": generator,
+        "generator": base_of(generator),
         "generator_hash": hash_of(generator),
         "codes": [path.name for path in paths],
         "codes_sha256": hashes if len(paths) == 1 else hashlib.sha256(hashes.encode()).hexdigest(),
         "settings": {"start": "foreign"},
         "reconstruction": UNKNOWN,
+        **tuned.marked(tuning_of(generator)),
     }
 
 

@@ -1,11 +1,11 @@
 """Generators by name: the registry `SOURCES`, loading, and rendering of codes.
 
-A generator has a name in `SOURCES`, or is a file of weights that `dynode train gan` wrote; `@w` or `@z` behind the name
-takes codes of W or Z instead of W+.
+A generator has a name in `SOURCES`, or is a file: weights that `dynode train gan` wrote, or a tuning by `dynode tune`, which
+has everything but its images from its base, the hash included; `@w` or `@z` behind the name takes codes of W or Z instead of W+.
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from tqdm import tqdm
 from dynode import runtime
 from dynode.border import numbers, ordinary_modes, public
 from dynode.errors import UserError
-from dynode.generators import weights
+from dynode.generators import tuned, weights
 from dynode.generators.latent_spaces import OneRow
 from dynode.generators.protocol import Generator
 from dynode.io import assets
@@ -58,15 +58,29 @@ def shipped() -> dict[str, Path]:
 
 
 def source_of(name: str) -> Source | Path:
-    """What the generator of that name is made of: a registered source, or a file of weights.
+    """What the generator of that name is made of: a registered source, or a file of weights; of a tuned one, its base.
 
     Raises UserError for an unknown name and for a file that is not there.
     """
+    if tuning := tuning_of(name):
+        return source_of(tuning.base)
     name = name.partition("@")[0]
     if name.endswith(".safetensors"):
         return require_file(name, "train a generator by `dynode train gan`, or name a known one")
     sources: dict[str, Source | Path] = {**SOURCES, **shipped()}
     return choose("generator", name, sources)
+
+
+def tuning_of(name: str) -> tuned.Tuning | None:
+    """The tuning that a generator's name is the file of, if it is one."""
+    file = name.partition("@")[0]
+    return tuned.read(file) if tuned.is_tuning(file) else None
+
+
+def base_of(name: str) -> str:
+    """The name of the generator that codes belong to: itself, or of a tuned one its base."""
+    tuning, (_, at, space) = tuning_of(name), name.partition("@")
+    return f"{tuning.base}{at}{space}" if tuning else name
 
 
 def category_of(name: str) -> str:
@@ -103,10 +117,14 @@ def load(name: str = "mobilestylegan-ffhq", device: torch.device | str = "cpu") 
     """The frozen generator of that name on `device`; what does not ship is fetched on first use.
 
     NAME@w and NAME@z take codes of one row, of W or of Z, instead of W+.
+    Raises UserError for a tuning whose base has other weights by now.
     """
     device = runtime.device(device)
     source, (name, at, space) = source_of(name), name.partition("@")
     runtime.keep_freed_memory()
+    if tuning := tuning_of(name):
+        name = tuning.base
+        require_base(tuning)
     if isinstance(source, Path):
         network: Any = weights.load(source, name)
     else:
@@ -115,7 +133,7 @@ def load(name: str = "mobilestylegan-ffhq", device: torch.device | str = "cpu") 
         network = OneRow(network, space)
     network = network.to(device, memory_format=torch.channels_last)
     network.hash = hash_of(name)
-    return network
+    return tuned.applied(network, tuning) if tuning else network
 
 
 load_generator = public(load)  # trainings count on the random numbers that `load` uses up
@@ -132,6 +150,36 @@ def require_same(generator_name: str, generator_hash: str, what: str) -> None:
             f"{what} belongs to weights {generator_hash or 'unknown'} of {generator_name}, the ones installed are "
             f"{wanted}: invert the video again, or bring back the weights it was made with."
         )
+
+
+def require_base(tuning: tuned.Tuning) -> None:
+    """Raises UserError for a tuning of other weights than those that its base has now."""
+    wanted = hash_of(tuning.base)
+    if tuning.base_hash != wanted:
+        raise UserError(
+            f"{tuning.path} tunes weights {tuning.base_hash} of {tuning.base}, the ones installed are {wanted}: tune them "
+            "anew by `dynode tune`, or bring back the weights it was made with."
+        )
+
+
+def name_for(meta: Mapping[str, Any], what: str, tuning: str | Path = "") -> str:
+    """The name of the generator that renders the codes of a clip: its own, or its tuning's file (see `tuned.of_clip`).
+
+    meta: the clip's metadata.  what: the subject of a message, such as "The clip talk".
+    Raises UserError for codes of other weights than those installed, and for a tuning that is not theirs.
+    """
+    name = meta.get("generator", "")
+    require_same(name, meta.get("generator_hash", ""), what)
+    chosen = tuned.of_clip(meta, what, tuning)
+    _, at, space = name.partition("@")
+    return f"{chosen.path}{at}{space}" if chosen else name
+
+
+def of_clip(
+    meta: Mapping[str, Any], what: str, tuning: str | Path = "", device: torch.device | str = "cpu"
+) -> Generator:
+    """The generator that renders the codes of a clip, loaded; see `name_for`."""
+    return load(name_for(meta, what, tuning), device)
 
 
 @ordinary_modes

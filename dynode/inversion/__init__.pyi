@@ -2,7 +2,7 @@ from dynode.inversion.conjugate_gradient import Preconditioner as Preconditioner
 from dynode.inversion.conjugate_gradient import minimise as minimise
 from dynode.inversion.encoder import Encoder as Encoder
 from dynode.inversion.encoder import EncoderSettings as EncoderSettings
-from dynode.inversion.encoder import load as load_encoder
+from dynode.inversion.encoder_files import load as load_encoder
 from dynode.inversion.frame_sources import FrameSource as FrameSource
 from dynode.inversion.frame_sources import episode_of as episode_of
 from dynode.inversion.frame_sources import reference_images as reference_images

@@ -6,22 +6,15 @@ pass of the generator, multiplied by a learned matrix for each row, is added to 
 out); and at inference each residual is scaled by the one of three lengths whose image has the least error.
 """
 
-import json
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 
-from dynode import runtime
-from dynode.errors import UserError
 from dynode.generators.protocol import Generator
-from dynode.io import assets
-from dynode.io.tensor_files import half_precision, read_metadata, read_safetensors, undamaged, write_safetensors
 from dynode.settings import require_positive
 
-FORMAT, WHAT = "dynode-encoder-1", "an encoder (as `dynode train encoder` writes it)"
 SMALLEST = 4
 LENGTHS = (0.5, 1.0, 1.5)  # scales of a pass's residual that are compared
 
@@ -124,50 +117,3 @@ class Encoder(nn.Module):
         candidates = torch.stack([torch.lerp(ws, new, length) for length in LENGTHS])
         errors = torch.stack([(self.synthesis(each) - images).square().mean((1, 2, 3)) for each in candidates])
         return candidates[errors.argmin(0), torch.arange(len(ws))]
-
-
-def save(encoder: Encoder, path: Path, generator_name: str, card: dict) -> None:
-    """Weights as float16 safetensors with the generator they belong to; atomically."""
-    owner = {"name": generator_name, "hash": encoder.generator[0].hash}
-    write_safetensors(path, half_precision(encoder), FORMAT, settings=encoder.settings, generator=owner, card=card)
-
-
-def load(path: Path | str, generator: Generator) -> Encoder:
-    """A saved encoder in float32, frozen, of a loaded generator.  Raises UserError for the encoder of another one."""
-    tensors, metadata = read_safetensors(Path(path), FORMAT, WHAT)
-    owner = json.loads(metadata["generator"])
-    if owner["hash"] != generator.hash:
-        raise UserError(
-            f"{path} encodes for weights {owner['hash']} of {owner['name']}, the ones loaded are {generator.hash}: "
-            "train an encoder for them by `dynode train encoder`."
-        )
-    with undamaged(path, WHAT):
-        encoder = Encoder(EncoderSettings(**json.loads(metadata["settings"])), generator)
-        encoder.load_state_dict({key: value.float() for key, value in tensors.items()})
-    return encoder.to(generator.w_avg.device).eval().requires_grad_(False)
-
-
-def card(path: Path | str) -> dict:
-    """Where an encoder comes from: settings, images shown, hours, quality, provenance."""
-    return json.loads(read_metadata(Path(path), FORMAT, WHAT)["card"])
-
-
-def shipped() -> dict[str, Path]:
-    """Encoders that come with the package, by the generator's name."""
-    return runtime.shipped("weights", "encoders")
-
-
-def shipped_for(generator: Generator) -> Path:
-    """The shipped encoder of a loaded generator.  Raises UserError where there is none."""
-    if generator.name not in shipped():
-        raise UserError(
-            f"No encoder comes with the package for {generator.name}, only for {', '.join(shipped()) or 'none'}: "
-            "train one by `dynode train encoder`, and name its file."
-        )
-    return shipped()[generator.name]
-
-
-def hash_of(path: Path | str) -> str:
-    """Twelve hex digits that identify an encoder's file.  Raises UserError for a file that is none."""
-    read_metadata(Path(path), FORMAT, WHAT)
-    return assets.sha256_of(Path(path))[:12]

@@ -22,6 +22,7 @@ from dynode.worlds.episodes import Episode
 class FrameSource:
     """Frames to invert: times (T,) s, detected (T,) bool, shots (T,) int, quads (T, 4, 2) px where cropped from a video.
 
+    observed (T,) bool: detected frames that a method may see; all of them but in the protocol `observed`.
     images(indices, size): the frames of increasing indices, (3, size, size) in [-1, 1], one at a time.
     """
 
@@ -29,6 +30,7 @@ class FrameSource:
     detected: np.ndarray
     shots: np.ndarray
     quads: np.ndarray | None
+    observed: np.ndarray
     images: Callable[[np.ndarray, int], Iterator[torch.Tensor]]
 
     def __repr__(self):
@@ -37,24 +39,41 @@ class FrameSource:
     def __len__(self):
         return len(self.ts)
 
+    @property
+    def projected(self) -> np.ndarray:
+        """The frames to project, in the order of their projection: observed ones, then those that are held out."""
+        return np.concatenate([np.flatnonzero(self.observed), np.flatnonzero(self.detected & ~self.observed)])
 
-def from_track(track: FaceTrack, path: Path | str) -> FrameSource:
-    """The aligned crops along a track through a video."""
+    def pictures(self, size: int, done: int = 0) -> Iterator[torch.Tensor]:
+        """The images of `projected`, in its order, but for the first ones that are done."""
+        order, count = self.projected, int(self.observed.sum())
+        yield from self.images(order[min(done, count) : count], size)
+        yield from self.images(order[max(done, count) :], size)
+
+
+def from_track(track: FaceTrack, path: Path | str, observed: np.ndarray | None = None) -> FrameSource:
+    """The aligned crops along a track through a video.  observed (T,) bool: None for all frames with the face."""
 
     def images(indices: np.ndarray, size: int) -> Iterator[torch.Tensor]:
         return dataclasses.replace(track, ts=track.ts[indices], quads=track.quads[indices]).crops(path, size)
 
-    return FrameSource(track.ts, track.detected, track.shots, track.quads, images)
+    observed = track.detected if observed is None else observed & track.detected
+    return FrameSource(track.ts, track.detected, track.shots, track.quads, observed, images)
 
 
-def from_episode(episode: Episode, ts: np.ndarray, device: torch.device | str = "cpu") -> FrameSource:
-    """The frames of an episode at times (T,) in seconds, rendered from its exact factors."""
+def from_episode(episode: Episode, ts: np.ndarray, device: torch.device | str = "cpu", stride: int = 1) -> FrameSource:
+    """The frames of an episode at times (T,) in seconds, rendered from its exact factors.
+
+    stride: every N-th frame and the last are observed.
+    """
 
     def images(indices: np.ndarray, size: int) -> Iterator[torch.Tensor]:
         for part in worlds.world(episode.world).drawn(episode.factors(ts[indices]), size, device=device):
             yield from part
 
-    return FrameSource(ts, np.ones(len(ts), dtype=bool), np.zeros(len(ts), dtype=np.int64), None, images)
+    every, shots = np.ones(len(ts), dtype=bool), np.zeros(len(ts), dtype=np.int64)
+    observed = np.isin(np.arange(len(ts)), [*range(0, len(ts), stride), len(ts) - 1])
+    return FrameSource(ts, every, shots, None, observed, images)
 
 
 def source_video(clip: Clip, footage: Path | str = "", beside: Path | str = "") -> Path:

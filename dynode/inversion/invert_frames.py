@@ -14,17 +14,19 @@ from tqdm import tqdm
 from dynode import clips, generators, runtime
 from dynode.border import public
 from dynode.errors import UserError
+from dynode.generators import registry, tuned
 from dynode.generators.protocol import Generator
-from dynode.inversion import encoder as encoders
-from dynode.inversion import frame_sources
+from dynode.inversion import aligned_video, arrival, frame_sources, protocols, whitening
+from dynode.inversion import encoder_files as encoders
 from dynode.inversion.frame_sources import FrameSource
 from dynode.inversion.observer import NoObserver, ObservedCalls, Observer, observed_generator
 from dynode.inversion.partial_results import Partial
 from dynode.inversion.projection import ProjectionSettings, Projector, settings_for
+from dynode.inversion.protocols import Batch, batches_of
 from dynode.io import assets, locks
 from dynode.io.video import Stretch
-from dynode.perception import face_tracking
 from dynode.perception.face_detection import FaceDetector
+from dynode.perception.face_tracking import FaceTrack
 from dynode.perception.identity import Identity
 from dynode.perception.lpips import LPIPS
 from dynode.worlds.episodes import Episode
@@ -40,6 +42,8 @@ def invert(
     video_path: Path | str,
     output: Path | str,
     *,
+    protocol: str = "",
+    stride: int = 0,
     settings: ProjectionSettings | None = None,
     stretch: Stretch | None = None,
     face: str = "largest",
@@ -51,27 +55,30 @@ def invert(
     """Project the frames of a video that show the face; write and return the clip.
 
     Of a generator of anything else than faces the middle square of every frame is projected.
+    protocol: independent, observed or chain (`clips.PROTOCOLS`); "" for chain, or independent with settings that start there.
+    stride: of the protocol observed, 4 by default: every N-th frame and the last are observed, all others held out.
     encoder: a file of one, for settings that start from it; the shipped one of the generator where none is named.
     Frames where the face was not found get a code interpolated between their neighbours' and are marked: `detected`
     and `observed` are False.  A cut starts a new shot.  A run that was killed goes on where it stopped: finished
     frames lie in the folder `<output>.partial`.
     Raises UserError for an unreadable video, no face, a single frame, or a partial result of another job.
     """
-    device = runtime.device(device)
-    stretch, of_faces = stretch or Stretch(), generators.category_of(generator) == "face"
+    device, stretch = runtime.device(device), stretch or Stretch()
+    of_faces = generators.category_of(generator) == "face"
+    settings = settings or usual_settings(protocol, generator)
+    by = protocols.chosen(protocol, stride, settings)
     with tqdm(desc="find faces" if of_faces else "read", unit="frame", mininterval=1, delay=0.1) as bar:
         if of_faces:
-            track = face_tracking.track_face(
-                video_path, stretch, face=face, detector=FaceDetector(device), progress=bar
-            )
+            detector = FaceDetector(device)
+            track, observed = aligned_video.align_face(video_path, stretch, by, face, detector, bar)
             print_warnings(track, video_path)
         else:
-            track = face_tracking.track_centre(video_path, stretch, progress=bar)
+            track, observed = aligned_video.align_centre(video_path, stretch, by, bar)
     identity = {"source": Path(video_path).name, "source_sha256": assets.sha256_of(Path(video_path))}
-    identity |= {"stretch": dataclasses.asdict(stretch)} | ({"face": face} if of_faces else {})
+    identity |= {"stretch": dataclasses.asdict(stretch)} | ({"face": face} if of_faces else {}) | by.identity
     choices = {"encoder": encoder, "device": device, "compiled": compiled}
-    choices["metadata"] = {"face_width": round(track.width, 1)} if of_faces else {}
-    source = frame_sources.from_track(track, video_path)
+    choices["metadata"] = by.metadata | ({"face_width": round(track.width, 1)} if of_faces else {})
+    source = frame_sources.from_track(track, video_path, observed)
     return invert_source(source, output, identity, settings, generator, **choices)
 
 
@@ -81,6 +88,8 @@ def invert_episode(
     output: Path | str,
     *,
     fps: float = 24.0,
+    protocol: str = "",
+    stride: int = 0,
     settings: ProjectionSettings | None = None,
     generator: str = "",
     encoder: Path | str = "",
@@ -89,16 +98,25 @@ def invert_episode(
 ) -> clips.Clip:
     """Project the frames of an episode of a world, drawn at the generator's resolution; write and return the clip.
 
-    generator: that of the world where none is named; encoder: as in `invert`.  Resumes and raises as `invert` does.
+    generator: that of the world where none is named; protocol, stride, encoder: as in `invert`.  Resumes and raises as
+    `invert` does.
     """
-    ts = frame_times(episode, fps)
+    generator = generator or f"stylegan2-{episode.world}"
+    settings = settings or usual_settings(protocol, generator)
+    by, ts = protocols.chosen(protocol, stride, settings), frame_times(episode, fps)
     if len(ts) < 2:
         raise UserError(f"A clip wants at least 2 frames, {episode.seconds:g} s at {fps:g} per second are {len(ts)}.")
-    source = frame_sources.from_episode(episode, ts, device)
+    source = frame_sources.from_episode(episode, ts, device, by.stride or 1)
     described = {"world": episode.world, "kind": episode.kind, "seed": episode.seed, "seconds": episode.seconds}
-    identity = {"source": f"{episode.world}/{episode.kind}", "episode": described}
-    choices = {"encoder": encoder, "device": device, "compiled": compiled}
-    return invert_source(source, output, identity, settings, generator or f"stylegan2-{episode.world}", **choices)
+    identity = {"source": f"{episode.world}/{episode.kind}", "episode": described} | by.identity
+    choices = {"encoder": encoder, "device": device, "compiled": compiled, "metadata": by.metadata}
+    return invert_source(source, output, identity, settings, generator, **choices)
+
+
+def usual_settings(protocol: str, generator: str) -> ProjectionSettings:
+    """The settings of a generator that a protocol begins with."""
+    usual = settings_for(generators.resolution_of(generator))
+    return protocols.settings_of(protocol, usual, registry.base_of(generator) in encoders.shipped())
 
 
 def invert_source(
@@ -147,15 +165,26 @@ def job_of(
     encoder: Path | str,
     compiled: bool,
 ) -> dict:
-    """What an inversion is, for a clip's metadata: results of one that differs in any of it cannot be continued."""
+    """What an inversion is, for a clip's metadata: results of one that differs in any of it cannot be continued.
+
+    A tuned generator is named as any clip names it: codes belong to its base.
+    """
     job = {
         "frames": len(source),
-        "generator": generator,
+        "generator": registry.base_of(generator),
         "generator_hash": network.hash,
         "settings": dataclasses.asdict(settings),
         "compiled": compiled,
     }
-    return job | ({"encoder_hash": encoders.hash_of(encoder)} if settings.start == "encoder" else {})
+    return job | tuned.marked(registry.tuning_of(generator)) | hashes_of(network, settings, encoder)
+
+
+def hashes_of(network: Generator, settings: ProjectionSettings, encoder: Path | str) -> dict[str, str]:
+    """What identifies the files that decide codes beside the generator: those that the settings have a use for."""
+    hashes = {"encoder_hash": encoders.hash_of(encoder)} if settings.start == "encoder" else {}
+    if settings.optimiser == "whitened" and (curvature := whitening.hash_for(network)):
+        hashes["curvature_hash"] = curvature
+    return hashes
 
 
 def projector_of(
@@ -179,7 +208,7 @@ def projector_of(
     )
 
 
-def print_warnings(track: face_tracking.FaceTrack, path: Path | str) -> None:
+def print_warnings(track: FaceTrack, path: Path | str) -> None:
     """Print what a user would want to know before hours are spent."""
     if track.width < SMALL_FACE:
         print(f"The face in {path} is cut out {track.width:.0f} pixels wide: the codes will invent what is not there.")
@@ -187,11 +216,6 @@ def print_warnings(track: face_tracking.FaceTrack, path: Path | str) -> None:
         print(f"The face was not found in {int((~track.detected).sum())} of {len(track)} frames: interpolated, marked.")
     if track.shots[-1] > 0:
         print(f"{track.shots[-1] + 1} shots, separated by cuts: each gets its own trajectory.")
-
-
-def batches_of(source: FrameSource, settings: ProjectionSettings) -> list[tuple[int, int]]:
-    """(frames, optimiser steps) of every batch, in order; frames without the face are not projected."""
-    return clips.inversion_batches(source.shots, source.detected, dataclasses.asdict(settings))
 
 
 def project_all(
@@ -205,10 +229,10 @@ def project_all(
     """Project the frames that `partial` does not hold yet, with a progress bar in optimiser steps."""
     batches, done = batches_of(source, settings), len(partial.done)
     while done > 0:
-        done -= batches.pop(0)[0]
+        done -= len(batches.pop(0).frames)
     print_estimate(batches, settings, torch.device(device))
-    crops = source.images(np.flatnonzero(source.detected)[len(partial.done) :], settings.resolution)
-    bar = tqdm(total=sum(steps for _, steps in batches), desc="project", unit="step", mininterval=2, delay=0.1)
+    crops, position = source.pictures(settings.resolution, len(partial.done)), positions(source)
+    bar = tqdm(total=sum(batch.steps for batch in batches), desc="project", unit="step", mininterval=2, delay=0.1)
     with bar, noting_what_is_kept(partial):
         taken = 0
 
@@ -218,13 +242,31 @@ def project_all(
             bar.update()
             observer.count("optimiser_steps")
 
-        for size, _ in batches:
-            independent = settings.independent or opens_shot(source, len(partial.done))
-            previous, before = None if independent else partial.done[-1].ws, taken
-            images = torch.stack(list(islice(crops, size)))
+        for batch in batches:
+            if settings.independent:
+                projector.rng.manual_seed(0)  # code noise must not depend on how many frames came before
+            previous = None if batch.previous is None else partial.done[position[batch.previous]].ws
+            before, images = taken, torch.stack(list(islice(crops, len(batch.frames))))
             projections = projector.frames(images, previous, callback=step)
+            if batch.previous is not None:
+                usual = arrival.usual_error(errors_before(source, partial, batch.previous))
+                projections = [arrival.pursued(projector, images, projections[0], usual, step)]
+                if late := arrival.given_up(projections[0], usual, source.ts[batch.frames[0]], taken - before):
+                    bar.write(late)
             bar.set_postfix(mse=f"{projections[-1].mse:.4f}", lpips=f"{projections[-1].lpips:.3f}", refresh=False)
             partial.append(projections, steps=taken - before)
+
+
+def errors_before(source: FrameSource, partial: Partial, previous: int) -> list[float]:
+    """The MSEs of the observed frames of a shot up to frame `previous`, from which the next one starts."""
+    led = np.flatnonzero(source.observed[: previous + 1] & (source.shots[: previous + 1] == source.shots[previous]))
+    position = positions(source)
+    return [partial.done[position[int(k)]].mse for k in led]
+
+
+def positions(source: FrameSource) -> dict[int, int]:
+    """Where the projection of a frame stands among those of all."""
+    return {int(k): n for n, k in enumerate(source.projected)}
 
 
 @contextlib.contextmanager
@@ -242,9 +284,9 @@ def noting_what_is_kept(partial: Partial) -> Iterator[None]:
         raise
 
 
-def print_estimate(batches: list[tuple[int, int]], settings: ProjectionSettings, device: torch.device) -> None:
-    """Print how long the batches (frames, steps) will take about, where it is worth it; on a GPU how much there is to do."""
-    frames, steps = (sum(each) for each in zip((0, 0), *batches, strict=True))
+def print_estimate(batches: list[Batch], settings: ProjectionSettings, device: torch.device) -> None:
+    """Print how long the batches will take about, where it is worth it; on a GPU how much there is to do."""
+    frames, steps = sum(len(batch.frames) for batch in batches), sum(batch.steps for batch in batches)
     if steps <= WORTH_SAYING:
         return
     seconds = 2 * CPU_SECONDS_PER_STEP / cores() * (settings.resolution / 256) ** 2 * steps
@@ -265,34 +307,29 @@ def cores() -> int:
     return torch.get_num_threads()
 
 
-def opens_shot(source: FrameSource, k: int) -> bool:
-    """Whether the k-th projected frame is the first of its shot."""
-    shots = source.shots[source.detected]
-    return k == 0 or shots[k] != shots[k - 1]
-
-
 def assembled(
     source: FrameSource, partial: Partial, meta: dict, device: torch.device | str, seconds: int
 ) -> clips.Clip:
     """The clip of a finished inversion: codes of all frames, the missing ones interpolated in time."""
-    codes = torch.stack([p.ws for p in partial.done])
+    done = [partial.done[n] for _, n in sorted(positions(source).items())]
+    codes = torch.stack([p.ws for p in done])
     if not torch.isfinite(codes).all():
         raise UserError("The projection ended in NaN: lower the learning rates, or use precision float32.")
     ws, detected = interpolated(codes, source.ts, source.detected), torch.from_numpy(source.detected)
     net = meta.get("settings", {}).get("lpips_net", "vgg")
     names = {"mse": "mse", f"lpips_{net}": "lpips", "identity": "identity"}
-    quality = {key: [getattr(p, name) for p in partial.done] for key, name in names.items()}
+    quality = {key: [getattr(p, name) for p in done] for key, name in names.items()}
     meta |= {key: values for key, values in quality.items() if np.isfinite(values).all()}
     meta["provenance"] = runtime.provenance(torch.device(device), seconds_last_run=seconds)
     quads = None if source.quads is None else torch.from_numpy(source.quads)
-    shots = torch.from_numpy(source.shots)
-    return clips.Clip(ws, torch.from_numpy(source.ts), detected, quads, detected, shots, meta)
+    shots, observed = torch.from_numpy(source.shots), torch.from_numpy(source.observed)
+    return clips.Clip(ws, torch.from_numpy(source.ts), observed, quads, detected, shots, meta)
 
 
 def interpolated(codes: torch.Tensor, ts: np.ndarray, detected: np.ndarray) -> torch.Tensor:
-    """Codes (T, L, D) of all times, from the codes (n, L, D) of the detected ones; linear between neighbours."""
+    """Codes (T, L, D) of all times, from the codes (n, L, D) of the detected ones; linear between neighbours, held beyond."""
     known = np.flatnonzero(detected)
     right = np.clip(np.searchsorted(known, np.arange(len(ts))), 1, len(known) - 1)
     before, after = ts[known[right - 1]], ts[known[right]]
-    weight = torch.from_numpy((ts - before) / (after - before)).to(codes)[:, None, None]
+    weight = torch.from_numpy(((ts - before) / (after - before)).clip(0, 1)).to(codes)[:, None, None]
     return codes[right - 1].lerp(codes[right], weight)

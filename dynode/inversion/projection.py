@@ -7,6 +7,7 @@ minimise over ws, frame by frame, at 256 pixels or the generator's own resolutio
 The generator's noise maps stay constant, here as everywhere, so that a code alone decides an image.
 """
 
+import dataclasses
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,7 +18,9 @@ import torch
 from dynode.errors import UserError
 from dynode.generators.curvature import mean_curvature
 from dynode.generators.protocol import Generator
-from dynode.inversion import conjugate_gradient
+from dynode.inversion import conjugate_gradient, whitening
+from dynode.inversion.loss_curvature import loss_curvature, lpips_features
+from dynode.inversion.whitening import Whitening
 from dynode.io.images import resampled
 from dynode.perception.lpips import BACKBONES, LPIPS
 from dynode.settings import choose, require_positive
@@ -26,6 +29,10 @@ STARTS = ("previous", "w_avg", "encoder")
 COMPARED = 32  # pixels a side at which candidates are compared with a frame
 RESOLUTIONS = (16, 32, 64, 128, 256, 512, 1024)
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+OPTIMISERS = {
+    "adam": "Adam in the codes' own coordinates",
+    "whitened": "Adam in coordinates along the axes of the loss's mean curvature: for few steps",
+}
 Callback = Callable[[int, float, float], object]  # step, mean mse, mean LPIPS of a batch
 Embedding = Callable[[torch.Tensor], torch.Tensor]  # images (B, 3, R, R) -> vectors
 
@@ -39,9 +46,14 @@ class ProjectionSettings:
     first_steps: int = 200  # steps of a frame without a predecessor; 0 keeps an encoder's codes as they are
     steps: int = 40  # steps of a frame that starts from the previous code
     conjugate_steps: int = 0  # further steps of every frame: conjugate gradients on the squared error alone
+    optimiser: str = (
+        "adam"  # or "whitened": along the axes of the loss's mean curvature, worth most where steps are few
+    )
     first_lr: float = 0.05
     lr: float = 0.01
-    beta2: float = 0.999  # Adam's memory of squared gradients
+    beta1: float = 0.9  # Adam's memory of gradients
+    beta2: float = 0.999  # and of squared ones
+    epsilon: float = 1e-8  # added to the root of their mean: coordinates with gradients far below it move little
     lambda_mse: float = 1.0
     lambda_lpips: float = 1.0
     lambda_id: float = 0.0  # 0: the identity cosine stays an independent measure
@@ -49,19 +61,27 @@ class ProjectionSettings:
     stop_loss: float = 0.0  # stop as soon as every frame of the batch has a loss below this
     batch: int = 1  # frames optimised together, without predecessors only: 1 is best on a CPU, 8 on a GPU
     precision: str = "float32"  # or "bfloat16": autocast, faster on a GPU and slower on most CPUs
+    lpips_precision: str = (
+        "float32"  # or "bfloat16": of LPIPS alone, faster on a GPU and on CPUs with such instructions
+    )
     resolution: int = 256
     lpips_net: str = "vgg"  # or "alex"
     lpips_resolution: int = 0  # small images are enlarged to this for LPIPS; 0: they are not
 
     def __post_init__(self):
         choose("start", self.start, list(STARTS))
+        choose("optimiser", self.optimiser, OPTIMISERS)
         choose("precision", self.precision, PRECISIONS)
+        choose("precision", self.lpips_precision, PRECISIONS)
         choose("LPIPS net", self.lpips_net, BACKBONES)
         if self.resolution not in RESOLUTIONS:
             raise UserError(f"The resolution must be one of {RESOLUTIONS}, got {self.resolution}.")
-        require_positive(self, *(("first_steps",) * (self.start != "encoder")), "steps", "first_lr", "lr", "batch")
-        if not 0 <= self.beta2 < 1:
-            raise UserError(f"beta2 must lie in [0, 1), got {self.beta2:g}.")
+        require_positive(
+            self, *(("first_steps",) * (self.start != "encoder")), "steps", "first_lr", "lr", "epsilon", "batch"
+        )
+        for name in ("beta1", "beta2"):
+            if not 0 <= getattr(self, name) < 1:
+                raise UserError(f"{name} must lie in [0, 1), got {getattr(self, name):g}.")
         for name in ("candidates", "first_steps", "conjugate_steps"):
             if getattr(self, name) < 0:
                 raise UserError(f"{name} must be 0 or more, got {getattr(self, name)}.")
@@ -88,6 +108,27 @@ def settings_for(resolution: int) -> ProjectionSettings:
     """Settings for a generator of that resolution: the defaults from 256 on; below, its own resolution and AlexNet."""
     whole = ProjectionSettings()
     return whole if resolution >= whole.resolution else ProjectionSettings(resolution=resolution, **SMALL)
+
+
+FEW_STEPS = {  # of the face generator from its encoder; chosen on frames of single_face
+    "start": "encoder",
+    "optimiser": "whitened",
+    "first_steps": 10,
+    "first_lr": 0.15,
+    "steps": 20,
+    "lr": 0.05,
+    "beta1": 0.8,
+    "beta2": 0.9,
+    "lambda_id": 0.1,
+    "lpips_precision": "bfloat16",
+}
+ENCODED = {"start": "encoder", "first_steps": 0, "conjugate_steps": 10}  # of the worlds' generators
+
+
+def from_encoder(settings: ProjectionSettings) -> ProjectionSettings:
+    """A generator's usual settings (`settings_for`), changed to start every frame from its encoder: 10 s a frame on two cores."""
+    whole = settings.resolution >= ProjectionSettings.resolution
+    return dataclasses.replace(settings, **(FEW_STEPS if whole else ENCODED))
 
 
 def ramped_rate(lr: float, progress: float) -> float:
@@ -138,9 +179,11 @@ class Projector:
         self.synthesis = torch.compile(generator.synthesis) if compiled else generator.synthesis
         self.rng = torch.Generator().manual_seed(0)
 
-    def autocast(self) -> torch.autocast:
-        """The context in which the settings' precision holds."""
+    def autocast(self, lower: str = "") -> torch.autocast:
+        """The context in which the settings' precision holds, or a `lower` one."""
         dtype = PRECISIONS[self.settings.precision]
+        if lower and dtype == torch.float32:
+            dtype = PRECISIONS[lower]
         return torch.autocast(self.generator.w_avg.device.type, dtype, enabled=dtype != torch.float32)
 
     def enlarged(self, images: torch.Tensor) -> torch.Tensor:
@@ -155,12 +198,16 @@ class Projector:
         return Target(images, self.perceptual.features(self.enlarged(images)), identity)
 
     def losses(
-        self, ws: torch.Tensor, target: Target, with_identity: bool
+        self, ws: torch.Tensor, target: Target, with_identity: bool, lower: str = ""
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """(mse, lpips, 1 - identity cosine or 0), each (B,), of the images of ws (B, L, D)."""
+        """(mse, lpips, 1 - identity cosine or 0), each (B,), of the images of ws (B, L, D).
+
+        lower: the precision of LPIPS, "" for that of everything else.
+        """
         with self.autocast():
             images = self.synthesis(ws, self.settings.resolution).float()
-            lpips = self.perceptual.distance_to(target.lpips, self.enlarged(images))
+        with self.autocast(lower):
+            lpips = self.perceptual.distance_to(target.lpips, self.enlarged(images)).float()
         identity = torch.zeros_like(lpips)
         if with_identity and self.identity is not None and target.identity is not None:
             identity = 1 - (self.identity(images) * target.identity).sum(1)
@@ -176,7 +223,7 @@ class Projector:
         scale = self.settings.code_noise * max(0.0, 1 - progress / 0.75) ** 2
         if not scale:
             return ws
-        noise = torch.randn(ws.shape, generator=self.rng).to(ws)
+        noise = torch.randn(1, *ws.shape[1:], generator=self.rng).to(ws)  # of all, whichever frames the batch has
         return ws + scale * self.generator.w_std * noise
 
     def project(
@@ -187,25 +234,64 @@ class Projector:
         Frames do not influence each other.  callback(step, mse, lpips) gets the batch means after each step.
         """
         target = self.target(images)
-        ws = starts.to(target.images).clone().requires_grad_(True)
-        optimiser = torch.optim.Adam([ws], lr=lr, betas=(0.9, self.settings.beta2))
+        return self.judged(self.optimised(target, starts.to(target.images), steps, lr, callback), target)
+
+    def optimised(
+        self, target: Target, starts: torch.Tensor, steps: int, lr: float, callback: Callback | None = None
+    ) -> torch.Tensor:
+        """Codes (B, L, D) after the steps from `starts`, see `project`."""
+        s = self.settings
+        variables, codes = self.coordinates(starts)
+        optimiser = torch.optim.Adam([variables], lr=lr, betas=(s.beta1, s.beta2), eps=s.epsilon)
         for step in range(steps):
             optimiser.param_groups[0]["lr"] = ramped_rate(lr, (step + 1) / (steps + 1))
-            parts = self.losses(self.noisy(ws, step / steps), target, self.settings.lambda_id > 0)
+            ws = self.noisy(codes(variables), step / steps)
+            parts = self.losses(ws, target, s.lambda_id > 0, s.lpips_precision)
             loss = self.weighted(*parts)
             if callback is not None:
                 callback(step, parts[0].mean().item(), parts[1].mean().item())
-            if loss.max().item() < self.settings.stop_loss:
+            if s.stop_loss and loss.max().item() < s.stop_loss:
                 break
             optimiser.zero_grad()
             loss.sum().backward()
             optimiser.step()
-        ws = self.refined(ws.detach(), target, lambda step, mse: callback and callback(steps + step, mse, math.nan))
-        with torch.no_grad():
-            mse, lpips, identity = self.losses(ws, target, with_identity=True)
+        ws = codes(variables.detach())
+        return self.refined(ws, target, lambda step, mse: callback and callback(steps + step, mse, math.nan))
+
+    @torch.no_grad()
+    def judged(self, ws: torch.Tensor, target: Target) -> list[Projection]:
+        """Codes ws (B, L, D) with their quality, LPIPS in full precision whatever the steps took."""
+        mse, lpips, identity = self.losses(ws, target, with_identity=True)
         cosine = 1 - identity if self.identity else torch.full_like(identity, torch.nan)
         values = zip(ws.detach().cpu(), mse.tolist(), lpips.tolist(), cosine.tolist(), strict=True)
         return [Projection(*each) for each in values]
+
+    def coordinates(self, starts: torch.Tensor) -> tuple[torch.Tensor, Callable[[torch.Tensor], torch.Tensor]]:
+        """What Adam changes, at first for codes `starts` (B, L, D), and the function from there to codes."""
+        if self.settings.optimiser == "adam":
+            return starts.clone().requires_grad_(True), lambda ws: ws
+        turned = self.whitening
+        return torch.zeros_like(starts).requires_grad_(True), lambda u: starts + turned(u)
+
+    @cached_property
+    def whitening(self) -> Whitening:
+        """The axes of the loss's mean curvature: of that which ships for the generator, else measured once."""
+        generator, known = whitening.require_styles(self.generator), whitening.shipped_for(self.generator)
+        of_styles = self.loss_curvature() if known is None else known
+        return whitening.whitening_of(whitening.row_curvature(generator, of_styles))
+
+    def loss_curvature(self, progress: bool = False) -> torch.Tensor:
+        """The mean curvature of this projector's loss for each channel of the style space (S,)."""
+        generator = whitening.require_styles(self.generator)
+        return loss_curvature(generator, self.loss_features, self.settings.resolution, progress=progress)
+
+    def loss_features(self, images: torch.Tensor) -> list[torch.Tensor]:
+        """Features of images (B, 3, R, R) whose squared distances from a frame's add up to the loss."""
+        s, parts = self.settings, [images * (self.settings.lambda_mse / images[0].numel()) ** 0.5]
+        parts += [each * s.lambda_lpips**0.5 for each in lpips_features(self.perceptual, self.enlarged(images))]
+        if s.lambda_id and self.identity is not None:
+            parts.append(self.identity(images) * (s.lambda_id / 2) ** 0.5)
+        return parts
 
     @cached_property
     def preconditioner(self) -> conjugate_gradient.Preconditioner:

@@ -1,6 +1,7 @@
 """Codes in files of other programs: .npy, .npz, .pt, .pth and .safetensors; nothing that a file holds is executed."""
 
 import contextlib
+import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -13,6 +14,12 @@ from safetensors.torch import load_file
 
 from dynode.border import numbers, ordinary_modes
 from dynode.errors import UserError
+from dynode.io import assets
+from dynode.io.inputs import instead_of_file
+from dynode.settings import listed, nearest
+
+VIDEOS = (".mp4", ".mov", ".webm", ".mkv", ".avi", ".m4v", ".mpg", ".mpeg", ".ts", ".wmv", ".3gp", ".gif")  # suffixes
+FILES = (".safetensors", ".fit", ".pt", ".pth", ".npy", ".npz")  # suffixes of what else codes are expected in
 
 # The names under which projectors keep codes, the most specific first.
 NAMES = ("ws", "w_plus", "wp", "w_opt", "projected_w", "latent_code", "latent_codes", "latent", "latents", "codes", "w")
@@ -136,3 +143,25 @@ def read_times(text: str) -> torch.Tensor:
         raise UserError(
             f"{text} holds no times: a file with the second of every frame, one a line, was wanted."
         ) from None
+
+
+def digest(codes: torch.Tensor) -> str:
+    """Twelve hex digits that identify codes (n, L, D)."""
+    return hashlib.sha256(codes.contiguous().numpy().tobytes()).hexdigest()[:12]
+
+
+def no_clip(name: str, legal: Sequence[str]) -> str:
+    """What is wrong with a name that is no clip's: a file that is not there, a video, or a name like a legal one."""
+    asset = assets.registry()[1].get(name)
+    if Path(asset.filename if asset else name).suffix.lower() in VIDEOS and (asset or Path(name).exists()):
+        return (
+            f"{name} is a video: turn it into codes first by `dynode invert {name}`, and give the clip that it writes."
+        )
+    if Path(name).suffix.lower() in {*VIDEOS, *FILES} or Path(name).name != name:
+        return (
+            f"{instead_of_file(Path(name))}: give a clip, as `dynode invert` writes it, or the name of a shipped one."
+        )
+    return (
+        f"There is no clip {name!r}{nearest(name, legal)}: give a clip file or one of "
+        f"{listed(legal) or 'no shipped clips'}."
+    )

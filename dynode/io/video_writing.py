@@ -34,13 +34,21 @@ class Encoding:
     look: Look = USUAL
 
 
-def write(path: Path | str, frames: Iterable[np.ndarray], fps: float, crf: int = 16, look: Look = USUAL) -> Path:
+def write(
+    path: Path | str,
+    frames: Iterable[np.ndarray],
+    fps: float,
+    crf: int = 16,
+    look: Look = USUAL,
+    title: str = "",
+) -> Path:
     """Write uint8 frames (H, W, 3) as H.264 at `fps` frames a second; the file appears only when it is whole.
 
     An odd height or width gets its last row or column twice: the format has even sizes only.
+    title: in the file's metadata, as players show it.
     """
     step = 1 / Fraction(fps).limit_denominator(100_000)
-    return encode(path, enumerate(frames), Encoding(step, 1 / step, crf, look))
+    return encode(path, enumerate(frames), Encoding(step, 1 / step, crf, look), {"title": title})
 
 
 def write_timed(

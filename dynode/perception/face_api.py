@@ -17,7 +17,7 @@ from dynode.perception.face_api_layers import DenseNet, DlibResNet, TinyXception
 
 MEAN = (122.782, 117.001, 104.298)  # red, green, blue of 0 to 255
 EXPRESSIONS = ("neutral", "happy", "sad", "angry", "fearful", "disgusted", "surprised")
-BYTES = {"uint8": np.uint8, "float32": np.float32}
+BYTES = {"uint8": np.uint8, "float32": np.float32, "int32": np.int32}
 KINDS = {"filters": "weight", "depthwise_filter": "depthwise.weight", "pointwise_filter": "pointwise.weight"}
 
 
@@ -28,17 +28,29 @@ def load_weights(name: str) -> dict[str, torch.Tensor]:
     do not match the file's.
     """
     (group,) = json.loads(assets.fetch(f"{name}-manifest").read_text(encoding="utf-8"))
-    content, offset, tensors = assets.fetch(f"{name}-weights").read_bytes(), 0, {}
-    for entry in group["weights"]:
-        scaling = entry.get("quantization", {"dtype": entry["dtype"], "scale": 1.0, "min": 0.0})
-        numbers = np.frombuffer(content, BYTES[scaling["dtype"]], math.prod(entry["shape"]), offset)
+    stored = stored_tensors(name, group["weights"], assets.fetch(f"{name}-weights").read_bytes())
+    return dict(renamed(*each) for each in stored.items())
+
+
+def stored_tensors(name: str, manifest: list[dict], content: bytes) -> dict[str, torch.Tensor]:
+    """The tensors of a file of TensorFlow.js as its manifest lists them, with its names and axes; float32, or whole numbers.
+
+    Raises ValueError where the sizes do not match the file's.
+    """
+    offset, tensors = 0, {}
+    for entry in manifest:
+        numbers = np.frombuffer(content, BYTES[stored_type(entry)], math.prod(entry["shape"]), offset)
         offset += numbers.nbytes
-        values = numbers.astype(np.float32) * np.float32(scaling["scale"]) + np.float32(scaling["min"])
-        key, tensor = renamed(entry["name"], torch.from_numpy(values).reshape(entry["shape"]))
-        tensors[key] = tensor
+        if scaling := entry.get("quantization"):
+            numbers = numbers.astype(np.float32) * np.float32(scaling["scale"]) + np.float32(scaling["min"])
+        tensors[entry["name"]] = torch.from_numpy(numbers.copy()).reshape(entry["shape"])
     if offset != len(content):
         raise ValueError(f"the manifest of {name} lists {offset} bytes, its weights have {len(content)}")
     return tensors
+
+
+def stored_type(entry: dict) -> str:
+    return entry.get("quantization", entry)["dtype"]
 
 
 def renamed(name: str, tensor: torch.Tensor) -> tuple[str, torch.Tensor]:

@@ -1,4 +1,4 @@
-"""Measures of a face from its 68 landmarks: pose, opening of mouth and eyes, smile.
+"""Measures of a face from its landmarks: pose, opening of mouth and eyes, gaze, smile.
 
 All are taken in the frame of the eyes: the origin between them, x from one to the other, the unit their distance.  Yaw and
 pitch follow from the position of the nose's tip, which lies in front of the plane of eyes and mouth (weak perspective).
@@ -64,3 +64,29 @@ def roll(points: torch.Tensor) -> torch.Tensor:
     """Degrees by which the line of the eyes falls to the right, of landmarks in the image; alignment removes most of it."""
     left, right = eye_centres(points)
     return torch.atan2(right[:, 1] - left[:, 1], right[:, 0] - left[:, 0]) * 180 / math.pi
+
+
+def mouth_opening(points: torch.Tensor) -> torch.Tensor:
+    """Distance (B,) of the inner lips over the face's height, from between the eyes to the chin, of landmarks (B, 68, 2)."""
+    lips = points[:, 65:68].flip(1) - points[:, 61:64]
+    return lips.norm(dim=2).mean(1) / (points[:, 8] - points[:, 27]).norm(dim=1)
+
+
+def lid_opening(eyes: torch.Tensor) -> torch.Tensor:
+    """Eye aspect ratio (B, 2) of both eyes' points (B, 2, 76, 2), see `EyeLandmarks`: distance of the lids over the width.
+
+    The mean over the middle five of seven pairs of lid points: those beside the corners hardly move.
+    """
+    height = (eyes[:, :, 10:15] - eyes[:, :, 2:7]).norm(dim=3).mean(2)
+    return height / (eyes[:, :, 8] - eyes[:, :, 0]).norm(dim=2)
+
+
+def iris_position(eyes: torch.Tensor) -> torch.Tensor:
+    """Where (B, 2, 2) the irises of both eyes' points (B, 2, 76, 2) are: x to the right and y down from the middle between
+    the corners, in eye widths."""
+    corners = eyes[:, :, [0, 8]]
+    corners = torch.stack([corners[:, 0], corners[:, 1].flip(1)], 1)  # from left to right in the image
+    across = corners[:, :, 1] - corners[:, :, 0]
+    offset = eyes[:, :, 71] - corners.mean(2)
+    along = (offset * across).sum(2), across[..., 0] * offset[..., 1] - across[..., 1] * offset[..., 0]
+    return torch.stack(along, 2) / across.square().sum(2, keepdim=True)

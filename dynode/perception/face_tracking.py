@@ -59,16 +59,14 @@ def track_face(
     """Detect, track and align one face; no frame is kept in memory, so a video may be long.
 
     face: "largest", or a number counted from the left, 0 first, in the frame where tracking starts.
+    Squares are smoothed over all frames of a shot, and cuts are looked for between all of them.
     Frames without the face between others get an interpolated quad and detected = False; those before its first and
     after its last appearance in a shot are left out.
     Raises UserError when the file cannot be read or no frame shows the face.
     """
-    if face != "largest" and not face.isdecimal():
-        raise UserError(f"A face is 'largest' or a number counted from the left (0 first), got {face!r}.")
+    require_choice(face)
     frames = (stretch or video.Stretch()).of(video.iterate(path))
     ts, faces, changes = detect_faces(frames, detector or FaceDetector(), progress)
-    if not len(ts):
-        raise UserError(f"{path} ends before the frames that were asked for: choose an earlier first frame.")
     require_face(faces, face, path)
     shots = [align(ts[shot], follow([faces[k] for k in shot], face)) for shot in shot_indices(changes)]
     return join_shots([shot for shot in shots if shot is not None], path)
@@ -138,8 +136,16 @@ def detect_faces(
     return np.array(ts), faces, np.array(changes)
 
 
+def require_choice(face: str) -> None:
+    """Raises UserError for a face that is neither "largest" nor a number."""
+    if face != "largest" and not face.isdecimal():
+        raise UserError(f"A face is 'largest' or a number counted from the left (0 first), got {face!r}.")
+
+
 def require_face(faces: list[list[Face]], choice: str, path: Path | str) -> None:
-    """Raises UserError for a video in which no frame shows the chosen face; faces: those of each frame."""
+    """Raises UserError for a video in which no frame shows the chosen face, or without frames; faces: those of each frame."""
+    if not faces:
+        raise UserError(f"{path} ends before the frames that were asked for: choose an earlier first frame.")
     most = max(map(len, faces))
     if most == 0:
         raise UserError(
@@ -165,16 +171,17 @@ def shot_indices(changes: np.ndarray) -> list[np.ndarray]:
     return np.split(np.arange(len(changes) + 1), cuts)
 
 
-def follow(detections: list[list[Face]], choice: str) -> list[Face | None]:
+def follow(detections: list[list[Face]], choice: str, stride: int = 1) -> list[Face | None]:
     """The same face in every frame of a shot, None where it is missing; detections: the faces of each frame.
 
     The nearest face counts as the same one while it moves by less than its own width, more after a gap.
+    stride: the video's frames from one of these to the next.
     """
     followed: list[Face | None] = []
-    last, missing = None, 0
+    last, missing = None, stride - 1
     for faces in detections:
         face = first_face(faces, choice) if last is None else nearest_face(faces, last, reach=0.75 + 0.25 * missing)
-        missing = 0 if face else missing + 1
+        missing = stride - 1 if face else missing + stride
         last = face or last
         followed.append(face)
     return followed
@@ -197,15 +204,18 @@ def nearest_face(faces: list[Face], last: Face, reach: float) -> Face | None:
     return faces[k] if distances[k] < reach * last.width else None
 
 
-def align(ts: np.ndarray, faces: list[Face | None]) -> FaceTrack | None:
-    """The track of one shot, from the face's first to its last appearance; None where it appears fewer than two times."""
+def align(ts: np.ndarray, faces: list[Face | None], stride: int = 1) -> FaceTrack | None:
+    """The track of one shot, from the face's first to its last appearance; None where it appears fewer than two times.
+
+    stride: the video's frames from one of these to the next; squares are smoothed over the same time at any.
+    """
     present = np.flatnonzero([face is not None for face in faces])
     if len(present) < 2:
         return None
     inside = slice(present[0], present[-1] + 1)
     points = [None if face is None else face.landmarks for face in faces[inside]]
     landmarks, detected = fill_missing(points, ts[inside])
-    quads = alignment.Squares.from_landmarks(landmarks).smoothed().quads()
+    quads = alignment.Squares.from_landmarks(landmarks).smoothed(1.0 / stride, 3.0 / stride).quads()
     return FaceTrack(ts[inside], quads, detected, np.zeros(len(landmarks), dtype=np.int64))
 
 

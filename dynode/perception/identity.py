@@ -16,6 +16,7 @@ BOTTLENECKS = (
     (4, 128, 1, 2),
     (2, 128, 2, 1),
 )  # expand, out, repeat, stride
+MIDDLE = sum(repeat for _, _, repeat, _ in BOTTLENECKS[:3])  # blocks before the last halving of the resolution
 CROP = (slice(35, 223), slice(32, 220))  # rows and columns of a 256-pixel FFHQ crop
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
@@ -65,8 +66,12 @@ class MobileFaceNet(nn.Module):
         self.bn = nn.BatchNorm2d(128)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        x = self.features(self.dw_conv(self.conv1(x)))
-        return self.bn(self.conv3(self.gdconv(self.conv2(x)))).flatten(1)
+        return self.bn(self.conv3(self.gdconv(self.conv2(self.maps(x)[1])))).flatten(1)
+
+    def maps(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """The features (B, 128, 14, 14) of the middle and (B, 128, 7, 7) of the end of the residual blocks."""
+        middle = self.features[:MIDDLE](self.dw_conv(self.conv1(x)))
+        return middle, self.features[MIDDLE:](middle)
 
 
 class Identity(nn.Module):
@@ -88,9 +93,17 @@ class Identity(nn.Module):
         self.register_buffer("std", torch.tensor(STD)[:, None, None])
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return F.normalize(self.model(self.faces(images)), dim=1)
+
+    def faces(self, images: torch.Tensor) -> torch.Tensor:
+        """Images (B, 3, R, R) as the network wants them (B, 3, 112, 112)."""
         faces = area_resize(images, 256)[..., *CROP]
         faces = F.interpolate(faces, size=(112, 112), mode="area")
-        return F.normalize(self.model(((faces + 1) / 2 - self.mean) / self.std), dim=1)
+        return ((faces + 1) / 2 - self.mean) / self.std
+
+    def maps(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Features (B, 128, 14, 14) and (B, 128, 7, 7) of images, on which the vectors rest."""
+        return self.model.maps(self.faces(images))
 
 
 def identity_of(category: str, device: torch.device | str = "cpu") -> Identity | None:

@@ -22,12 +22,13 @@ class LPIPS(nn.Module):
     net: "alex" (evaluation) or "vgg" (projection).
     forward(a, b): images (B, 3, H, W) in [-1, 1] -> (B,) distances, 0 for equal images, differentiable.
     Raises ValueError for other shapes or when values leave [-2, 2]: those images were not in [-1, 1].
+    checked: off where a training clamps its images: to compare values waits for a GPU at every call.
     """
 
-    def __init__(self, net: str = "alex"):
+    def __init__(self, net: str = "alex", checked: bool = True):
         super().__init__()
         asset, key = choose("LPIPS net", net, BACKBONES)
-        self.net = net
+        self.net, self.checked = net, checked
         self.model = build(net).eval().requires_grad_(False)
         load_backbone(self.model, assets.load_arrays(assets.fetch(asset))[key])
 
@@ -36,7 +37,8 @@ class LPIPS(nn.Module):
 
     def features(self, images: torch.Tensor) -> list[torch.Tensor]:
         """Unit-normalised features of the five layers; compute them once for a fixed target."""
-        check_range(images)
+        if self.checked:
+            check_range(images)
         return [unit_normalise(f) for f in self.model.net(self.model.scaling_layer(images))]
 
     def distance_to(self, target: list[torch.Tensor], images: torch.Tensor) -> torch.Tensor:

@@ -77,9 +77,28 @@ def stand_ins(shows: Shown) -> tuple[str, ...]:
 
 
 def naming(shows: Shown) -> str:
-    """The line that names the stand-ins, "" where all is real."""
-    names = stand_ins(shows)
-    return f"stand-ins: {', '.join(names)}" if names else ""
+    """The line that names protocols of codes and stand-ins, "" where there are neither."""
+    shown = list(shows)
+    names = stand_ins(shown)
+    return "; ".join(filter(None, (codes_line(shown), f"stand-ins: {', '.join(names)}" if names else "")))
+
+
+def codes_line(shows: Shown) -> str:
+    """By which protocol the codes of an output were made, with the clips of each where there are several."""
+    clips_by: dict[str, list[str]] = {}
+    for clip in shows:
+        if isinstance(clip, Clip) and clip.protocol:
+            clips_by.setdefault(clip.protocol, []).append(clip.name)
+    if len(clips_by) < 2:
+        return "".join(f"codes: {protocol}" for protocol in clips_by)
+    named = [f"{protocol} ({', '.join(dict.fromkeys(names))})" for protocol, names in clips_by.items()]
+    return f"codes: {'; '.join(named)}"
+
+
+def with_protocols(rows: Iterable[records.Row], shows: Shown) -> list[records.Row]:
+    """The rows, those of shown clips with the protocol of their codes."""
+    known = {clip.name: clip.protocol for clip in shows if isinstance(clip, Clip)}
+    return [replace(row, protocol=row.protocol or known.get(row.clip, "")) for row in rows]
 
 
 @dataclass(frozen=True)
@@ -87,7 +106,7 @@ class Outputs:
     """Saves the results of one item under one profile, every file atomically and stamped with its origin.
 
     shows, in all of its functions: the clips that an output shows, and other parts that are not the real ones, by name.
-    Figures, tables, videos and records name their own stand-ins and no others.
+    Figures, tables, videos and records name the protocols of their codes and their own stand-ins, and no others.
     """
 
     item: str
@@ -160,6 +179,7 @@ class Outputs:
         """
         if not rows:
             raise UserError(f"The item {self.item} measured nothing: its parameters leave no row for the record.")
+        shows = list(shows)
         stamp = runtime.provenance(
             torch.device(device),
             command=self.command,
@@ -168,4 +188,4 @@ class Outputs:
             **provenance,
         )
         path = paths.root() / "reports" / "records" / f"{self.item}.{self.profile}.json"
-        return records.write(path, self.item, self.profile, rows, stamp)
+        return records.write(path, self.item, self.profile, with_protocols(rows, shows), stamp)

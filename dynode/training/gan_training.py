@@ -6,11 +6,8 @@ Refinement adds texture, which a mean of images lacks, and the discriminant loss
 discriminator: non-saturating loss, lazy R1 (Karras et al. 2020, appendix B).
 """
 
-import copy
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +25,9 @@ from dynode.io.images import area_resize, from_levels
 from dynode.perception.lpips import LPIPS
 from dynode.settings import field_names, listed, require_positive, to_json
 from dynode.training.discriminator import Discriminator
-from dynode.training.loops import Trainer, minimise
+from dynode.training.loops import Trainer, follow, minimise, running_average
 from dynode.training.perceptual_losses import EXAMPLES, PerceptualLosses
+from dynode.training.rendered_pictures import FreshPictures
 
 PHASES = ("distil", "refine", "play")
 
@@ -86,7 +84,7 @@ class GANTrainer(Trainer):
     z (n, Z), pictures uint8 (n, 3, R, R): see `dynode.training.rendered_pictures`.  perceptual: None without its losses.
     compiled: fuse small operations by torch.compile, which takes a C++ compiler and a minute; faster on a CPU, and
     results differ in the last digits.
-    start: a file of weights to start from.
+    start: a file of weights to start from.  fresh: draws pictures anew as training goes on.
     """
 
     subject, checkpoint_format = "the generator", "dynode-gan-checkpoint-1"
@@ -101,19 +99,21 @@ class GANTrainer(Trainer):
         *,
         compiled: bool = False,
         start: Path | None = None,
+        fresh: FreshPictures | None = None,
     ):
         runtime.seed_everything(settings.seed)
         super().__init__(settings.seed, device)
-        self.settings, self.perceptual, self.z, self.pictures = settings, perceptual, z, pictures
+        self.settings, self.perceptual, self.fresh = settings, perceptual, fresh
+        self.z, self.pictures = z.to(self.device), pictures.to(self.device)
         self.batch, self.total = settings.batch, sum(getattr(settings, phase) for phase in PHASES)
         self.generator: WeightsGenerator = self.placed(weights.build(settings.generator))
         self.start = start
         if start is not None:
             self.load_weights(start)
-        self.average = copy.deepcopy(self.generator).requires_grad_(False)
+        self.average = running_average(self.generator)
         self.discriminator: Discriminator = self.placed(Discriminator(settings.generator))
-        fused: Callable = partial(torch.compile, dynamic=False) if compiled else lambda network: network
-        self.fast_generator, self.fast_discriminator = fused(self.generator), fused(self.discriminator)
+        self.fast_generator = self.fuse(self.generator, compiled)
+        self.fast_discriminator = self.fuse(self.discriminator, compiled)
         s, adam = settings, torch.optim.Adam
         self.g_optimiser = adam(self.generator.parameters(), lr=s.lr, betas=(s.beta1, s.beta2))
         self.d_optimiser = adam(self.discriminator.parameters(), lr=s.lr * s.play_lr, betas=(0.0, s.beta2))
@@ -143,7 +143,7 @@ class GANTrainer(Trainer):
 
     def phase(self) -> tuple[str, float]:
         """The present phase and its progress in [0, 1)."""
-        left = self.shown
+        left = self.position()
         for phase in PHASES:
             length = getattr(self.settings, phase)
             if left < length:
@@ -153,8 +153,10 @@ class GANTrainer(Trainer):
 
     def pair(self) -> tuple[torch.Tensor, torch.Tensor]:
         """Latents (B, Z) and their images (B, 3, R, R)."""
-        chosen = torch.randint(len(self.z), (self.settings.batch,), generator=self.rng)
-        return self.z[chosen].to(self.device), from_levels(self.pictures[chosen].to(self.device))
+        if self.fresh is not None:
+            self.fresh.renew_after(self.batch)
+        chosen = torch.randint(len(self.z), (self.batch,), generator=self.rng, device=self.device)
+        return self.z[chosen], from_levels(self.pictures[chosen])
 
     def distillation_loss(self, made: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
         """L1 + LPIPS of images against the renderer's."""
@@ -172,45 +174,51 @@ class GANTrainer(Trainer):
             "refine": s.refine_lr * (0.02 + 0.98 * falling),
             "play": s.lr * s.play_lr,
         }
-        group["lr"], group["betas"] = rates[phase], (0.0 if phase == "play" else s.beta1, s.beta2)
+        group["lr"], group["betas"] = self.warmth() * rates[phase], (0.0 if phase == "play" else s.beta1, s.beta2)
 
-    def train_batch(self) -> float:
+    def train_batch(self) -> torch.Tensor:
         self.ramp()
-        return {"distil": self.distil_step, "refine": self.refine_step, "play": self.play_step}[self.phase()[0]]()
+        steps = {"distil": self.distil_step, "refine": self.refine_step, "play": self.play_step}
+        return steps[self.phase()[0]]().detach()
 
-    def distil_step(self) -> float:
+    def distil_step(self) -> torch.Tensor:
         s, (z, wanted) = self.settings, self.pair()
-        if self.shown < s.coarse * s.distil:
-            half = s.generator.resolution // 2
-            loss = (self.fast_generator(z, half) - area_resize(wanted, half)).abs().mean()
-        else:
-            loss = self.distillation_loss(self.fast_generator(z), wanted)
+        with self.precision():
+            if self.position() < s.coarse * s.distil:
+                half = s.generator.resolution // 2
+                loss = (self.fast_generator(z, half) - area_resize(wanted, half)).abs().mean()
+            else:
+                loss = self.distillation_loss(self.fast_generator(z), wanted)
         minimise(self.g_optimiser, loss)
-        return loss.item()
+        return loss
 
-    def refine_step(self) -> float:
+    def refine_step(self) -> torch.Tensor:
         s, (z, wanted) = self.settings, self.pair()
         assert self.perceptual_losses is not None, "the constructor refuses to refine without"
-        made = self.fast_generator(z)
-        lpips, texture, discriminant = self.perceptual_losses(made, wanted)
+        with self.precision():
+            made = self.fast_generator(z)
+        lpips, texture, discriminant = self.perceptual_losses(made, wanted)  # differences of statistics, in float32
         distilled = (made - wanted).abs().mean() + s.lpips * lpips
         minimise(self.g_optimiser, distilled + s.texture * texture + s.given_away * discriminant)
-        return distilled.item()
+        return distilled
 
-    def play_step(self) -> float:
+    def play_step(self) -> torch.Tensor:
         """One step of the discriminator, one of the generator."""
         s = self.settings
         z, real = self.pair()
-        with torch.no_grad():
-            made = self.fast_generator(z)
-        minimise(self.d_optimiser, self.discriminator_loss(real, made))
+        with self.precision():
+            with torch.no_grad():
+                made = self.fast_generator(z)
+            loss = self.discriminator_loss(real, made)
+        minimise(self.d_optimiser, loss)
         z, wanted = self.pair()
-        made = self.fast_generator(z)
-        loss = F.softplus(-self.fast_discriminator(made)).mean()
-        if s.copying:
-            loss = loss + s.copying * self.distillation_loss(made, wanted)
+        with self.precision():
+            made = self.fast_generator(z)
+            loss = F.softplus(-self.fast_discriminator(made)).mean()
+            if s.copying:
+                loss = loss + s.copying * self.distillation_loss(made, wanted)
         minimise(self.g_optimiser, loss)
-        return loss.item()
+        return loss
 
     def discriminator_loss(self, real: torch.Tensor, made: torch.Tensor) -> torch.Tensor:
         """The non-saturating loss, with R1 at every r1_every-th batch."""
@@ -227,11 +235,7 @@ class GANTrainer(Trainer):
         return loss
 
     def after_batch(self) -> None:
-        """Update the running average; it starts as a copy, and its half-life grows up to `ema`."""
-        keep = 0.5 ** (self.settings.batch / min(self.settings.ema, max(self.shown, 1) * 0.05 + 1))
-        with torch.no_grad():
-            for mine, its in zip(self.average.parameters(), self.generator.parameters(), strict=True):
-                mine.lerp_(its, 1 - keep)
+        follow(self.average, self.generator, self.settings.ema, self.batch, self.shown)
 
     def run(
         self, checkpoint: Path | None = None, *, until: float = math.inf, progress: bool = False

@@ -11,15 +11,15 @@ from torch import nn
 from dynode import generators, runtime
 from dynode.errors import UserError
 from dynode.generators.protocol import Generator
-from dynode.inversion import encoder as encoders
+from dynode.inversion import encoder_files as encoders
 from dynode.inversion.encoder import Encoder, EncoderSettings
 from dynode.io import names
 from dynode.io.images import from_levels
 from dynode.metrics import METRICS
 from dynode.perception.lpips import LPIPS
 from dynode.settings import require_positive, to_json
-from dynode.training.loops import Trainer, require_minutes
-from dynode.training.rendered_pictures import HELD_OUT_SEED, pictures, require_some
+from dynode.training.loops import Trainer, follow, require_minutes, running_average
+from dynode.training.rendered_pictures import HELD_OUT_SEED, FreshPictures, pictures, require_some
 from dynode.worlds import World, world
 
 CPU_RATE = 15  # images a second on two cores, an order of magnitude for the estimate printed before the work starts
@@ -37,6 +37,7 @@ class EncoderTrainingSettings:
     lr: float = 1e-3
     lpips: float = 0.1  # weight relative to the squared error
     code: float = 0.01  # weight of the squared error of known codes, in units of w_std
+    ema: int = 0  # half-life of the running average, in images; 0: none, the weights themselves
     seed: int = 0
 
     def __post_init__(self):
@@ -44,10 +45,10 @@ class EncoderTrainingSettings:
 
 
 class EncoderTrainer(Trainer):
-    """The training of an encoder.
+    """The training of an encoder and its running average.
 
     images: uint8 (n, 3, R, R) of the generator's world.  perceptual: None without its loss.
-    compiled: fuse the generator's small operations by torch.compile.
+    compiled: fuse the generator's small operations by torch.compile.  fresh: draws images anew as training goes on.
     """
 
     subject, checkpoint_format = "the encoder", "dynode-encoder-checkpoint-1"
@@ -60,65 +61,91 @@ class EncoderTrainer(Trainer):
         perceptual: LPIPS | None,
         device: torch.device | str = "cpu",
         compiled: bool = False,
+        fresh: FreshPictures | None = None,
     ):
         runtime.seed_everything(settings.seed)
         super().__init__(settings.seed, device)
-        self.settings, self.generator, self.perceptual, self.images = settings, generator, perceptual, images
+        self.settings, self.generator, self.perceptual = settings, generator, perceptual
+        self.images, self.fresh = images.to(self.device), fresh
         self.batch, self.total = settings.batch, settings.pictures
-        self.encoder = Encoder(settings.encoder, generator).to(device)
+        self.encoder = self.placed(Encoder(settings.encoder, generator))
+        self.average = running_average(self.encoder, generator) if settings.ema else self.encoder
         self.optimiser = torch.optim.Adam(self.encoder.parameters(), lr=settings.lr, betas=(0.9, 0.99))
-        if compiled:
-            self.encoder.synthesis = torch.compile(generator.synthesis, dynamic=False)
-        self.synthesis = self.encoder.synthesis
+        self.encoder.synthesis = self.synthesis = self.fuse(generator.synthesis, compiled)
 
     def examples(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Images (B, 3, R, R), their codes (B, L, D) and which codes are known (B,) float."""
-        s = self.settings
-        chosen = torch.randint(len(self.images), (s.batch,), generator=self.rng)
-        images = from_levels(self.images[chosen]).to(self.device)
+        s, draw = self.settings, {"generator": self.rng, "device": self.device}
+        if self.fresh is not None:
+            self.fresh.renew_after(s.batch)
+        images = from_levels(self.images[torch.randint(len(self.images), (s.batch,), **draw)])
         own = int(round(s.own * s.batch))
         codes = self.generator.w_avg.expand(s.batch, self.generator.num_ws, -1).clone()
         if own:
-            z = torch.randn(2, own, self.generator.z_dim, generator=self.rng).to(self.device)
-            row = int(torch.randint(1, self.generator.num_ws + 1, (), generator=self.rng))
-            with torch.no_grad():
-                codes[:own] = self.generator.mapping(z[0])
-                codes[:own, row:] = self.generator.mapping(z[1])[:, row:]  # style mixing: rows differ, as in W+
+            z = torch.randn(2, own, self.generator.z_dim, **draw)
+            row = torch.randint(1, self.generator.num_ws + 1, (), **draw)
+            later = torch.arange(self.generator.num_ws, device=self.device) >= row
+            with torch.no_grad(), self.precision():
+                one, other = (self.generator.mapping(each) for each in z)
+                codes[:own] = torch.where(later[:, None], other, one)  # style mixing: rows differ, as in W+
                 images[:own] = self.synthesis(codes)[:own].clamp(-1, 1)
         return images, codes, (torch.arange(s.batch, device=self.device) < own).float()
 
-    def train_batch(self) -> float:
+    def train_batch(self) -> torch.Tensor:
         """All passes over one batch, an optimiser step after each (ReStyle, Sec. 3.2); the last pass's squared error."""
         s, (images, codes, known) = self.settings, self.examples()
-        ws, error = self.encoder.start(s.batch), torch.zeros(s.batch)
-        progress = self.shown / self.total
-        self.optimiser.param_groups[0]["lr"] = s.lr * (0.05 + 0.95 * (0.5 + 0.5 * math.cos(math.pi * progress)))
-        features = self.perceptual.features(images) if self.perceptual and s.lpips else None
+        ws, error = self.encoder.start(s.batch), images.new_zeros(())
+        progress = self.position() / self.total
+        rate = s.lr * (0.05 + 0.95 * (0.5 + 0.5 * math.cos(math.pi * progress)))
+        self.optimiser.param_groups[0]["lr"] = self.warmth() * rate
+        with self.precision():
+            features = self.perceptual.features(images) if self.perceptual and s.lpips else None
         for _ in range(s.encoder.passes):
-            ws = self.encoder.refined(images, ws, *self.encoder.image_and_gradient(images, ws))
-            made = self.synthesis(ws)
-            error = (made - images).square().mean((1, 2, 3))
-            code_error = ((ws - codes) / self.generator.w_std).square().mean((1, 2))
-            loss = error.mean() + s.code * (known * code_error).mean()
-            if self.perceptual and features is not None:
-                loss = loss + s.lpips * self.perceptual.distance_to(features, made.clamp(-1.9, 1.9)).mean()
+            with self.precision():
+                ws = self.encoder.refined(images, ws, *self.encoder.image_and_gradient(images, ws))
+                made = self.synthesis(ws)
+                error, loss = self.loss(images, made, ((ws - codes) / self.generator.w_std).square(), known, features)
             self.optimiser.zero_grad()
             loss.backward()
             nn.utils.clip_grad_norm_(self.encoder.parameters(), 1.0)
             self.optimiser.step()
             ws = ws.detach()
-        return error.mean().item()
+        return error.detach()
+
+    def loss(
+        self,
+        images: torch.Tensor,
+        made: torch.Tensor,
+        code_errors: torch.Tensor,
+        known: torch.Tensor,
+        features: list[torch.Tensor] | None,
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """The squared error of made images (B, 3, R, R), and the loss: with those of known codes (B, L, D), and LPIPS."""
+        error = (made - images).square().mean((1, 2, 3)).mean()
+        loss = error + self.settings.code * (known * code_errors.mean((1, 2))).mean()
+        if self.perceptual is not None and features is not None:
+            distances = self.perceptual.distance_to(features, made.clamp(-1.9, 1.9))
+            loss = loss + self.settings.lpips * distances.mean()
+        return error, loss
+
+    def after_batch(self) -> None:
+        if self.settings.ema:
+            follow(self.average, self.encoder, self.settings.ema, self.batch, self.shown)
 
     def run(self, checkpoint: Path | None = None, *, until: float = math.inf, progress: bool = False) -> Encoder:
-        """Train to the end, or until a moment (`time.time()`).  Raises UserError when the loss is not finite."""
+        """Train to the end, or until a moment (`time.time()`); the running average, or the encoder itself without one.
+
+        Raises UserError when the loss is not finite.
+        """
         self.loop(checkpoint, until=until, progress=progress)
-        return self.encoder.eval()
+        return self.average.eval()
 
     def job(self) -> str:
         return to_json(self.settings) + self.generator.hash
 
     def networks(self) -> dict[str, nn.Module]:
-        return {"encoder": self.encoder}
+        average: dict[str, nn.Module] = {"average": self.average} if self.settings.ema else {}
+        return {"encoder": self.encoder} | average
 
     def optimisers(self) -> dict[str, torch.optim.Optimizer]:
         return {"adam": self.optimiser}
@@ -148,7 +175,7 @@ def train_world_encoder(
     generator = generators.load(generator_name, device)
     choices = {"device": device, "progress": progress}
     _, images = pictures(known, distinct, generator.resolution, **choices)
-    trainer = EncoderTrainer(settings, generator, images, LPIPS("alex").to(device), device, compiled)
+    trainer = EncoderTrainer(settings, generator, images, LPIPS("alex", checked=False).to(device), device, compiled)
     checkpoint = names.beside(output, ".checkpoint")
     trainer.resume(checkpoint)
     encoder = trainer.run(checkpoint, until=time.time() + 60 * minutes, progress=progress)

@@ -62,7 +62,7 @@ def train_generator(
     require_minutes(minutes)
     print_cost(world, settings, distinct + measured)
     z, images = pictures(world, distinct, settings.generator.resolution, device=device, progress=progress)
-    network = LPIPS("alex").to(device)
+    network = LPIPS("alex", checked=False).to(device)
     trainer = GANTrainer(settings, z, images, network, device, compiled=compiled, start=start)
     checkpoint = names.beside(output, ".checkpoint")
     trainer.resume(checkpoint)

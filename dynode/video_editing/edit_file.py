@@ -16,7 +16,9 @@ from dynode.dynamics.presets import preset
 from dynode.errors import UserError
 from dynode.evaluation import records
 from dynode.evaluation.inversion_quality import inversion_quality
+from dynode.generators import tuned
 from dynode.generators.protocol import Generator
+from dynode.generators.registry import of_clip
 from dynode.inversion.invert_frames import print_warnings
 from dynode.inversion.observer import Observer
 from dynode.inversion.projection import settings_for
@@ -79,7 +81,8 @@ def run(request: EditRequest, device: torch.device | str) -> EditResult:
     parts = parts_of(request, name)
     if parts["mask"].kind not in masks.KINDS:
         masks.face_parser(parts["mask"].kind)  # a file that is none is noticed before the inversion
-    generator = generators.load(name, device)
+    coded = meta_of(clip, name), f"The {'clip' if clip else 'video'} {request.source}", request.tuning
+    generator, tuning = of_clip(*coded, device), tuned.marked(tuned.of_clip(*coded))
     if request.rows > generator.num_ws:
         raise UserError(f"The codes of {name} have {generator.num_ws} style rows, {request.rows} were to be edited.")
     edit = edit_of(tracks, request.editor, generator, rows_of(name) if request.rows < 0 else request.rows)
@@ -91,14 +94,19 @@ def run(request: EditRequest, device: torch.device | str) -> EditResult:
     codes = editor.plan(footage, edit, counters)
     count = write(request, editor, footage, codes, counters)
     if request.codes is not None:
-        edited_clip(footage, codes, generator, request.codes.stem).save(request.codes)
-    settings, stand_ins = editor.settings(edit), editor.stand_ins(footage, edit)
+        edited_clip(footage, codes, generator, request.codes.stem, tuning).save(request.codes)
+    settings, stand_ins = editor.settings(edit) | tuning, editor.stand_ins(footage, edit)
     notes = (*range_warnings(request.editor, edit, name), *remarks(footage, codes, counters, stand_ins))
     notes += (f"side by side with the source: {request.compared}",) * request.side_by_side
     notes += (f"every number: {request.record}",)
     result = EditResult(request.output, codes, counters, count, settings, stand_ins, notes)
     record(original, result, device)
     return result
+
+
+def meta_of(clip: Clip | None, generator_name: str) -> dict:
+    """The metadata of a clip, or those of the codes that are to be made of a video."""
+    return clip.meta if clip else {"generator": generator_name, "generator_hash": generators.hash_of(generator_name)}
 
 
 def record(request: EditRequest, result: EditResult, device: torch.device | str) -> None:
@@ -168,15 +176,24 @@ def write(request: EditRequest, editor: VideoEditor, footage: Footage, codes: Ed
     if request.side_by_side:
         sources = footage.source_frames() if editor.pastes else editor.source_crops(footage)
         start = footage.first_time if editor.pastes else float(footage.track.ts[0])
-        write_side_by_side(request.compared, request.output, sources, footage, start=start, title=codes.title)
+        write_side_by_side(request.compared, request.output, sources, footage, start=start, title=editor.title(codes))
     return count
 
 
-def edited_clip(footage: Footage, codes: EditedCodes, generator: Generator, name: str) -> Clip:
-    """The edited codes as a clip of that name, which `dynode fit` takes as any other; its metadata say that it is edited."""
+def edited_clip(footage: Footage, codes: EditedCodes, generator: Generator, name: str, tuning: dict) -> Clip:
+    """The edited codes as a clip of that name, which `dynode fit` takes as any other; its metadata say that it is edited.
+
+    tuning: more metadata, by which a tuned generator was named.
+    """
     track, known = footage.track, footage.clip.meta if footage.clip else footage.metadata
     meta = {key: value for key, value in known.items() if key in ("source", "source_sha256", "stretch", "face")}
-    meta |= {"name": name, "generator": generator.name, "generator_hash": generator.hash, "edited": codes.text}
+    meta |= {
+        "name": name,
+        "generator": generator.name,
+        "generator_hash": generator.hash,
+        "edited": codes.text,
+        **tuning,
+    }
     optional = {key: torch.from_numpy(getattr(track, key)) for key in clips.OPTIONAL}
     ts = torch.from_numpy(track.ts)
     return Clip(codes.edited, ts, observed=optional["detected"], meta=meta, **optional).halved()

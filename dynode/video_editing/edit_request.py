@@ -9,6 +9,7 @@ from dynode import clips, generators
 from dynode.clips import Clip
 from dynode.errors import UserError
 from dynode.evaluation import records
+from dynode.generators import tuned
 from dynode.inversion.frame_sources import source_video
 from dynode.io import assets, inputs, outputs
 from dynode.io.code_files import FOREIGN
@@ -45,6 +46,7 @@ class EditRequest:
     every: int = 1
     face: str = "largest"
     generator: str = "mobilestylegan-ffhq"
+    tuning: str = ""
     save_frames: Path | None = None
     codes: Path | None = None
     side_by_side: bool = False
@@ -87,7 +89,7 @@ class EditRequest:
     @property
     def inputs(self) -> tuple[str, ...]:
         """What the edit is made from, by name or path."""
-        return tuple(filter(None, (self.beside, self.footage, self.generator, self.mask)))
+        return tuple(filter(None, (self.beside, self.footage, self.generator, self.tuning, self.mask)))
 
     @property
     def tracks(self) -> list[EditTrack]:
@@ -149,6 +151,10 @@ class EditRequest:
         """Refuse a choice that has no effect on a video, and a cache that cannot keep its codes."""
         if self.footage:
             raise UserError(f"--footage names the video of a clip, and {self.source} is none: leave it out.")
+        if tuned.is_tuning(self.generator):
+            raise UserError(
+                f"{self.generator} is a tuning: name it with --tuning, and the generator that it tunes with --generator."
+            )
         if self.source not in assets.registry()[1]:
             inputs.require_file(self.source, "give a video, a clip, or the name of a shipped clip")
         outputs.require_output(inverted_codes.kept_folder() / "codes.safetensors")
@@ -169,8 +175,11 @@ class EditRequest:
 
 
 def is_keyframes(clip: Clip) -> bool:
-    """Whether a clip holds every N-th frame of a stretch of its video, as an edit keeps them, and not all of them."""
-    return clip.meta.get("stride", 1) > 1 and "stretch" in clip.meta
+    """Whether a clip holds every N-th frame of a stretch of its video, as an edit keeps them, and not all of them.
+
+    The stride of a protocol says which of all frames are observed.
+    """
+    return clip.meta.get("stride", 1) > 1 and "stretch" in clip.meta and "protocol" not in clip.meta
 
 
 def frame_path(folder: Path, number: int) -> Path:

@@ -17,7 +17,7 @@ from dynode import generators
 from dynode.clips import Clip
 from dynode.errors import UserError
 from dynode.generators.protocol import Generator
-from dynode.inversion import encoder as encoders
+from dynode.inversion import encoder_files as encoders
 from dynode.inversion import invert_frames
 from dynode.inversion.frame_sources import from_track
 from dynode.inversion.observer import Observer
@@ -76,8 +76,8 @@ def kept_codes(
     """What the codes of the wanted frames (T,) bool of footage are kept as."""
     job = {"generator_hash": generators.hash_of(footage.generator), "settings": dataclasses.asdict(settings)}
     job |= {"face": footage.metadata["face"]} if "face" in footage.metadata else {}
-    if settings.start == "encoder":
-        job["encoder_hash"] = encoders.hash_of(encoders.shipped_for(generator))
+    encoder = encoders.shipped_for(generator) if settings.start == "encoder" else ""
+    job |= invert_frames.hashes_of(generator, settings, encoder)
     return KeptCodes(folder, footage.metadata["source_sha256"], job, selected(footage.track, wanted))
 
 

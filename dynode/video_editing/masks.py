@@ -1,13 +1,13 @@
-"""Soft masks (M, M) in [0, 1] of the face in the aligned square: where an edited crop may replace its frame."""
+"""Soft masks (M, M) in [0, 1] of the face in the aligned square: where an edited crop replaces its frame, and its face."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from scipy.ndimage import distance_transform_edt, gaussian_filter1d
+from scipy.ndimage import distance_transform_edt
 from scipy.spatial import ConvexHull
 from skimage.draw import polygon2mask
 
@@ -20,6 +20,8 @@ SIZE = 128  # pixels a side of a mask
 KINDS = ("landmarks", "ellipse", "whole")
 CENTRE, AXES = (0.5, 0.57), (0.26, 0.34)  # x, y of a face in an FFHQ square: eyes at 0.47, mouth at 0.69 of its height
 MARGIN = 0.02  # of the square, that no mask enters
+CORE = 0.03  # of the square: the width of the soft edge of a face's own mask
+LANDMARKS_RESOLUTION = 256  # pixels a side of the crops in which landmarks are found
 SEGMENTED = 512  # pixels a side that face parsing takes
 BACKGROUND = (0, 16, 18)  # its classes that are no face: nothing, cloth, hat
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, as such networks are trained
@@ -35,10 +37,8 @@ class MaskSettings:
     """
 
     kind: str = "landmarks"
-    dilation: float = (
-        0.0  # how much the face is enlarged, in sides of the square: an edge on the background stains the cheek
-    )
-    feather: float = 0.06  # width of the soft edge, in sides of the square
+    dilation: float = 0.04  # how much the face is enlarged, in sides of the square
+    feather: float = 0.08  # width of the soft edge, in sides of the square
     sigma: float = 3.0  # frames; masks are smoothed over time by a Gaussian
 
     def __post_init__(self):
@@ -80,19 +80,50 @@ def polygon(points: np.ndarray) -> np.ndarray:
     return polygon2mask((SIZE, SIZE), hull[:, ::-1] * SIZE - 0.5)
 
 
+@dataclass(frozen=True)
+class Masks:
+    """Soft masks (M, M) of one square.
+
+    changed: where the crop replaces the frame.  face: where the crop shows the face, zero where none is known.
+    shared: where the frame shows it too.
+    """
+
+    changed: np.ndarray
+    face: np.ndarray
+    shared: np.ndarray
+
+
 def signed_distance(inside: np.ndarray) -> np.ndarray:
-    """Pixels (M, M) to the edge of a region, positive inside; SIZE everywhere where it is the whole square."""
-    if inside.all():
-        return np.full(inside.shape, SIZE)
-    return np.asarray(distance_transform_edt(inside)) - np.asarray(distance_transform_edt(~inside))
+    """Distance float32 (M, M) to the edge of a region, in sides of the square, positive inside; 1 where it is all of it, -1 where it is empty."""
+    if inside.all() or not inside.any():
+        return np.full(inside.shape, 1.0 if inside.any() else -1.0, dtype=np.float32)
+    within, beside = (np.asarray(distance_transform_edt(part)) for part in (inside, ~inside))
+    return ((within - beside) / SIZE).astype(np.float32)
 
 
-def soft(inside: np.ndarray, settings: MaskSettings) -> np.ndarray:
-    """The mask float32 (M, M) of a region: 0.5 at its edge once it is enlarged, a linear ramp across; 0 at the margin."""
-    signed = signed_distance(inside)
+def soft(distance: np.ndarray, feather: float, dilation: float = 0.0) -> np.ndarray:
+    """The mask float32 (M, M) of distances to an edge: 0.5 there once it is enlarged, a linear ramp across; 0 at the margin."""
     edge = np.abs(grid() - 0.5).max(-1)
-    ramp = np.clip(0.5 + (signed / SIZE + settings.dilation) / settings.feather, 0, 1)
-    return np.minimum(ramp, np.clip((0.5 - MARGIN - edge) / settings.feather, 0, 1)).astype(np.float32)
+    ramp = np.clip(0.5 + (distance + dilation) / feather, 0, 1)
+    return np.minimum(ramp, np.clip((0.5 - MARGIN - edge) / feather, 0, 1)).astype(np.float32)
+
+
+def of_faces(frame: np.ndarray, crop: np.ndarray, settings: MaskSettings) -> Masks:
+    """The masks for distances (M, M) to the edge of the face in a frame and of that in its crop: both are replaced."""
+    return Masks(
+        changed=soft(np.maximum(frame, crop), settings.feather, settings.dilation),
+        face=soft(crop, CORE),
+        shared=soft(np.minimum(frame, crop), CORE),
+    )
+
+
+def constant(settings: MaskSettings) -> Masks:
+    """The masks that are the same in every frame; of the whole square no part is known to be a face."""
+    if settings.kind == "ellipse":
+        distance = signed_distance(ellipse())
+        return of_faces(distance, distance, settings)
+    whole = soft(np.ones((SIZE, SIZE)), settings.feather)
+    return Masks(whole, np.zeros_like(whole), whole)
 
 
 RegionFinder = Callable[[torch.Tensor], np.ndarray]  # crop (3, S, S) in [-1, 1] -> (M, M) bool
@@ -107,9 +138,14 @@ def region_finder(
     Raises UserError for a file that is no network.
     """
     if settings.kind == "landmarks" and landmarks is not None:
-        return lambda crop: polygon(np.asarray(landmarks(crop[None].to(device)).cpu(), dtype=np.float64)[0, :27])
+        return lambda crop: hull_of(landmarks(images.resampled(crop[None].to(device), LANDMARKS_RESOLUTION))[0])
     parser = face_parser(settings.kind, device)
     return lambda crop: parsed(parser, crop.to(device))
+
+
+def hull_of(points: torch.Tensor) -> np.ndarray:
+    """The pixels (M, M) of a face with these landmarks (68, 2): the convex hull of jaw and brows."""
+    return polygon(np.asarray(points.cpu(), dtype=np.float64)[:27])
 
 
 def face_parser(path: str, device: torch.device | str = "cpu") -> Callable:
@@ -131,22 +167,3 @@ def parsed(parser: Callable, crop: torch.Tensor) -> np.ndarray:
         raise UserError(f"A face parser gives logits (B, 19, H, W), this one gave {tuple(logits.shape)}.")
     face = ~torch.isin(logits.argmax(1), logits.new_tensor(BACKGROUND).long())
     return (F.interpolate(face[None].float(), size=(SIZE, SIZE), mode="area")[0, 0] > 0.5).cpu().numpy()
-
-
-def over_time(
-    crops: Iterable[torch.Tensor], find: RegionFinder, shots: np.ndarray, settings: MaskSettings
-) -> np.ndarray:
-    """The masks float32 (T, M, M) of crops, smoothed over time within each shot (T,)."""
-    masks = np.stack([soft(find(crop), settings) for crop in crops])
-    for shot in np.unique(shots):
-        part = masks[shots == shot]
-        masks[shots == shot] = (
-            gaussian_filter1d(part, settings.sigma, axis=0, mode="nearest") if settings.sigma else part
-        )
-    return masks
-
-
-def constant(frames: int, settings: MaskSettings) -> np.ndarray:
-    """The masks (T, M, M) that are the same in every frame."""
-    mask = soft(ellipse() if settings.kind == "ellipse" else np.ones((SIZE, SIZE), dtype=bool), settings)
-    return np.broadcast_to(mask, (frames, SIZE, SIZE))

@@ -1,6 +1,6 @@
 """Put an edited crop back into its frame: the inverse of the alignment, a mask, and what hides the seam.
 
-A mask is soft, (M, M) in [0, 1] over the crop's square; nothing outside it changes, not by a grey level.
+Nothing outside the mask changes, not by a grey level.
 """
 
 from collections.abc import Iterable, Iterator
@@ -8,50 +8,34 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from scipy.ndimage import gaussian_filter1d
 
 from dynode.io import images
 from dynode.perception import alignment
 from dynode.settings import choose
-from dynode.video_editing import poisson
+from dynode.video_editing import poisson, tone
+from dynode.video_editing.patches import Patch
 
-PASTE_MODES = ("seamless", "mixed", "feather", "smooth", "none")
-GRID = 96  # pixels a side of the square in which the smooth correction is solved
+PASTE_MODES = ("seamless", "poisson", "mixed", "feather", "none")
+CLONED = {"poisson": "normal", "mixed": "mixed"}  # whose gradients a mode of cloning takes
 ROUNDS = (
     5  # of correcting the error of sampling; each leaves a fraction of it, most where a face is as wide as its crop
 )
-REACH = 3  # standard deviations that a filter over time looks to each side
 
 
 @dataclass(frozen=True)
 class PasteSettings:
     """How a crop goes back into its frame.
 
-    mode: "seamless", Poisson cloning of every frame by itself; "mixed", the same with the larger of both gradients;
-    "feather", a mask with a soft edge; "smooth", a soft edge after one membrane of colour whose differences along the
-    mask's edge are filtered over time, so that it does not flicker; "none": the crops themselves are the video.
+    mode: "seamless", a mask with a soft edge once the crop's colours are matched to the frame's, see `tone`; "poisson",
+    then Poisson cloning of every frame, "mixed", the same with the larger of both gradients; "feather", the soft edge
+    alone; "none": the crops themselves are the video.
     """
 
     mode: str = "seamless"
-    sigma: float = 2.0  # frames, of the filter of "smooth"
+    sigma: float = 2.0  # frames, of the filter of the colours that are matched
 
     def __post_init__(self):
         choose("mode of pasting", self.mode, list(PASTE_MODES))
-
-    @property
-    def reach(self) -> int:
-        """How many frames to each side influence one frame."""
-        return int(np.ceil(REACH * self.sigma)) if self.mode == "smooth" else 0
-
-
-@dataclass(frozen=True)
-class Patch:
-    """One frame uint8 (H, W, 3) and what replaces it there: crop (3, S, S) in [-1, 1], quad (4, 2) px, mask (M, M)."""
-
-    frame: np.ndarray
-    crop: torch.Tensor
-    quad: np.ndarray
-    mask: np.ndarray
 
 
 def box_of(quad: np.ndarray, shape: tuple[int, ...]) -> tuple[slice, slice]:
@@ -70,12 +54,18 @@ def placed(patch: Patch) -> tuple[tuple[slice, slice], np.ndarray, np.ndarray]:
     box = box_of(patch.quad, patch.frame.shape)
     height, width = patch.frame[box].shape[:2]
     crop, quad = patch.crop.double().cpu(), patch.quad - (box[1].start, box[0].start)
-    source, inside = alignment.uncrop(crop, quad, height, width)
+    source, _ = alignment.uncrop(crop, quad, height, width)
     for _ in range(ROUNDS):
         error = crop - alignment.crop(source, quad, crop.shape[-1])
         source = source + alignment.uncrop(error, quad, height, width)[0]
-    mask, _ = alignment.uncrop(torch.tensor(patch.mask)[None].double(), quad, height, width)
-    return box, ((source + 1) * 127.5).movedim(0, -1).numpy(), (mask[0] * inside).numpy()
+    return box, ((source + 1) * 127.5).movedim(0, -1).numpy(), mask_in(patch, patch.masks.changed, box)
+
+
+def mask_in(patch: Patch, mask: np.ndarray, box: tuple[slice, slice]) -> np.ndarray:
+    """A mask (M, M) of the square in that part (h, w) of the frame."""
+    quad = patch.quad - (box[1].start, box[0].start)
+    large, inside = alignment.uncrop(torch.tensor(mask)[None].double(), quad, *patch.frame[box].shape[:2])
+    return (large[0] * inside).numpy()
 
 
 def pasted(patch: Patch, settings: PasteSettings) -> np.ndarray:
@@ -85,9 +75,10 @@ def pasted(patch: Patch, settings: PasteSettings) -> np.ndarray:
         return result
     box, source, mask = placed(patch)
     frame = patch.frame[box].astype(np.float64)
-    if settings.mode in ("seamless", "mixed"):
-        changed = mask >= 0.5
-        blended = poisson.cloned(frame, source, changed, "mixed" if settings.mode == "mixed" else "normal")
+    if settings.mode in CLONED:
+        depth = tone.DEPTH * np.linalg.norm(patch.quad[1] - patch.quad[0])
+        changed, held = mask >= 0.5, mask_in(patch, patch.masks.face, box) / depth**2
+        blended = poisson.cloned(frame, source, changed, CLONED[settings.mode], held)
     else:
         changed, alpha = mask > 0, softened(mask)[..., None]
         blended = frame + alpha * (source - frame)
@@ -102,48 +93,9 @@ def softened(mask: np.ndarray) -> np.ndarray:
 
 
 def stream(patches: Iterable[Patch], settings: PasteSettings) -> Iterator[np.ndarray]:
-    """The pasted frames of one shot, in order; "smooth" holds as many patches as its filter reaches, others one."""
+    """The pasted frames of one shot, in order; where colours are matched as many patches are held as their filter reaches."""
     if settings.mode == "none":
         yield from (images.to_uint8(patch.crop) for patch in patches)
         return
-    corrected = smoothed(patches, settings) if settings.mode == "smooth" else patches
-    for patch in corrected:
+    for patch in patches if settings.mode == "feather" else tone.matched(patches, settings.sigma):
         yield pasted(patch, settings)
-
-
-def smoothed(patches: Iterable[Patch], settings: PasteSettings) -> Iterator[Patch]:
-    """Patches whose crops are corrected by a membrane of colour that matches the frame along the mask's edge, smooth in time.
-
-    At the edge the membrane is the difference of frame and crop, filtered by a Gaussian over time; inside it is harmonic.
-    It is solved in the crop's own square, for the mask of the middle frame of the filter's window.
-    """
-    held: list[tuple[Patch, np.ndarray]] = []
-    source, reach, k = iter(patches), settings.reach, 0
-    ended = False
-    while not ended or k < len(held):
-        while not ended and len(held) <= k + reach:
-            patch = next(source, None)
-            if patch is None:
-                ended = True
-            else:
-                held.append((patch, difference(patch)))
-        if k < len(held):
-            patch, window = held[k][0], [each for _, each in held[max(0, k - reach) : k + reach + 1]]
-            filtered = gaussian_filter1d(np.stack(window), settings.sigma, axis=0, mode="nearest", radius=reach)
-            yield with_membrane(patch, filtered[min(k, reach)])
-            dropped = max(0, k + 1 - reach)
-            held, k = held[dropped:], k + 1 - dropped
-
-
-def difference(patch: Patch) -> np.ndarray:
-    """Frame minus crop, in the crop's own square at the membrane's resolution, float32 (G, G, 3)."""
-    own = alignment.crop(images.from_uint8(patch.frame), patch.quad, patch.crop.shape[-1])
-    return images.resampled((own - patch.crop.cpu())[None], GRID)[0].movedim(0, -1).numpy()
-
-
-def with_membrane(patch: Patch, edge: np.ndarray) -> Patch:
-    """The patch with its crop corrected by the membrane that equals `edge` (G, G, 3) where the mask ends."""
-    mask = images.resampled(torch.tensor(patch.mask)[None, None].float(), GRID)[0, 0].numpy()
-    membrane = poisson.cloned(edge * 255, np.zeros_like(edge), mask >= 0.5) / 255
-    large = images.resampled(torch.from_numpy(membrane).movedim(-1, 0)[None], patch.crop.shape[-1])[0]
-    return Patch(patch.frame, patch.crop + large.to(patch.crop), patch.quad, patch.mask)

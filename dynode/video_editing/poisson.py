@@ -75,12 +75,16 @@ class Region:
             right += np.where(number > -2, largest, 0)
         return right
 
-    def solve(self, right: np.ndarray) -> np.ndarray:
-        """The solution (n, C) for right sides (n, C), by conjugate gradients preconditioned by coarser regions."""
+    def solve(self, right: np.ndarray, held: np.ndarray | None = None) -> np.ndarray:
+        """The solution (n, C) for right sides (n, C), by conjugate gradients preconditioned by coarser regions.
+
+        held: weights (n,) >= 0 that are added to the diagonal; they draw the solution to 0.
+        """
         rows, columns = np.nonzero(self.inside)
-        coarser = LinearOperator(self.matrix.shape, Level(self.matrix, rows, columns).improved)
+        matrix = self.matrix if held is None else (self.matrix + diags_array(held)).tocsr()
+        coarser = LinearOperator(matrix.shape, Level(matrix, rows, columns).improved)
         enough = {"rtol": 0.0, "atol": ACCURACY * np.sqrt(len(right)), "maxiter": 200}
-        return np.stack([cg(self.matrix, column, M=coarser, **enough)[0] for column in right.T], axis=1)
+        return np.stack([cg(matrix, column, M=coarser, **enough)[0] for column in right.T], axis=1)
 
 
 class Level:
@@ -116,10 +120,17 @@ def pad(picture: np.ndarray) -> np.ndarray:
     return np.pad(picture, [(1, 1), (1, 1), (0, 0)])
 
 
-def cloned(target: np.ndarray, source: np.ndarray, inside: np.ndarray, gradients: str = "normal") -> np.ndarray:
+def cloned(
+    target: np.ndarray,
+    source: np.ndarray,
+    inside: np.ndarray,
+    gradients: str = "normal",
+    held: np.ndarray | None = None,
+) -> np.ndarray:
     """target (H, W, C) with `source` (H, W, C) cloned seamlessly into the region `inside` (H, W); float64.
 
     gradients: "normal", the source's own; "mixed": at each neighbour the larger of the source's and the target's.
+    held: weights (H, W) >= 0 of the square of what is added to the source, as in `membrane`; None: 0, as published.
     An empty region leaves the target; one that covers the picture, and so has no boundary, gives the source.
     """
     choose("kind of gradients", gradients, list(GRADIENTS))
@@ -130,5 +141,22 @@ def cloned(target: np.ndarray, source: np.ndarray, inside: np.ndarray, gradients
     around, guide, region = result[box], np.asarray(source[box], dtype=np.float64), Region(inside[box])
     right = region.right_side(around, [guide] if gradients == "normal" else [guide, around])
     # solved for what is added to the source: with the source's own differences that is smooth and converges soon
-    around[region.inside] = guide[region.inside] + region.solve(right - region.matrix @ guide[region.inside])
+    weights = None if held is None else held[box][region.inside]
+    around[region.inside] = guide[region.inside] + region.solve(right - region.matrix @ guide[region.inside], weights)
+    return result
+
+
+def membrane(boundary: np.ndarray, inside: np.ndarray, held: np.ndarray) -> np.ndarray:
+    """The surface (H, W, C) that is `boundary` (H, W, C) outside the region `inside` (H, W), and smooth in it; float64.
+
+    held: weights (H, W) >= 0; it minimises sum |f_p - f_q|^2 + held_p |f_p|^2: where nothing is held it is harmonic, where
+    the weight is h it falls to 0 over 1 / sqrt(h) pixels.  A region that covers the picture has no boundary: 0.
+    """
+    result = np.array(boundary, dtype=np.float64)
+    if not inside.any() or inside.all():
+        return result if not inside.any() else np.zeros_like(result)
+    box = box_of(inside)
+    around, region = result[box], Region(inside[box])
+    right = region.right_side(around, [np.zeros_like(around)])
+    around[region.inside] = region.solve(right, held[box][region.inside])
     return result

@@ -5,7 +5,7 @@
 
 import dataclasses
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import islice
@@ -18,6 +18,7 @@ from dynode import clips, generators
 from dynode.clips import Clip
 from dynode.errors import UserError
 from dynode.evaluation.inversion_quality import InversionQuality, inversion_quality
+from dynode.generators import tuned
 from dynode.generators.protocol import Generator
 from dynode.inversion.observer import NoObserver, ObservedCalls, Observer, observed_generator, timed
 from dynode.inversion.projection import ProjectionSettings
@@ -33,11 +34,11 @@ from dynode.video_editing.edited_video import RenderedFrames, write_edited
 from dynode.video_editing.footage import Footage
 from dynode.video_editing.inverted_codes import inverted_clip, keyframe_codes
 from dynode.video_editing.keyframes import Edit
-from dynode.video_editing.masks import MaskSettings
-from dynode.video_editing.paste import PasteSettings, Patch
+from dynode.video_editing.masks import MaskSettings, RegionFinder
+from dynode.video_editing.paste import PasteSettings
+from dynode.video_editing.patches import Patch, masked
 from dynode.video_editing.registry import System
 
-LANDMARKS_RESOLUTION = 256  # pixels a side of the crops in which landmarks are found
 UNOBSERVED = NoObserver()
 STAND_IN = re.compile(r"captions\[[^]]+\]")  # in the name of an editor: what taught it in place of CLIP
 
@@ -106,18 +107,24 @@ class VideoEditor:
         """
         track = footage.track
         size = self.resolution or decoding_size(track.width, self.generator.resolution)
-        with observer.stage("mask"):
-            face_masks = self.masks(footage, observer)
         generator = observed_generator(self.generator, observer)
         crops = timed(observer, "decode", decoded_crops(generator, codes.edited, size, track.width))
-        patches = (Patch(*each) for each in zip(footage.pictures(), crops, track.quads, face_masks, strict=True))
         number = 0
-        for shot in np.unique(track.shots):
-            of_shot = islice(patches, int((track.shots == shot).sum()))
-            for frame in timed(observer, "paste", paste.stream(of_shot, self.paste)):
+        for patches in self.patches(footage, crops, observer):
+            for frame in timed(observer, "paste", paste.stream(patches, self.paste)):
                 observer.count("pastes", int(self.pastes))
                 yield number, frame
                 number += 1
+
+    def patches(
+        self, footage: Footage, crops: Iterable[torch.Tensor], observer: Observer = UNOBSERVED
+    ) -> Iterator[Iterator[Patch]]:
+        """The patches of every shot, in order, for crops (3, S, S) of the followed frames; each shot is to be used up."""
+        track, find = footage.track, self.region_finder(observer)
+        frames = zip(footage.pictures(), crops, track.quads, strict=True)
+        for shot in np.unique(track.shots):
+            of_shot = islice(frames, int((track.shots == shot).sum()))
+            yield timed(observer, "mask", masked(of_shot, find, self.mask))
 
     def write(
         self,
@@ -129,7 +136,7 @@ class VideoEditor:
     ) -> int:
         """Render into an .mp4, as `edited_video.write_edited` does; returns the number of frames."""
         with closing(self.render(footage, codes, observer)) as rendered:
-            return write_edited(path, footage, rendered, title=codes.title, pasted=self.pastes, each=each)
+            return write_edited(path, footage, rendered, title=self.title(codes), pasted=self.pastes, each=each)
 
     def source_crops(self, footage: Footage) -> Iterator[np.ndarray]:
         """The aligned crops of the footage, uint8 (S, S, 3), beside which unpasted crops can be seen."""
@@ -166,17 +173,11 @@ class VideoEditor:
             of_shot = clip if clip.shots is None else clip.where(clip.shots == shot)
             yield self.system.edit_shot(of_shot, ts[shots == shot], edit, float(ts[0]), observer)
 
-    def masks(self, footage: Footage, observer: Observer = UNOBSERVED) -> np.ndarray:
-        """The masks (T, M, M) of the followed frames."""
-        track = footage.track
+    def region_finder(self, observer: Observer = UNOBSERVED) -> RegionFinder | None:
+        """What finds the face in a crop, where the mask depends on it."""
         if not self.mask.varies or not self.pastes:
-            return masks.constant(len(track), self.mask)
-        finder = masks.region_finder(self.mask, self.landmarks(), self.device)
-        size = LANDMARKS_RESOLUTION if self.mask.kind == "landmarks" else masks.SEGMENTED
-        cut_at, pairs = decoding_size(track.width, 1024), zip(footage.pictures(), track.quads, strict=True)
-        cut = (alignment.crop(images.from_uint8(frame), quad, cut_at) for frame, quad in pairs)
-        crops = (images.resampled(crop[None], size)[0] for crop in cut)
-        return masks.over_time(crops, ObservedCalls(finder, observer, "segmentations"), track.shots, self.mask)
+            return None
+        return ObservedCalls(masks.region_finder(self.mask, self.landmarks(), self.device), observer, "segmentations")
 
     def landmarks(self) -> Callable | None:
         """The network that finds 68 landmarks, where the mask wants them."""
@@ -185,6 +186,10 @@ class VideoEditor:
         from dynode.perception.face_api import Landmarks
 
         return Landmarks().to(self.device)
+
+    def title(self, codes: EditedCodes) -> str:
+        """What a video of edited codes says of itself in its metadata, its generator's tuning too."""
+        return ", ".join(filter(None, (codes.title, tuned.title_of(self.generator))))
 
     def settings(self, edit: Edit) -> dict:
         """All that was chosen, for records."""

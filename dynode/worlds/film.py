@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from dynode import runtime, worlds
-from dynode.io import files, outputs, video
+from dynode.io import files, outputs
 from dynode.io.images import to_uint8
 from dynode.worlds.episodes import Episode
 
@@ -25,6 +25,8 @@ def film(
 
     Raises UserError for a frame rate, a length or a resolution that cannot be.
     """
+    from dynode.io import video  # with av, which those who only draw worlds do not need
+
     outputs.require_output(output, suffixes=outputs.VIDEO)
     if truth is not None:
         outputs.require_output(truth, output, suffixes=outputs.TABLE)
@@ -47,5 +49,7 @@ def write_table(path: Path, rows: list[list[str]]) -> None:
 
 def frame_times(episode: Episode, fps: float) -> np.ndarray:
     """The times (T,) in seconds of an episode's frames.  Raises UserError for a frame rate that cannot be."""
+    from dynode.io import video
+
     video.require_rate(fps)
     return np.arange(0, episode.seconds - 1e-9, 1 / fps)

@@ -44,6 +44,7 @@ fit a --stride ² | --stride wants a whole number, got '²'; `dynode fit --help`
 fit a --stride 2,5 | --stride wants a whole number, got '2,5'; `dynode fit --help`
 fit a --stride --seed 3 | --stride is given without its value, a whole number; `dynode
 fit a --stride 2 --stride 3 | --stride is given 2 times: give it once
+evaluate a.fit --clip a --clip b | --clip is given 2 times: give it once
 fit a -o x.fit -o y.fit | --output is given 2 times: give it once
 fit a -o x.fit --output y.fit | --output is given 2 times: give it once
 fit a --hidden-end 1 --hidden_end 2 | --hidden-end is given 2 times: give it once

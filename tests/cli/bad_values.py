@@ -56,6 +56,11 @@ fit {here}/circle.safetensors --preset dynode --latent-only -p nope=1 | There is
 invert {here}/grey.mp4 -p steps=many | steps wants a whole number such as 40, got 'many'
 invert {here}/grey.mp4 -p step=40 | There is no setting 'step', did you mean 'steps'; legal are
 invert {here}/grey.mp4 -p start=middle | There is no start 'middle'; legal are encoder, previous
+invert {here}/grey.mp4 --protocol chains | There is no protocol 'chains', did you mean 'chain'
+invert {here}/grey.mp4 --protocol independent -p start=previous | The protocol independent starts each frame by itself, got start=previous
+invert {here}/grey.mp4 --protocol chain -p start=w_avg | The protocol chain starts a frame from the one before it, got start=w_avg
+invert {here}/grey.mp4 --protocol independent --stride 4 | A stride of 4 belongs to the protocol observed, got the protocol
+invert {here}/grey.mp4 --protocol observed --stride -4 | The stride must be at least 2, got -4
 invert {here}/grey.mp4 -p steps=0 -p first_steps=0 | steps must be above 0, got 0
 invert {here}/grey.mp4 -p batch=0 | batch must be above 0, got 0
 invert {here}/grey.mp4 -p resolution=300 | The resolution must be one of (16, 32, 64, 128, 256, 512

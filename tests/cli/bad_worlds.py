@@ -45,6 +45,8 @@ world invert bird flight --generator {here}/circle.safetensors | has format 'dyn
 world invert bird flight --encoder {here}/none.safetensors -p start=encoder | an encoder (as `dynode train encoder` writes it) was wanted
 world invert bird flight --encoder {here}/circle.safetensors -p start=encoder | has format 'dynode-clip-1': an encoder (as `dynode train
 world invert bird flight --encoder {here}/encoder.safetensors | An encoder is read with the setting start=encoder: add it, or
+world invert bird flight --protocol none | There is no protocol 'none'; legal are chain, independent
+world invert bird flight --protocol observed -p start=encoder | The protocol observed starts a frame from the one before it, got start=encoder
 world invert bird flight --seconds 0 | An episode lasts at least 0.001 and at most 3600 seconds, got
 world invert bird flight --seconds 0.01 | A clip wants at least 2 frames, 0.01 s at 24 per second are 1
 world invert bird flight --fps 0 | The frame rate must be above 0, from 0.001 to at most 1000
@@ -99,7 +101,14 @@ train gan bird -p generator.w_dim=0 | w_dim must be above 0, got 0
 train gan bird -p generator.depth=0 | depth must be above 0, got 0
 train gan bird -p generator.channel_max=0 | channel_max must be above 0, got 0
 train encoder nope | There is no generator 'nope'; legal are dcgan-isaac3d
-train encoder mobilestylegan-ffhq | mobilestylegan-ffhq shows no world: an encoder learns from
+train encoder mobilestylegan-ffhq -p batch=0 | batch must be above 0, got 0
+train encoder mobilestylegan-ffhq@w | mobilestylegan-ffhq@w shows no world: an encoder learns from
+train all --minutes 0 | The minutes of a training must be above 0, got 0
+train all --minutes soon | --minutes wants a number, got 'soon'; `dynode train all
+train all --only face | There is no training 'face', did you mean 'face-encoder'; legal are
+train all --only bird-encoder --only bird-encoder | The network bird-encoder is named 2 times: name it once
+train all --compile perhaps | --compile must be one of auto, always, never, got 'perhaps'
+train all -o {here}/text.mp4 | cannot be written: Not a directory
 train encoder {here}/circle.safetensors | has format 'dynode-clip-1': a generator (as `dynode train
 train encoder {here}/none.safetensors | train a generator by `dynode train gan`, or name a known one
 train encoder stylegan2-bird --pictures 0 | At least one picture of a world is wanted to learn from, got
@@ -109,7 +118,7 @@ train encoder stylegan2-bird --minutes 0 | The minutes of a training must be abo
 train encoder stylegan2-bird -p pictures=0 | pictures must be above 0, got 0
 train encoder stylegan2-bird -p batch=0 | batch must be above 0, got 0
 train encoder stylegan2-bird -p encoder.passes=0 | passes must be above 0, got 0
-train encoder stylegan2-bird -p nope=1 | There is no setting 'nope'; legal are batch, code, encoder
+train encoder stylegan2-bird -p nope=1 | There is no setting 'nope'; legal are batch, code, ema, encoder
 train encoder stylegan2-bird -p lr=-1 | lr wants a finite number of 0 or more, such as 0.001, got
 train factors nope | There is no world 'nope'; legal are bird, isaac3d, scene
 train factors scene --pictures 0 | At least one picture of a world is wanted to learn from, got

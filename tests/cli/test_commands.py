@@ -10,7 +10,18 @@ import pytest
 
 import dynode
 from dynode import cli
-from dynode.cli import attributes, bench, dynamics, experiments, options, parameters, text_editing, training, worlds
+from dynode.cli import (
+    attributes,
+    bench,
+    diagnosis,
+    dynamics,
+    experiments,
+    options,
+    parameters,
+    text_editing,
+    training,
+    worlds,
+)
 from dynode.cli import video_editing as editing
 from dynode.cli.commands import COMMANDS, GROUPS
 from dynode.dynamics import methods
@@ -38,7 +49,7 @@ def lines(capsys, *arguments: str, code: int = 0) -> list[str]:
 @pytest.mark.parametrize("word", ["--help", "-h"])
 def test_the_front_help_has_a_line_with_an_example_for_each_command_or_group(word, capsys):
     printed = lines(capsys, word)
-    assert len(printed) <= 24 and max(map(len, printed)) <= 100
+    assert len(printed) <= 25 and max(map(len, printed)) <= 100
     for name in [name for name in COMMANDS if " " not in name] + [*GROUPS, "reproduce"]:
         assert any(re.match(rf"  (python3 -m )?dynode {name}\b.*  +\w", line) for line in printed), name
 
@@ -224,7 +235,7 @@ def test_default_outputs(typed, circle_file, monkeypatch):
     def reached(output, name, *inputs):
         raise Reached(str(output or name))
 
-    for module in (attributes, bench, dynamics, text_editing, training, worlds):
+    for module in (attributes, bench, diagnosis, dynamics, text_editing, training, worlds):
         monkeypatch.setattr(module, "output_path", reached)
     with pytest.raises(Reached, match=f"^{re.escape(OUTPUTS[typed])}$"):
         cli.main(typed.split())

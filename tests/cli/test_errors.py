@@ -20,7 +20,7 @@ from dynode.dynamics.fitting import checkpoints, single
 from dynode.dynamics.presets import preset
 from dynode.editing import interfacegan, latent_flow, latent_transformer, styleclip
 from dynode.errors import UserError
-from dynode.inversion import encoder as encoders
+from dynode.inversion import encoder_files as encoders
 from dynode.inversion.partial_results import Partial
 from dynode.inversion.projection import Projection
 from dynode.io import assets, tensor_files, video

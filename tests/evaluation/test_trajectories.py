@@ -37,6 +37,28 @@ def test_splits_tell_between_from_beyond():
     assert result["observed"].tolist() == [False, True, False, True, False, False]
     assert result["unobserved"].nonzero().flatten().tolist() == [2]
     assert result["extrapolated"].nonzero().flatten().tolist() == [0, 4, 5]
+    hidden = dataclasses.replace(clip, detected=torch.tensor([1, 1, 0, 1, 1, 0]).bool())
+    assert trajectories.splits(hidden)["extrapolated"].nonzero().flatten().tolist() == [0, 4]
+    assert "unobserved" not in trajectories.splits(hidden)  # the code of frame 2 is interpolated, so it is no reference
+
+
+@pytest.mark.parametrize(
+    "protocol, split, said",
+    [
+        (
+            "chain",
+            "unobserved",
+            "Held-out frames had a part in the observed codes (chain), so errors there are no test",
+        ),
+        (clips.SMOOTHED, "extrapolated", "observed codes (independent codes, smoothed alignment)"),
+        ("chain", "observed", ""),
+        ("independent", "unobserved", ""),
+        ("observed", "unobserved", ""),
+    ],
+)
+def test_scores_of_frames_that_shaped_the_observed_codes_are_no_test_and_that_is_said(protocol, split, said):
+    remark = compare_fits.not_held_out([Row("mse", 1.0, split=split, protocol=protocol)])
+    assert said in remark and bool(said) == bool(remark)
 
 
 def test_rows_of_linear_and_hold(head, evaluator):

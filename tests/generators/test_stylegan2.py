@@ -134,7 +134,7 @@ def test_a_training_that_was_stopped_goes_on_exactly(drawn, tmp_path):
     whole.run()
     first = GANTrainer(SETTINGS, *drawn, None)
     while first.shown < 200:  # within the game
-        first.losses.append(first.train_batch())
+        first.losses.append(float(first.train_batch()))
         first.shown += SETTINGS.batch
         first.after_batch()
     first.save(tmp_path / "c.safetensors")

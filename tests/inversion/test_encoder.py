@@ -11,7 +11,7 @@ from dynode.clips import Clip
 from dynode.errors import UserError
 from dynode.evaluation import reconstruction
 from dynode.generators.stylegan2 import StyleGAN2
-from dynode.inversion import encoder as encoders
+from dynode.inversion import encoder_files as encoders
 from dynode.inversion.encoder import Encoder, EncoderSettings
 from dynode.training import train_encoder
 from dynode.training.rendered_pictures import pictures
@@ -97,8 +97,8 @@ def test_an_encoder_is_trained_from_the_command_line(path, tmp_path, monkeypatch
     encoders.load(tmp_path / "e.safetensors", generators.load(path))
 
 
-def test_faces_have_no_encoder_to_train(tmp_path, capsys):
-    assert cli.main(["train", "encoder", "mobilestylegan-ffhq", "-o", str(tmp_path / "e.safetensors")]) == 2
+def test_an_encoder_of_faces_in_w_is_not_trained(tmp_path, capsys):
+    assert cli.main(["train", "encoder", "mobilestylegan-ffhq@w", "-o", str(tmp_path / "e.safetensors")]) == 2
     assert "shows no world" in capsys.readouterr().err
 
 

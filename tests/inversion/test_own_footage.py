@@ -14,6 +14,7 @@ from dynode.errors import UserError
 from dynode.inversion import frame_sources, invert_frames
 from dynode.inversion.frame_sources import source_video
 from dynode.inversion.projection import ProjectionSettings
+from dynode.inversion.protocols import Batch
 from dynode.io import video
 from dynode.video_editing import footage
 
@@ -141,7 +142,7 @@ def test_the_estimate_counts_the_cores_that_are_there(steps, device, threads, sa
     import torch
 
     monkeypatch.setattr(invert_frames, "cores", lambda: threads)
-    invert_frames.print_estimate([(5, steps)], ProjectionSettings(), torch.device(device))
+    invert_frames.print_estimate([Batch((0, 1, 2, 3, 4), None, steps)], ProjectionSettings(), torch.device(device))
     printed = capsys.readouterr().out
     assert said in printed and bool(said) == bool(printed) and ("minutes on a GPU" not in printed)
 

@@ -12,7 +12,7 @@ from dynode.evaluation import Evaluator
 from dynode.evaluation.trajectories import method_rows
 from dynode.generators import weights
 from dynode.generators.stylegan2 import StyleGAN2, StyleGAN2Settings
-from dynode.inversion import encoder as encoders
+from dynode.inversion import encoder_files as encoders
 from dynode.inversion import frame_sources, partial_results
 from dynode.inversion import invert_frames as inversion
 from dynode.inversion.encoder import Encoder, EncoderSettings

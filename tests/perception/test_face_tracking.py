@@ -14,7 +14,7 @@ from dynode.dynamics import fit_files, methods
 from dynode.dynamics.presets import preset
 from dynode.dynamics.trajectory import Shots
 from dynode.errors import UserError
-from dynode.inversion import frame_sources
+from dynode.inversion import frame_sources, protocols
 from dynode.inversion import invert_frames as inversion
 from dynode.inversion.observer import NoObserver
 from dynode.inversion.partial_results import Partial
@@ -214,11 +214,13 @@ def test_a_long_video_passes_without_being_kept(monkeypatch):
 
 
 def test_every_shot_opens_with_the_first_steps_and_missing_frames_take_none():
-    track = track_of([0, 0, 0, 0, 1, 1, 1], [1, 0, 1, 1, 1, 0, 1])
-    assert inversion.batches_of(track, TINY) == [(1, 5), (1, 2), (1, 2), (1, 5), (1, 2)]
-    assert [inversion.opens_shot(track, k) for k in range(5)] == [True, False, False, True, False]
-    apart = changed(TINY, {"start": "w_avg", "batch": 3})
-    assert inversion.batches_of(track, apart) == [(3, 5), (2, 5)]
+    source = frame_sources.from_track(track_of([0, 0, 0, 0, 1, 1, 1], [1, 0, 1, 1, 1, 0, 1]), "never read.mp4")
+    batches = protocols.batches_of(source, TINY)
+    assert [(*batch.frames, batch.previous, batch.steps) for batch in batches] == [
+        (0, None, 5), (2, 0, 2), (3, 2, 2), (4, None, 5), (6, 4, 2),
+    ]  # fmt: skip
+    apart = protocols.batches_of(source, changed(TINY, {"start": "w_avg", "batch": 3}))
+    assert [(batch.frames, batch.previous, batch.steps) for batch in apart] == [((0, 2, 3), None, 5), ((4, 6), None, 5)]
 
 
 def test_codes_of_missing_frames_lie_on_straight_lines_in_time():
@@ -228,6 +230,8 @@ def test_codes_of_missing_frames_lie_on_straight_lines_in_time():
     assert torch.equal(ws[detected], codes)
     assert torch.allclose(ws[1], 0.75 * codes[0] + 0.25 * codes[1])
     assert torch.allclose(ws[4], 0.75 * codes[2] + 0.25 * codes[3], atol=1e-6)
+    beyond = inversion.interpolated(codes[:2], ts[:4], np.array([0, 1, 1, 0], dtype=bool))
+    assert torch.equal(beyond, codes[[0, 0, 1, 1]])
 
 
 class Counting:

@@ -14,7 +14,7 @@ from PIL import Image
 from dynode import clips
 from dynode.clips import Clip
 from dynode.errors import UserError
-from dynode.evaluation.records import Row, read
+from dynode.evaluation.records import Row, pooled, read
 from dynode.reporting import plots
 from dynode.reporting.outputs import Outputs, page
 from dynode.reporting.plots.style import house_style, new_figure
@@ -47,14 +47,23 @@ def lines_below(figure: Figure) -> list[str]:
 def test_outputs_name_the_stand_ins_that_they_show(out, face, world):
     figure = plots.memory([10, 100], [700.0, 710.0])
     out.figure(figure, "both", "nothing", shows=[face, world, world, "mask[landmarks]"])
-    assert lines_below(figure) == ["stand-ins: rendered world scene, mask[landmarks]"]
+    assert lines_below(figure) == ["codes: chain; stand-ins: rendered world scene, mask[landmarks]"]
     assert "stand-ins: rendered world scene" in out.table(TABLE, "both", shows=[world]).read_text()
     film = out.video(torch.zeros(3, 3, 16, 16), [0, 0.1, 0.2], "both", "a clip", shows=[world])
     with av.open(film) as container:
-        assert container.metadata["title"] == "a clip; stand-ins: rendered world scene"
+        assert container.metadata["title"] == "a clip; codes: chain; stand-ins: rendered world scene"
     rows, provenance = read(out.record(ROWS, shows=[face, world]))
     assert provenance["stand_ins"] == ["rendered world scene"] and provenance["command"] == "dynode run reuse"
-    assert rows == ROWS
+    assert rows == ROWS and [row.protocol for row in rows] == ["chain"]
+
+
+def test_an_output_says_by_which_protocol_its_codes_were_made(out, world):
+    encoded = clips.load("scene.day.encoder")
+    table = out.table(TABLE, "mixed", shows=[world, encoded]).read_text()
+    assert "codes: chain (scene.day); independent (scene.day.encoder)" in table
+    made = (("a", "chain"), ("b", "independent"), ("c", "chain"))
+    across = pooled([Row("mse", 1.0, clip=clip, protocol=protocol) for clip, protocol in made])
+    assert [(row.protocol, row.n) for row in across] == [("chain, independent", 3)]
 
 
 def test_a_face_beside_worlds_names_no_world(out, face, world):

@@ -14,10 +14,12 @@ from dynode.io import images, video
 from dynode.perception import alignment
 from dynode.video_editing import footage, masks, paste, poisson
 from dynode.video_editing.masks import MaskSettings
-from dynode.video_editing.paste import PasteSettings, Patch
+from dynode.video_editing.paste import PASTE_MODES, PasteSettings
+from dynode.video_editing.patches import Patch, masked
 from dynode.video_editing.video_editor import VideoEditor
 
-MODES = ["seamless", "mixed", "feather", "smooth"]
+MODES = [mode for mode in PASTE_MODES if mode != "none"]
+ELLIPSE = MaskSettings("ellipse")
 
 
 def disc(size: int = 40, radius: float = 14.0) -> np.ndarray:
@@ -89,10 +91,10 @@ def test_a_frames_own_crop_comes_back_and_outside_the_mask_nothing_changes(frame
         picture,
         alignment.crop(images.from_uint8(picture), quad, 1024),
         quad,
-        masks.constant(1, MaskSettings("ellipse"))[0],
+        masks.constant(ELLIPSE),
     )
     (result,) = paste.stream([patch], PasteSettings(mode))
-    inside, error = masked(patch), np.abs(result.astype(int) - picture)
+    inside, error = where_masked(patch), np.abs(result.astype(int) - picture)
     assert inside.sum() > 30_000 and (error[~inside] == 0).all()
     assert error[inside].mean() < 0.5 and np.percentile(error[inside], 99) < 3
 
@@ -118,13 +120,13 @@ def test_every_clips_own_crop_comes_back_at_the_size_at_which_edits_are_decoded(
 def test_another_crop_changes_the_face_and_nothing_outside_the_mask(frame, mode):
     picture, quad = frame
     crop = -alignment.crop(images.from_uint8(picture), quad, 256)
-    patch = Patch(picture, crop, quad, masks.constant(1, MaskSettings("ellipse"))[0])
+    patch = Patch(picture, crop, quad, masks.constant(ELLIPSE))
     (result,) = paste.stream([patch], PasteSettings(mode))
-    inside, error = masked(patch), np.abs(result.astype(int) - picture)
+    inside, error = where_masked(patch), np.abs(result.astype(int) - picture)
     assert (error[~inside] == 0).all() and error[inside].mean() > 10
 
 
-def masked(patch) -> np.ndarray:
+def where_masked(patch) -> np.ndarray:
     box, _, mask = paste.placed(patch)
     inside = np.zeros(patch.frame.shape[:2], dtype=bool)
     inside[box] = mask > 0
@@ -133,68 +135,48 @@ def masked(patch) -> np.ndarray:
 
 def test_a_square_may_leave_the_frame_in_part_or_as_a_whole(frame):
     picture, quad = frame
-    crop, mask = torch.zeros(3, 64, 64), masks.constant(1, MaskSettings("ellipse"))[0]
+    crop, mask = torch.zeros(3, 64, 64), masks.constant(ELLIPSE)
     for off, fraction in ((0, 1.0), (-300, 0.5), (-5000, 0.0)):
         result = paste.pasted(Patch(picture, crop, quad + off, mask), PasteSettings("feather"))
         assert ((result != picture).any() > 0) == (fraction > 0)
 
 
-def flickering(frames: int = 15):
-    """Grey frames, and crops whose colour is off by another amount in every frame."""
-    grey, quad = np.full((64, 64, 3), 120, dtype=np.uint8), np.array([[8.0, 8], [8, 56], [56, 56], [56, 8]])
-    mask, off = masks.constant(1, MaskSettings("ellipse"))[0], np.random.default_rng(0).normal(0, 12, frames)
-    tilt = torch.linspace(-0.1, 0.1, 48).expand(3, 48, 48)
-    return [Patch(grey, 120 / 127.5 - 1 + tilt + float(k) / 127.5, quad, mask) for k in off], off
-
-
-def test_the_smooth_correction_follows_slow_changes_of_colour_only():
-    patches, off = flickering()
-    corrected = list(paste.smoothed(patches, PasteSettings("smooth", sigma=2.0)))
-    assert len(corrected) == len(patches)
-    before = np.array([float(p.crop.mean()) for p in patches]) * 127.5
-    added = np.array([float((c.crop - p.crop).mean()) for c, p in zip(corrected, patches, strict=True)]) * 127.5
-    assert np.diff(added).std() < 0.2 * np.diff(before).std()  # the membrane of each frame alone would follow all of it
-    alone = list(paste.smoothed(patches, PasteSettings("smooth", sigma=0.01)))
-    added = np.array([float((c.crop - p.crop).mean()) for c, p in zip(alone, patches, strict=True)]) * 127.5
-    assert np.allclose(np.diff(added), -np.diff(off), atol=1)
-
-
-def test_smooth_pasting_streams_and_frames_do_not_depend_on_how_many_follow():
-    patches, _ = flickering(20)
-    settings, taken = PasteSettings("smooth"), []
-
-    def counted():
-        for k, patch in enumerate(patches):
-            taken.append(k)
-            yield patch
-
-    stream = paste.stream(counted(), settings)
-    first = next(stream)
-    assert len(taken) == settings.reach + 1 < len(patches)
-    assert np.array_equal(first, next(paste.stream(patches[: settings.reach + 1], settings)))
-    assert len(list(stream)) == 19
-
-
 def test_masks_are_soft_larger_when_dilated_and_end_before_the_square_does():
-    small, large = (masks.soft(masks.ellipse(), MaskSettings("ellipse", dilation=d)) for d in (0.0, 0.05))
+    distance = masks.signed_distance(masks.ellipse())
+    small, large = (masks.soft(distance, 0.06, dilation) for dilation in (0.0, 0.05))
     assert (large >= small).all() and large.sum() > small.sum()
-    whole = masks.constant(2, MaskSettings("whole"))
-    assert whole.shape == (2, masks.SIZE, masks.SIZE) and whole[0, 0].max() == 0 and whole[0, 64, 64] == 1
-    half = masks.soft(
-        masks.polygon(np.array([[0.2, 0.2], [0.8, 0.2], [0.8, 0.8], [0.2, 0.8]])), MaskSettings("ellipse", 0.0)
+    whole = masks.constant(MaskSettings("whole"))
+    assert (
+        whole.changed.shape == (masks.SIZE, masks.SIZE) and whole.changed[0].max() == 0 and whole.changed[64, 64] == 1
     )
-    assert abs(float((half >= 0.5).mean()) - 0.36) < 0.02
+    assert not whole.face.any()
+    square = masks.polygon(np.array([[0.2, 0.2], [0.8, 0.2], [0.8, 0.8], [0.2, 0.8]]))
+    assert abs(float((masks.soft(masks.signed_distance(square), 0.06) >= 0.5).mean()) - 0.36) < 0.02
 
 
-def test_moving_masks_are_smoothed_over_time_within_a_shot(frame):
-    jumps = iter([0.4, 0.6] * 4)
+def test_a_mask_covers_the_face_of_the_frame_and_that_of_the_crop():
+    squares = [masks.polygon(np.array([[x, 0.3], [x + 0.3, 0.3], [x + 0.3, 0.7], [x, 0.7]])) for x in (0.25, 0.45)]
+    result = masks.of_faces(*map(masks.signed_distance, squares), MaskSettings(dilation=0.0))
+    assert ((result.changed >= 0.5) == squares[0] | squares[1]).mean() > 0.98
+    assert ((result.face >= 0.5) == squares[1]).mean() > 0.98
+    assert ((result.shared >= 0.5) == squares[0] & squares[1]).mean() > 0.98
 
-    def find(_):
-        x = next(jumps)
+
+@pytest.mark.parametrize("regions", [(np.zeros((128, 128), dtype=bool),) * 2, (np.ones((128, 128), dtype=bool),) * 2])
+def test_a_face_that_is_nowhere_or_everywhere_leaves_a_mask(regions):
+    result = masks.of_faces(*map(masks.signed_distance, regions), MaskSettings())
+    assert result.changed[64, 64] == regions[0][64, 64] and np.isfinite(result.changed).all()
+
+
+def test_moving_masks_are_smoothed_over_time(frame):
+    def find(crop):
+        x = 0.4 if crop.mean() < 0 else 0.6
         return masks.polygon(np.array([[x - 0.2, 0.3], [x + 0.2, 0.3], [x + 0.2, 0.7], [x - 0.2, 0.7]]))
 
-    result = masks.over_time([None] * 8, find, np.array([0] * 6 + [1] * 2), MaskSettings("landmarks", sigma=2.0))
-    assert np.abs(result[2] - result[3]).max() < 0.3 and result.shape == (8, masks.SIZE, masks.SIZE)
+    picture, quad = frame
+    frames = [(picture, torch.full((3, 32, 32), (-1.0) ** k), quad) for k in range(8)]
+    still, moving = ([p.masks.face for p in masked(frames, find, MaskSettings(sigma=s))] for s in (2.0, 0.0))
+    assert np.abs(still[2] - still[3]).max() < 0.5 * np.abs(moving[2] - moving[3]).max() and len(still) == 8
 
 
 @pytest.mark.parametrize(

@@ -196,7 +196,7 @@ def test_frames_without_the_face_and_what_lies_outside_the_mask_come_out_as_they
 
 
 def test_rendering_twice_gives_the_same_frames_with_and_without_an_observer(film, tiny):
-    done = edited(film, tiny, ours(), paste="smooth")
+    done = edited(film, tiny, ours(), paste="seamless")
     first, again = (np.stack([frame for _, frame in done.frames()]) for _ in range(2))
     assert np.array_equal(first, again)
     bare = list(done.editor.render(done.footage, done.codes))

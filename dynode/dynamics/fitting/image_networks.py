@@ -9,6 +9,7 @@ import torch
 from dynode import generators
 from dynode.clips import Clip
 from dynode.dynamics.fitting.losses import ImageLoss, LossSettings
+from dynode.generators.registry import name_for
 
 
 @dataclass
@@ -28,8 +29,7 @@ class ImageNetworks:
         from dynode.perception.identity import Identity  # torchvision takes seconds to import
         from dynode.perception.lpips import LPIPS
 
-        name = clip.meta.get("generator", "")
-        generators.require_same(name, clip.meta.get("generator_hash", ""), f"The clip {clip.name}")
+        name = name_for(clip.meta, f"The clip {clip.name}")
         generator = self.get(name, lambda: generators.load(name, self.device))
         perceptual = identity = None
         if settings.lpips:

@@ -26,9 +26,11 @@ def source_hash() -> str:
 
 def key_of(clip: Clip, settings: Any, seed: int) -> str:
     """Sixteen hex digits: a hash of codes, times, observed frames, generator, settings, seed, source code, and what else the method
-    reads."""
+    reads, such as the tuning whose images it is fitted to."""
     method = methods.resolved(settings)[0]
     parts = [to_json(settings), seed, source_hash(), *plugin_hashes(method), method.inputs(clip, settings)]
+    if methods.in_images(settings) and "tuning" in clip.meta:
+        parts.append(clip.meta["tuning"]["hash"])
     digest = hashlib.sha256(json.dumps([*parts, clip.meta.get("name"), clip.meta.get("generator_hash")]).encode())
     for tensor in (clip.ws, clip.ts, clip.observed):
         digest.update(tensor.contiguous().numpy().tobytes())

@@ -17,6 +17,7 @@ from dynode.reporting.plots.image_grids import frame_rates as frame_rates
 from dynode.reporting.plots.image_grids import image_rows as image_rows
 from dynode.reporting.plots.interpolation_error import interpolation_errors as interpolation_errors
 from dynode.reporting.plots.interpolation_error import variance as variance
+from dynode.reporting.plots.inversion_benchmark import inversion_quality as inversion_quality
 from dynode.reporting.plots.latent_paths import diagnosis as diagnosis
 from dynode.reporting.plots.latent_paths import known_paths as known_paths
 from dynode.reporting.plots.latent_paths import pca_paths as pca_paths

@@ -16,5 +16,7 @@ from dynode.reporting.tables.edited_videos import clip_edits_table as clip_edits
 from dynode.reporting.tables.edited_videos import edits_table as edits_table
 from dynode.reporting.tables.editors import editors_table as editors_table
 from dynode.reporting.tables.editors import ladders_table as ladders_table
+from dynode.reporting.tables.face_fidelity import fidelity_table as fidelity_table
 from dynode.reporting.tables.fit_comparison import comparison_table as comparison_table
 from dynode.reporting.tables.fit_comparison import short_comparison_table as short_comparison_table
+from dynode.reporting.tables.inversion_benchmark import inversion_table as inversion_table

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from dynode.evaluation.records import Row
+from dynode.evaluation.records import Row, protocols
 from dynode.metrics import Metric, columns
 from dynode.reporting.tables.cells import Table, cell, ranks, significant
 
@@ -16,7 +16,7 @@ def comparison_table(rows: list[Row]) -> Table:
     metrics = columns("short", "all")
     lines = lines_of([row for row in rows if row.split])
     cells = [[*key, *(cell(line.get(each.name), 3) for each in metrics)] for key, line in lines.items()]
-    return Table([*KEYS, *(each.heading() for each in metrics)], cells, {}, legend(metrics))
+    return Table([*KEYS, *(each.heading() for each in metrics)], cells, {}, legend(metrics, rows))
 
 
 def short_comparison_table(rows: list[Row]) -> Table:
@@ -33,15 +33,18 @@ def short_comparison_table(rows: list[Row]) -> Table:
     varied = [c for c, name in enumerate(KEYS) if name in ("split", "method") or len({key[c] for key in lines}) > 1]
     cells = [[*(key[c] for c in varied), *values] for key, values in zip(lines, numbers, strict=True)]
     marks = {(r, len(varied) + c): "best" for r, c in best_cells(lines, metrics)}
-    return Table([*(KEYS[c] for c in varied), *(each.heading() for each in metrics)], cells, marks, legend(metrics))
+    return Table(
+        [*(KEYS[c] for c in varied), *(each.heading() for each in metrics)], cells, marks, legend(metrics, rows)
+    )
 
 
-def legend(metrics: Sequence[Metric]) -> str:
-    """How the columns are read, in a line: what is better, and what a skill of 0 and of 1 is."""
+def legend(metrics: Sequence[Metric], rows: Sequence[Row]) -> str:
+    """How the columns are read, in a line: what is better, what a skill of 0 and of 1 is, and how the codes were made."""
     better = {side: [each.heading() for each in metrics if each.better == side] for side in ("lower", "higher")}
     read = [f"{', '.join(names)}: {side} is better" for side, names in better.items() if names]
     skill = ["skill 0 is linear interpolation, 1 no error"] * any(each.name.startswith("skill") for each in metrics)
-    return "; ".join([*read, *skill]) + "." if read else ""
+    codes = [f"codes: {named}"] if (named := protocols(rows)) else []
+    return "; ".join([*read, *skill, *codes]) + "." if read else ""
 
 
 def lines_of(rows: list[Row]) -> dict[tuple[str, ...], dict[str, Row]]:

@@ -1,0 +1,145 @@
+"""The command that tunes a generator to the frames of a clip."""
+
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tyro.conf import OmitArgPrefixes
+
+from dynode.cli.options import ClipName, Device, Observation, OptionalPath, Output, output_path, stem
+from dynode.cli.parameters import Parameters, settings_with
+
+if TYPE_CHECKING:
+    from dynode.clips import Clip
+    from dynode.inversion.tuning import TunedClip
+    from dynode.inversion.tuning_settings import TuningSettings
+
+ALL = Observation()
+SUFFIX = ".tuning.safetensors"
+
+
+def tune(
+    clip: ClipName,
+    output: Output = None,
+    *,
+    observation: OmitArgPrefixes[Observation] = ALL,
+    footage: str = "",
+    update: str = "all",
+    minutes: float = float("inf"),
+    codes: OptionalPath = None,
+    record: OptionalPath = None,
+    p: Parameters = (),
+    device: Device = "auto",
+) -> None:
+    """Tune the generator of a clip on its observed frames (PTI), so that its codes show them; writes a tuning.
+
+    Commands that render take the tuning by --tuning; codes, fits and editors of the generator stay valid.  Prints how near
+    images come to frames before and after, observed and held-out ones apart.
+
+    Args:
+        clip: A clip file, or the name of a shipped clip such as single_face.warm.
+        output: The tuning to write, by default CLIP.tuning.safetensors; a killed run resumes from the checkpoint beside it.
+        footage: The video of the clip, where it is neither beside it nor in the current folder nor an asset.
+        update: What is changed: all weights but those of the mapping; last-blocks; or low-rank, a small file.
+        minutes: How long it takes in all, instead of a number of steps; with -p steps=N, whichever ends first. The learning rate falls to 0 by then.
+        codes: A file for the clip as it is then: it names its tuning, and has refined codes with -p codes_lr=0.001.
+        record: A file for every number, as a record (.json).
+        p: Change a setting, such as steps=150, lpips_net=alex, lambda_id=0, regions=1, locality_every=4, rank=16 or stop_lpips=0.1.
+    """
+    from dynode import clips, runtime
+    from dynode.inversion.frame_sources import source_video
+    from dynode.inversion.tuning import tune as run_tuning
+
+    output = output_path(output, f"{stem(clip)}{SUFFIX}", clip, footage)
+    require_other_outputs(output, codes, record, clip, footage)
+    o, loaded, chosen = observation, clips.load(clip), runtime.device(device)
+    sampled = loaded.sampled(o.sampling, o.stride, o.seed, o.hidden_end) if o != ALL else loaded
+    settings = settings_of(sampled, update, minutes, p)
+    film = str(source_video(sampled, footage, beside=clip)) if sampled.quads is not None else ""
+    parts = {"footage": film, "device": chosen, "progress": runtime.bars()}
+    done = run_tuning(sampled, output, settings, minutes=minutes, **parts)
+    print(summary(done))
+    if codes is not None:
+        print(f"the clip that names it: {done.clip.save(codes)}")
+    command = shlex.join(["dynode", "tune", clip, *options_of(o, update, minutes, p)])
+    judged(sampled, done, record, command, parts)
+
+
+def settings_of(clip: "Clip", update: str, minutes: float, p: tuple[str, ...]) -> "TuningSettings":
+    """The settings of a tuning: as usual for the clip's generator, but for what was chosen."""
+    from dynode.inversion.tuning import usual_settings
+    from dynode.inversion.tuning_settings import UNLIMITED
+
+    named: dict[str, Any] = {"update": update} if update != "all" else {}
+    if minutes < float("inf") and not any(pair.startswith("steps=") for pair in p):
+        named["steps"] = UNLIMITED
+    return settings_with(usual_settings(clip), p, **named)
+
+
+def tune_inverted(clip: "Clip", path: Path, footage: Path, device: Any) -> None:
+    """Tune the generator of a clip that was just inverted, which is written again and names its tuning.  Prints what came of it."""
+    from dynode import runtime
+    from dynode.inversion.tuning import tune as run_tuning
+
+    parts = {"footage": str(footage), "device": device, "progress": runtime.bars()}
+    try:
+        done = run_tuning(clip, path.with_suffix(SUFFIX), **parts)
+    except KeyboardInterrupt as stop:
+        again = shlex.join(["dynode", "tune", str(path), "-o", str(path.with_suffix(SUFFIX))])
+        stop.add_note(f"The clip {path} is finished; `{again}` goes on with its tuning.")
+        raise
+    done.clip.save(path)
+    print(summary(done))
+    judged(clip, done, None, "", parts)
+
+
+def require_other_outputs(output: Path, codes: Path | None, record: Path | None, *inputs: str) -> None:
+    """Refuse further outputs that cannot be written, or that are the tuning."""
+    from dynode.evaluation import records
+
+    if codes is not None:
+        output_path(codes, "codes.safetensors", output, *inputs)
+    if record is not None:
+        records.require_record_path(output_path(record, "", output, *inputs), "tune")
+
+
+def options_of(observation: Observation, update: str, minutes: float, p: tuple[str, ...]) -> list[str]:
+    """What was chosen of the frames, the update, its length and its settings, as it is typed."""
+    chosen = {name: value for name, value in vars(observation).items() if value != getattr(ALL, name)}
+    chosen |= {"update": update} if update != "all" else {}
+    chosen |= {"minutes": f"{minutes:g}"} if minutes < float("inf") else {}
+    named = [(f"--{name.replace('_', '-')}", str(value)) for name, value in chosen.items()]
+    return [part for pair in (*named, *(("-p", each) for each in p)) for part in pair]
+
+
+def summary(done: "TunedClip") -> str:
+    """What a tuning is, and what it took."""
+    tuning, card = done.tuning, done.tuning.card
+    size = tuning.path.stat().st_size / 1e6
+    ended = ", stopped early" if card["stopped_early"] else ""
+    frames, regions = card["clip"], card["regions"]
+    lines = [
+        f"{tuning.path}: {tuning.base} tuned on {len(frames['observed'])} of {frames['frames']} frames, {card['steps']} steps in "
+        f"{card['seconds']:.0f} s{ended}, {size:.1f} MB"
+    ]
+    if regions.get("fixed"):
+        lines.append(
+            f"In {regions['fixed']} of {sum(regions.values())} frames no landmarks were usable: eyes and mouth are where the "
+            "alignment puts them."
+        )
+    return "\n".join(lines)
+
+
+def judged(clip: "Clip", done: "TunedClip", record: Path | None, command: str, parts: dict[str, Any]) -> None:
+    """Print how near images come to frames before and after, and write every number where that is wanted."""
+    from dynode import runtime
+    from dynode.evaluation import compare_fits, records, tuning_quality
+    from dynode.generators import tuned
+
+    rows = tuning_quality.compared(clip, done, **parts)
+    print(tuning_quality.text_of(rows))
+    if remark := compare_fits.not_held_out(rows):
+        print(remark)
+    if record is not None:
+        stamp = runtime.provenance(parts["device"], command=command, **tuned.marked(done.tuning), card=done.tuning.card)
+        print(f"every number: {records.write(record, 'tune', '', rows, stamp)}")

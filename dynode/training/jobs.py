@@ -1,0 +1,232 @@
+"""What `dynode train all` trains, in the order of its worth: an encoder of faces, generators of worlds, their encoders.
+
+A new training is one more `Job` in `JOBS`.
+"""
+
+from functools import partial
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+
+from dynode import generators
+from dynode.errors import UserError
+from dynode.generators import weights
+from dynode.inversion import encoder_files as encoders
+from dynode.io import assets
+from dynode.io.images import from_levels
+from dynode.metrics import METRICS
+from dynode.perception.lpips import LPIPS
+from dynode.settings import changed, choose, to_json
+from dynode.training.gan_training import GANTrainer
+from dynode.training.loops import Trainer
+from dynode.training.queue import MOST_JOBS, Conditions, Job
+from dynode.training.rendered_pictures import CHUNK, HELD_OUT_SEED, FreshPictures, pictures, pictures_there
+from dynode.training.train_encoder import EncoderTrainer, EncoderTrainingSettings, measure
+from dynode.training.train_face_encoder import FaceEncoderTrainer, settings_for_device
+from dynode.training.train_gan import method, settings_for
+from dynode.worlds import World, world
+
+DISTINCT = 12_288  # pictures of a world that a CPU trains on
+POOL = 2048  # of which a GPU draws the oldest anew
+FRESH_SEED = 1000  # of the pictures that a GPU draws in its first run: none that quality is measured on
+MEASURED = 128  # new pictures that the quality of a world's networks is measured on
+DRAWING = 1 / 3  # of its time that a CPU may draw pictures for
+FACE = "mobilestylegan-ffhq"
+FACES = (
+    *(f"mobilestylegan-{part}" for part in ("mapping-xml", "mapping-bin", "synthesis-xml", "synthesis-bin")),
+    "lpips-alexnet",
+    "mobilefacenet-arcface",
+)
+GENERATORS: dict[str, Any] = {
+    "generator.resolution": 128,
+    "generator.channel_base": 4096,
+    "distil": 4_000_000,
+    "coarse": 0.5,
+    "refine": 400_000,
+    "ema": 10_000,
+}
+ENCODERS: dict[str, Any] = {"pictures": 1_000_000, "lr": 2e-3, "ema": 5_000}
+GPU_BATCH = 64
+TINY_GENERATORS = {
+    **{"generator.resolution": 16, "generator.w_dim": 12, "generator.depth": 2},
+    **{"generator.channel_base": 128, "generator.channel_max": 8, "lpips": 0.0, "refine": 0, "batch": 8},
+}
+TINY_ENCODERS = {
+    **{"encoder.channel_base": 256, "encoder.channel_max": 16, "encoder.hidden": 16, "encoder.passes": 2},
+    **{"lpips": 0.0, "batch": 4},
+}
+TINY_FACES = {"batch": 2, "fresh": 1, "judged": 1, "pool": 4, "codes_first": 0.0}
+
+
+def face_encoder(conditions: Conditions) -> FaceEncoderTrainer:
+    """The training of the encoder of faces."""
+    settings = changed(settings_for_device(conditions.device), TINY_FACES if conditions.tiny else {})
+    return FaceEncoderTrainer(settings, conditions.device, compiled=conditions.compiled)
+
+
+def measure_face_encoder(trainer: Trainer) -> dict[str, float]:
+    return cast(FaceEncoderTrainer, trainer).quality()
+
+
+def save_face_encoder(trainer: Trainer, path: Path, card: dict) -> None:
+    trainer = cast(FaceEncoderTrainer, trainer)
+    owner = {"name": trainer.generator_name, "hash": trainer.generator.hash}
+    card = {"generator": owner, "settings": to_json(trainer.settings), "samples": trainer.pool.added} | card
+    encoders.save(trainer.average, path, owner["name"], card)
+
+
+def world_generator(name: str, conditions: Conditions) -> GANTrainer:
+    """The training of a world's generator."""
+    settings = settings_for(world(name), GENERATORS | batch(conditions) | (TINY_GENERATORS if conditions.tiny else {}))
+    z, images, fresh = picture_set(world(name), settings.generator.resolution, conditions)
+    network = perceptual(settings.lpips, conditions)
+    return GANTrainer(settings, z, images, network, conditions.device, compiled=conditions.compiled, fresh=fresh)
+
+
+def save_generator(name: str, trainer: Trainer, path: Path, card: dict) -> None:
+    trainer = cast(GANTrainer, trainer)
+    trainer.average.measure()
+    weights.save(
+        trainer.average, path, {"world": name, "settings": to_json(trainer.settings), "method": method(trainer)} | card
+    )
+
+
+def world_encoder(name: str, conditions: Conditions) -> EncoderTrainer:
+    """The training of an encoder for a world's generator: of the same folder, or where it has none, the shipped one."""
+    own = conditions.folder / f"{name}-generator.safetensors"
+    generator = generators.load(str(own) if own.is_file() else f"stylegan2-{name}", conditions.device)
+    changes = ENCODERS | batch(conditions) | (TINY_ENCODERS if conditions.tiny else {})
+    settings = changed(EncoderTrainingSettings(), changes)
+    _, images, fresh = picture_set(world(name), generator.resolution, conditions)
+    network = perceptual(settings.lpips, conditions)
+    return EncoderTrainer(settings, generator, images, network, conditions.device, conditions.compiled, fresh)
+
+
+def save_encoder(name: str, trainer: Trainer, path: Path, card: dict) -> None:
+    trainer = cast(EncoderTrainer, trainer)
+    owner = {"name": f"stylegan2-{name}", "hash": trainer.generator.hash}
+    encoders.save(
+        trainer.average, path, owner["name"], {"generator": owner, "settings": to_json(trainer.settings)} | card
+    )
+
+
+def held_out(name: str, trainer: GANTrainer | EncoderTrainer) -> FreshPictures:
+    """Pictures of a world that no training sees, of the resolution of its generator."""
+    return FreshPictures(world(name), MEASURED, trainer.generator.resolution, trainer.device, seed=HELD_OUT_SEED)
+
+
+@torch.no_grad()
+def measure_generator(name: str, trainer: Trainer) -> dict[str, float]:
+    """MSE and LPIPS-Alex of the averaged generator's images against the renderer's of the same new latents."""
+    trainer = cast(GANTrainer, trainer)
+    held = held_out(name, trainer)
+    pairs = [*zip(held.z.split(32), from_levels(held.levels).split(32), strict=True)]
+    made, wanted = [trainer.average(z).clamp(-1, 1) for z, _ in pairs], [images for _, images in pairs]
+    quality = {"mse": torch.cat([METRICS["mse"](*each) for each in zip(made, wanted, strict=True)])}
+    if trainer.perceptual is not None:
+        quality["lpips_alex"] = torch.cat([trainer.perceptual(*each) for each in zip(made, wanted, strict=True)])
+    return {metric: round(float(values.mean()), 5) for metric, values in quality.items()}
+
+
+def measure_encoder(name: str, trainer: Trainer) -> dict[str, float]:
+    """MSE after each pass of the averaged encoder, and SSIM, on new pictures."""
+    trainer = cast(EncoderTrainer, trainer)
+    return measure(trainer.average, from_levels(held_out(name, trainer).levels))
+
+
+def batch(conditions: Conditions) -> dict[str, Any]:
+    """The batch that fills a GPU; on a CPU that of the settings."""
+    return {"batch": GPU_BATCH} if conditions.device.type == "cuda" else {}
+
+
+def perceptual(weight: float, conditions: Conditions) -> LPIPS | None:
+    """LPIPS where a loss has a weight for it."""
+    return LPIPS("alex", checked=False).to(conditions.device) if weight else None
+
+
+def picture_set(
+    known: World, resolution: int, conditions: Conditions
+) -> tuple[torch.Tensor, torch.Tensor, FreshPictures | None]:
+    """Latents z (n, Z) and pictures uint8 (n, 3, R, R) of a world: on a GPU drawn there, and anew as training goes on.
+
+    Raises UserError where a CPU has no time to draw them.
+    """
+    if conditions.device.type == "cuda":
+        fresh = FreshPictures(known, POOL, resolution, conditions.device, seed=FRESH_SEED + conditions.seed)
+        return fresh.z, fresh.levels, fresh
+    n = CHUNK if conditions.tiny else distinct_within(known, resolution, conditions.seconds)
+    return *pictures(known, n, resolution, progress=conditions.progress), None
+
+
+def distinct_within(known: World, resolution: int, seconds: float) -> int:
+    """How many pictures a CPU draws in a third of its time, or has drawn.  Raises UserError for less than a file of them."""
+    rate = known.pictures_per_second * (64 / resolution) ** 2
+    fitting = min(DISTINCT, seconds * DRAWING * rate) // CHUNK * CHUNK
+    n = max(int(fitting), min(DISTINCT, pictures_there(known, resolution)))
+    if not n:
+        raise UserError(
+            f"To draw {CHUNK} pictures of {known.name} takes about {CHUNK / rate:.0f} seconds, more than a third of the "
+            f"{seconds:.0f} that it has: give more minutes."
+        )
+    return n
+
+
+def jobs_of(name: str) -> dict[str, Job]:
+    """The trainings of a world, by kind."""
+    assets = ("lpips-alexnet",)
+    return {
+        "generator": Job(
+            f"{name}-generator",
+            f"the generator of the world {name}, 128 pixels",
+            10.0,
+            partial(world_generator, name),
+            partial(save_generator, name),
+            partial(measure_generator, name),
+            assets,
+        ),
+        "encoder": Job(
+            f"{name}-encoder",
+            f"its encoder, for {name}-generator of the same folder, else for the one that ships",
+            7.0,
+            partial(world_encoder, name),
+            partial(save_encoder, name),
+            partial(measure_encoder, name),
+            assets,
+        ),
+    }
+
+
+WORLDS = [jobs_of(name) for name in ("scene", "bird", "isaac3d")]
+JOBS: tuple[Job, ...] = (
+    Job(
+        "face-encoder",
+        f"an encoder of faces, for {FACE}",
+        50.0,
+        face_encoder,
+        save_face_encoder,
+        measure_face_encoder,
+        FACES,
+    ),
+    *(each["generator"] for each in WORLDS),
+    *(each["encoder"] for each in WORLDS),
+)
+
+
+def chosen(only: tuple[str, ...] = ()) -> list[Job]:
+    """The jobs of these names, in the order of the queue; without any those of greatest worth, as many as a run trains.
+
+    Raises UserError for a name that there is not.
+    """
+    for name in only:
+        choose("training", name, [job.name for job in JOBS])
+    return [job for job in JOBS if job.name in only] if only else [*JOBS[:MOST_JOBS]]
+
+
+def listing(jobs: list[Job]) -> list[str]:
+    """Lines that show the jobs with their shares of the time, and the assets that they read, with their sizes."""
+    whole = sum(job.share for job in jobs)
+    lines = [f"{job.name:18} {job.share / whole:4.0%}  {job.purpose}" for job in jobs]
+    wanted = [assets.find(name) for name in dict.fromkeys(name for job in jobs for name in job.assets)]
+    lines += [f"Assets, {sum(each.size for each in wanted) / 1e6:.1f} MB, which `dynode fetch NAME ...` gets:"]
+    return lines + [f"{each.name:32} {each.size / 1e6:5.1f} MB  {each.filename}" for each in wanted]
