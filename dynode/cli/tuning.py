@@ -1,13 +1,16 @@
 """The command that tunes a generator to the frames of a clip."""
 
 import shlex
+from collections.abc import Mapping
+from math import isfinite
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from tyro.conf import OmitArgPrefixes
+from tyro.conf import OmitArgPrefixes, UseAppendAction, arg
 
 from dynode.cli.options import ClipName, Device, Observation, OptionalPath, Output, output_path, stem
 from dynode.cli.parameters import Parameters, settings_with
+from dynode.errors import UserError
 
 if TYPE_CHECKING:
     from dynode.clips import Clip
@@ -15,6 +18,7 @@ if TYPE_CHECKING:
     from dynode.inversion.tuning_settings import TuningSettings
 
 ALL = Observation()
+Edits = Annotated[UseAppendAction[tuple[str, ...]], arg(metavar="METHOD:ATTRIBUTE=STRENGTH")]
 SUFFIX = ".tuning.safetensors"
 
 
@@ -28,6 +32,7 @@ def tune(
     minutes: float = float("inf"),
     codes: OptionalPath = None,
     record: OptionalPath = None,
+    edit: Edits = (),
     p: Parameters = (),
     device: Device = "auto",
 ) -> None:
@@ -44,6 +49,7 @@ def tune(
         minutes: How long it takes in all, instead of a number of steps; with -p steps=N, whichever ends first. The learning rate falls to 0 by then.
         codes: A file for the clip as it is then: it names its tuning, and has refined codes with -p codes_lr=0.001.
         record: A file for every number, as a record (.json).
+        edit: Also print how far an edit moves its attribute before and after, such as latent-transformer:smile=1.5; repeatable.
         p: Change a setting, such as steps=150, lpips_net=alex, lambda_id=0, regions=1, locality_every=4, rank=16 or stop_lpips=0.1.
     """
     from dynode import clips, runtime
@@ -52,17 +58,36 @@ def tune(
 
     output = output_path(output, f"{stem(clip)}{SUFFIX}", clip, footage)
     require_other_outputs(output, codes, record, clip, footage)
-    o, loaded, chosen = observation, clips.load(clip), runtime.device(device)
+    chosen, loaded, o = runtime.device(device), clips.load(clip), observation
     sampled = loaded.sampled(o.sampling, o.stride, o.seed, o.hidden_end) if o != ALL else loaded
-    settings = settings_of(sampled, update, minutes, p)
+    settings, edits = settings_of(sampled, update, minutes, p), edits_of(edit)
     film = str(source_video(sampled, footage, beside=clip)) if sampled.quads is not None else ""
     parts = {"footage": film, "device": chosen, "progress": runtime.bars()}
     done = run_tuning(sampled, output, settings, minutes=minutes, **parts)
+    print_done(done, codes)
+    command = shlex.join(["dynode", "tune", clip, *options_of(o, update, minutes, p)])
+    judged(sampled, done, record, command, parts, edits)
+
+
+def print_done(done: "TunedClip", codes: Path | None) -> None:
+    """Print what a tuning is, and write the clip as it left it where that is wanted."""
     print(summary(done))
     if codes is not None:
         print(f"the clip that names it: {done.clip.save(codes)}")
-    command = shlex.join(["dynode", "tune", clip, *options_of(o, update, minutes, p)])
-    judged(sampled, done, record, command, parts)
+
+
+def edits_of(edit: tuple[str, ...]) -> dict[str, float]:
+    """Strengths by METHOD:ATTRIBUTE.  Raises UserError for what is no such pair."""
+    pairs = [each.rpartition("=") for each in edit]
+    try:
+        edits = {name: float(strength) for name, _, strength in pairs if ":" in name and isfinite(float(strength))}
+    except ValueError:
+        edits = {}
+    if len(edits) != len(edit):
+        raise UserError(
+            f"An edit is METHOD:ATTRIBUTE=STRENGTH, such as latent-transformer:smile=1.5, each once, got {' '.join(edit)}."
+        )
+    return edits
 
 
 def settings_of(clip: "Clip", update: str, minutes: float, p: tuple[str, ...]) -> "TuningSettings":
@@ -130,14 +155,27 @@ def summary(done: "TunedClip") -> str:
     return "\n".join(lines)
 
 
-def judged(clip: "Clip", done: "TunedClip", record: Path | None, command: str, parts: dict[str, Any]) -> None:
-    """Print how near images come to frames before and after, and write every number where that is wanted."""
+def judged(
+    clip: "Clip",
+    done: "TunedClip",
+    record: Path | None,
+    command: str,
+    parts: dict[str, Any],
+    edits: Mapping[str, float] | None = None,
+) -> None:
+    """Print how near images come to frames before and after, and how far edits go; write every number where that is wanted."""
     from dynode import runtime
-    from dynode.evaluation import compare_fits, records, tuning_quality
-    from dynode.generators import tuned
+    from dynode.evaluation import compare_fits, records, tuned_edits, tuning_quality
+    from dynode.generators import registry, tuned
 
     rows = tuning_quality.compared(clip, done, **parts)
     print(tuning_quality.text_of(rows))
+    if edits:
+        untuned = registry.of_clip(clip.meta, clip.name, tuned.NONE, parts["device"])
+        changed = registry.of_clip(clip.meta, clip.name, done.tuning.path, parts["device"])
+        edited = tuned_edits.edit_rows(clip, untuned, changed, edits, codes=done.clip.ws, device=parts["device"])
+        print(tuned_edits.text_of(edited))
+        rows += edited
     if remark := compare_fits.not_held_out(rows):
         print(remark)
     if record is not None:

@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from dynode import generators, runtime
 from dynode.errors import UserError
+from dynode.generators import tuned
 from dynode.generators.protocol import Generator
 from dynode.io import assets, files
 from dynode.io.images import from_levels, to_levels
@@ -131,11 +132,13 @@ def scored(
     device: torch.device | str = "cpu",
     progress: bool = False,
 ) -> ScoredSamples:
-    """Samples of a generator with the scores of their images.
+    """Samples of a generator with the scores of their images; those of a tuned one are its base's, as its hash is.
 
     They are read from the shipped file or the cache where one holds enough of them, else measured and cached.
     """
     settings = settings or SampleSettings()
+    if tuned.hash_of(generator):
+        generator = generators.load(generator.name, device)
     cached = cache_folder(generator, settings) / "scores.safetensors"
     for path in (shipped_scores().get(generator.name), cached):
         samples = read(path, generator, settings) if path and path.is_file() else None

@@ -52,7 +52,7 @@ world invert bird flight --seconds 0.01 | A clip wants at least 2 frames, 0.01 s
 world invert bird flight --fps 0 | The frame rate must be above 0, from 0.001 to at most 1000
 world invert bird flight --fps nan | The frame rate must be above 0, from 0.001 to at most 1000
 world invert bird flight --seed -1 | A seed must be 0 or more and below 2**63, got -1
-world invert bird flight -p nope=1 | There is no setting 'nope'; legal are batch, beta2
+world invert bird flight -p nope=1 | There is no setting 'nope'; legal are batch, beta1
 world invert bird flight -p steps=0 -p first_steps=0 --seconds 0.1 | steps must be above 0, got 0
 world flow stylegan2-scene | An episode wants at least one flow, and two frames within an
 world invert bird flight --frames 2 | has no option --frames, its frames are --seconds times --fps

@@ -120,6 +120,7 @@ MISTAKES = [
     (["tune", "talk.safetensors", "--update", "lora"], "There is no kind of update 'lora'"),
     (["tune", "talk.safetensors", "-o", "talk.safetensors"], "is the input itself"),
     (["tune", "talk.safetensors", "--codes", "talk.tuning.safetensors"], "is the input itself"),
+    (["tune", "talk.safetensors", "--edit", "smile=1"], "An edit is METHOD:ATTRIBUTE=STRENGTH"),
     (["tune", "talk.safetensors", "--minutes", "0"], "minutes of a tuning must be above 0"),
     (["tune", "bird.flight", "-p", "resolution=256"], "can be no larger"),
     (["tune", "single_face.warm", "--footage", "talk.safetensors"], "is not the video"),
