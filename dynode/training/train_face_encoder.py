@@ -42,7 +42,7 @@ class FaceEncoderTrainingSettings:
     batch: int = 24
     fresh: int = 1  # new samples for each batch
     judged: int = 4  # samples of a batch that get losses on images, and all passes
-    codes_first: float = 0.2  # fraction of the training without losses on images
+    codes_first: float = 0.5  # fraction of the training without losses on images
     pool: int = 3072  # samples kept
     pictures: int = 200_000  # images shown
     lr: float = 1e-3
@@ -159,8 +159,12 @@ class FaceEncoderTrainer(Trainer):
     def learn_passes(
         self, degraded: torch.Tensor, wanted: torch.Tensor, codes: torch.Tensor, known: torch.Tensor
     ) -> torch.Tensor:
-        """A step for each pass: the first for all samples, the others for those with losses on images."""
+        """One step for the losses of all passes: the first of all samples, the others of those with losses on images.
+
+        A step for each pass, as ReStyle takes, would let the few samples of later passes undo what the first has learned.
+        """
         s = self.settings
+        self.optimiser.zero_grad()
         judged = 0 if self.fraction < s.codes_first else s.judged
         start, first, ws = self.encoder.start(1), degraded.new_zeros(()), self.encoder.start(len(degraded))
         drafts = self.encoder.looked_at(start).expand(len(degraded), -1, -1, -1)
@@ -176,11 +180,10 @@ class FaceEncoderTrainer(Trainer):
             if judged:
                 made_loss, drafts = self.image_loss(ws[:judged], wanted[:judged])
                 loss = loss + made_loss
-            self.optimiser.zero_grad()
             loss.backward()
-            nn.utils.clip_grad_norm_(self.optimiser.param_groups[0]["params"], 1.0)
-            self.optimiser.step()
             ws, first = ws.detach(), first if k else loss.detach()
+        nn.utils.clip_grad_norm_(self.optimiser.param_groups[0]["params"], 1.0)
+        self.optimiser.step()
         return first
 
     def image_loss(self, ws: torch.Tensor, wanted: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
