@@ -8,15 +8,17 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 import torch
 from torch import nn
 from tqdm import tqdm
 
 from dynode.errors import UserError
+from dynode.generators.protocol import Generator
 from dynode.io import locks, training_state
 from dynode.io.tensor_files import read_safetensors, write_checkpoint
+from dynode.settings import to_json
 from dynode.training.fusing import Fused, TooSlow, limited
 
 CHECKPOINT_SECONDS = 120
@@ -247,6 +249,22 @@ class Trainer(ABC):
             self.rng.set_state(state)
         else:
             self.rng.manual_seed(self.seed + self.shown)
+
+
+class EncoderTraining(Trainer, Generic[Network]):
+    """The training of an encoder for one generator.  average: its running average, or the encoder itself without one."""
+
+    settings: Any
+    generator: Generator
+    average: Network
+
+    def run(self, checkpoint: Path | None = None, *, until: float = math.inf, progress: bool = False) -> Network:
+        """Train to the end, or until a moment (`time.time()`); the average.  Raises UserError when the loss is not finite."""
+        self.loop(checkpoint, until=until, progress=progress)
+        return self.average.eval()
+
+    def job(self) -> str:
+        return to_json(self.settings) + self.generator.hash
 
 
 def lay_out(optimiser: torch.optim.Optimizer) -> None:

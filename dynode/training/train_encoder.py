@@ -18,7 +18,7 @@ from dynode.io.images import from_levels
 from dynode.metrics import METRICS
 from dynode.perception.lpips import LPIPS
 from dynode.settings import require_positive, to_json
-from dynode.training.loops import Trainer, follow, require_minutes, running_average
+from dynode.training.loops import EncoderTraining, follow, require_minutes, running_average
 from dynode.training.rendered_pictures import HELD_OUT_SEED, FreshPictures, pictures, require_some
 from dynode.worlds import World, world
 
@@ -44,7 +44,7 @@ class EncoderTrainingSettings:
         require_positive(self, "batch", "pictures", "lr")
 
 
-class EncoderTrainer(Trainer):
+class EncoderTrainer(EncoderTraining[Encoder]):
     """The training of an encoder and its running average.
 
     images: uint8 (n, 3, R, R) of the generator's world.  perceptual: None without its loss.
@@ -131,17 +131,6 @@ class EncoderTrainer(Trainer):
     def after_batch(self) -> None:
         if self.settings.ema:
             follow(self.average, self.encoder, self.settings.ema, self.batch, self.shown)
-
-    def run(self, checkpoint: Path | None = None, *, until: float = math.inf, progress: bool = False) -> Encoder:
-        """Train to the end, or until a moment (`time.time()`); the running average, or the encoder itself without one.
-
-        Raises UserError when the loss is not finite.
-        """
-        self.loop(checkpoint, until=until, progress=progress)
-        return self.average.eval()
-
-    def job(self) -> str:
-        return to_json(self.settings) + self.generator.hash
 
     def networks(self) -> dict[str, nn.Module]:
         average: dict[str, nn.Module] = {"average": self.average} if self.settings.ema else {}

@@ -25,7 +25,7 @@ from dynode.perception.lpips import LPIPS
 from dynode.settings import choose, require_positive, to_json
 from dynode.training.degradations import Degradations, degrade
 from dynode.training.face_samples import CodeDraws, Pool
-from dynode.training.loops import Trainer, follow, require_minutes, running_average
+from dynode.training.loops import EncoderTraining, follow, require_minutes, running_average
 
 PRECISIONS = ("float32", "bfloat16")
 FIRST_SAMPLES = 128  # in the pool before learning begins
@@ -70,7 +70,7 @@ def settings_for_device(device: torch.device | str) -> FaceEncoderTrainingSettin
     return FaceEncoderTrainingSettings(**(ACCELERATED if accelerated else {}))
 
 
-class FaceEncoderTrainer(Trainer):
+class FaceEncoderTrainer(EncoderTraining[FaceEncoder]):
     """The training of an encoder of faces with its draft, and of their running average."""
 
     subject, checkpoint_format = "the encoder of faces", "dynode-face-encoder-checkpoint-1"
@@ -200,17 +200,6 @@ class FaceEncoderTrainer(Trainer):
         follow(self.average, self.encoder, self.settings.ema, self.batch, self.shown)
         for mine, its in zip(self.average.buffers(), self.encoder.buffers(), strict=True):
             mine.copy_(its)
-
-    def run(self, checkpoint: Path | None = None, *, until: float = math.inf, progress: bool = False) -> FaceEncoder:
-        """Train to the end, or until a moment (`time.time()`); the running average.
-
-        Raises UserError when the loss is not finite.
-        """
-        self.loop(checkpoint, until=until, progress=progress)
-        return self.average.eval()
-
-    def job(self) -> str:
-        return to_json(self.settings) + self.generator.hash
 
     def networks(self) -> dict[str, nn.Module]:
         return {"encoder": self.encoder, "average": self.average}
