@@ -126,7 +126,7 @@ ENCODED = {"start": "encoder", "first_steps": 0, "conjugate_steps": 10}  # of th
 
 
 def from_encoder(settings: ProjectionSettings) -> ProjectionSettings:
-    """A generator's usual settings (`settings_for`), changed to start every frame from its encoder: 10 s a frame on two cores."""
+    """A generator's usual settings (`settings_for`), changed to start every frame from its encoder."""
     whole = settings.resolution >= ProjectionSettings.resolution
     return dataclasses.replace(settings, **(FEW_STEPS if whole else ENCODED))
 
