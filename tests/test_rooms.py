@@ -82,6 +82,12 @@ def test_no_circle_between_modules():
     assert [sorted(circle) for circle in circles if len(circle) > 1] == []
 
 
+def test_no_two_test_files_have_one_name():
+    """pytest imports them by their bare names: with two of one name it stops before the first test."""
+    files = [path.name for path in (ROOT / "tests").rglob("test_*.py")]
+    assert len(files) == len(set(files)), sorted({name for name in files if files.count(name) > 1})
+
+
 def rooms_as_table() -> str:
     """The map of CONTRIBUTING.md, from the rooms' own docstrings."""
     rows = [f"| `{room}/` | {first_sentence(PACKAGE / room / '__init__.py')} |" for room in ROOMS]

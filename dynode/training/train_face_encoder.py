@@ -44,7 +44,7 @@ class FaceEncoderTrainingSettings:
     judged: int = 4  # samples of a batch that get losses on images, and all passes
     codes_first: float = 0.5  # fraction of the training without losses on images
     pool: int = 3072  # samples kept
-    pictures: int = 200_000  # images shown
+    pictures: int = 120_000  # images shown
     lr: float = 1e-3
     draft_lr: float = 3e-3
     mse: float = 1.0
