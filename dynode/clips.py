@@ -108,7 +108,7 @@ class Clip:
 
     @property
     def protocol(self) -> str:
-        """How the frames became codes: of PROTOCOLS, or SMOOTHED; "" where that is unknown.
+        """How the frames became codes: of PROTOCOLS, or SMOOTHED; "" where that is unknown; "; " is before what else is to be known.
 
         Files without a record of it are named after where their inversion started; followed faces had smoothed squares.
         """
@@ -165,15 +165,19 @@ class Clip:
         return [replace(clip, meta=clip.meta | {"name": f"{self.name}.shot{k}"}) for k, clip in kept.items()]
 
     @public
-    def sampled(self, sampling: str = "regular", stride: int = 2, seed: int = 0, hidden_end: int = 0) -> "Clip":
+    def sampled(
+        self, sampling: str = "regular", stride: int = 2, seed: int = 0, hidden_end: int = 0, draw: int = 0
+    ) -> "Clip":
         """Mark fewer frames as observed, among those that are.
 
-        "regular": every `stride`-th frame and the last.  "irregular": as many frames, drawn at random with both ends.
-        Both ends of every shot stay observed; but of the clip's last `hidden_end` frames none is (to extrapolate to).
+        "regular": every `stride`-th frame and the last.  "irregular": as many, drawn at random with both ends: one of many
+        draws of a seed.  Both ends of every shot stay observed, of the last `hidden_end` frames none (to extrapolate to).
         Raises UserError for what cannot be, for less than two frames, and for codes made with other frames held out.
         """
-        observed = sampled_frames(self.observed, self.shots, sampling, stride, seed, hidden_end)
-        if self.protocol == "observed" and not self.observed.all() and not torch.equal(observed, self.observed):
+        chosen = runtime.seed_of_draw(seed, draw)
+        observed = sampled_frames(self.observed, self.shots, sampling, stride, chosen, hidden_end)
+        fixed = self.protocol.partition("; ")[0] == "observed" and not self.observed.all()
+        if fixed and not torch.equal(observed, self.observed):
             raise UserError(
                 f"The codes of {self.name} were made by the protocol observed at stride {self.meta.get('stride')}: a method may "
                 "observe exactly those frames; leave the sampling out, or take codes of the protocol independent."
@@ -184,8 +188,7 @@ class Clip:
     def halved(self) -> "Clip":
         """The same with codes as half precision knows them, which `save` then stores in half the space.
 
-        That moves the images of projected codes by an MSE of 3e-9, a hundred thousandth of a step between frames.
-        Raises UserError where a code does not fit (beyond 65,504).
+        That moves images of projected codes by an MSE of 3e-9.  Raises UserError for codes beyond 65,504.
         """
         return replace(self, ws=self.ws.half().float())
 
@@ -321,10 +324,7 @@ def load(name_or_path: Path | str) -> Clip:
 
 
 def example_codes(path: Path | str) -> Clip:
-    """The authors' `all_latents.pth`: a tensor (T, 1, L, D); the time of a code is its number.
-
-    Raises UserError when the file holds anything else.
-    """
+    """The authors' `all_latents.pth` (T, 1, L, D); a code's time is its number.  Raises UserError for other content."""
     ws = code_files.read_codes(path)
     if ws.dim() < 3:
         raise UserError(f"{path} holds numbers {tuple(ws.shape)}, a tensor of codes (T, 1, L, D) was wanted.")

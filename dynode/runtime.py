@@ -134,6 +134,19 @@ def legal_seed(seed: int) -> int:
     return seed
 
 
+def seed_of_draw(seed: int, draw: int) -> int:
+    """The seed of one of several random choices under a seed: of draw 0 the seed itself, so that one choice needs no number.
+
+    Raises UserError for a seed or a draw that cannot be.
+    """
+    if draw < 0:
+        raise UserError(f"The number of a draw must be 0 or more, got {draw}.")
+    import numpy as np
+
+    first = legal_seed(seed)
+    return int(np.random.SeedSequence((first, draw)).generate_state(1)[0]) if draw else first
+
+
 def seed_everything(seed: int) -> None:
     """Seed the three global generators (for libraries that read them; our own code passes generators)."""
     import numpy as np

@@ -27,7 +27,7 @@ def numbers(path: Path) -> dict[tuple, float]:
 
 
 def identity(row: Row) -> tuple:
-    return tuple(value for name, value in vars(row).items() if name not in ("value", "std", "protocol"))
+    return tuple(value for name, value in vars(row).items() if name not in ("value", "std", "protocol", "frames"))
 
 
 def file_of(folder: Path, item: str) -> Path:

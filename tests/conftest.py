@@ -23,6 +23,14 @@ def codes_apart(tmp_path_factory):
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def evaluations_apart():
+    """What tests evaluate is measured every time: a number that an earlier run has kept would hide a mistake."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("DYNODE_EVALUATIONS", "0")
+        yield
+
+
 @pytest.fixture(scope="session")
 def generator():
     return generators.load()

@@ -8,6 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dynode import runtime
 from dynode.clips import Clip, load
 from dynode.errors import UserError
 
@@ -169,3 +170,29 @@ def test_the_shipped_clip_is_what_it_says():
     assert len(clip) >= 36 and clip.ws.shape[1:] == (23, 512)
     assert clip.quads.shape == (len(clip), 4, 2)
     assert clip.meta["settings"]["start"] == "previous"
+
+
+DRAWS = {  # of 13 frames at stride 4: which frames tables hold out depends on them
+    0: [0, 1, 11, 12],
+    1: [0, 6, 10, 12],
+    2: [0, 3, 7, 12],
+    3: [0, 7, 11, 12],
+    4: [0, 8, 9, 12],
+}
+
+
+@pytest.mark.parametrize("draw", DRAWS)
+def test_draws_of_irregular_frames_are_fixed(draw):
+    clip = Clip(torch.zeros(13, 1, 1), torch.arange(13))
+    observed = clip.sampled("irregular", 4, draw=draw).observed
+    assert observed.nonzero().flatten().tolist() == DRAWS[draw]
+    assert torch.equal(observed, clip.sampled("irregular", 4, runtime.seed_of_draw(0, draw)).observed)
+    assert torch.equal(clip.sampled("regular", 4, draw=draw).observed, clip.sampled("regular", 4).observed)
+
+
+def test_draws_of_several_seeds_are_others():
+    clip = Clip(torch.zeros(48, 1, 1), torch.arange(48))
+    drawn = {tuple(clip.sampled("irregular", 4, seed, draw=k).observed.tolist()) for seed in range(3) for k in range(5)}
+    assert len(drawn) == 15
+    with pytest.raises(UserError, match="number of a draw must be 0 or more, got -1"):
+        clip.sampled("irregular", draw=-1)

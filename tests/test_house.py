@@ -54,12 +54,12 @@ def test_environment_yml_installs_the_lock_and_the_package():
     assert pip == ["-r lock/requirements.txt", "-e ."]
 
 
-def test_tracked_files_stay_under_30_mb():
+def test_tracked_files_stay_under_52_mb():
     listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True)
     if listed.returncode:
         pytest.skip("not a git checkout")
     sizes = [(ROOT / name).stat().st_size for name in listed.stdout.splitlines() if (ROOT / name).is_file()]
-    assert sum(sizes) < 30e6
+    assert sum(sizes) < 52e6
 
 
 def test_imports_go_downward_only():

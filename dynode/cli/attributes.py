@@ -24,6 +24,7 @@ def score(
     from dynode import runtime
     from dynode.editing import random_samples
     from dynode.errors import UserError
+    from dynode.evaluation.counts import counted
     from dynode.io import video
     from dynode.perception import attributes, face_tracking
     from dynode.reporting.tables import scores_table
@@ -34,7 +35,7 @@ def score(
     scorer, random_faces = attributes.attribute_scorer("face", chosen), random_samples.shipped_faces()
     for path in files:
         scores = torch.cat([scorer(face[None].to(chosen)).cpu() for face in face_tracking.portraits(path, stretch)])
-        print(f"{path}: {len(scores)} {'frame' if len(scores) == 1 else 'frames'}")
+        print(f"{path}: {counted(len(scores), 'frame')}")
         measured, units = dict(zip(scorer.names, scores.T, strict=True)), attributes.ATTRIBUTES
         print(scores_table(measured, {name: each.unit for name, each in units.items()}, *random_faces).text(), end="")
 

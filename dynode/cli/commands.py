@@ -20,6 +20,7 @@ REPRODUCTION = (
     Command("list", "experiments:list_items", "list", "show the paper's items and their costs"),
     Command("run", "experiments:run", "run table1", "regenerate items"),
     Command("reproduce", "", "reproduce", "install, run all items; or: setup, test, test-all"),
+    Command("verify", "experiments:verify", "verify --recorded", "which claims hold, by the records"),
     Command("fetch", "experiments:fetch", "fetch --list", "third-party weights and videos"),
     Command("bench", "bench:bench", "bench fits", "time this package against others"),
 )
@@ -65,6 +66,12 @@ TRAIN = (
         "train all", "training:train_all", "train all --minutes 9 -o trained", "what is worth most on a GPU, in turn"
     ),
     Command("train gan", "training:train_gan", "train gan bird", "a generator of a world"),
+    Command(
+        "train adversarial",
+        "training:train_adversarial",
+        "train adversarial bird",
+        "a generator of a world from its pictures alone",
+    ),
     Command("train encoder", "training:train_encoder", "train encoder stylegan2-bird", "an encoder of a generator"),
     Command(
         "train factors",

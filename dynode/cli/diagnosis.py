@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dynode.cli.options import ClipName, Device, OptionalPath, Output, Tuning, output_path, stem
+from dynode.cli.windows import load_clip
 from dynode.errors import UserError
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def diagnose(
         footage: The video that the clip was made from, where it lies elsewhere; compares with it.
         record: A file for every number of that comparison, as a record (.json).
     """
-    from dynode import clips, runtime
+    from dynode import runtime
     from dynode.evaluation import diagnosis, face_report, records
     from dynode.inversion.frame_sources import source_video
     from dynode.reporting import plots
@@ -41,10 +42,10 @@ def diagnose(
     output = output_path(output, f"{stem(clip)}-diagnosis.png", clip, footage, tuning)
     if record is not None:
         records.require_record_path(output_path(record, "", output, clip, footage, tuning), "diagnose")
-    loaded, chosen = clips.load(clip), runtime.device(device)
+    loaded, chosen = load_clip(clip), runtime.device(device)
     compared = faces or bool(footage or tuning) or record is not None
     result = diagnosis.diagnose(loaded)
-    print(result.text())
+    print(result.text(faces=compared))
     if compared:
         face_report.squares_of(loaded)
         film = source_video(loaded, footage, beside=clip)
@@ -75,14 +76,19 @@ def print_faces(path: Path, footage: Path, device: "torch.device") -> None:
     """
     from dynode import clips
     from dynode.evaluation import face_report
+    from dynode.evaluation.inversion_quality import inversion_quality
 
     clip = clips.load(str(path))
     if not face_report.of_face(clip):
         return
     try:
-        print(face_report.clip_fidelity(clip, footage=footage, device=device).text)
+        report = face_report.clip_fidelity(clip, footage=footage, device=device)
+        said_before = report.size_warning  # by the inversion, before hours were spent
+        print("\n".join([report.line, *(each for each in report.warnings if each != said_before)]))
     except UserError as error:
         print(f"The faces were not compared with the footage: {error}")
+        if remark := inversion_quality(clip).identity_remark:
+            print(remark)
     except KeyboardInterrupt as stop:
         stop.add_note(
             f"The clip {path} is finished; `dynode diagnose {shlex.quote(str(path))} --faces` compares its faces."

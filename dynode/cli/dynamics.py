@@ -20,18 +20,16 @@ from dynode.cli.options import (
     VideoName,
     output_path,
     require_different,
-    require_likely,
     slug,
     stem,
 )
 from dynode.cli.parameters import Parameters, settings_with
-from dynode.cli.tuning import SUFFIX, tune_inverted
-from dynode.errors import UserError
+from dynode.cli.tuning import SUFFIX, finished, tune_inverted
+from dynode.cli.windows import load_clip, video_file
 
 if TYPE_CHECKING:
     from dynode.clips import Clip
     from dynode.dynamics.trajectory import Trajectory
-    from dynode.io.video import Stretch
 
 
 def invert(
@@ -56,51 +54,40 @@ def invert(
         stride: Of the protocol observed, 4 by default: every N-th frame and the last are observed, the others held out.
         generator: A shipped generator or a file of weights; one of anything but faces gets the middle square of every frame.
         encoder: The file of an encoder, for -p start=encoder; by default the shipped one of the generator.
-        tune: Then tune the generator on the observed frames, as `dynode tune` does, into OUTPUT.tuning.safetensors, which the clip names.
+        tune: Then tune the generator on the observed frames, as `dynode tune` does, into OUTPUT.tuning.safetensors, which the clip names; after a kill the same command goes on with the codes that are finished.
         p: Change a projection setting, such as steps=80 or start=w_avg (every frame by itself, as the paper did).
     """
     from dynode import runtime
+    from dynode.evaluation.face_report import of_face
     from dynode.inversion.invert_frames import invert as run_inversion
     from dynode.inversion.invert_frames import usual_settings
 
-    footage, stretch = named_footage(video, excerpt)
+    footage, excerpt = video_file(video, excerpt)
     output = output_path(output, f"{stem(video)}.safetensors", video, generator, encoder)
     settings = settings_with(usual_settings(protocol, generator), p)
     chosen = runtime.device(device)
     if tune:
         output_path(output.with_suffix(SUFFIX), "", video, generator, encoder)
     choices = {"protocol": protocol, "stride": stride, "generator": generator, "encoder": encoder, "compiled": compiled}
-    choices |= {"settings": settings, "stretch": stretch, "face": excerpt.face}
-    clip = run_inversion(footage, output, **choices, device=chosen)
-    print(f"{output}: {inversion_summary(clip)}")
+    choices |= {"settings": settings, "stretch": excerpt.stretch, "face": excerpt.face}
+    clip = finished(output, footage, **choices, device=chosen) if tune else None
+    clip = clip or run_inversion(footage, output, **choices, device=chosen)
+    print(f"{output}: {inversion_summary(clip, faces=of_face(clip))}")
     if tune:
         tune_inverted(clip, output, footage, chosen)
     print_faces(output, footage, chosen)
 
 
-def named_footage(video: str, excerpt: Excerpt) -> tuple[Path, "Stretch"]:
-    """The file and the frames that were named: a video, an asset, or a window of the experiments, which has its own frames."""
-    from dynode.experiments.face_windows import windows
-    from dynode.io import assets
+def inversion_summary(clip: "Clip", faces: bool = False) -> str:
+    """How many frames an inversion has, its mean and worst errors, and a sentence for each thing that went wrong.
 
-    known = assets.registry()[1]
-    require_likely(video, [*known, *windows()])
-    if video in known:
-        return assets.fetch(video), excerpt.stretch
-    if video not in windows() or Path(video).exists():
-        return Path(video), excerpt.stretch
-    if excerpt.stretch != WHOLE.stretch:
-        raise UserError(f"The window {video} has its own frames: leave out --first, --frames and --every.")
-    return assets.fetch(windows()[video].asset), windows()[video].stretch
-
-
-def inversion_summary(clip: "Clip") -> str:
-    """How many frames an inversion has, its mean and worst errors, and a sentence for each thing that went wrong."""
+    faces: a comparison of the faces follows, which says more of their identity.
+    """
     from dynode.evaluation.inversion_quality import inversion_quality
 
     quality = inversion_quality(clip)
     head = ", ".join(filter(None, [f"{len(clip)} frames", quality.text]))
-    return "\n".join([head, *quality.remarks])
+    return "\n".join([head, *quality.remarks_before(faces)])
 
 
 def fit(
@@ -112,6 +99,7 @@ def fit(
     sampling: str = "regular",
     hidden_end: int = 0,
     seed: int = 0,
+    tuning: Tuning = "",
     p: Parameters = (),
     latent_only: bool = False,
     device: Device = "auto",
@@ -129,14 +117,15 @@ def fit(
         p: Change a setting, such as training.iterations=500, field.depth=4, or hidden=64 of a sequence model. training.segment_iterations=N, on single intervals, come before the iterations and are counted apart.
         latent_only: Drop the losses in images (preset paper), which want a GPU.
     """
-    from dynode import clips, runtime
+    from dynode import runtime
     from dynode.dynamics import methods
     from dynode.dynamics.fitting import store as fits
+    from dynode.evaluation.tuned_clips import with_tuning
     from dynode.io.locks import claimed
 
-    output = output_path(output, fit_name(clip, preset), clip)
+    output = output_path(output, fit_name(clip, preset), clip, tuning)
     settings = settings_with(methods.settings_of(preset, latent_only), p)
-    sampled = clips.load(clip).sampled(sampling, stride, seed, hidden_end)
+    sampled = with_tuning(load_clip(clip), tuning).sampled(sampling, stride, seed, hidden_end)
     chosen = runtime.device(device)
     if methods.in_images(settings):
         print(image_loss_cost(settings))
@@ -154,8 +143,10 @@ def fit_name(clip: str, preset: str) -> str:
 
 def image_loss_cost(settings: Any) -> str:
     """How long a fit with losses in images takes."""
+    from dynode.evaluation.counts import counted
+
     return (
-        f"{settings.training.total} iterations with losses in images: about {settings.training.batch * 1.2:.0f} s "
+        f"{counted(settings.training.total, 'iteration')} with losses in images: about {settings.training.batch * 1.2:.0f} s "
         "each on 2 CPU cores, a tenth of a second on a GPU. It can be stopped and resumed."
     )
 
@@ -213,12 +204,13 @@ def render(
         reverse: Play from the end to the beginning.
         loop: Make a video that repeats without a seam: blend its end into its beginning, or swing there and back.
     """
+    from dynode.evaluation.counts import counted
     from dynode.rendering import render as render_trajectory
 
     output = output_path(output, video_name(fit, fps, speed, reverse, loop), fit, tuning)
     choices = {"speed": speed, "reverse": reverse, "loop": loop, "tuning": tuning}
     frames = render_trajectory(fit, output, fps=fps, resolution=resolution, device=device, **choices)
-    print(f"{output}: {frames} frames at {fps:g} fps")
+    print(f"{output}: {counted(frames, 'frame')} at {fps:g} fps")
 
 
 def video_name(fit: Path, fps: float, speed: float, reverse: bool, loop: str) -> str:
@@ -290,7 +282,6 @@ def choose_depth(
         seeds: Fits of each clip and depth.
         p: Change a setting of the preset, such as training.iterations=200.
     """
-    from dynode import clips as clip_files
     from dynode import runtime
     from dynode.dynamics import presets
     from dynode.evaluation import model_selection, records
@@ -299,7 +290,7 @@ def choose_depth(
     require_different("clip", clips)
     if output is not None:
         records.require_record_path(output_path(output, "", *clips), "choose-depth")
-    footage, chosen = [clip_files.load(name) for name in clips], runtime.device(device)
+    footage, chosen = [load_clip(name) for name in clips], runtime.device(device)
     settings = settings_with(presets.latent_only(presets.preset(preset)), p)
     rows = model_selection.of_depths(
         footage, depths, settings, stride=stride, seeds=seeds, device=chosen, progress=runtime.bars()

@@ -1,10 +1,12 @@
-"""Commands for the items of experiments.yaml, and for the assets that they need."""
+"""Commands for the items of experiments.yaml, for their claims, and for the assets that they need."""
 
+import sys
+from pathlib import Path
 from typing import Any, Literal
 
 from tyro.conf import Positional
 
-from dynode.cli.options import require_different
+from dynode.cli.options import OptionalPath, require_different
 from dynode.cli.parameters import Parameters, assignments
 from dynode.errors import UserError
 from dynode.settings import choose
@@ -89,3 +91,90 @@ def notebook_parameters(name: str, p: tuple[str, ...]) -> dict[str, Any]:
 
     declared = declarations(items.item(name).notebook) if p else {}
     return assignments(p, lambda each: each in declared and declared[each].kind is list)
+
+
+def verify(
+    items: Positional[tuple[str, ...]] = (),
+    *,
+    recorded: bool = False,
+    profile: str = "embedded",
+    json: bool = False,
+    markdown: bool = False,
+    junit: OptionalPath = None,
+    write: bool = False,
+) -> None:
+    """Judge the claims of experiments.yaml by the records: PASS, FAIL, TOO EASY, NOT JUDGED, MISSING or STALE. Seconds.
+
+    Exits with 1 where a claim fails without a known reason, holds against one, or (of an own run) a record is stale; with 3 where a
+    record or a row is missing.
+
+    Args:
+        items: Items, see `dynode list`; by default all.
+        recorded: Judge the records that ship instead of those that `dynode run` wrote.
+        profile: Of the records in reports/records: smoke, embedded or paper.
+        json: Print JSON instead.
+        markdown: Print a Markdown table instead.
+        junit: Write a JUnit report too.
+        write: Render README and FINDINGS from the records that ship, and judge nothing.
+    """
+    if json and markdown:
+        raise UserError("Give one of --json and --markdown.")
+    require_different("item", items)
+    if write:
+        return write_texts()
+    judged = judge_all(items, profile, recorded)
+    print_verdicts(judged, json, markdown, whole=not items)
+    if junit:
+        write_junit(junit, judged)
+    if code := code_of(judged, recorded):
+        sys.exit(code)
+
+
+def judge_all(names: tuple[str, ...], profile: str, recorded: bool) -> list:
+    """The named items, or all, judged by their records."""
+    from dynode.experiments import items
+    from dynode.experiments.claims.recorded import SHIPPED, judge_record
+    from dynode.settings import choose
+
+    choose("profile", profile, list(items.PROFILES))
+    if recorded and profile != "embedded":
+        raise UserError(f"The records that ship are of the profile embedded: leave out --profile {profile}.")
+    chosen = [items.item(name) for name in names] or list(items.items().values())
+    return [judge_record(each, profile, SHIPPED if recorded else None) for each in chosen]
+
+
+def print_verdicts(judged: list, json: bool, markdown: bool, whole: bool) -> None:
+    """Print them as asked; statements of the paper only where all items are judged."""
+    from json import dumps
+
+    from dynode.experiments import items
+    from dynode.experiments.claims import printed
+
+    if json:
+        print(dumps(printed.as_dicts(judged), indent=1, ensure_ascii=False))
+    elif markdown:
+        print(printed.markdown(judged))
+    else:
+        print(printed.text(judged, items.statements() if whole else ()))
+
+
+def write_junit(path: Path, judged: list) -> None:
+    from dynode.experiments.claims import printed
+    from dynode.io import files, outputs
+
+    outputs.require_output(path)
+    files.write(path, lambda part: part.write_text(printed.junit(judged), encoding="utf-8"))
+
+
+def code_of(judged: list, recorded: bool) -> int:
+    from dynode.experiments.claims import printed
+
+    return printed.exit_code(judged, recorded)
+
+
+def write_texts() -> None:
+    """Render README and FINDINGS; print which have changed."""
+    from dynode.experiments.claims import texts
+
+    changed = texts.write()
+    print("\n".join(f"rendered: {path}" for path in changed) or "README and FINDINGS are as the records have them.")

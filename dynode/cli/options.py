@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import Positional, arg
 
+from dynode.cli.help_pages import unbroken
 from dynode.errors import UserError
 from dynode.settings import closest
 
@@ -38,8 +39,10 @@ Tuning = Annotated[
     str,
     arg(
         metavar="FILE",
-        help="A generator tuned by `dynode tune`, for the same codes; by default that of the clip, if it has one; none: the "
-        "generator as it was.",
+        help=unbroken(
+            "A generator tuned by `dynode tune`, for the same codes; by default that of the clip, if it has one; none: the "
+            "generator as it was."
+        ),
     ),
 ]
 Compiled = Annotated[bool, arg(help="Use torch.compile: minutes longer to start, then faster; needs a C++ compiler.")]

@@ -1,7 +1,9 @@
 """What was typed after a command, read by tyro.  A mistake among it is one sentence with the nearest legal option."""
 
+import contextlib
 import dataclasses
 import functools
+import inspect
 import re
 import typing
 from collections.abc import Callable, Mapping, Sequence
@@ -11,6 +13,7 @@ import tyro
 from tyro import _errors as mistakes  # the hook that says what was wrong; without it tyro draws a box
 from tyro.conf import UseAppendAction
 
+from dynode.cli import help_pages
 from dynode.cli.commands import Command
 from dynode.cli.typography import refuse_typography
 from dynode.errors import UserError
@@ -34,11 +37,20 @@ def bound(command: Command, function: Callable[..., None], arguments: Sequence[s
         fault = sentence(event, command, function, arguments)
         raise UserError(f"{fault}; `dynode {command.name} --help` lists what can be given.")
 
-    kept = functools.wraps(function)(lambda *values, **options: functools.partial(function, *values, **options))
-    with mistakes.on_parse_error(refuse):
-        call = tyro.cli(kept, args=arguments, prog=f"dynode {command.name}")
+    page = help_pages.wrapped() if "--help" in arguments else contextlib.nullcontext()
+    with mistakes.on_parse_error(refuse), page:
+        call = tyro.cli(postponed(function), args=arguments, prog=f"dynode {command.name}")
     refuse_huge_numbers(call.keywords)
     return call
+
+
+def postponed(function: Callable[..., None]) -> Callable[..., functools.partial[None]]:
+    """A function with the options of another, and its help, which only gathers what was typed."""
+    kept = functools.wraps(function)(lambda *values, **options: functools.partial(function, *values, **options))
+    kept.__doc__ = help_pages.unbroken(function.__doc__ or "")
+    vars(kept)["__signature__"] = inspect.signature(function)
+    del vars(kept)["__wrapped__"]  # whose docstring tyro would read
+    return kept
 
 
 def refuse_single_dashes(function: Callable[..., None], arguments: Sequence[str]) -> None:

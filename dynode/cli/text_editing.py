@@ -18,6 +18,7 @@ from dynode.cli.options import (
     stem,
 )
 from dynode.cli.parameters import Parameters, assignments, settings_with
+from dynode.cli.windows import load_clip
 
 ImageText = Annotated[
     str,
@@ -105,11 +106,11 @@ def edit_text(
         strength: How far along that direction, in standard deviations of the channel that changes most.
         p: Change a setting of the optimisation, such as steps=50 or identity=0.1; of the direction, such as images=4.
     """
-    from dynode import clips, runtime
+    from dynode import runtime
     from dynode.editing import text_edit
 
     output = output_path(output, f"{stem(clip)}-{slug(text)}.png", clip, image_text, tuning)
-    loaded = clips.load(clip)
+    loaded = load_clip(clip)
     choices = {"frame": frame, "neutral": neutral, "strength": strength, "image_text": image_text}
     choices |= {"tuning": tuning}
     chosen = runtime.device(device)

@@ -54,7 +54,7 @@ def train_all(
     require_different("network", only)
     chosen = jobs.chosen(only)
     if list:
-        print("\n".join(jobs.listing(chosen if only else [*jobs.JOBS])))
+        print("\n".join(jobs.listing(only)))
         return
     folder = output or Path("trained")
     outputs.require_output(folder / training_log.NAME)
@@ -107,6 +107,46 @@ def train_gan(
         progress=runtime.bars(),
         start=start,
     )
+    print(f"{output}: {card['pictures_shown']} pictures shown in {card['hours']:.2f} hours")
+    print_numbers(card["quality"])
+
+
+def train_adversarial(
+    world: WorldName,
+    output: Output = None,
+    *,
+    p: Parameters = (),
+    pictures: int = 20_480,
+    measured: int = 2048,
+    curve: int = 512,
+    start: OptionalPath = None,
+    minutes: float = float("inf"),
+    compiled: Compiled = False,
+    device: Device = "auto",
+) -> None:
+    """Train a generator on a world's pictures alone, against a discriminator; writes its weights with a model card, and a sheet of samples.
+
+    Its latents are noise: what a picture shows is never given to it. `dynode train gan` copies the renderer instead.
+
+    Args:
+        world: scene, bird or isaac3d.
+        output: The weights to write, by default stylegan2-WORLD-alone.safetensors; a killed run resumes from the checkpoint beside them.
+        p: Change a setting, such as pictures=400000, augmentations=translation,cutout or generator.resolution=128.
+        pictures: How many distinct images to render and train on; kept in the cache, without what they show.
+        measured: How many images and samples the quality is measured on.
+        curve: How many of them every point of the curve of quality is measured on.
+        start: Weights to begin with, of the same shape; by default random ones.
+        minutes: Stop training after that long; the same command resumes.
+    """
+    from dynode import runtime, worlds
+    from dynode.training.adversarial import train_projected_gan as make
+    from dynode.training.adversarial.projected_gan import ProjectedGANSettings
+
+    output = output_path(output, f"stylegan2-{world}-alone.safetensors", start or "")
+    choices = {"minutes": minutes, "compiled": compiled, "start": start, "progress": runtime.bars()}
+    numbers = {"distinct": pictures, "measured": measured, "curve": curve}
+    known, settings, chosen = worlds.world(world), settings_with(ProjectedGANSettings(), p), runtime.device(device)
+    card = make.train_adversarially(known, output, settings, device=chosen, **numbers, **choices)
     print(f"{output}: {card['pictures_shown']} pictures shown in {card['hours']:.2f} hours")
     print_numbers(card["quality"])
 

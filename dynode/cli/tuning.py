@@ -1,21 +1,30 @@
-"""The command that tunes a generator to the frames of a clip."""
+"""The command that tunes a generator to the frames of a clip, and the same behind an inversion."""
 
+import contextlib
+import dataclasses
+import json
 import shlex
 from collections.abc import Mapping
 from math import isfinite
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 from tyro.conf import OmitArgPrefixes, UseAppendAction, arg
 
 from dynode.cli.options import ClipName, Device, Observation, OptionalPath, Output, output_path, stem
 from dynode.cli.parameters import Parameters, settings_with
+from dynode.cli.windows import load_clip
 from dynode.errors import UserError
 
 if TYPE_CHECKING:
+    import torch
+
     from dynode.clips import Clip
+    from dynode.inversion.frame_sources import FrameSource
+    from dynode.inversion.projection import ProjectionSettings
     from dynode.inversion.tuning import TunedClip
     from dynode.inversion.tuning_settings import TuningSettings
+    from dynode.io.video import Stretch
 
 ALL = Observation()
 Edits = Annotated[UseAppendAction[tuple[str, ...]], arg(metavar="METHOD:ATTRIBUTE=STRENGTH")]
@@ -52,13 +61,13 @@ def tune(
         edit: Also print how far an edit moves its attribute before and after, such as latent-transformer:smile=1.5; repeatable.
         p: Change a setting, such as steps=150, lpips_net=alex, lambda_id=0, regions=1, locality_every=4, rank=16 or stop_lpips=0.1.
     """
-    from dynode import clips, runtime
+    from dynode import runtime
     from dynode.inversion.frame_sources import source_video
     from dynode.inversion.tuning import tune as run_tuning
 
     output = output_path(output, f"{stem(clip)}{SUFFIX}", clip, footage)
     require_other_outputs(output, codes, record, clip, footage)
-    chosen, loaded, o = runtime.device(device), clips.load(clip), observation
+    chosen, loaded, o = runtime.device(device), load_clip(clip), observation
     sampled = loaded.sampled(o.sampling, o.stride, o.seed, o.hidden_end) if o != ALL else loaded
     settings, edits = settings_of(sampled, update, minutes, p), edits_of(edit)
     film = str(source_video(sampled, footage, beside=clip)) if sampled.quads is not None else ""
@@ -118,6 +127,59 @@ def tune_inverted(clip: "Clip", path: Path, footage: Path, device: Any) -> None:
     judged(clip, done, None, "", parts)
 
 
+def finished(
+    output: Path, footage: Path, *, stretch: "Stretch", face: str, device: "torch.device", **choices: Any
+) -> "Clip | None":
+    """The clip of a file, without its tuning, where it is what the same inversion by this version wrote; else None.
+
+    choices: protocol, stride, settings, generator, encoder and compiled, as of `invert_frames.invert`.
+    """
+    from dynode import clips, runtime
+    from dynode.border import as_json
+
+    if not output.is_file():
+        return None
+    with contextlib.suppress(UserError):
+        clip = clips.Clip.load(output)
+        meta = {key: value for key, value in clip.meta.items() if key != "tuning"}
+        wanted = described(clip, footage, stretch, face, device, **choices)
+        untuned = meta | {key: value for key, value in wanted.items() if key == "tuning"}
+        same = untuned | json.loads(json.dumps(wanted, default=as_json)) == untuned and "refined" not in meta
+        if same and meta.get("provenance", {}).get("commit") == runtime.commit():
+            print(f"The codes of {output} were finished before: they are kept.")
+            return dataclasses.replace(clip, meta=untuned)
+    return None
+
+
+def described(
+    clip: "Clip",
+    footage: Path,
+    stretch: "Stretch",
+    face: str,
+    device: "torch.device",
+    *,
+    protocol: str,
+    stride: int,
+    settings: "ProjectionSettings",
+    generator: str,
+    encoder: str,
+    compiled: bool,
+) -> dict[str, Any]:
+    """What the metadata of a clip of this inversion hold of it."""
+    from dynode import generators
+    from dynode.inversion import encoder_files, invert_frames, protocols
+    from dynode.io import assets
+
+    network = generators.load(generator, device)
+    if settings.start == "encoder":
+        encoder = encoder or str(encoder_files.shipped_for(network))
+    source = cast("FrameSource", clip)  # of which only the number of frames counts
+    job = invert_frames.job_of(source, network, generator, settings, encoder, compiled)
+    frames = {"source_sha256": assets.sha256_of(footage), "stretch": dataclasses.asdict(stretch)}
+    frames |= {"face": face} if generators.category_of(generator) == "face" else {}
+    return frames | protocols.chosen(protocol, stride, settings).metadata | job
+
+
 def require_other_outputs(output: Path, codes: Path | None, record: Path | None, *inputs: str) -> None:
     """Refuse further outputs that cannot be written, or that are the tuning."""
     from dynode.evaluation import records
@@ -139,12 +201,14 @@ def options_of(observation: Observation, update: str, minutes: float, p: tuple[s
 
 def summary(done: "TunedClip") -> str:
     """What a tuning is, and what it took."""
+    from dynode.evaluation.counts import counted
+
     tuning, card = done.tuning, done.tuning.card
     size = tuning.path.stat().st_size / 1e6
     ended = ", stopped early" if card["stopped_early"] else ""
     frames, regions = card["clip"], card["regions"]
     lines = [
-        f"{tuning.path}: {tuning.base} tuned on {len(frames['observed'])} of {frames['frames']} frames, {card['steps']} steps in "
+        f"{tuning.path}: {tuning.base} tuned on {len(frames['observed'])} of {frames['frames']} frames, {counted(card['steps'], 'step')} in "
         f"{card['seconds']:.0f} s{ended}, {size:.1f} MB"
     ]
     if regions.get("fixed"):

@@ -16,10 +16,10 @@ from dynode.cli.options import (
     Tuning,
     VideoName,
     output_path,
-    require_likely,
     stem,
 )
 from dynode.cli.parameters import Parameters, assignments, is_list_in, settings_with
+from dynode.cli.windows import named_footage
 
 Attributes = Annotated[UseAppendAction[tuple[str, ...]], arg(metavar="NAME=STRENGTH")]
 
@@ -41,7 +41,7 @@ class Pasting:
     """How edited crops are put back into the video."""
 
     paste: str = "seamless"
-    """seamless, poisson, mixed, feather (a soft edge alone, colours as they are), or none: write the aligned crops."""
+    """seamless, poisson (cloned before the soft edge), feather (the soft edge alone, colours as they are), or none: write the aligned crops."""
     mask: str = ""
     """What is replaced: landmarks, ellipse, whole, or a TorchScript file of a face parser; by default landmarks for faces, else whole."""
     footage: str = ""
@@ -99,7 +99,7 @@ def edit(
     same frames, whatever the output.  `dynode editors` lists what can be edited, with units and recommended strengths.
 
     Args:
-        video: A video file, the name of a video asset, a clip file or the name of a shipped clip, such as single_face.warm.
+        video: A video file, the name of a video asset or of a window of one such as pexels.2, a clip file or the name of a shipped clip, such as single_face.warm.
         output: The video to write, by default VIDEO-edited.mp4, with the source's frame times and sound; its record gets its name and .json.
         attribute: What to change and how far, such as smile=1.5, or smile=0:0,0.5:1.5 from 0 at 0 s to 1.5 at 0.5 s; repeatable.
         editor: How one code is edited: latent-transformer, interfacegan, styleclip, ganspace or flow.
@@ -109,16 +109,16 @@ def edit(
         p: Change a setting of the projection, such as steps=80, or of the dynamics, such as dynamics.field.depth=4.
     """
     from dynode import clips, runtime
-    from dynode.io import assets, outputs
+    from dynode.io import outputs
     from dynode.video_editing import edit_file
 
-    require_likely(video, [*clips.shipped_names(), *assets.registry()[1]])
+    named, excerpt = named_footage(video, excerpt, clips.shipped_names())
     changes = dict(zip(("projection", "dynamics"), edit_settings(p), strict=True))
     groups = vars(propagation) | vars(pasting) | vars(excerpt) | vars(copies)
-    named = {"attribute": attribute, "editor": editor, "rows": rows, "strength_over_time": strength_over_time}
+    chosen = {"attribute": attribute, "editor": editor, "rows": rows, "strength_over_time": strength_over_time}
     target = output or Path(f"{stem(video)}-edited.mp4")
     outputs.require_suffix(target, outputs.VIDEO)
-    request = edit_file.EditRequest(video, target, **named, **groups, **changes, generator=generator, tuning=tuning)
+    request = edit_file.EditRequest(named, target, **chosen, **groups, **changes, generator=generator, tuning=tuning)
     print(edit_file.run(request, runtime.device(device)).text)
 
 

@@ -34,7 +34,8 @@ def episode(
 
     Args:
         world: scene, bird or isaac3d.
-        kind: scene: day, weather, winter. bird: flight, beats, take_off, landing. isaac3d: robot_x, robot_y, camera, circle.
+        kind: scene: day, weather, winter. bird: flight, beats, take_off, landing,
+            fast_flight, fast_take_off, fast_landing. isaac3d: robot_x, robot_y, camera, circle.
         output: The video to write, by default WORLD-KIND.mp4.
         seed: Seeds what stands still and how the rest moves.
         seconds: Length of the episode.
@@ -43,6 +44,7 @@ def episode(
         truth: Also write time and factors of every frame as .csv.
     """
     from dynode import runtime, worlds
+    from dynode.evaluation.counts import counted
     from dynode.worlds.film import film
 
     output = output_path(output, f"{world}-{kind}.mp4")
@@ -50,7 +52,7 @@ def episode(
     drawn = worlds.world(world).episode(kind, seed, seconds)
     chosen = runtime.device(device)
     frames = film(drawn, output, fps=fps, resolution=resolution, truth=truth, device=chosen)
-    print(f"{output}: {frames} frames at {fps:g} fps, {resolution} px")
+    print(f"{output}: {counted(frames, 'frame')} at {fps:g} fps, {resolution} px")
 
 
 def invert_episode(

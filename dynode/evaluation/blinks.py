@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dynode.evaluation.counts import is_or_are, of_all
+
 # Of the openings of which a quarter of the frames have more: half of a clip may be looking down.  Closed eyes of the four people
 # in the assets have 0.2 to 0.6 of it, half lowered ones and those that look down 0.6 to 0.75.
 CLOSED = 0.6
@@ -29,6 +31,26 @@ class Blinks:
     made: tuple[Blink, ...]
     missing: tuple[Blink, ...]
     extra: tuple[Blink, ...]
+
+    @property
+    def text(self) -> str:
+        """How many of the source's are kept, and how many are added; "" where there are none of either."""
+        whole, kept = len(self.source), len(self.source) - len(self.missing)
+        parts = [f"{of_all(kept, whole)} kept" if kept else f"{of_all(whole, whole)} lost"] * bool(whole)
+        parts += [f"{len(self.extra)} added"] * bool(self.extra)
+        return ", ".join(parts)
+
+    @property
+    def lost(self) -> str:
+        """How many are missing, "" where none is: 2 of 3 are lost."""
+        count = len(self.missing)
+        return f"{of_all(count, len(self.source))} {is_or_are(count)} lost" if count else ""
+
+    @property
+    def added(self) -> str:
+        """How many are extra, "" where none is: 1 is added."""
+        count = len(self.extra)
+        return f"{count} {is_or_are(count)} added" if count else ""
 
 
 def compared(source: np.ndarray, made: np.ndarray) -> Blinks:

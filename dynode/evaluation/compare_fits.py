@@ -1,6 +1,7 @@
 """`dynode evaluate`: trajectories beside baselines that need no training, as rows of one table and one record."""
 
 import dataclasses
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,12 +15,14 @@ from dynode.dynamics import fit_files, methods
 from dynode.dynamics.trajectory import Trajectory
 from dynode.errors import UserError
 from dynode.evaluation import records
-from dynode.evaluation.evaluator import Evaluation, Evaluator, resolution_for
+from dynode.evaluation.evaluator import Evaluation, Evaluator, LateImages, resolution_for
+from dynode.evaluation.kept_evaluations import digest_of
 from dynode.evaluation.records import Row
 from dynode.evaluation.trajectories import method_rows
 from dynode.generators import tuned
 from dynode.generators.registry import name_for
 from dynode.inversion.frame_sources import reference_images, source_video
+from dynode.io import source_code
 from dynode.io.code_files import digest
 
 TUNED_ON_HELD_OUT = "tuned on held-out frames"
@@ -35,11 +38,13 @@ def of_fits(
     footage: Path | str = "",
     tuning: Path | str = "",
     device: torch.device | str = "cpu",
+    keep: bool = True,
 ) -> list[Row]:
     """Rows of fits on disk, and of baselines on the observed frames of each, against the clip's codes and images.
 
     clip_name: a file or a shipped clip; "" for the shipped clip that the fits belong to.  footage: the clip's video, where
     it is not beside the clip, in the current folder or an asset; naming it means with_source.  tuning: as of `of_clip`.
+    keep: as of `Evaluator`.
     Raises UserError for fits of different clips, and for a clip that is not the one a fit was made from.
     """
     paths = [Path(path) for path in paths]
@@ -55,7 +60,7 @@ def of_fits(
     if (with_source or footage) and clip.quads is not None:
         footage = source_video(clip, footage, beside=clip_name)
     choices = {"with_source": with_source or bool(footage), "footage": footage, "tuning": tuning}
-    return compare(fits, clip, **choices, device=device, progress=runtime.bars())
+    return compare(fits, clip, **choices, device=device, progress=runtime.bars(), keep=keep)
 
 
 def shipped_clip_of(fits: Iterable[Trajectory]) -> str:
@@ -80,11 +85,12 @@ def compare(
     tuning: Path | str = "",
     device: torch.device | str = "cpu",
     progress: bool = False,
+    keep: bool = True,
 ) -> list[Row]:
     """Rows of trajectories by name, each on the frames it was fitted to, beside baselines on the same frames.
 
     The name is the `variant` of the rows.  with_source: also against the footage, or the ground truth of a world; footage:
-    where that is, "" to look for it.  tuning: as of `of_clip`.
+    where that is, "" to look for it.  tuning: as of `of_clip`.  keep: as of `Evaluator`.
     Raises UserError for a clip of other weights, for one that a trajectory was not fitted to, and for with_source of one
     made in latent space.
     """
@@ -94,14 +100,24 @@ def compare(
         raise UserError(f"{clip.name} was made in latent space: it has no footage, leave out --source.")
     observed = {name: observed_by(path, clip) for name, path in paths.items()}  # before anything is rendered
     generator = generators.load(name, device)
-    others = reference_images(clip, resolution_for(generator), footage) if with_source else {}
+    others = references_of(clip, resolution_for(generator), footage) if with_source else {}
     with tqdm(desc="render", unit="frame", mininterval=2, disable=not progress) as bar:
-        evaluator = Evaluator(clip, generator, others=others, progress=bar)
+        evaluator = Evaluator(clip, generator, others=others, progress=bar, keep=keep)
         return list(
             rows_of(
                 paths, {name: dataclasses.replace(clip, observed=observed[name]) for name in paths}, evaluator, chosen
             )
         )
+
+
+def references_of(clip: Clip, resolution: int, footage: Path | str = "") -> Mapping[str, torch.Tensor | LateImages]:
+    """As `reference_images`; the pictures of a world, which take seconds, are drawn when they are first needed."""
+    if "episode" not in clip.meta:
+        return reference_images(clip, resolution, footage)
+    code = source_code.hash_of("dynode.inversion.frame_sources")
+    episode = json.dumps(clip.meta["episode"], sort_keys=True)
+    made_from = digest_of(code, torch.__version__, episode, str(resolution), clip.ts)
+    return {"truth": LateImages(lambda: reference_images(clip, resolution)["truth"], made_from)}
 
 
 def rows_of(

@@ -66,8 +66,8 @@ class Diagnosis:
         share = self.noise if math.isnan(self.jitter) else f"{self.noise} of the squared steps"
         return f"jitter: {share}, turn {self.turn:+.2f} ({self.verdict})"
 
-    def text(self) -> str:
-        """Sentences, one a line."""
+    def text(self, faces: bool = False) -> str:
+        """Sentences, one a line.  faces: without the recorded identity, where a comparison of the faces follows."""
         clip = self.clip
         lines = [
             f"{clip.name}: {len(clip)} frames, {float(clip.ts[-1] - clip.ts[0]):.2f} s, {frame_rate(clip.ts):.1f} fps"
@@ -79,7 +79,7 @@ class Diagnosis:
             lines.append(
                 f"reconstruction: MSE {mean(self.mse):.4f} (worst {self.mse[worst]:.4f}, projected frame {worst}){distances}"
             )
-        lines += inversion_quality(clip).remarks
+        lines += inversion_quality(clip).remarks_before(faces)
         if clip.detected is not None and not clip.detected.all():
             lines.append(
                 f"face not detected: frames {(~clip.detected).nonzero().flatten().tolist()} (codes interpolated)"

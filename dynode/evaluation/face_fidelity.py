@@ -95,14 +95,12 @@ class FaceFidelity:
     @property
     def text(self) -> str:
         """The means in one line."""
-        m, match = {name: self.mean(name) for name in MEASURES}, self.blinks
-        kept = len(match.source) - len(match.missing)
+        m, blinks_text = {name: self.mean(name) for name in MEASURES}, self.blinks.text
         return (
             f"eye opening off by {m['eye_opening']:.3f}, gaze by {m['gaze']:.3f} eye widths, mouth opening by "
             f"{m['mouth_opening']:.3f} of the face's height; LPIPS-VGG of eyes {m['lpips_vgg_eyes']:.3f} and mouth "
             f"{m['lpips_vgg_mouth']:.3f}, detail {100 * m['detail_eyes']:.0f} % and {100 * m['detail_mouth']:.0f} %; identity "
-            f"cosine {m['identity']:.3f}, dlib distance {m['dlib_distance']:.3f}; blinks kept {kept} of {len(match.source)}"
-            f"{f', {len(match.extra)} added' if match.extra else ''}"
+            f"cosine {m['identity']:.3f}, dlib distance {m['dlib_distance']:.3f}{f'; blinks: {blinks_text}' if blinks_text else ''}"
         )
 
     def rows(self, observed: np.ndarray | None = None, **identity: Any) -> list[Row]:

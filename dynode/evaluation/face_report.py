@@ -17,7 +17,7 @@ from dynode.errors import UserError
 from dynode.evaluation.blinks import Blink
 from dynode.evaluation.face_fidelity import BATCH, SIZE, FaceFidelity, FaceNetworks, fidelity, of_pairs
 from dynode.evaluation.records import Row
-from dynode.generators import Generator
+from dynode.generators import Generator, tuned
 from dynode.generators.registry import of_clip
 from dynode.inversion.frame_sources import source_video
 from dynode.inversion.invert_frames import SMALL_FACE
@@ -37,10 +37,14 @@ MOST_NAMED = 6  # times in a sentence
 
 @dataclass(frozen=True, repr=False)
 class FaceReport:
-    """A comparison of faces with their source, and the side of the face's square in pixels of the footage, 0 where unknown."""
+    """A comparison of faces with their source.
+
+    width: the side of the face's square in pixels of the footage, 0 where unknown.  tuned: whether a tuned generator made them.
+    """
 
     fidelity: FaceFidelity
     width: float = 0.0
+    tuned: bool = False
 
     def __repr__(self):
         return f"<FaceReport: {self.line}>"
@@ -89,10 +93,12 @@ class FaceReport:
     @property
     def blink_warning(self) -> str:
         match = self.fidelity.blinks
-        lost = [f"{len(match.missing)} of {len(match.source)} blinks are lost, at {self.spans(match.missing)}"]
-        added = [f"{len(match.extra)} are added, at {self.spans(match.extra)}"]
-        parts = lost * bool(match.missing) + added * bool(match.extra)
-        return f"Blinks: {' and '.join(parts)}." if parts else ""
+        parts = [
+            f"{words}, at {self.spans(events)}"
+            for words, events in ((match.lost, match.missing), (match.added, match.extra))
+            if words
+        ]
+        return f"Blinks: {', and '.join(parts)}." if parts else ""
 
     @property
     def region_warnings(self) -> list[str]:
@@ -109,19 +115,18 @@ class FaceReport:
             reasons.append(f"only {100 * mean(detail):.0f} % of its detail agrees, least at {worst:.2f} s")
         if not reasons:
             return ""
-        return (
-            f"Off beside the footage, {region}: {', '.join(reasons)}; tuning the generator to the person (`dynode tune`) "
-            "helps."
-        )
+        advice = "" if self.tuned else "; tuning the generator to the person (`dynode tune`) helps"
+        return f"Off beside the footage, {region}: {', '.join(reasons)}{advice}."
 
     @property
     def identity_warning(self) -> str:
         cosine, distance = self.fidelity.mean("identity"), self.fidelity.mean("dlib_distance")
         if cosine >= COSINE or distance <= DISTANCE:
             return ""
+        others = "more steps" if self.tuned else "more steps or tuning the generator (`dynode tune`)"
         return (
             f"The identity is low: cosine {cosine:.2f} and dlib distance {distance:.2f}, a good likeness has at least {COSINE} or at most "
-            f"{DISTANCE}; more steps or tuning the generator (`dynode tune`) may help, a larger face more."
+            f"{DISTANCE}; {others} may help, a larger face more."
         )
 
     def times(self, frames: np.ndarray) -> str:
@@ -136,7 +141,8 @@ def inversion_report(
     clip: Clip, source: torch.Tensor, made: torch.Tensor, networks: FaceNetworks | None = None
 ) -> FaceReport:
     """The report on faces made from a clip, images (n, 3, R, R) in [-1, 1] of its frames with the face, beside their source."""
-    return FaceReport(fidelity(source, made, clip.ts.numpy()[with_face(clip)], networks=networks), width_of(clip))
+    compared = fidelity(source, made, clip.ts.numpy()[with_face(clip)], networks=networks)
+    return FaceReport(compared, width_of(clip), tuned="tuning" in clip.meta)
 
 
 def with_face(clip: Clip) -> np.ndarray:
@@ -174,7 +180,7 @@ def clip_fidelity(
     )
     with tqdm(total=len(ts), desc="compare faces", unit="frame", mininterval=1, delay=0.1) as bar:
         compared = of_pairs(pairs, ts, networks or FaceNetworks().to(device), bar)
-    return FaceReport(compared, width_of(clip))
+    return FaceReport(compared, width_of(clip), tuned=bool(tuned.hash_of(generator)))
 
 
 def parts_of(frames: Iterator[torch.Tensor], size: int) -> Iterator[torch.Tensor]:

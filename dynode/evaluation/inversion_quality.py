@@ -65,16 +65,20 @@ class InversionQuality:
         """A sentence for frames that have not arrived, and one for a face that hardly looks like its source."""
         return [line for line in (self.arrival_remark, self.identity_remark) if line]
 
+    def remarks_before(self, faces: bool) -> list[str]:
+        """The same; without that on identity where a comparison of faces follows, which has a sentence on it."""
+        return [line for line in self.remarks if not (faces and line == self.identity_remark)]
+
     @property
     def arrival_remark(self) -> str:
         late = self.not_arrived
         if not late:
             return ""
         named = ", ".join(f"{self.ts[k]:.2f}" for k in late[:8]) + (", ..." if len(late) > 8 else "")
-        worst = max(self.values["mse"][k] for k in late)
+        worst, one = max(self.values["mse"][k] for k in late), len(late) == 1
         return (
-            f"{len(late)} of {len(self.ts)} inverted frames have not arrived, at {named} s (MSE up to {worst:.4f}): what "
-            f"they show is not in the footage; invert them with {self.remedy}."
+            f"{len(late)} of {len(self.ts)} inverted frames {'has' if one else 'have'} not arrived, at {named} s (MSE up to {worst:.4f}): "
+            f"what {'it shows' if one else 'they show'} is not in the footage; invert {'it' if one else 'them'} with {self.remedy}."
         )
 
     @property

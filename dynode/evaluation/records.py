@@ -20,8 +20,10 @@ class Row:
     """One number.  `mse` is raw in [-1, 1] at 256 pixels, `ssim` 0 to 1; x 1e3 and % belong to tables.
 
     split: observed | unobserved | extrapolated.  reference: code (G(z_i)) | source (the aligned frame).
-    std and n are over seeds for fits, over frames for inversions; `paper` is the paper's own number or None.
+    draw: which of several random choices of the observed frames, see `dynode.clips.Clip.sampled`.
+    std and n are over seeds and draws for fits, over frames for inversions; `paper` is the paper's own number or None.
     protocol: of the clip's codes (`dynode.clips.PROTOCOLS`); it comes with the clip, and identifies nothing more.
+    frames: of the clip, that the value is a mean over; 0 where that is not recorded.
     """
 
     metric: str
@@ -36,11 +38,13 @@ class Row:
     space: str = "image"
     variant: str = ""
     seed: int | None = None
+    draw: int = 0
     unit: str = ""
     std: float | None = None
     n: int = 1
     paper: float | None = None
     protocol: str = field(default="", compare=False)
+    frames: int = field(default=0, compare=False)
 
 
 def write(path: Path | str, item: str, profile: str, rows: Sequence[Row], provenance: dict[str, Any]) -> Path:
@@ -110,10 +114,11 @@ def select(rows: Iterable[Row], **wanted: Any) -> list[Row]:
 
 
 def averaged(rows: Iterable[Row]) -> list[Row]:
-    """Rows that differ only in their seed become one: mean, std over seeds, n of them; all protocols of their codes."""
+    """Rows that differ only in their seed and draw become one: mean, std, n of them; all protocols of their codes."""
     groups: dict[Row, list[Row]] = {}
     for row in rows:
-        groups.setdefault(dataclasses.replace(row, value=0.0, seed=None, std=None, n=1), []).append(row)
+        key = dataclasses.replace(row, value=0.0, seed=None, draw=0, std=None, n=1, frames=0)
+        groups.setdefault(key, []).append(row)
     return [
         dataclasses.replace(key, protocol=protocols(group), **summary([row.value for row in group]))
         for key, group in groups.items()

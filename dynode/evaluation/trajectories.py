@@ -44,11 +44,13 @@ def method_rows(result: Evaluation, linear: Evaluation, category: str = "face", 
     ):
         value = float(result.values(metric.name, reference)[frames].mean())
         if math.isfinite(value):  # the PSNR of an exact frame is not
-            named = {"split": split, "space": "image", "unit": metric.unit, "reference": reference}
+            named: dict[str, Any] = {"split": split, "space": "image", "unit": metric.unit, "reference": reference}
+            named["frames"] = int(frames.sum())
             yield Row(metric.name, value, **named, **identity)
     reference = "truth" if "truth" in result.references else "code"
     errors = (each.values("mse", reference) for each in (result, linear))
     yield from skill_rows("skill", result.clip, *errors, space="image", reference=reference, **identity)
+    result.write()
     yield from latent_rows(result.clip, result.codes, linear.codes, **identity)
 
 
@@ -59,6 +61,7 @@ def reconstruction_rows(result: Evaluation, category: str) -> Iterator[Row]:
         identity: dict[str, Any] = {"category": category, "clip": result.clip.name, "method": "own codes"}
         identity["protocol"] = result.clip.protocol
         yield Row(metric.name, value, unit=metric.unit, reference=reference, **identity)
+    result.write()
 
 
 def latent_rows(observed: Clip, codes: torch.Tensor, linear_codes: torch.Tensor, **identity: Any) -> Iterator[Row]:
@@ -70,7 +73,8 @@ def latent_rows(observed: Clip, codes: torch.Tensor, linear_codes: torch.Tensor,
     for metric in evaluated_for(identity.get("category", "face"), space="latent"):
         values = metric(codes, own)
         for split, frames in splits(observed).items():
-            yield Row(metric.name, float(values[frames].mean()), split=split, unit=metric.unit, **identity)
+            named = {"split": split, "unit": metric.unit, "frames": int(frames.sum())}
+            yield Row(metric.name, float(values[frames].mean()), **named, **identity)
     errors = (METRICS["latent_mse"](each, own) for each in (codes, linear_codes))
     yield from skill_rows("skill_latent", observed, *errors, **identity)
     yield Row("path_length", path_length(codes) / path_length(own), unit="ratio", **identity)
@@ -106,7 +110,7 @@ def with_paper_numbers(rows: list[Row], paper: Mapping[str, Mapping[str, float]]
 
 @dataclass
 class Study:
-    """Rows of all runs, and for the first seed the evaluations by (method, sampling, stride), for figures."""
+    """Rows of all runs, and for the first seed and draw the evaluations by (method, sampling, stride), for figures."""
 
     rows: list[Row] = field(default_factory=list)
     first: dict[tuple[str, str, int], Evaluation] = field(default_factory=dict)
@@ -129,6 +133,7 @@ def study(
     samplings: Sequence[str],
     strides: Sequence[int],
     seeds: Sequence[int],
+    draws: Sequence[int] = (0,),
     hidden_end: int = 0,
     settings: Mapping[str, Any] | None = None,
     latent_methods: Sequence[str] = (),
@@ -138,16 +143,16 @@ def study(
     settings: {method: settings} for learned methods that do not run as their preset says.
     latent_methods: interpolations that are compared in latent space only.
     hidden_end: the last N frames are observed by no method; their rows have the split "extrapolated".
-    Methods without randomness run once; irregular samplings are drawn anew for each seed.
+    Methods without randomness run once; irregular samplings are drawn anew for each seed, and for each of the draws.
     """
     chosen = {name: (settings or {}).get(name) or name for name in methods}
     learned = [name for name, method in chosen.items() if by_name.settings_of(method) is not None]
-    conditions, result = list(product(samplings, strides, seeds)), Study()
+    conditions, result = conditions_of(samplings, strides, seeds, draws), Study()
     for name in learned:
-        fits.fit_many([(clip.sampled(*each, hidden_end), each[2]) for each in conditions], chosen[name])
-    for sampling, stride, seed in conditions:
-        observed = clip.sampled(sampling, stride, seed, hidden_end)
-        identity: dict[str, Any] = {"sampling": sampling, "stride": stride, "seed": seed}
+        fits.fit_many([(clip.sampled(*each[:3], hidden_end, each[3]), each[2]) for each in conditions], chosen[name])
+    for sampling, stride, seed, draw in conditions:
+        observed = clip.sampled(sampling, stride, seed, hidden_end, draw)
+        identity: dict[str, Any] = {"sampling": sampling, "stride": stride, "seed": seed, "draw": draw}
         identity |= {"category": evaluator.category, "clip": clip.name, "protocol": clip.protocol}
         repeated = sampling == "regular" and seed != seeds[0]  # the same frames again
         if not repeated:
@@ -160,6 +165,18 @@ def study(
                 fitted = linear if name == "linear" else evaluator.evaluate(observed, fits.fit(observed, method, seed))
                 result.add(name, fitted, linear, method=by_name.label_of(method), **identity)
     return result
+
+
+def conditions_of(
+    samplings: Sequence[str], strides: Sequence[int], seeds: Sequence[int], draws: Sequence[int]
+) -> list[tuple[str, int, int, int]]:
+    """(sampling, stride, seed, draw) of every run; regular frames are not drawn."""
+    return [
+        (sampling, stride, seed, draw)
+        for sampling, stride in product(samplings, strides)
+        for draw in (draws if sampling == "irregular" else (0,))
+        for seed in seeds
+    ]
 
 
 def hold_over_linear(rows: list[Row]) -> dict[int, float]:

@@ -10,6 +10,7 @@ from tqdm import tqdm
 
 from dynode import generators
 from dynode.clips import Clip
+from dynode.evaluation.counts import counted
 from dynode.evaluation.records import Row, select, summary
 from dynode.generators import registry, tuned
 from dynode.generators.protocol import Generator
@@ -138,7 +139,7 @@ def text_of(rows: Sequence[Row]) -> str:
 def change_text(rows: Sequence[Row], words: str) -> str:
     """A measure before and after, of some frames."""
     (before,), (after,) = (select(rows, method=method) for method in (BEFORE, AFTER))
-    return f"{before.value:.4f} -> {after.value:.4f} ({before.n} frames {words})"
+    return f"{before.value:.4f} -> {after.value:.4f} ({counted(before.n, 'frame')} {words})"
 
 
 def is_tuned(path: Path, clip: Clip, settings: TuningSettings) -> bool:

@@ -1,12 +1,17 @@
 """`experiments.yaml`: which notebook regenerates which paper item, under which parameters, and its expected numbers."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cache
+from typing import Any
 
 import yaml
 
 from dynode.errors import UserError
+from dynode.evaluation.records import Row
+from dynode.experiments.claims.declared import Claim, Statement, claims_of, statements_of
+from dynode.experiments.claims.judging import Verdict, judge
+from dynode.experiments.claims.sentences import line
 from dynode.runtime import ROOT
 from dynode.settings import choose
 
@@ -23,7 +28,8 @@ class Item:
     """One entry of experiments.yaml.
 
     parameters: profile -> parameters of the notebook.  minutes: profile -> hardware -> measured minutes.
-    paper: the paper's own numbers.  claims: bounds that are never edited to fit.  expected: profile -> check -> value.
+    paper: the paper's own numbers.  claims: bounds that are never edited to fit, judged from the record's rows.
+    expected: profile -> check -> value.
     needs: profile -> assets that the user may have to supply; `dynode run --all` skips an item without them.
     after: items whose records this one reads.
     """
@@ -35,7 +41,7 @@ class Item:
     parameters: dict[str, dict]
     minutes: dict[str, dict]
     paper: dict = field(default_factory=dict)
-    claims: dict[str, dict[str, float]] = field(default_factory=dict)
+    claims: list[Claim] = field(default_factory=list)
     expected: dict[str, dict] = field(default_factory=dict)
     needs: dict[str, list[str]] = field(default_factory=dict)
     after: list[str] = field(default_factory=list)
@@ -44,11 +50,23 @@ class Item:
 @cache
 def items() -> dict[str, Item]:
     """All items, in the order in which they are to be run.  Raises UserError outside of a checkout."""
+    entries = {name: {"claims": []} | entry for name, entry in experiments()["items"].items()}
+    return {name: Item(name, **entry | {"claims": claims_of(name, entry["claims"])}) for name, entry in entries.items()}
+
+
+@cache
+def statements() -> list[Statement]:
+    """What the paper says, word for word, and the claims that test it."""
+    return statements_of(experiments()["statements"])
+
+
+@cache
+def experiments() -> dict[str, Any]:
+    """experiments.yaml as it is.  Raises UserError outside of a checkout."""
     path = ROOT / "experiments.yaml"
     if not path.is_file():
         raise UserError(f"There is no {path}: items and notebooks lie in the repository, run this from a checkout.")
-    entries = yaml.safe_load(path.read_text(encoding="utf-8"))["items"]
-    return {name: Item(name, **entry) for name, entry in entries.items()}
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
 
 
 def item(name: str) -> Item:
@@ -63,17 +81,22 @@ def minutes_of(item: Item, profile: str) -> float:
 
 @dataclass(frozen=True)
 class Checks:
-    """`check(name, value)` against the expectations of an item and profile, `claim(name, value)` against its bounds."""
+    """`check(name, value)` against the expectations of an item and profile, `judge(rows)` of its claims.
+
+    changed: the run has other parameters than the item, so its expectations and claims do not hold.
+    """
 
     item: Item
     profile: str
+    changed: bool = False
 
     def check(self, name: str, value: float) -> None:
         """Compare with the committed expectation, print it and "ok"; raise AssertionError where it differs.
 
         A name without an expectation under this profile is printed as measured.
         """
-        entry = (self.item.expected.get(self.profile) or {}).get(name)
+        expected = {} if self.changed else self.item.expected.get(self.profile) or {}
+        entry = expected.get(name)
         if entry is None:
             print(f"{name}: {value:.3g} (no expectation under {self.profile})")
             return
@@ -82,23 +105,14 @@ class Checks:
             raise AssertionError(f"{name}: got {value:.6g}, expected {expected:.6g} within {tolerance:g} of it")
         print(f"{name}: {expected:.3g} ok")
 
-    def claim(self, name: str, value: float) -> bool:
-        """Print PASS or FAIL for a claim and return whether it passed; smoke runs print "not judged".
-
-        Raises UserError for a claim that the item does not declare.
-        """
-        bound = self.item.claims[choose("claim", name, list(self.item.claims))]
-        passed, relation = compared(value, bound)
-        verdict = "not judged" if self.profile == "smoke" else "PASS" if passed else "FAIL"
-        print(f"{verdict}  {name}: {value:.3g}  (wanted {relation})")
-        return passed
-
-
-def compared(value: float, bound: Mapping[str, float]) -> tuple[bool, str]:
-    """Whether a value keeps to a bound {"at_most": x} or {"at_least": x}, and the relation in symbols."""
-    if "at_most" in bound:
-        return value <= bound["at_most"], f"<= {bound['at_most']}"
-    return value >= bound["at_least"], f">= {bound['at_least']}"
+    def judge(self, rows: Iterable[Row]) -> list[Verdict]:
+        """Print a line for each claim of the item: the verdict that `dynode verify` has of a record of these rows."""
+        if self.changed:
+            print("NOT JUDGED  claims are of the item's own parameters.")
+            return []
+        verdicts = judge(rows, self.item, self.profile)
+        print("\n".join(map(line, verdicts)) or "no claims")
+        return verdicts
 
 
 def checks(item_name: str, profile: str) -> Checks:

@@ -8,12 +8,10 @@ from dataclasses import replace
 from typing import Any
 
 from dynode.errors import UserError
-from dynode.experiments import items
+from dynode.experiments import items, origin
 from dynode.experiments.parameters import COMMAND, changed, command_line, declarations
 from dynode.reporting.outputs import Outputs
 from dynode.settings import choose, nearest
-
-HARMLESS = {"device"}  # another one gives the same numbers, so expectations hold
 
 
 def begin(namespace: dict[str, Any]) -> tuple[Outputs, items.Checks]:
@@ -38,9 +36,9 @@ def begin(namespace: dict[str, Any]) -> tuple[Outputs, items.Checks]:
     changes = changed(values, item, profile, declared)
     by_hand = f"{item.notebook} run by hand, the same as {command_line(item.name, profile, changes)}"
     checks = items.checks(item.name, profile)
-    if changes.keys() - HARMLESS:
-        checks = replace(checks, item=replace(item, expected={}))
-    return Outputs(item.name, profile, os.environ.get(COMMAND) or by_hand), checks
+    checks = replace(checks, changed=bool(changes.keys() - origin.HARMLESS))
+    stamp = origin.stamp(item.notebook, values)
+    return Outputs(item.name, profile, os.environ.get(COMMAND) or by_hand, stamp=stamp), checks
 
 
 def assigned(history: list[str]) -> Iterator[str]:

@@ -73,10 +73,16 @@ def changed(
     values: Mapping[str, Any], item: items.Item, profile: str, declared: Mapping[str, Parameter]
 ) -> dict[str, Any]:
     """The values that differ from those that `dynode run` would give under this profile."""
-    usual = {name: parameter.default for name, parameter in declared.items()}
-    usual |= item.parameters.get(profile) or {}
-    usual |= {"item": item.name, "profile": profile}
-    return {name: value for name, value in values.items() if value != declared[name].typed(usual[name])}
+    before = usual(item, profile, declared)
+    return {name: value for name, value in values.items() if value != before[name]}
+
+
+def usual(item: items.Item, profile: str, declared: Mapping[str, Parameter]) -> dict[str, Any]:
+    """The values that `dynode run` gives under this profile."""
+    values = {name: parameter.default for name, parameter in declared.items()}
+    values |= item.parameters.get(profile) or {}
+    values |= {"item": item.name, "profile": profile}
+    return {name: declared[name].typed(value) for name, value in values.items()}
 
 
 def command_line(item: str, profile: str, changes: Mapping[str, Any]) -> str:

@@ -66,7 +66,9 @@ class StyledConv(nn.Module):
             x = self.conv(self.depthwise(x * factors))
         else:
             x = self.separable_of_one(x, factors, self.depthwise.weight)
-        return F.leaky_relu_(x.add_(self.noise[:, :, rows]), LEAK)  # in place: memory traffic is the cost on a CPU
+        return F.leaky_relu_(
+            x.add_(self.noise[:, :, rows].to(x.dtype)), LEAK
+        )  # in place: memory traffic is the cost on a CPU
 
     def separable_of_one(self, x: torch.Tensor, factors: torch.Tensor, depthwise: torch.Tensor) -> torch.Tensor:
         """The separable convolution of one image, faster: the factors go into the first kernel, the second is a matrix."""
@@ -123,6 +125,8 @@ class Block(nn.Module):
         Each band is computed with one input row more on either side, so that its own rows are exact.
         """
         height, step, finished = x.shape[2], band // 2, []
+        if step >= height:
+            return finish(self(x, factors))
         for top in range(0, height, step):
             low, high = max(0, top - 1), min(height, top + step + 1)
             part = self(x[:, :, low:high], factors, slice(2 * low, 2 * high))

@@ -60,10 +60,8 @@ class ProjectionSettings:
     code_noise: float = 0.0  # noise on the code, in units of w_std, until 75 % of the steps; Karras et al.: 0.05
     stop_loss: float = 0.0  # stop as soon as every frame of the batch has a loss below this
     batch: int = 1  # frames optimised together, without predecessors only: 1 is best on a CPU, 8 on a GPU
-    precision: str = "float32"  # or "bfloat16": autocast, faster on a GPU and slower on most CPUs
-    lpips_precision: str = (
-        "float32"  # or "bfloat16": of LPIPS alone, faster on a GPU and on CPUs with such instructions
-    )
+    precision: str = "float32"  # or "bfloat16": autocast, faster on a GPU and on CPUs with such instructions
+    lpips_precision: str = "float32"  # or "bfloat16": of LPIPS alone
     resolution: int = 256
     lpips_net: str = "vgg"  # or "alex"
     lpips_resolution: int = 0  # small images are enlarged to this for LPIPS; 0: they are not
@@ -120,7 +118,7 @@ FEW_STEPS = {  # of the face generator from its encoder; chosen on frames of sin
     "beta1": 0.8,
     "beta2": 0.9,
     "lambda_id": 0.1,
-    "lpips_precision": "bfloat16",
+    "precision": "bfloat16",
 }
 ENCODED = {"start": "encoder", "first_steps": 0, "conjugate_steps": 10}  # of the worlds' generators
 

@@ -19,6 +19,7 @@ from dynode.errors import UserError
 from dynode.generators import tuned
 from dynode.generators.protocol import Generator
 from dynode.inversion.frame_sources import reference_frames
+from dynode.inversion.projection import PRECISIONS
 from dynode.inversion.tuning_losses import TuningLoss, Weights
 from dynode.inversion.tuning_regions import FaceRegions
 from dynode.inversion.tuning_settings import TuningSettings, settings_for
@@ -114,6 +115,7 @@ def loss_of(clip: Clip, settings: TuningSettings, device: torch.device) -> Tunin
         Identity().to(device) if of_faces and s.lambda_id else None,
         FaceRegions(Landmarks().to(device)) if of_faces and s.regions != 1 else None,
         s.lpips_resolution,
+        PRECISIONS[s.precision],
     )
 
 

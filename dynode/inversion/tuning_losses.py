@@ -60,6 +60,7 @@ class TuningLoss:
     """The loss of an image against its target.
 
     identity: for faces.  regions: where eyes and mouth are, of one image.  enlarged: pixels a side at least, for LPIPS.
+    precision: of LPIPS's features.
     """
 
     def __init__(
@@ -69,8 +70,9 @@ class TuningLoss:
         identity: Embedding | None = None,
         regions: Regions | None = None,
         enlarged: int = 0,
+        precision: torch.dtype = torch.float32,
     ):
-        self.perceptual, self.weights, self.enlarged = perceptual, weights, enlarged
+        self.perceptual, self.weights, self.enlarged, self.precision = perceptual, weights, enlarged, precision
         self.identity = identity if weights.identity else None
         self.regions = regions if weights.regions != 1 else None
         self.kept = 0
@@ -89,7 +91,13 @@ class TuningLoss:
 
     def features(self, images: torch.Tensor) -> list[torch.Tensor]:
         """LPIPS's features of images (B, 3, R, R), small ones enlarged."""
-        return self.perceptual.features(resampled(images.clamp(-2, 2), max(self.enlarged, images.shape[-1])))
+        with self.autocast(images.device):
+            features = self.perceptual.features(resampled(images.clamp(-2, 2), max(self.enlarged, images.shape[-1])))
+        return [layer.float() for layer in features]
+
+    def autocast(self, device: torch.device) -> torch.autocast:
+        """The context in which the precision holds."""
+        return torch.autocast(device.type, self.precision, enabled=self.precision != torch.float32)
 
     def features_of(self, target: Target) -> list[torch.Tensor]:
         """LPIPS's features of a target: those that are kept, or computed anew."""

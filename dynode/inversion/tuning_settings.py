@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from dynode.errors import UserError
+from dynode.inversion.projection import PRECISIONS
 from dynode.inversion.tuning_updates import UPDATES
 from dynode.perception.lpips import BACKBONES
 from dynode.settings import choose, require_positive
@@ -21,6 +22,7 @@ class TuningSettings:
     steps: int = 300
     lr: float = 1e-4
     warmup: int = 40  # steps; without them the first ones spoil a face
+    precision: str = "bfloat16"  # of images and LPIPS: 1.6 times as fast on CPUs with such instructions; or "float32"
     lambda_mse: float = 10.0
     lambda_lpips: float = 1.0
     lambda_id: float = 0.1  # faces alone; 0 keeps MobileFaceNet's cosine an independent measure
@@ -39,6 +41,7 @@ class TuningSettings:
 
     def __post_init__(self):
         choose("kind of update", self.update, UPDATES)
+        choose("precision", self.precision, PRECISIONS)
         choose("LPIPS net", self.lpips_net, BACKBONES)
         require_positive(self, "steps", "lr", "regions", "rank", "resolution", "locality_distance")
         if self.resolution & (self.resolution - 1):
@@ -48,7 +51,15 @@ class TuningSettings:
 
 
 # Of generators below 256 pixels, whose weights have unit variance and take larger steps; identity is of faces alone.
-SMALL = {"lr": 3e-3, "lpips_net": "alex", "lpips_resolution": 128, "lambda_id": 0.0, "regions": 1.0, "stop_lpips": 0.0}
+SMALL = {
+    "precision": "float32",
+    "lr": 3e-3,
+    "lpips_net": "alex",
+    "lpips_resolution": 128,
+    "lambda_id": 0.0,
+    "regions": 1.0,
+    "stop_lpips": 0.0,
+}
 
 
 def settings_for(resolution: int) -> TuningSettings:

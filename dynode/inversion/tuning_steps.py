@@ -74,7 +74,7 @@ class Tuner:
         rate = min(1.0, (self.done + 1) / max(1, s.warmup)) * (1 - share)
         for group in self.optimiser.param_groups:
             group["lr"] = rate * group["highest"]
-        images = self.update.images(self.pivots[frame], s.resolution)
+        images = self.images(self.pivots[frame])
         loss, lpips, mse = self.loss(images, self.targets[frame])
         if s.locality_every and self.done % s.locality_every == 0:
             loss = loss + s.lambda_locality * self.locality(self.pivots[frame].detach())
@@ -98,7 +98,12 @@ class Tuner:
             random = self.generator.mapping(torch.randn(1, self.generator.z_dim, generator=rng, device=device))
             code = near_pivot(pivot, random, self.settings.locality_distance)
             before = self.generator.synthesis(code, self.settings.resolution)
-        return self.loss.locality(self.update.images(code, self.settings.resolution), before)
+        return self.loss.locality(self.images(code), before)
+
+    def images(self, code: torch.Tensor) -> torch.Tensor:
+        """The image (1, 3, R, R) of a code (1, L, D) by the generator as it is tuned now."""
+        with self.loss.autocast(code.device):
+            return self.update.images(code, self.settings.resolution).float()
 
     def read_losses(self) -> None:
         """Move the losses from the device to the curve; whether it has arrived is known after each round of the frames."""

@@ -113,6 +113,7 @@ class Outputs:
     profile: str
     command: str = "called from Python"  # how the run was started, for the record
     started: float = field(default_factory=time.time)
+    stamp: dict[str, Any] = field(default_factory=dict)  # more of the origin, for the record
 
     def figure(self, figure: Figure, name: str, alt: str, *, shows: Shown) -> Path:
         """Write figures/<name>.{png,pdf} and show it; `alt` is its text alternative.
@@ -185,7 +186,7 @@ class Outputs:
             command=self.command,
             seconds=round(time.time() - self.started, 1),
             stand_ins=list(stand_ins(shows)),
-            **provenance,
+            **{**self.stamp, **provenance},
         )
         path = paths.root() / "reports" / "records" / f"{self.item}.{self.profile}.json"
         return records.write(path, self.item, self.profile, with_protocols(rows, shows), stamp)

@@ -1,4 +1,5 @@
-"""What `dynode train all` trains, in the order of its worth: an encoder of faces, generators of worlds, their encoders.
+"""What `dynode train all` trains, in the order of its worth: an encoder of faces, GANs of worlds, their encoders; and by name
+generators of worlds that copy the renderer.
 
 A new training is one more `Job` in `JOBS`.
 """
@@ -18,6 +19,10 @@ from dynode.io.images import from_levels
 from dynode.metrics import METRICS
 from dynode.perception.lpips import LPIPS
 from dynode.settings import changed, choose, to_json
+from dynode.training.adversarial.pictures import alone_there, pictures_alone
+from dynode.training.adversarial.projected_gan import ProjectedGANSettings, ProjectedGANTrainer
+from dynode.training.adversarial.train_projected_gan import METHOD as ADVERSARIAL
+from dynode.training.adversarial.train_projected_gan import CurveJudge
 from dynode.training.gan_training import GANTrainer
 from dynode.training.loops import Trainer
 from dynode.training.queue import MOST_JOBS, Conditions, Job
@@ -30,6 +35,7 @@ from dynode.worlds import World, world
 DISTINCT = 12_288  # pictures of a world that a CPU trains on
 POOL = 2048  # of which a GPU draws the oldest anew
 FRESH_SEED = 1000  # of the pictures that a GPU draws in its first run: none that quality is measured on
+JUDGED = 1024  # that a GAN's samples are judged by
 MEASURED = 128  # new pictures that the quality of a world's networks is measured on
 DRAWING = 1 / 3  # of its time that a CPU may draw pictures for
 FACE = "mobilestylegan-ffhq"
@@ -51,6 +57,14 @@ GPU_BATCH = 64
 TINY_GENERATORS = {
     **{"generator.resolution": 16, "generator.w_dim": 12, "generator.depth": 2},
     **{"generator.channel_base": 128, "generator.channel_max": 8, "lpips": 0.0, "refine": 0, "batch": 8},
+}
+GANS: dict[str, Any] = {
+    **{"generator.resolution": 128, "generator.channel_base": 4096, "generator.channel_max": 112},
+    "pictures": 4_000_000,
+}
+TINY_GANS = {
+    **{"generator.resolution": 16, "generator.w_dim": 12, "generator.channel_base": 128, "generator.channel_max": 8},
+    **{"width": 8, "batch": 4},
 }
 TINY_ENCODERS = {
     **{"encoder.channel_base": 256, "encoder.channel_max": 16, "encoder.hidden": 16, "encoder.passes": 2},
@@ -84,6 +98,37 @@ def world_generator(name: str, conditions: Conditions) -> GANTrainer:
     return GANTrainer(settings, z, images, network, conditions.device, compiled=conditions.compiled, fresh=fresh)
 
 
+def world_gan(name: str, conditions: Conditions) -> ProjectedGANTrainer:
+    """The training of a world's generator on its pictures alone, which on a GPU are drawn anew as it goes on."""
+    settings = changed(ProjectedGANSettings(), GANS | batch(conditions) | (TINY_GANS if conditions.tiny else {}))
+    known, size, renew = world(name), settings.generator.resolution, None
+    if conditions.device.type == "cuda":
+        fresh = FreshPictures(known, POOL, size, conditions.device, seed=FRESH_SEED + conditions.seed)
+        images, renew = fresh.levels, fresh.renew_after
+    else:
+        there = alone_there(known, size)
+        n = CHUNK if conditions.tiny else distinct_within(known, size, conditions.seconds, there)
+        images = pictures_alone(known, n, size, progress=conditions.progress)
+    network = LPIPS("vgg", checked=False)
+    return ProjectedGANTrainer(settings, images, network, conditions.device, compiled=conditions.compiled, renew=renew)
+
+
+def save_gan(name: str, trainer: Trainer, path: Path, card: dict) -> None:
+    trainer = cast(ProjectedGANTrainer, trainer)
+    trainer.average.measure()
+    weights.save(
+        trainer.average, path, {"world": name, "settings": to_json(trainer.settings), "method": ADVERSARIAL} | card
+    )
+
+
+def measure_gan(name: str, trainer: Trainer) -> dict[str, float]:
+    """Frechet distance, precision, recall and the accuracy of a classifier of samples and new pictures."""
+    trainer = cast(ProjectedGANTrainer, trainer)
+    held = FreshPictures(world(name), JUDGED, trainer.generator.resolution, trainer.device, seed=HELD_OUT_SEED)
+    judge = CurveJudge(held.levels, LPIPS("alex", checked=False).to(trainer.device))
+    return {measure: round(value, 4) for measure, value in judge(trainer.average, held.levels.shape[-1]).items()}
+
+
 def save_generator(name: str, trainer: Trainer, path: Path, card: dict) -> None:
     trainer = cast(GANTrainer, trainer)
     trainer.average.measure()
@@ -94,8 +139,9 @@ def save_generator(name: str, trainer: Trainer, path: Path, card: dict) -> None:
 
 def world_encoder(name: str, conditions: Conditions) -> EncoderTrainer:
     """The training of an encoder for a world's generator: of the same folder, or where it has none, the shipped one."""
-    own = conditions.folder / f"{name}-generator.safetensors"
-    generator = generators.load(str(own) if own.is_file() else f"stylegan2-{name}", conditions.device)
+    kinds = (conditions.folder / f"{name}-{kind}.safetensors" for kind in ("gan", "generator"))
+    own = next((str(path) for path in kinds if path.is_file()), f"stylegan2-{name}")
+    generator = generators.load(own, conditions.device)
     changes = ENCODERS | batch(conditions) | (TINY_ENCODERS if conditions.tiny else {})
     settings = changed(EncoderTrainingSettings(), changes)
     _, images, fresh = picture_set(world(name), generator.resolution, conditions)
@@ -155,15 +201,16 @@ def picture_set(
     if conditions.device.type == "cuda":
         fresh = FreshPictures(known, POOL, resolution, conditions.device, seed=FRESH_SEED + conditions.seed)
         return fresh.z, fresh.levels, fresh
-    n = CHUNK if conditions.tiny else distinct_within(known, resolution, conditions.seconds)
+    there = pictures_there(known, resolution)
+    n = CHUNK if conditions.tiny else distinct_within(known, resolution, conditions.seconds, there)
     return *pictures(known, n, resolution, progress=conditions.progress), None
 
 
-def distinct_within(known: World, resolution: int, seconds: float) -> int:
-    """How many pictures a CPU draws in a third of its time, or has drawn.  Raises UserError for less than a file of them."""
+def distinct_within(known: World, resolution: int, seconds: float, there: int) -> int:
+    """How many pictures a CPU draws in a third of its time, or has drawn: `there`.  Raises UserError for less than a file of them."""
     rate = known.pictures_per_second * (64 / resolution) ** 2
     fitting = min(DISTINCT, seconds * DRAWING * rate) // CHUNK * CHUNK
-    n = max(int(fitting), min(DISTINCT, pictures_there(known, resolution)))
+    n = max(int(fitting), min(DISTINCT, there))
     if not n:
         raise UserError(
             f"To draw {CHUNK} pictures of {known.name} takes about {CHUNK / rate:.0f} seconds, more than a third of the "
@@ -176,9 +223,18 @@ def jobs_of(name: str) -> dict[str, Job]:
     """The trainings of a world, by kind."""
     assets = ("lpips-alexnet",)
     return {
+        "gan": Job(
+            f"{name}-gan",
+            f"a generator of the world {name} from its pictures alone, 128 pixels",
+            10.0,
+            partial(world_gan, name),
+            partial(save_gan, name),
+            partial(measure_gan, name),
+            ("lpips-vgg16", "lpips-alexnet"),
+        ),
         "generator": Job(
             f"{name}-generator",
-            f"the generator of the world {name}, 128 pixels",
+            f"a generator of the world {name} that copies its renderer, 128 pixels",
             10.0,
             partial(world_generator, name),
             partial(save_generator, name),
@@ -187,7 +243,7 @@ def jobs_of(name: str) -> dict[str, Job]:
         ),
         "encoder": Job(
             f"{name}-encoder",
-            f"its encoder, for {name}-generator of the same folder, else for the one that ships",
+            f"its encoder, for {name}-gan or {name}-generator of the same folder, else for the one that ships",
             7.0,
             partial(world_encoder, name),
             partial(save_encoder, name),
@@ -208,9 +264,18 @@ JOBS: tuple[Job, ...] = (
         measure_face_encoder,
         FACES,
     ),
-    *(each["generator"] for each in WORLDS),
+    *(each["gan"] for each in WORLDS),
     *(each["encoder"] for each in WORLDS),
+    *(each["generator"] for each in WORLDS),
 )
+
+
+def percentages(shares: list[float]) -> list[int]:
+    """Shares in whole percents that add up to 100, by the largest remainder; of equal ones the first gets more."""
+    exact = [100 * share / sum(shares) for share in shares]
+    floors = [int(each) for each in exact]
+    largest = sorted(range(len(exact)), key=lambda k: floors[k] - exact[k])[: 100 - sum(floors)]
+    return [floor + (k in largest) for k, floor in enumerate(floors)]
 
 
 def chosen(only: tuple[str, ...] = ()) -> list[Job]:
@@ -223,10 +288,15 @@ def chosen(only: tuple[str, ...] = ()) -> list[Job]:
     return [job for job in JOBS if job.name in only] if only else [*JOBS[:MOST_JOBS]]
 
 
-def listing(jobs: list[Job]) -> list[str]:
-    """Lines that show the jobs with their shares of the time, and the assets that they read, with their sizes."""
-    whole = sum(job.share for job in jobs)
-    lines = [f"{job.name:18} {job.share / whole:4.0%}  {job.purpose}" for job in jobs]
+def listing(only: tuple[str, ...] = ()) -> list[str]:
+    """Lines that show the jobs that a run trains with their shares of the time, those that it leaves out where none are named,
+    and the assets that are read, with their sizes."""
+    jobs = chosen(only)
+    parts = zip(jobs, percentages([job.share for job in jobs]), strict=True)
+    lines = [f"{job.name:18} {share:3} %  {job.purpose}" for job, share in parts]
+    lines += [f"{job.name:18}   left  {job.purpose}" for job in JOBS if job not in jobs and not only]
+    if len(lines) > len(jobs):
+        lines.append(f"A run trains {len(jobs)} of them; `dynode train all --only NAME` trains what is left.")
     wanted = [assets.find(name) for name in dict.fromkeys(name for job in jobs for name in job.assets)]
     lines += [f"Assets, {sum(each.size for each in wanted) / 1e6:.1f} MB, which `dynode fetch NAME ...` gets:"]
     return lines + [f"{each.name:32} {each.size / 1e6:5.1f} MB  {each.filename}" for each in wanted]

@@ -133,10 +133,10 @@ def print_cost(world: World, settings: GANTrainingSettings, images: int) -> None
 
 
 @torch.no_grad()
-def samples(generator: WeightsGenerator, n: int, seed: int = 0, chunk: int = 32) -> torch.Tensor:
-    """n images (n, 3, R, R) in [-1, 1] of random latents, on the CPU."""
+def samples(generator: WeightsGenerator, n: int, seed: int = 0, resolution: int | None = None) -> torch.Tensor:
+    """n images (n, 3, R, R) in [-1, 1] of random latents, on the CPU.  resolution: as `forward` of the generator takes it."""
     z = torch.randn(n, generator.z_dim, generator=torch.Generator().manual_seed(seed)).to(generator.w_avg)
-    return torch.cat([generator(part).clamp(-1, 1).cpu() for part in z.split(chunk)])
+    return torch.cat([generator(part, resolution).clamp(-1, 1).cpu() for part in z.split(32)])
 
 
 def held_out_quality(

@@ -11,10 +11,27 @@ import torch
 
 from dynode.dynamics.neural_ode import NeuralODE
 from dynode.dynamics.trajectory import Trajectory
+from dynode.evaluation.counts import counted
 from dynode.evaluation.records import Row
 from dynode.inversion.observer import Observer
 
 NOT_COUNTS = ("seconds", "peak_memory", "entered", "since")  # what a Counters holds beside counts
+# What a line says of one use of a counter and of several, but for the number.
+WORDS = {
+    "frames_inverted": ("frame inverted", "frames inverted"),
+    "steps_before": ("optimiser step taken before", "optimiser steps taken before"),
+    "encoder_passes": ("pass of the encoder", "passes of the encoder"),
+    "generator_forward": ("pass of the generator", "passes of the generator"),
+    "generator_backward": ("backward pass of the generator", "backward passes of the generator"),
+    "optimiser_steps": ("optimiser step", "optimiser steps"),
+    "edits": ("edit", "edits"),
+    "detections": ("face detection", "face detections"),
+    "landmark_tracks": ("track of landmarks", "tracks of landmarks"),
+    "flow_calls": ("field of optical flow", "fields of optical flow"),
+    "segmentations": ("face segmented", "faces segmented"),
+    "field_evaluations": ("evaluation of the dynamics' field", "evaluations of the dynamics' field"),
+    "pastes": ("crop pasted", "crops pasted"),
+}
 STATUS, RESET = "/proc/self/status", "/proc/self/clear_refs"
 
 
@@ -78,7 +95,7 @@ class Counters:
 
     def text(self) -> str:
         """What was used at all, as one line."""
-        used = [f"{n} {name.replace('_', ' ')}" for name, n in self.counts().items() if n]
+        used = [counted(n, *WORDS[name]) for name, n in self.counts().items() if n]
         seconds = [f"{name} {s:.1f} s" for name, s in self.seconds.items()]
         return ", ".join([*used, *seconds, f"peak memory {self.peak_memory / 1e6:.0f} MB"])
 

@@ -15,6 +15,7 @@ from dynode.clips import Clip
 from dynode.dynamics.presets import preset
 from dynode.errors import UserError
 from dynode.evaluation import records
+from dynode.evaluation.counts import counted
 from dynode.evaluation.inversion_quality import inversion_quality
 from dynode.generators import tuned
 from dynode.generators.protocol import Generator
@@ -172,7 +173,8 @@ def write(request: EditRequest, editor: VideoEditor, footage: Footage, codes: Ed
 
         count = editor.write(request.output, footage, codes, observer, each)
     if request.save_frames is not None and (later := outputs.later_pictures(request.save_frames, count)):
-        print(f"{later} pictures in {request.save_frames} come after these {count} frames: they are of a longer video.")
+        after = f"in {request.save_frames} come{'s' * (later == 1)} after {'this' if count == 1 else 'these'} {counted(count, 'frame')}"
+        print(f"{counted(later, 'picture')} {after}: of a longer video.")
     if request.side_by_side:
         sources = footage.source_frames() if editor.pastes else editor.source_crops(footage)
         start = footage.first_time if editor.pastes else float(footage.track.ts[0])

@@ -7,6 +7,7 @@ import torch
 
 from dynode import generators
 from dynode.editing.strength_ranges import range_warning
+from dynode.evaluation.counts import counted, is_or_are
 from dynode.evaluation.diagnosis import few_observed
 from dynode.io import audio
 from dynode.video_editing.cost_counters import Counters
@@ -36,7 +37,7 @@ class EditResult:
 
     @property
     def text(self) -> str:
-        head = f"{self.output}: {self.count} frames, {self.codes.title}"
+        head = f"{self.output}: {counted(self.count, 'frame')}, {self.codes.title}"
         return "\n".join([head, self.counters.text(), *self.remarks])
 
 
@@ -55,11 +56,16 @@ def remarks(footage: Footage, codes: EditedCodes, counters: Counters, stand_ins:
         lines.append(f"A run that was stopped had taken {counters.steps_before} of the optimiser steps before.")
     elif counters.steps_before:
         lines.append(
-            f"The codes were already inverted ({counters.steps_before} optimiser steps for {codes.inverted} frames, from "
+            f"The codes were already inverted ({counted(counters.steps_before, 'optimiser step')} for "
+            f"{counted(codes.inverted, 'frame')}, from "
             f"the metadata of {'the file below' if codes.kept else 'the clip'})."
         )
     if codes.missing:
-        lines.append(f"The face was not found in {len(codes.missing)} frames: they are edited by interpolated codes.")
+        count = len(codes.missing)
+        lines.append(
+            f"The face was not found in {counted(count, 'frame')}: {'it' if count == 1 else 'they'} {is_or_are(count)} edited by "
+            f"interpolated codes."
+        )
     if codes.drift > 1e-3:
         lines.append(f"At the end the edit has drifted by {100 * codes.drift:.0f} % of its length.")
     if codec := audio.unsupported_codec(footage.path):

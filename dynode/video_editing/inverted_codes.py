@@ -1,7 +1,8 @@
 """Codes of the frames that a system wants inverted, kept in the user's cache: all edits of a video share them.
 
-A file is known by the video's sha256, by what decides its codes (generator, settings, face, encoder), and by the times and
-squares of its frames; how those frames were chosen does not count.  They are codes of faces: see ETHICS.md.
+A file is known by the video's sha256, by what decides its codes (generator, settings, face, encoder, what is tried where a
+frame has not arrived), and by the times and squares of its frames; how those frames were chosen does not count.  They are
+codes of faces: see ETHICS.md.
 """
 
 import contextlib
@@ -16,9 +17,10 @@ import torch
 from dynode import generators
 from dynode.clips import Clip
 from dynode.errors import UserError
+from dynode.evaluation.counts import counted
 from dynode.generators.protocol import Generator
+from dynode.inversion import arrival, invert_frames
 from dynode.inversion import encoder_files as encoders
-from dynode.inversion import invert_frames
 from dynode.inversion.frame_sources import from_track
 from dynode.inversion.observer import Observer
 from dynode.inversion.projection import ProjectionSettings, settings_for
@@ -78,6 +80,7 @@ def kept_codes(
     job |= {"face": footage.metadata["face"]} if "face" in footage.metadata else {}
     encoder = encoders.shipped_for(generator) if settings.start == "encoder" else ""
     job |= invert_frames.hashes_of(generator, settings, encoder)
+    job |= {} if settings.independent else {"arrival": arrival.RULE}
     return KeptCodes(folder, footage.metadata["source_sha256"], job, selected(footage.track, wanted))
 
 
@@ -113,8 +116,8 @@ def keyframe_codes(footage: Footage, keyframes: Clip, wanted: np.ndarray, observ
     clip = of_frames(keyframes, selected(footage.track, wanted))
     if clip is None:
         raise UserError(
-            f"{keyframes.name} holds codes of {len(keyframes)} frames, and {int(wanted.sum())} others are "
-            f"wanted inverted: give the video {footage.path} instead, or the options of the edit that made the codes."
+            f"{keyframes.name} holds codes of {len(keyframes)} frames, not of the {counted(int(wanted.sum()), 'frame')} "
+            f"wanted: give the video {footage.path} instead, or the options of the edit that made the codes."
         )
     observer.count("steps_before", clip.optimiser_steps)
     return clip

@@ -15,8 +15,7 @@ from dynode.settings import choose
 from dynode.video_editing import poisson, tone
 from dynode.video_editing.patches import Patch
 
-PASTE_MODES = ("seamless", "poisson", "mixed", "feather", "none")
-CLONED = {"poisson": "normal", "mixed": "mixed"}  # whose gradients a mode of cloning takes
+PASTE_MODES = ("seamless", "poisson", "feather", "none")
 ROUNDS = (
     5  # of correcting the error of sampling; each leaves a fraction of it, most where a face is as wide as its crop
 )
@@ -27,8 +26,8 @@ class PasteSettings:
     """How a crop goes back into its frame.
 
     mode: "seamless", a mask with a soft edge once the crop's colours are matched to the frame's, see `tone`; "poisson",
-    then Poisson cloning of every frame, "mixed", the same with the larger of both gradients; "feather", the soft edge
-    alone; "none": the crops themselves are the video.
+    then Poisson cloning of every frame before the soft edge; "feather", the soft edge alone; "none": the crops themselves
+    are the video.  There is no cloning with mixed gradients: the contours of the face that is replaced come through it.
     """
 
     mode: str = "seamless"
@@ -74,14 +73,11 @@ def pasted(patch: Patch, settings: PasteSettings) -> np.ndarray:
     if not result[box_of(patch.quad, result.shape[:2])].size:  # the square lies beside the frame
         return result
     box, source, mask = placed(patch)
-    frame = patch.frame[box].astype(np.float64)
-    if settings.mode in CLONED:
+    frame, changed = patch.frame[box].astype(np.float64), mask > 0
+    if settings.mode == "poisson":
         depth = tone.DEPTH * np.linalg.norm(patch.quad[1] - patch.quad[0])
-        changed, held = mask >= 0.5, mask_in(patch, patch.masks.face, box) / depth**2
-        blended = poisson.cloned(frame, source, changed, CLONED[settings.mode], held)
-    else:
-        changed, alpha = mask > 0, softened(mask)[..., None]
-        blended = frame + alpha * (source - frame)
+        source = poisson.cloned(frame, source, changed, mask_in(patch, patch.masks.face, box) / depth**2)
+    blended = frame + softened(mask)[..., None] * (source - frame)
     levels = blended.round().clip(0, 255).astype(np.uint8)
     result[box] = np.where(changed[..., None], levels, patch.frame[box])
     return result

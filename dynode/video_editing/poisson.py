@@ -15,10 +15,7 @@ import numpy as np
 from scipy.sparse import coo_matrix, csr_matrix, diags_array
 from scipy.sparse.linalg import LinearOperator, cg, splu
 
-from dynode.settings import choose
-
 SIDES = ((0, 1), (0, -1), (1, 0), (-1, 0))
-GRADIENTS = ("normal", "mixed")
 DIRECT = 400  # unknowns
 ACCURACY = 3e-3  # root mean square of what a solution leaves of the equations, in units of the picture
 DAMPING = 2 / 3  # of Jacobi steps
@@ -63,16 +60,14 @@ class Region:
         values = np.concatenate([diagonal, np.full(len(rows) - n, -1.0)])
         return csr_matrix(coo_matrix((values, (rows, columns)), shape=(n, n)))
 
-    def right_side(self, target: np.ndarray, guides: list[np.ndarray]) -> np.ndarray:
-        """The right side (n, C) of the equations: `target` (H, W, C) around Ω, and the largest differences of the guides."""
-        around, padded = pad(target), [pad(guide) for guide in guides]
+    def right_side(self, target: np.ndarray, guide: np.ndarray) -> np.ndarray:
+        """The right side (n, C) of the equations: `target` (H, W, C) around Ω, and the differences of the guide."""
+        around, padded = pad(target), pad(guide)
         right = np.zeros((int(self.inside.sum()), target.shape[-1]))
         for side in SIDES:
             number = self.beside(self.numbers, side)[:, None]
             right += np.where(number == -1, self.beside(around, side), 0)
-            steps = np.stack([g[self.inside] - self.beside(p, side) for g, p in zip(guides, padded, strict=True)])
-            largest = np.take_along_axis(steps, np.abs(steps).argmax(0)[None], axis=0)[0]
-            right += np.where(number > -2, largest, 0)
+            right += np.where(number > -2, guide[self.inside] - self.beside(padded, side), 0)
         return right
 
     def solve(self, right: np.ndarray, held: np.ndarray | None = None) -> np.ndarray:
@@ -124,22 +119,19 @@ def cloned(
     target: np.ndarray,
     source: np.ndarray,
     inside: np.ndarray,
-    gradients: str = "normal",
     held: np.ndarray | None = None,
 ) -> np.ndarray:
     """target (H, W, C) with `source` (H, W, C) cloned seamlessly into the region `inside` (H, W); float64.
 
-    gradients: "normal", the source's own; "mixed": at each neighbour the larger of the source's and the target's.
     held: weights (H, W) >= 0 of the square of what is added to the source, as in `membrane`; None: 0, as published.
     An empty region leaves the target; one that covers the picture, and so has no boundary, gives the source.
     """
-    choose("kind of gradients", gradients, list(GRADIENTS))
     result = np.array(target, dtype=np.float64)
     if not inside.any() or inside.all():
         return result if not inside.any() else np.array(source, dtype=np.float64)
     box = box_of(inside)
     around, guide, region = result[box], np.asarray(source[box], dtype=np.float64), Region(inside[box])
-    right = region.right_side(around, [guide] if gradients == "normal" else [guide, around])
+    right = region.right_side(around, guide)
     # solved for what is added to the source: with the source's own differences that is smooth and converges soon
     weights = None if held is None else held[box][region.inside]
     around[region.inside] = guide[region.inside] + region.solve(right - region.matrix @ guide[region.inside], weights)
@@ -157,6 +149,6 @@ def membrane(boundary: np.ndarray, inside: np.ndarray, held: np.ndarray) -> np.n
         return result if not inside.any() else np.zeros_like(result)
     box = box_of(inside)
     around, region = result[box], Region(inside[box])
-    right = region.right_side(around, [np.zeros_like(around)])
+    right = region.right_side(around, np.zeros_like(around))
     around[region.inside] = region.solve(right, held[box][region.inside])
     return result

@@ -30,6 +30,7 @@ BREASTS = ((0.85, 0.78, 0.62), (0.85, 0.34, 0.08), (0.80, 0.66, 0.12), (0.88, 0.
 MARCH = 40
 FAR = 4.5
 BRANCH = -0.40  # height of the branch
+FAST = 4  # wing beats in an episode until 2026-11-23, when they were slowed after methods had failed on them
 BODY, BEAK, EYES, WINGS, TAIL, LEGS, BARK = range(7)
 
 
@@ -220,11 +221,11 @@ def render(factors: torch.Tensor, resolution: int, samples: int = 2) -> torch.Te
     return to_images(torch.where(travelled < FAR, surface, bird.background(x, y)), resolution, samples)
 
 
-def flight(motions: Motions, seconds: float) -> dict[str, Motion]:
-    """Wing beats whose tempo and strength change, down to a glide and up again."""
+def flight(motions: Motions, seconds: float, tempo: float = 2) -> dict[str, Motion]:
+    """Wing beats whose tempo and strength change, down to a glide and up again.  tempo: beats in an episode."""
     motions.fix("fold", 0.0)
     return {
-        "wing": motions.cycle(2 / seconds, varying=0.35, lasting=seconds),
+        "wing": motions.cycle(tempo / seconds, varying=0.35, lasting=seconds),
         "beat": motions.wander("beat", 0.9 * seconds, (0.15, 1.0)),
         "head": motions.wander("head", seconds),
         "height": motions.wander("height", seconds),
@@ -239,7 +240,7 @@ def beats(motions: Motions, seconds: float) -> dict[str, Motion]:
     return {"wing": motions.cycle(3.0, varying=0.03, lasting=seconds)}
 
 
-def moored(motions: Motions, seconds: float, before: float, after: float) -> dict[str, Motion]:
+def moored(motions: Motions, seconds: float, before: float, after: float, tempo: float = 1.6) -> dict[str, Motion]:
     """Between the branch (1) and the air (0): wings, height and attitude change together, over a few slow beats."""
     when, lasting = motions.rng.uniform(0.4, 0.6) * seconds, 0.6 * seconds
     low, high = motions.factor("height").at(0.0), motions.factor("height").at(motions.rng.uniform(0.6, 1.0))
@@ -248,7 +249,7 @@ def moored(motions: Motions, seconds: float, before: float, after: float) -> dic
         "fold": motions.change(before, after, when, lasting),
         "height": motions.change(*((low, high) if before > after else (high, low)), when, lasting),
         "pitch": motions.change(*((steep, flat) if before > after else (flat, steep)), when, lasting),
-        "wing": motions.cycle(1.6 / seconds, varying=0.2, lasting=seconds),
+        "wing": motions.cycle(tempo / seconds, varying=0.2, lasting=seconds),
         "head": motions.wander("head", seconds),
     }
 
@@ -261,6 +262,26 @@ def landing(motions: Motions, seconds: float) -> dict[str, Motion]:
     return moored(motions, seconds, 0.0, 1.0)
 
 
-KINDS = {"flight": flight, "beats": beats, "take_off": take_off, "landing": landing}
+def fast_flight(motions: Motions, seconds: float) -> dict[str, Motion]:
+    return flight(motions, seconds, FAST)
+
+
+def fast_take_off(motions: Motions, seconds: float) -> dict[str, Motion]:
+    return moored(motions, seconds, 1.0, 0.0, FAST)
+
+
+def fast_landing(motions: Motions, seconds: float) -> dict[str, Motion]:
+    return moored(motions, seconds, 0.0, 1.0, FAST)
+
+
+KINDS = {
+    "flight": flight,
+    "beats": beats,
+    "take_off": take_off,
+    "landing": landing,
+    "fast_flight": fast_flight,
+    "fast_take_off": fast_take_off,
+    "fast_landing": fast_landing,
+}
 
 register(World("bird", "a bird above foliage", FACTORS, render, KINDS, pictures_per_second=9, order=2))

@@ -44,6 +44,7 @@ score {here}/grey.png --frames two | --frames wants a whole number, got 'two'; `
 edit-text {here}/small.safetensors fog --frame 99 | The clip has frames 0 to 7, got 99
 edit-text {here}/half-small.safetensors fog | is no safetensors file, or is cut off: a clip (as `dynode
 edit-text 'https://example.org/a.safetensors' fog | https://example.org/a.safetensors is an address, download
+train adversarial scene --start {here}/record.json | is no safetensors file, or is cut off: a generator (as
 train gan scene --start {here}/record.json | is no safetensors file, or is cut off: a generator (as
 train gan scene --start {here}/encoder.safetensors | has format 'dynode-encoder-1': a generator (as `dynode train
 train encoder {here}/tiny.safetensors --pictures 0 | At least one picture of a world is wanted to learn from, got

@@ -8,6 +8,7 @@ import torch
 
 from dynode import cli, clips
 from dynode.cli.diagnosis import print_faces
+from dynode.cli.dynamics import inversion_summary
 from dynode.errors import UserError
 from dynode.evaluation import face_report
 from dynode.evaluation.face_fidelity import MEASURES, FaceFidelity
@@ -51,10 +52,29 @@ def test_what_cannot_be_compared_is_a_sentence(arguments, said, tmp_path, capsys
     assert said in capsys.readouterr().err and compared == []
 
 
+@pytest.mark.parametrize("faces", [False, True])
+def test_identity_has_one_sentence(faces, tmp_path, capsys, compared, monkeypatch):
+    clip = clips.load("single_face.warm").head(3)
+    clip.meta.update(mse=[0.01] * 3, lpips_vgg=[0.1] * 3, identity=[0.3] * 3)
+    path, made = str(clip.save(tmp_path / "c.safetensors")), face_report.clip_fidelity
+
+    def another_person(*given, **choices):
+        report = made(*given, **choices)
+        report.fidelity.values.update(identity=np.full(3, 0.3), dlib_distance=np.full(3, 0.8))
+        return report
+
+    monkeypatch.setattr(face_report, "clip_fidelity", another_person)
+    assert cli.main(["diagnose", path, "-o", str(tmp_path / "d.png"), *["--faces"] * faces]) == 0
+    assert inversion_summary(clip, faces=faces).count("identity") == 2 - faces, "its numbers, and a sentence"
+    said = [line for line in capsys.readouterr().out.splitlines() if "is low" in line]
+    assert len(said) == 1 and said[0].startswith("The identity" if faces else "The mean identity")
+
+
 def test_an_inversion_ends_with_the_report_and_never_fails_by_it(tmp_path, capsys, compared, monkeypatch):
     path = clips.load("single_face.warm").head(3).save(tmp_path / "c.safetensors")
     print_faces(path, tmp_path / "talk.mp4", torch.device("cpu"))
-    assert "cut out 90 pixels wide" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "Off beside the footage, eyes" in printed and "pixels wide" not in printed, "said before it began"
 
     def refused(*_, **__):
         raise UserError("There is no network.")

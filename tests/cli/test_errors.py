@@ -170,6 +170,10 @@ def test_a_clip_of_two_frames_is_enough(tmp_path):
         (("train", "gan", "brid"), "did you mean 'bird'"),
         (("train", "gan", "bird", "-p", "distl=3"), "did you mean 'distil'"),
         (("train", "gan", "bird", "-p", "generator.resolution=48"), "power of two from 8 up, got 48"),
+        (("train", "adversarial", "brid"), "did you mean 'bird'"),
+        (("train", "adversarial", "bird", "-p", "generator.z_dim=14"), "64 numbers of noise, got 64 and 14"),
+        (("train", "adversarial", "bird", "-p", "augmentations=color"), "did you mean 'colour'"),
+        (("train", "adversarial", "bird", "--curve", "3"), "at least 16 of these: got 20480, 2048 and 3"),
         (("train", "gan", "bird", "--measured", "3"), "at least 16: got 12288 and 3"),
     ],
 )

@@ -1,6 +1,7 @@
 """`dynode tune`, and every command that renders with a tuning."""
 
 import dataclasses
+import importlib
 import json
 from functools import cache
 from pathlib import Path
@@ -9,6 +10,9 @@ import pytest
 import torch
 
 from dynode import cli, clips, generators
+from dynode.cli.commands import COMMANDS
+from dynode.cli.options_read import options_of
+from dynode.dynamics import fit_files as fits
 from dynode.evaluation import records, tuning_quality
 from dynode.generators import tuned
 from dynode.inversion import tuning
@@ -98,6 +102,24 @@ def title_of(name: str) -> str:
 
     with av.open(name) as container:
         return container.metadata.get("title", "")
+
+
+def test_a_fit_takes_a_tuning_by_option_and_names_it(clip, tuning, capsys):
+    run("fit", "talk.safetensors", "--preset", "linear", "--tuning", "talk.tuning.safetensors")
+    assert fits.load("talk.linear.fit").meta["clip"]["tuning"] == tuning.mark
+    lost = {"file": "lost.tuning.safetensors", "hash": "0" * 12}
+    dataclasses.replace(clip, meta=clip.meta | {"tuning": lost}).save("named.safetensors")
+    in_images = ["fit", "named.safetensors", "--preset", "paper"]
+    assert cli.main(in_images) == 2
+    assert "tuned by lost.tuning.safetensors, which is not there" in capsys.readouterr().err
+    run("fit", "named.safetensors", "--preset", "linear", "--tuning", "none")
+    assert "tuning" not in fits.load("named.linear.fit").meta["clip"]
+
+
+@pytest.mark.parametrize("command", ["fit", "render", "evaluate", "diagnose", "edit", "edit-text"])
+def test_what_the_error_of_a_lost_tuning_names_is_an_option(command):
+    module, name = COMMANDS[command].function.split(":")
+    assert "--tuning" in options_of(getattr(importlib.import_module(f"dynode.cli.{module}"), name))
 
 
 def test_an_evaluation_says_by_which_tuning(clip, tuning):

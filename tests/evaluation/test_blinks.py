@@ -37,6 +37,23 @@ def test_a_blink_one_frame_late_is_kept_and_others_are_missing_or_extra():
     assert compared(source, source).missing == compared(source, source).extra == ()
 
 
+@pytest.mark.parametrize(
+    "source, made, text, lost, added",
+    [
+        ((), (), "", "", ""),
+        ((), ((5, 6),), "1 added", "", "1 is added"),
+        (((5, 6),), ((5, 6),), "the only one kept", "", ""),
+        (((5, 6),), (), "the only one lost", "the only one is lost", ""),
+        (((5, 6), (15, 16)), ((5, 6), (15, 16)), "all 2 kept", "", ""),
+        (((5, 6), (15, 16)), ((15, 16),), "1 of 2 kept", "1 of 2 is lost", ""),
+        (((5, 6), (15, 16)), ((25, 26), (35, 36)), "all 2 lost, 2 added", "all 2 are lost", "2 are added"),
+    ],
+)
+def test_they_are_counted_in_words(source, made, text, lost, added):
+    match = compared(curve(*source), curve(*made))
+    assert (match.text, match.lost, match.added) == (text, lost, added)
+
+
 def test_noise_about_the_threshold_loses_no_blink():
     source, made = curve(), curve()
     source[10], made[10] = 0.59 * 0.3, 0.62 * 0.3

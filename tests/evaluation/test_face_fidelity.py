@@ -144,7 +144,9 @@ def invented(frames: int = 30, **values) -> FaceFidelity:
 
 
 def test_the_report_says_each_thing_that_is_wrong_and_nothing_else():
-    assert FaceReport(invented(), 300).warnings == [] and "blinks kept 1 of 1" in FaceReport(invented()).line
+    assert FaceReport(invented(), 300).warnings == [] and FaceReport(invented()).line.endswith(
+        "; blinks: the only one kept"
+    )
     assert "cut out 90 pixels wide" in FaceReport(invented(), 90).warnings[0]
     pose = np.zeros((2, 30))
     pose[0, 3] = -55
@@ -163,9 +165,20 @@ def test_a_lost_blink_and_an_added_one_are_named_with_their_times():
     openings = np.full((2, 30), 0.3)
     openings[0, 10:12] = openings[1, 20:22] = 0.05
     (blink,) = FaceReport(invented(openings=openings)).warnings
-    assert blink == "Blinks: 1 of 1 blinks are lost, at 1.00 s and 1 are added, at 2.00 s."
+    assert blink == "Blinks: the only one is lost, at 1.00 s, and 1 is added, at 2.00 s."
     rows = {row.metric: row.value for row in invented(openings=openings).rows()}
     assert (rows["blinks"], rows["blinks_missing"], rows["blinks_extra"]) == (1, 1, 1)
+
+
+def test_nothing_is_said_of_blinks_where_nobody_blinks():
+    assert "blink" not in FaceReport(invented(openings=np.full((2, 30), 0.3))).text
+
+
+def test_what_is_tuned_already_is_not_to_be_tuned():
+    faults = {"eye_opening": 0.05, "detail_mouth": 0.4, "identity": 0.4, "dlib_distance": 0.7}
+    before, after = FaceReport(invented(**faults)), FaceReport(invented(**faults), tuned=True)
+    assert len(before.warnings) == len(after.warnings) == 3
+    assert all("dynode tune" in line for line in before.warnings) and "tun" not in after.text
 
 
 def test_observed_and_unobserved_frames_have_rows_of_their_own():

@@ -29,7 +29,7 @@ def test_a_frame_far_from_the_others_has_not_arrived_and_is_said_with_its_time_a
     quality = inversion_quality(a_clip([0.0038, 0.0187]))
     assert quality.not_arrived == [1]
     (remark,) = quality.remarks
-    assert "1 of 2 inverted frames have not arrived, at 0.10 s (MSE up to 0.0187)" in remark
+    assert "1 of 2 inverted frames has not arrived, at 0.10 s (MSE up to 0.0187)" in remark
     assert "-p steps=80 -p first_steps=400, or each by itself with --protocol independent" in remark
     assert remark in diagnose(a_clip([0.0038, 0.0187])).text()
     assert "-p first_steps=400." in inversion_quality(a_clip([0.0038, 0.0187], start="w_avg")).remarks[0]

@@ -7,13 +7,15 @@ from itertools import product
 import pytest
 import torch
 
-from dynode import cli, clips
+from dynode import cli, clips, generators
 from dynode.clips import Clip
 from dynode.dynamics import methods
+from dynode.dynamics.fitting.store import FitStore
 from dynode.dynamics.presets import preset
 from dynode.errors import UserError
 from dynode.evaluation import Evaluator, compare_fits, diagnosis, trajectories
-from dynode.evaluation.records import Row, select
+from dynode.evaluation.records import Row, averaged, select
+from dynode.metrics import METRICS
 from dynode.metrics.latent import path_length, roughness
 from dynode.settings import changed
 
@@ -85,15 +87,33 @@ def test_exact_frames_get_the_values_that_were_computed_once(head, evaluator):
     itself = torch.arange(6)
     assert torch.equal(hold.source == itself, observed.observed) and (hold.source >= 0).all()
     assert torch.equal(linear.source >= 0, observed.observed)
-    mixed = dataclasses.replace(linear, source=torch.where(itself == 3, 2, linear.source), measured={})
-    mixed.images[3] = evaluator.own[2]  # one held, the others rendered
-    mixed.__post_init__()
+    images = torch.where((itself == 3)[:, None, None, None], evaluator.own[2], linear.images)
+    held = torch.where(itself == 3, 2, linear.source)  # one held, the others rendered
+    mixed = dataclasses.replace(linear, source=held, measured={}, render=lambda: images)
     for result in (hold, mixed):
         fresh = dataclasses.replace(result, source=torch.full((6,), -1), measured={})
         for name, reference in product(("mse", "ssim", "lpips_alex", "identity"), ("code", "source")):
             assert torch.allclose(result.values(name, reference), fresh.values(name, reference), atol=1e-5)
     result.release()
     assert not result.features.cache and torch.isfinite(result.values("lpips_alex")).all()
+
+
+def test_a_study_runs_every_draw_of_irregular_frames_and_regular_ones_once(tiny_clip, tmp_path, monkeypatch):
+    monkeypatch.setattr(METRICS, "held", {name: METRICS[name] for name in ("mse", "latent_mse")})
+    clip = dataclasses.replace(tiny_clip, observed=None)
+    judge, store = Evaluator(clip, generators.load(clip.meta["generator"])), FitStore(tmp_path)
+    chosen = {"methods": ["linear", "hold"], "strides": [3], "seeds": [0]}
+    result = trajectories.study(clip, judge, store, samplings=["regular", "irregular"], draws=[0, 1, 2], **chosen)
+    errors = select(result.rows, metric="mse", split="unobserved", method="hold")
+    assert [(row.sampling, row.draw) for row in errors] == [("regular", 0), *(("irregular", k) for k in range(3))]
+    assert len({row.value for row in errors}) > 2 and {row.frames for row in errors} == {3}
+    for row in errors[1:]:
+        observed = clip.sampled("irregular", 3, draw=row.draw)
+        hold = judge.evaluate(observed, methods.fit(observed, "hold"))
+        assert row.value == float(hold.values("mse")[~observed.observed].mean())
+    once = trajectories.study(clip, judge, store, samplings=["irregular"], **chosen)
+    assert once.rows == select(result.rows, sampling="irregular", draw=0)
+    assert len(averaged(select(errors, sampling="irregular"))) == 1
 
 
 def test_path_length_and_roughness_of_known_paths():

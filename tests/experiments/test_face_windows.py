@@ -42,7 +42,7 @@ def test_a_window_is_a_video_for_the_command_line_with_frames_of_its_own(tmp_pat
     assert cli.main(["invert", "pexels.2", "-o", str(tmp_path / "c.safetensors"), "--first", "3"]) == 2
     assert "The window pexels.2 has its own frames: leave out --first" in capsys.readouterr().err
     assert cli.main(["invert", "pexels.22", "-o", str(tmp_path / "c.safetensors")]) == 2
-    assert "did you mean 'pexels.2'" in capsys.readouterr().err
+    assert "name one of pexels.1, pexels.2" in capsys.readouterr().err
 
 
 @pytest.mark.long

@@ -1,5 +1,8 @@
 """Tables: ranks, spreads, and the paper's own line."""
 
+import dataclasses
+
+import pytest
 import torch
 
 from dynode import metrics
@@ -38,7 +41,7 @@ def test_best_is_bold_second_underlined_equals_share_their_rank():
     )
     assert "**0.000 ± 0.000**" in hold and "**0.000 ± 0.000**" in linear and "<u>0.001 ± 0.000</u>" in dynode
     assert "**1.050 ± 0.071**" in dynode and "<u>2.100 ± 0.141</u>" in linear and "| 4.200 ± 0.283 |" in hold
-    assert dynode.endswith("| 0.500 ± 0.000 |")
+    assert dynode.endswith("| 0.500 ± 0.000 |") and linear.endswith("| 0.000 ± 0.000 |")
 
 
 def test_the_papers_numbers_stand_in_the_last_line():
@@ -75,6 +78,43 @@ def test_categories_are_means_over_clips_of_means_over_seeds():
     ]
     truth = categories_table(list(categories()), metrics=("mse",), methods=("hold",), reference="truth")
     assert truth.cells[0][3] == "9000.000 ± 0.000"
+
+
+def references():
+    """A clip against its codes' own images and against the footage, where linear interpolation is ahead; the recorded skill."""
+    named = {"clip": "a", "sampling": "irregular", "stride": 4, "split": "unobserved", "category": "face"}
+    values = {"linear": (2e-3, 10e-3), "dynode": (1e-3, 11e-3)}
+    for seed, scale in enumerate((1, 5)):
+        for method, (code, source) in values.items():
+            own = {"method": method, "seed": seed, **named}
+            yield Row("mse", scale * code, **own)
+            yield Row("mse", scale * source, reference="source", **own)
+            yield Row("lpips_alex", 0.1, reference="source", **own)
+            yield Row("skill", 0.5 if method == "dynode" else 0.0, **own)  # against the code
+
+
+@pytest.mark.parametrize(("reference", "skill"), [("code", "0.500 ± 0.000"), ("source", "-0.100 ± 0.000")])
+def test_each_table_has_the_skill_of_its_own_errors(reference, skill):
+    table = table1(list(references()), methods=("linear", "dynode"), reference=reference)
+    assert [line[-1] for line in table.cells] == ["0.000 ± 0.000", skill, ""]
+    across = categories_table(list(references()), reference=reference, sampling="irregular")
+    assert {line[2]: line[-1] for line in across.cells}["dynode"] == skill.partition(" ")[0]
+
+
+def test_lpips_stands_beside_the_mse():
+    header = table1(list(references()), reference="source").header
+    assert header[4:] == ["unobserved MSE x 1e3", "unobserved LPIPS-Alex", "skill"]
+
+
+def test_there_is_no_skill_without_linear_interpolation_of_the_same_frames():
+    rows = list(references())
+    apart = [row for row in rows if row.method != "linear" or row.seed == 0]
+    (line,) = (line for line in table1(apart).cells if "dynode" in line)
+    assert line[-1] == "0.500"  # of the seed 0 alone: the other one has drawn other frames
+    once = [dataclasses.replace(row, sampling="regular") for row in apart]
+    (line,) = (line for line in table1(once).cells if "dynode" in line)
+    assert line[-1] == f"{-0.5:.3f} ± {1.4142:.3f}"  # at regular times all seeds have the same frames
+    assert all(line[-1] == "" for line in table1([row for row in rows if row.method != "linear"]).cells)
 
 
 def test_a_note_stands_below_a_table_and_in_every_line_of_a_csv():

@@ -46,11 +46,40 @@ def test_a_generator_and_then_its_encoder(conditions, tmp_path):
     assert encoder(torch.zeros(1, 3, 16, 16)).shape == (1, generator.num_ws, generator.w_dim)
 
 
+def test_a_gan_and_then_its_encoder(conditions, tmp_path, monkeypatch):
+    monkeypatch.setattr(jobs, "JUDGED", 32)
+    job = named("scene-gan")
+    trainer = job.make(conditions)
+    assert trainer.pictures.shape == (256, 3, 16, 16) and not list(tmp_path.rglob("scene.16.0.*"))
+    trainer.train_batches(2)
+    job.save(trainer, tmp_path / job.file, {"pictures_shown": 8})
+    assert {"frechet", "precision", "recall", "told_apart"} == set(job.measure(trainer))
+    card = weights.card(tmp_path / job.file)
+    assert card["method"] == "adversarial" and card["pictures_shown"] == 8
+    generator = generators.load(str(tmp_path / job.file))
+    assert generator.z_dim == 64 and generators.category_of(str(tmp_path / job.file)) == "scene"
+    encoder = named("scene-encoder").make(conditions)
+    assert encoder.generator.hash == generator.hash
+
+
+def test_the_pictures_of_a_gan_are_renewed_in_its_own_store():
+    fresh = FreshPictures(WORLDS["scene"], 8, 16, "cpu", seed=3)
+    before = fresh.levels.clone()
+    settings = jobs.changed(jobs.ProjectedGANSettings(), jobs.TINY_GANS)
+    network = jobs.LPIPS("vgg", checked=False)
+    trainer = jobs.ProjectedGANTrainer(settings, fresh.levels, network, renew=fresh.renew_after)
+    trainer.train_batches(16)
+    assert not torch.equal(trainer.pictures, before)
+
+
 def test_networks_of_full_size_fit_their_files(tmp_path):
     settings = jobs.settings_for(WORLDS["bird"], jobs.GENERATORS)
     weights.save(weights.build(settings.generator), tmp_path / "g.safetensors", {"world": "bird"})
     generator = generators.load(str(tmp_path / "g.safetensors"))
     assert generator.resolution == 128
+    gan = weights.build(jobs.changed(jobs.ProjectedGANSettings(), jobs.GANS).generator)
+    weights.save(gan, tmp_path / "gan.safetensors", {"world": "bird"})
+    assert (tmp_path / "gan.safetensors").stat().st_size < 8e6 / 3, "three of them ship"
     encoder = encoder_files.Encoder(jobs.changed(jobs.EncoderTrainingSettings(), jobs.ENCODERS).encoder, generator)
     encoder_files.save(encoder, tmp_path / "e.safetensors", "g", {})
     assert all((tmp_path / f"{name}.safetensors").stat().st_size < LARGEST_FILE / 2 for name in "ge")
@@ -58,9 +87,10 @@ def test_networks_of_full_size_fit_their_files(tmp_path):
 
 def test_a_cpu_without_time_to_draw_says_so_and_a_longer_one_draws_more(conditions):
     with pytest.raises(UserError, match="takes about 28 seconds, more than a third of the 60"):
-        jobs.distinct_within(WORLDS["bird"], 64, 60)
-    assert jobs.distinct_within(WORLDS["bird"], 64, 3600) == 10752
-    assert jobs.distinct_within(WORLDS["bird"], 64, float("inf")) == jobs.DISTINCT
+        jobs.distinct_within(WORLDS["bird"], 64, 60, 0)
+    assert jobs.distinct_within(WORLDS["bird"], 64, 3600, 0) == 10752
+    assert jobs.distinct_within(WORLDS["bird"], 64, float("inf"), 0) == jobs.DISTINCT
+    assert jobs.distinct_within(WORLDS["bird"], 64, 60, 512) == 512
 
 
 def test_fresh_pictures_are_renewed_in_turn_and_show_their_latents():

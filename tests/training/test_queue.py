@@ -194,6 +194,22 @@ def test_what_is_no_training_of_the_list_is_refused():
 
 
 def test_the_list_has_shares_and_assets_with_their_sizes():
-    lines = jobs.listing([*jobs.JOBS])
-    assert lines[0].split()[:2] == ["face-encoder", "50%"] and any("lpips-alexnet" in line for line in lines)
-    assert "lpips-vgg16" not in "\n".join(lines)
+    lines = jobs.listing()
+    assert lines[0].startswith("face-encoder ") and any("lpips-alexnet" in line for line in lines)
+    assert "lpips-vgg16" in "\n".join(lines) and "lpips-vgg16" not in "\n".join(jobs.listing(("bird-generator",)))
+
+
+@pytest.mark.parametrize("only", [(), ("bird-generator",), ("face-encoder", "bird-generator", "bird-encoder")])
+def test_the_list_shows_what_a_run_trains_and_what_it_leaves(only):
+    lines = jobs.listing(only)
+    shares = {line.split()[0]: int(line.split()[1]) for line in lines if line.split()[2] == "%"}
+    assert list(shares) == [job.name for job in jobs.chosen(only)] and sum(shares.values()) == 100
+    left = [line.split()[0] for line in lines if line.split()[1] == "left"]
+    assert left == ([] if only else [job.name for job in jobs.JOBS[MOST_JOBS:]])
+
+
+@pytest.mark.parametrize("shares", [[50, 10, 10, 10, 7, 7], [1, 1, 1], [1], [3, 3, 3, 3, 3, 3, 3], [0.2, 99.9]])
+def test_percentages_are_whole_near_and_add_up(shares):
+    percents = jobs.percentages(shares)
+    assert sum(percents) == 100
+    assert all(abs(p - 100 * s / sum(shares)) < 1 for p, s in zip(percents, shares, strict=True))

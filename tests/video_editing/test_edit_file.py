@@ -12,7 +12,9 @@ from dynode import cli, clips, generators
 from dynode.clips import Clip
 from dynode.errors import UserError
 from dynode.evaluation import records
+from dynode.inversion import arrival
 from dynode.inversion.partial_results import Partial
+from dynode.inversion.projection import ProjectionSettings
 from dynode.io import video
 from dynode.video_editing import edit_file, inverted_codes
 from dynode.video_editing import footage as footages
@@ -93,6 +95,20 @@ def test_equal_frames_are_known_however_they_were_chosen(film, tmp_path, kept):
     other = tmp_path / "copy-of-it.mp4"
     other.write_bytes(film.read_bytes())
     assert edited(other, tmp_path / "b.mp4", "--attribute", "fog=1")[0]["optimiser_steps"] == 0
+
+
+def test_codes_are_kept_by_what_is_tried_where_a_frame_has_not_arrived(film, kept, monkeypatch):
+    footage = footages.from_centre(film, "stylegan2-scene")
+    generator, every = generators.load("stylegan2-scene"), np.ones(FRAMES, dtype=bool)
+
+    def prefixes():
+        settings = ProjectionSettings(), ProjectionSettings(start="w_avg")
+        return [inverted_codes.kept_codes(footage, every, kept, each, generator).prefix for each in settings]
+
+    chain, independent = prefixes()
+    monkeypatch.setattr(arrival, "FAR", 1.5 * arrival.FAR)
+    other_chain, same = prefixes()
+    assert chain != other_chain and independent == same, "frames that start by themselves are not pursued"
 
 
 def test_an_interrupted_edit_goes_on_whatever_its_output_is_called(film, tmp_path, kept, capsys, monkeypatch):

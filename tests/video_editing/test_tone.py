@@ -69,9 +69,10 @@ def test_nothing_outside_the_mask_changes_and_the_edited_outline_is_there(mode):
 
 
 @pytest.mark.parametrize("radius", [34, 47])
-def test_no_step_runs_along_the_seam(radius):
+@pytest.mark.parametrize("mode", ["seamless", "poisson"])
+def test_no_step_runs_along_the_seam(radius, mode):
     patch = patch_of(radius)
-    (result,) = paste.stream([patch], PasteSettings())
+    (result,) = paste.stream([patch], PasteSettings(mode))
     cut, (box, source, mask) = patch.frame.copy(), paste.placed(patch)
     cut[box] = np.where(mask[..., None] >= 0.5, source.round().clip(0, 255), cut[box])
     seam, hard = (pasted_faces.seam_step(Pasted(patch.frame, patch.crop, QUAD, each)) for each in (result, cut))

@@ -1,0 +1,143 @@
+"""`judge(rows, item)`: a verdict for each claim of an item, from rows alone."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Protocol
+
+from dynode.evaluation.records import Row, averaged
+from dynode.experiments.claims.declared import Claim, Selector
+from dynode.experiments.claims.quantities import QUANTITIES, by, matches
+
+
+class Kind(StrEnum):
+    """What a claim turned out to be, the worst first."""
+
+    FAIL = "FAIL"
+    STALE = "STALE"
+    MISSING = "MISSING"
+    TOO_EASY = "TOO EASY"
+    NOT_JUDGED = "NOT JUDGED"
+    PASS = "PASS"
+
+
+ORDER = list(Kind)
+
+
+class HasClaims(Protocol):
+    """What is judged of an item."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def claims(self) -> Sequence[Claim]: ...
+
+
+@dataclass(frozen=True)
+class Case:
+    """One combination of a claim: where, its number, the control's, and what that makes it."""
+
+    at: str
+    value: float
+    control: float | None
+    kind: Kind
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What became of a claim: the worst of its cases, or why it has none."""
+
+    item: str
+    claim: Claim
+    kind: Kind
+    cases: tuple[Case, ...] = ()
+    note: str = ""
+
+    @property
+    def id(self) -> str:
+        return f"{self.item}.{self.claim.id}"
+
+    @property
+    def worst(self) -> Case | None:
+        """Of the cases that decided, the one nearest to failing, or furthest beyond."""
+        deciding = [case for case in self.cases if case.kind is self.kind]
+        extreme = min if self.claim.at_most is None else max
+        return extreme(deciding, key=lambda case: case.value, default=None)
+
+    @property
+    def unexplained(self) -> str:
+        """Why this is not what experiments.yaml expects, "" where it is: as pytest's strict xfail."""
+        failing = {case.at for case in self.cases if case.kind is Kind.FAIL}
+        known, judged = {*self.claim.known_at}, {case.at for case in self.cases}
+        if failing and not self.claim.known:
+            return "fails, and no reason is known"
+        if not failing and self.claim.known and self.kind in (Kind.PASS, Kind.TOO_EASY):
+            return "does not fail any more: take out its reason"
+        if known and failing - known:
+            return f"fails at {'; '.join(sorted(failing - known))} too, which its reason does not name"
+        if known & judged - failing:
+            return f"does not fail any more at {'; '.join(sorted(known & judged - failing))}: take that out of known_at"
+        return ""
+
+
+def judge(rows: Iterable[Row], item: HasClaims, profile: str = "embedded") -> list[Verdict]:
+    """A verdict for each claim of an item: of the means over seeds of these rows.
+
+    profile: rows of "smoke" are of a few frames, so nothing is judged by them.
+    """
+    rows = list(rows)
+    return [judged(rows, item.name, claim, profile) for claim in item.claims]
+
+
+def judged(rows: list[Row], item: str, claim: Claim, profile: str) -> Verdict:
+    """The verdict on one claim."""
+    if not claim.row:
+        return Verdict(item, claim, Kind.NOT_JUDGED, note=claim.unmeasured)
+    if profile == "smoke":
+        return Verdict(item, claim, Kind.NOT_JUDGED, note="a smoke run is of a few frames")
+    cases = tuple(cases_of(rows, claim))
+    if not cases:
+        return Verdict(item, claim, Kind.MISSING, note="the record has no such row")
+    return Verdict(item, claim, min((case.kind for case in cases), key=ORDER.index), cases, claim.easy)
+
+
+def cases_of(rows: list[Row], claim: Claim) -> Iterable[Case]:
+    """Every combination of the fields in `over` that the rows have."""
+    controls = dict(values_of(rows, claim, claim.control)) if claim.control else {}
+    for at, number in values_of(rows, claim):
+        control = controls.get(at)
+        yield Case(at, number, control, kind_of(claim, number, control))
+
+
+def kind_of(claim: Claim, number: float, control: float | None) -> Kind:
+    if not claim.met(number):
+        return Kind.FAIL
+    return Kind.TOO_EASY if claim.easy or (control is not None and claim.met(control)) else Kind.PASS
+
+
+def values_of(rows: list[Row], claim: Claim, change: Selector | None = None) -> Iterable[tuple[str, float]]:
+    """(combination in words, quantity) of the claim's rows, or of the control's where `change` names what differs."""
+    meant = {**claim.row, **(change or {})}
+    kept = {key: each for key, each in (change or {}).items() if key not in claim.to}
+    compared = {**claim.row, **kept, **claim.to} if claim.to else {}
+    groups = grouped(rows, meant, claim.over)
+    others = grouped(rows, compared, claim.over) if compared else {}
+    for key, group in groups.items():
+        number = QUANTITIES[claim.quantity](group, others.get(key, []), **claim.options)
+        if number is not None:
+            yield words(claim.over, key), number
+
+
+def grouped(rows: Iterable[Row], selector: Selector, over: Sequence[str]) -> dict[tuple, list[Row]]:
+    """The rows that a selector means, means over seeds, by the fields in `over`."""
+    return by(averaged(row for row in rows if matches(row, dict(selector))), *over)
+
+
+def words(over: Sequence[str], key: tuple) -> str:
+    """A combination in words, such as "scene.day, stride 4"."""
+    return ", ".join(f"stride {each}" if name == "stride" else str(each) for name, each in zip(over, key, strict=True))
+
+
+def stale(verdict: Verdict, reason: str) -> Verdict:
+    """The same verdict of a record that is not of what is there now."""
+    return replace(verdict, kind=Kind.STALE, note=reason)

@@ -1,0 +1,89 @@
+"""Records on the disk, and the verdicts on the claims of their items: `dynode verify` without its printing."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from dynode import runtime
+from dynode.evaluation import records
+from dynode.experiments import origin
+from dynode.experiments.claims.declared import Statement
+from dynode.experiments.claims.judging import ORDER, Kind, Verdict, judge, stale
+from dynode.experiments.items import Item
+from dynode.reporting import paths
+
+SHIPPED = runtime.ROOT / "reports" / "recorded"
+
+
+@dataclass(frozen=True)
+class Judged:
+    """An item's verdicts, and where its record comes from: `origin` is a sentence, `stale` why it is not of what is there now."""
+
+    item: Item
+    verdicts: list[Verdict]
+    path: Path
+    provenance: dict[str, Any] = field(default_factory=dict)
+    stale: str = ""
+
+    @property
+    def origin(self) -> str:
+        """Commit, date and device of the record, and why it is stale."""
+        if not self.provenance:
+            return "no record"
+        made = ", ".join(str(self.provenance.get(key, "?")) for key in ("commit", "date", "device"))
+        return f"record of {made}" + (f"; stale: {self.stale}" if self.stale else "")
+
+
+def path_of(item: str, profile: str, shipped: Path | None = None) -> Path:
+    """Where an item's record lies: in reports/records after `dynode run`, or in the folder of those that ship."""
+    if shipped:
+        return shipped / f"{item}.embedded.json.gz"
+    return paths.root() / "reports" / "records" / f"{item}.{profile}.json"
+
+
+def judge_record(item: Item, profile: str = "embedded", shipped: Path | None = None) -> Judged:
+    """Judge an item by its record.  shipped: the folder of the records that ship, None: those of the last run."""
+    path = path_of(item.name, profile, shipped)
+    if not path.is_file():
+        command = f"dynode run {item.name}" + (f" --profile {profile}" if profile != "embedded" else "")
+        return Judged(item, [missing(verdict, command) for verdict in judge([], item, profile)], path)
+    rows, provenance = records.read(path)
+    reason = origin.staleness(item, profile, provenance)
+    verdicts = [dated(verdict, provenance, reason and not shipped) for verdict in judge(rows, item, profile)]
+    return Judged(item, verdicts, path, provenance, reason)
+
+
+def missing(verdict: Verdict, command: str) -> Verdict:
+    """The verdict of a claim whose record is not there."""
+    if verdict.kind is not Kind.MISSING:
+        return verdict
+    return Verdict(verdict.item, verdict.claim, Kind.MISSING, note=f"there is no record, `{command}` makes it")
+
+
+def dated(verdict: Verdict, provenance: dict[str, Any], reason: str | bool) -> Verdict:
+    """The verdict, STALE where the record is older than what its claim means by its names, or for that reason."""
+    since, made = verdict.claim.since, str(provenance.get("date", ""))
+    if verdict.cases and since and made < since["date"]:
+        return stale(verdict, f"the record is of {made}, before {since['date']}: {since['because']}")
+    if verdict.kind is Kind.MISSING:
+        note = f"the record of {made} has no such row, `dynode run {verdict.item}` makes it"
+        return Verdict(verdict.item, verdict.claim, Kind.MISSING, note=note)
+    return stale(verdict, str(reason)) if verdict.cases and reason else verdict
+
+
+def of_statement(statement: Statement, judged: Sequence[Judged]) -> list[Verdict]:
+    """The verdicts on the claims that test a statement of the paper."""
+    verdicts = [verdict for one in judged for verdict in one.verdicts]
+    return [
+        each
+        for pattern in statement.claims
+        for each in verdicts
+        if (each.id.startswith(pattern[:-1]) if pattern.endswith("*") else each.id == pattern)
+    ]
+
+
+def counted(verdicts: Sequence[Verdict]) -> str:
+    """How many verdicts of each kind there are, the worst first: "1 FAIL, 3 PASS"; "NOT JUDGED" where there is none."""
+    counts = {kind: sum(each.kind is kind for each in verdicts) for kind in ORDER}
+    return ", ".join(f"{n} {kind}" for kind, n in counts.items() if n) or str(Kind.NOT_JUDGED)

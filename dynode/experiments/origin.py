@@ -1,0 +1,46 @@
+"""What a record was made of: its notebook and its parameters, and whether they are still those of its item."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from dynode.experiments.parameters import declarations, usual
+from dynode.runtime import ROOT
+
+if TYPE_CHECKING:
+    from dynode.experiments.items import Item
+
+HARMLESS = {"device"}  # another one gives the same numbers, so expectations and claims hold
+
+
+def stamp(notebook: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    """What a record keeps of its origin: the hash of its notebook's code, and the parameters of the run."""
+    return {"notebook": code_hash(notebook), "parameters": counting(values)}
+
+
+def counting(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Of a run's parameters those that change its numbers, as a record holds them."""
+    left_out = HARMLESS | {"item", "profile"}
+    return json.loads(json.dumps({name: value for name, value in values.items() if name not in left_out}))
+
+
+def code_hash(notebook: str) -> str:
+    """A hash of a notebook's code cells."""
+    cells = json.loads((ROOT / notebook).read_text(encoding="utf-8"))["cells"]
+    code = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+    return hashlib.sha256("\n\n".join(code).encode()).hexdigest()[:12]
+
+
+def staleness(item: "Item", profile: str, provenance: Mapping[str, Any]) -> str:
+    """Why a record is not of what its item is now, "" where nothing says so; old records do not hold their parameters."""
+    kept = provenance.get("parameters")
+    if kept is not None:
+        now = counting(usual(item, profile, declarations(item.notebook)))
+        if other := sorted(name for name in kept.keys() | now.keys() if kept.get(name) != now.get(name)):
+            return f"it was run with another value of {', '.join(other)}"
+    elif " -p " in str(provenance.get("command", "")):
+        return f"it was made by `{provenance['command']}`"
+    if provenance.get("notebook", code := code_hash(item.notebook)) != code:
+        return "its notebook has changed since"
+    return ""
