@@ -16,7 +16,7 @@ fit single_face.warm -p training.lr=0.1 -p training.lr=0.2 | -p training.lr is g
 world episode scenes day | There is no world 'scenes', did you mean 'scene'; legal are
 world episode Bird flight | There is no world 'Bird', did you mean 'bird'; legal are
 world episode '' flight | There is no world ''; legal are bird, isaac3d, scene
-world episode bird '' | There is no episode of bird ''; legal are beats, flight
+world episode bird '' | There is no episode of bird ''; legal are beats, fast_flight
 world episode scene dya | There is no episode of scene 'dya', did you mean 'day'; legal
 world episode bird flight --seconds 0 | An episode lasts at least 0.001 and at most 3600 seconds, got
 world episode bird flight --seconds -1 | An episode lasts at least 0.001 and at most 3600 seconds, got
