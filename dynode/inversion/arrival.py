@@ -13,8 +13,11 @@ from dynode.inversion.projection import Callback, Projection, Projector
 # No frame of the shipped clips that starts from the one before it has more than 1.5 times its MSE.
 FAR = 2.5  # times the MSE of the last frame that arrived
 LONGER = 2  # times the usual steps, of going on
-# What a frame that starts from the one before it gets where it has not arrived; other codes come of other rules.
-RULE = {"tried": "more steps, then afresh", "far": FAR, "longer": LONGER}
+
+
+def rule() -> dict:
+    """What a frame that starts from the one before it gets where it has not arrived; other codes come of other rules."""
+    return {"tried": "more steps, then afresh", "far": FAR, "longer": LONGER}
 
 
 def usual_error(errors: Sequence[float]) -> float:

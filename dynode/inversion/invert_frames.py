@@ -176,7 +176,7 @@ def job_of(
         "settings": dataclasses.asdict(settings),
         "compiled": compiled,
     }
-    job |= {} if settings.independent else {"arrival": arrival.RULE}
+    job |= {} if settings.independent else {"arrival": arrival.rule()}
     return job | tuned.marked(registry.tuning_of(generator)) | hashes_of(network, settings, encoder)
 
 

@@ -80,7 +80,7 @@ def kept_codes(
     job |= {"face": footage.metadata["face"]} if "face" in footage.metadata else {}
     encoder = encoders.shipped_for(generator) if settings.start == "encoder" else ""
     job |= invert_frames.hashes_of(generator, settings, encoder)
-    job |= {} if settings.independent else {"arrival": arrival.RULE}
+    job |= {} if settings.independent else {"arrival": arrival.rule()}
     return KeptCodes(folder, footage.metadata["source_sha256"], job, selected(footage.track, wanted))
 
 
