@@ -179,28 +179,6 @@ def conditions_of(
     ]
 
 
-def hold_over_linear(rows: list[Row]) -> dict[int, float]:
-    """By stride: MSE of holding the last observed frame over that of linear interpolation, at regular times.
-
-    Of unobserved frames against the codes' own images.  Near 1 there was hardly a motion to predict.
-    """
-    compared = select(rows, metric="mse", split="unobserved", sampling="regular", reference="code")
-    hold, linear = ({row.stride: row.value for row in select(compared, method=name)} for name in ("hold", "linear"))
-    return {stride: value / linear[stride] for stride, value in hold.items()}
-
-
-def share_of_best(rows: list[Row], method: str, baselines: Sequence[str]) -> float:
-    """A method's MSE at unobserved frames of irregular samplings over that of the best baseline.
-
-    Against the ground truth where it is known.
-    """
-    compared = select(rows, metric="mse", split="unobserved", sampling="irregular")
-    compared = select(compared, reference="truth") or select(compared, reference="code")
-    errors = {name: [row.value for row in select(compared, method=name)] for name in (method, *baselines)}
-    means = {name: sum(values) / len(values) for name, values in errors.items() if values}
-    return means.pop(method) / min(means.values())
-
-
 def verdict(rows: list[Row], paper: Mapping[str, Mapping[str, float]]) -> str:
     """TOO_EASY where holding the last observed frame reaches the paper's unobserved MSE, else "counts".
 

@@ -265,9 +265,10 @@ JOBS: tuple[Job, ...] = (
         FACES,
     ),
     *(each["gan"] for each in WORLDS),
-    *(each["encoder"] for each in WORLDS),
     *(each["generator"] for each in WORLDS),
+    *(each["encoder"] for each in WORLDS),  # behind the generators of the same folder, which they are trained for
 )
+BY_NAME = [each["generator"] for each in WORLDS]  # trained only where they are named
 
 
 def percentages(shares: list[float]) -> list[int]:
@@ -285,7 +286,8 @@ def chosen(only: tuple[str, ...] = ()) -> list[Job]:
     """
     for name in only:
         choose("training", name, [job.name for job in JOBS])
-    return [job for job in JOBS if job.name in only] if only else [*JOBS[:MOST_JOBS]]
+    usual = [job for job in JOBS if job not in BY_NAME]
+    return [job for job in JOBS if job.name in only] if only else usual[:MOST_JOBS]
 
 
 def listing(only: tuple[str, ...] = ()) -> list[str]:

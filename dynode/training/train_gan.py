@@ -3,6 +3,7 @@
 import math
 import time
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -16,7 +17,7 @@ from dynode.io.images import from_levels
 from dynode.perception.lpips import LPIPS
 from dynode.settings import changed, choose, to_json
 from dynode.training.gan_training import GANTrainer, GANTrainingSettings, require_same_shape
-from dynode.training.loops import require_minutes
+from dynode.training.loops import Trainer, require_minutes
 from dynode.training.rendered_pictures import HELD_OUT_SEED, pictures
 from dynode.worlds import World, factors
 
@@ -68,27 +69,24 @@ def train_generator(
     trainer.resume(checkpoint)
     generator = trainer.run(checkpoint, until=time.time() + 60 * minutes, progress=progress)
     quality = held_out_quality(generator, world, images, measured, network, device=device, progress=progress)
-    card = card_of(world, trainer, len(images), quality, runtime.provenance(torch.device(device), compiled=compiled))
-    if start is not None:
-        card["started_from"] = {"hash": assets.sha256_of(start)[:12]} | weights.card(start)
+    described = {"method": method(trainer), "distinct_pictures": len(images), "quality": quality}
+    card = card_of(world, settings, trainer, start, compiled) | described
     weights.save(generator, output, card)
     if trainer.shown >= trainer.total:
         checkpoint.unlink(missing_ok=True)
     return card
 
 
-def card_of(world: World, trainer: GANTrainer, distinct: int, quality: dict[str, float], provenance: dict) -> dict:
-    """The card of a generator: what it was trained on, how, and how good it is."""
+def card_of(world: World, settings: Any, trainer: Trainer, start: Path | None, compiled: bool) -> dict:
+    """The card of a generator: what it was trained on and how, and the card of the weights that it started from."""
+    before = {} if start is None else {"hash": assets.sha256_of(start)[:12]} | weights.card(start)
     return {
         "world": world.name,
-        "settings": to_json(trainer.settings),
-        "method": method(trainer),
-        "distinct_pictures": distinct,
+        "settings": to_json(settings),
         "pictures_shown": trainer.shown,
         "hours": round(trainer.seconds / 3600, 2),
-        "quality": quality,
-        "provenance": provenance,
-    }
+        "provenance": runtime.provenance(trainer.device, compiled=compiled),
+    } | ({"started_from": before} if before else {})
 
 
 def require_enough(settings: GANTrainingSettings, distinct: int, measured: int) -> None:
@@ -100,10 +98,15 @@ def require_enough(settings: GANTrainingSettings, distinct: int, measured: int) 
         )
 
 
+def require_start(generator: Any, start: Path | None) -> None:
+    """Raises UserError for weights to start from whose shape is not that of a generator's settings."""
+    if start is not None:
+        require_same_shape(weights.load(start, start.stem).settings, generator, start)
+
+
 def require_trainable(settings: GANTrainingSettings, start: Path | None = None) -> None:
     """Raises UserError for no phase at all, for images that LPIPS cannot see, and for weights of another shape."""
-    if start is not None:
-        require_same_shape(weights.load(start, start.stem).settings, settings.generator, start)
+    require_start(settings.generator, start)
     if not settings.distil + settings.refine + settings.play:
         raise UserError("Nothing is to be trained: distil, refine and play are all 0, set one of them.")
     wanted = MIN_FOR_LPIPS if settings.lpips and settings.distil else MIN_RESOLUTION
@@ -124,11 +127,16 @@ def method(trainer: GANTrainer) -> str:
 
 def print_cost(world: World, settings: GANTrainingSettings, images: int) -> None:
     """Print what the training will take, before it starts."""
-    shown = settings.distil + 2 * settings.refine + 4 * settings.play
-    print(
-        f"{images} pictures of {world.name} to draw (once), about {images / world.pictures_per_second / 60:.0f} minutes, "
-        f"and {settings.distil + settings.refine + settings.play} to show, about {shown / CPU_RATE / 60:.0f} minutes on "
-        "2 CPU cores. It can be stopped and resumed."
+    costly = settings.distil + 2 * settings.refine + 4 * settings.play
+    shown = settings.distil + settings.refine + settings.play
+    print(cost_text(world, images, images / world.pictures_per_second, shown, costly / CPU_RATE))
+
+
+def cost_text(world: World, drawn: int, drawing: float, shown: int, showing: float) -> str:
+    """What a training will take: numbers of pictures drawn and shown, and the seconds of both."""
+    return (
+        f"{drawn} pictures of {world.name} to draw (once), about {drawing / 60:.0f} minutes, and {shown} to show, about "
+        f"{showing / 60:.0f} minutes on 2 CPU cores. It can be stopped and resumed."
     )
 
 

@@ -124,15 +124,6 @@ def test_path_length_and_roughness_of_known_paths():
     assert roughness(straight.square(), ts) == pytest.approx(4)  # the second derivative of t^2, squared
 
 
-def test_the_error_of_holding_is_told_in_units_of_straight_lines():
-    same = {"split": "unobserved", "sampling": "regular"}
-    rows = [
-        Row("mse", value, method=name, stride=k, **same)
-        for name, k, value in (("hold", 4, 6.0), ("linear", 4, 2.0), ("hold", 8, 6.0), ("linear", 8, 6.0))
-    ]
-    assert trajectories.hold_over_linear(rows) == {4: 3.0, 8: 1.0}
-
-
 def test_evaluate_prints_a_table_and_writes_every_number(head, tmp_path, capsys):
     clip = head.save(tmp_path / "head.safetensors")
     observed = head.sampled("regular", 2, hidden_end=1)

@@ -143,6 +143,7 @@ def test_quantities_of_counts_and_ratios():
     assert quantity("growth", rows[:2]) == 3.0 and quantity("count_not_above_zero", rows) == 1
     assert quantity("categories_above", rows, above=0.5) == 1 and quantity("lowest_category", rows) == -1.0
     assert quantity("ratio", rows[:1], rows[:2]) == 0.5 and quantity("ratio", rows, []) is None
+    assert [quantity("ratio", [row(6.0, "hold")], [row(linear, "linear")]) for linear in (2.0, 6.0)] == [3.0, 1.0]
     others = [row(1.9, "b", category="a"), row(0.0, "b", category="b"), row(2.5, "c", category="a")]
     assert quantity("categories_ahead", rows, others[:2]) == 1 and quantity("categories_ahead", rows, others) == 0
     assert quantity("share_of_best", rows[:1], [row(4.0, "b"), row(2.0, "c"), row(4.0, "c")]) == pytest.approx(1 / 3)

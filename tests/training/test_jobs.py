@@ -112,3 +112,10 @@ def test_fresh_pictures_are_renewed_in_turn_and_show_their_latents():
 
 def test_no_run_trains_on_pictures_that_quality_is_measured_on():
     assert max(HELD_OUT_SEED, TRAINING_SEED) < jobs.FRESH_SEED
+
+
+def test_an_encoder_comes_behind_every_generator_that_it_may_be_trained_for():
+    """Else its second run would meet a generator of another shape than its first."""
+    names = [job.name for job in jobs.JOBS]
+    for world in ("scene", "bird", "isaac3d"):
+        assert names.index(f"{world}-encoder") > max(names.index(f"{world}-{kind}") for kind in ("gan", "generator"))

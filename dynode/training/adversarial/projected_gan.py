@@ -190,7 +190,8 @@ class ProjectedGANTrainer(Trainer):
 
     def quality_curve(self) -> list[dict[str, float]]:
         """The points of the curve of quality: pictures shown, hours, the resolution that is trained at, and every measure."""
-        return [dict(zip(COLUMNS, row, strict=True)) for row in self.curve[self.curve[:, 0] > 0].tolist()]
+        points = self.curve[self.curve[:, 0] > 0].tolist()
+        return [dict(zip(COLUMNS, [round(value, 4) for value in point], strict=True)) for point in points]
 
     def run(self, checkpoint=None, *, until: float = math.inf, progress: bool = False) -> WeightsGenerator:
         """Train to the end, or until a moment (`time.time()`); returns the running average, with w_avg and w_std measured.

@@ -7,25 +7,23 @@ from pathlib import Path
 import torch
 from PIL import Image
 
-from dynode import runtime
 from dynode.errors import UserError
 from dynode.evaluation import generator_quality
 from dynode.generators import weights
 from dynode.generators.weights import WeightsGenerator
-from dynode.io import assets, files, names
+from dynode.io import files, names
 from dynode.io.images import area_resize, from_levels, to_uint8
 from dynode.metrics.frechet import frechet
 from dynode.perception.lpips import LPIPS
-from dynode.settings import to_json
 from dynode.training.adversarial.pictures import pictures_alone
 from dynode.training.adversarial.projected_gan import MEASURES, ProjectedGANSettings, ProjectedGANTrainer
-from dynode.training.gan_training import require_same_shape
 from dynode.training.loops import require_minutes
 from dynode.training.rendered_pictures import HELD_OUT_SEED, pictures
-from dynode.training.train_gan import MIN_MEASURED, held_out_quality, samples
+from dynode.training.train_gan import MIN_MEASURED, card_of, cost_text, held_out_quality, require_start, samples
 from dynode.worlds import World
 
 METHOD = "adversarial"
+IN_WORDS = "adversarial, from pictures alone: a projected GAN on features of VGG16"
 SHEET = "-sheet.png"
 PER_SIDE = 8  # samples of a sheet
 CURVE_SEED = 2  # of the latents that the curve is measured on; the final quality has others
@@ -79,7 +77,7 @@ def train_adversarially(
     Raises UserError for too few pictures, weights of another shape, and for a checkpoint of another training.
     """
     require_enough(settings, distinct, measured, curve)
-    require_start(settings, start)
+    require_start(settings.generator, start)
     require_minutes(minutes)
     print_cost(world, settings, distinct + measured)
     resolution = settings.generator.resolution
@@ -93,29 +91,14 @@ def train_adversarially(
     trainer.resume(checkpoint)
     generator = trainer.run(checkpoint, until=time.time() + 60 * minutes, progress=progress)
     quality = held_out_quality(generator, world, images, measured, network, device=device, progress=progress)
-    provenance = runtime.provenance(torch.device(device), compiled=compiled)
-    card = card_of(world, trainer) | {"quality": quality, "curve_measured_on": curve, "provenance": provenance}
+    described = {"method": METHOD, "method_in_words": IN_WORDS, "distinct_pictures": len(images), "quality": quality}
+    described |= {"curve": trainer.quality_curve(), "curve_measured_on": curve}
+    card = card_of(world, settings, trainer, start, compiled) | described
     weights.save(generator, output, card)
     write_sheet(generator, names.beside(output.with_suffix(""), SHEET))
     if trainer.shown >= trainer.total:
         checkpoint.unlink(missing_ok=True)
     return card
-
-
-def card_of(world: World, trainer: ProjectedGANTrainer) -> dict:
-    """The card of a generator: what it was trained on, how, and its curve of quality."""
-    start = trainer.start
-    before = {} if start is None else {"hash": assets.sha256_of(start)[:12]} | weights.card(start)
-    return {
-        "world": world.name,
-        "settings": to_json(trainer.settings),
-        "method": METHOD,
-        "method_in_words": "adversarial, from pictures alone: a projected GAN on features of VGG16",
-        "distinct_pictures": len(trainer.pictures),
-        "pictures_shown": trainer.shown,
-        "hours": round(trainer.seconds / 3600, 2),
-        "curve": [{name: round(value, 4) for name, value in point.items()} for point in trainer.quality_curve()],
-    } | ({"started_from": before} if before else {})
 
 
 def require_enough(settings: ProjectedGANSettings, distinct: int, measured: int, curve: int) -> None:
@@ -128,21 +111,12 @@ def require_enough(settings: ProjectedGANSettings, distinct: int, measured: int,
         )
 
 
-def require_start(settings: ProjectedGANSettings, start: Path | None) -> None:
-    """Raises UserError for weights to start from that are of another shape."""
-    if start is not None:
-        require_same_shape(weights.load(start, start.stem).settings, settings.generator, start)
-
-
 def print_cost(world: World, settings: ProjectedGANSettings, images: int) -> None:
     """Print what the training will take, before it starts."""
     area = (settings.generator.resolution / 64) ** 2
     drawing = images * area / world.pictures_per_second
     shown = settings.pictures * area * (1 - 0.75 * settings.coarse)
-    print(
-        f"{images} pictures of {world.name} to draw (once), about {drawing / 60:.0f} minutes, and {settings.pictures} to "
-        f"show, about {shown / CPU_RATE / 60:.0f} minutes on 2 CPU cores. It can be stopped and resumed."
-    )
+    print(cost_text(world, images, drawing, settings.pictures, shown / CPU_RATE))
 
 
 def write_sheet(generator: WeightsGenerator, path: Path) -> None:
