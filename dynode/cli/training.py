@@ -29,6 +29,7 @@ def train_all(
     *,
     minutes: float = 9.0,
     only: Names = (),
+    resolution: Literal[64, 128] = 128,
     compile: Literal["auto", "always", "never"] = "auto",
     tiny: bool = False,
     list: bool = False,
@@ -43,6 +44,7 @@ def train_all(
         output: The folder of the weights, one file for each network, and log.json; by default trained.
         minutes: How long all of them train together.
         only: A network to train, see --list; can be given several times, by default the first six of them.
+        resolution: Pixels a side of the worlds' generators; the shipped ones have 64.
         compile: Whether torch.compile is used; auto: on a GPU, where a network trains for more than five minutes.
         tiny: Train small networks, to try the command.
         list: Show the networks, their shares of the time, and the assets they need, instead. A machine without a network takes them from the folder that DYNODE_ASSETS names.
@@ -58,9 +60,8 @@ def train_all(
         return
     folder = output or Path("trained")
     outputs.require_output(folder / training_log.NAME)
-    log = queue.train_all(
-        chosen, folder, minutes, device=runtime.device(device), compile=compile, tiny=tiny, progress=runtime.bars()
-    )
+    options = {"compile": compile, "tiny": tiny, "resolution": resolution, "progress": runtime.bars()}
+    log = queue.train_all(chosen, folder, minutes, device=runtime.device(device), **options)
     print(f"{folder}: {', '.join(name for name, entry in log.content['jobs'].items() if entry)}")
 
 

@@ -33,7 +33,7 @@ from dynode.training.train_gan import method, settings_for
 from dynode.worlds import World, world
 
 DISTINCT = 12_288  # pictures of a world that a CPU trains on
-POOL = 2048  # of which a GPU draws the oldest anew
+POOL = 4096  # of which a GPU draws the oldest anew
 FRESH_SEED = 1000  # of the pictures that a GPU draws in its first run: none that quality is measured on
 JUDGED = 1024  # that a GAN's samples are judged by
 MEASURED = 128  # new pictures that the quality of a world's networks is measured on
@@ -45,8 +45,6 @@ FACES = (
     "mobilefacenet-arcface",
 )
 GENERATORS: dict[str, Any] = {
-    "generator.resolution": 128,
-    "generator.channel_base": 4096,
     "distil": 4_000_000,
     "coarse": 0.5,
     "refine": 400_000,
@@ -54,14 +52,12 @@ GENERATORS: dict[str, Any] = {
 }
 ENCODERS: dict[str, Any] = {"pictures": 1_000_000, "lr": 2e-3, "ema": 5_000}
 GPU_BATCH = 64
+CHANNELS = 32  # of a world's generator at its resolution
 TINY_GENERATORS = {
     **{"generator.resolution": 16, "generator.w_dim": 12, "generator.depth": 2},
     **{"generator.channel_base": 128, "generator.channel_max": 8, "lpips": 0.0, "refine": 0, "batch": 8},
 }
-GANS: dict[str, Any] = {
-    **{"generator.resolution": 128, "generator.channel_base": 4096, "generator.channel_max": 112},
-    "pictures": 4_000_000,
-}
+GANS: dict[str, Any] = {"pictures": 4_000_000}
 TINY_GANS = {
     **{"generator.resolution": 16, "generator.w_dim": 12, "generator.channel_base": 128, "generator.channel_max": 8},
     **{"width": 8, "batch": 4},
@@ -92,7 +88,8 @@ def save_face_encoder(trainer: Trainer, path: Path, card: dict) -> None:
 
 def world_generator(name: str, conditions: Conditions) -> GANTrainer:
     """The training of a world's generator."""
-    settings = settings_for(world(name), GENERATORS | batch(conditions) | (TINY_GENERATORS if conditions.tiny else {}))
+    changes = GENERATORS | shape(conditions) | batch(conditions) | (TINY_GENERATORS if conditions.tiny else {})
+    settings = settings_for(world(name), changes)
     z, images, fresh = picture_set(world(name), settings.generator.resolution, conditions)
     network = perceptual(settings.lpips, conditions)
     return GANTrainer(settings, z, images, network, conditions.device, compiled=conditions.compiled, fresh=fresh)
@@ -100,7 +97,8 @@ def world_generator(name: str, conditions: Conditions) -> GANTrainer:
 
 def world_gan(name: str, conditions: Conditions) -> ProjectedGANTrainer:
     """The training of a world's generator on its pictures alone, which on a GPU are drawn anew as it goes on."""
-    settings = changed(ProjectedGANSettings(), GANS | batch(conditions) | (TINY_GANS if conditions.tiny else {}))
+    changes = GANS | shape(conditions) | batch(conditions) | (TINY_GANS if conditions.tiny else {})
+    settings = changed(ProjectedGANSettings(), changes)
     known, size, renew = world(name), settings.generator.resolution, None
     if conditions.device.type == "cuda":
         fresh = FreshPictures(known, POOL, size, conditions.device, seed=FRESH_SEED + conditions.seed)
@@ -181,6 +179,11 @@ def measure_encoder(name: str, trainer: Trainer) -> dict[str, float]:
     return measure(trainer.average, from_levels(held_out(name, trainer).levels))
 
 
+def shape(conditions: Conditions) -> dict[str, Any]:
+    """The resolution of a world's generator, and 32 channels at it whatever it is."""
+    return {"generator.resolution": conditions.resolution, "generator.channel_base": CHANNELS * conditions.resolution}
+
+
 def batch(conditions: Conditions) -> dict[str, Any]:
     """The batch that fills a GPU; on a CPU that of the settings."""
     return {"batch": GPU_BATCH} if conditions.device.type == "cuda" else {}
@@ -225,8 +228,8 @@ def jobs_of(name: str) -> dict[str, Job]:
     return {
         "gan": Job(
             f"{name}-gan",
-            f"a generator of the world {name} from its pictures alone, 128 pixels",
-            10.0,
+            f"a generator of the world {name} from its pictures alone",
+            14.0,
             partial(world_gan, name),
             partial(save_gan, name),
             partial(measure_gan, name),
@@ -234,7 +237,7 @@ def jobs_of(name: str) -> dict[str, Job]:
         ),
         "generator": Job(
             f"{name}-generator",
-            f"a generator of the world {name} that copies its renderer, 128 pixels",
+            f"a generator of the world {name} that copies its renderer",
             10.0,
             partial(world_generator, name),
             partial(save_generator, name),
@@ -244,7 +247,7 @@ def jobs_of(name: str) -> dict[str, Job]:
         "encoder": Job(
             f"{name}-encoder",
             f"its encoder, for {name}-gan or {name}-generator of the same folder, else for the one that ships",
-            7.0,
+            4.0,
             partial(world_encoder, name),
             partial(save_encoder, name),
             partial(measure_encoder, name),

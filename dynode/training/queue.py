@@ -41,7 +41,8 @@ class Conditions:
     """What a training is made for.
 
     folder: of the results, where an encoder finds its generator.  seconds: that it has.  tiny: small networks, for trials.
-    seed: the number of runs before, so that each draws other pictures.  progress: whether bars are shown.
+    seed: the number of runs before, so that each draws other pictures.  progress: whether bars are shown.  resolution: of the
+    worlds' generators.
     """
 
     folder: Path
@@ -51,6 +52,7 @@ class Conditions:
     tiny: bool = False
     seed: int = 0
     progress: bool = False
+    resolution: int = 128
 
 
 @dataclass(frozen=True)
@@ -167,6 +169,7 @@ def train_all(
     compile: str = "auto",
     tiny: bool = False,
     progress: bool = False,
+    resolution: int = 128,
 ) -> TrainingLog:
     """Train the jobs one after the other within some minutes; the same call goes on.  Returns the log.
 
@@ -180,11 +183,11 @@ def train_all(
     require_minutes(minutes)
     device, log, failures = torch.device(device), TrainingLog(folder), []
     with locks.claimed(log.state_folder / "run"), fast_products(device):
-        log.start(minutes, device, compile=compile, tiny=tiny)
+        log.start(minutes, device, compile=compile, tiny=tiny, resolution=resolution)
         for k, job in enumerate(jobs):
             seconds = seconds_of(jobs[k:], until - time.time())
             compiled = compile == "always" or (compile == "auto" and device.type == "cuda" and seconds > COMPILE_PAYS)
-            conditions = Conditions(folder, device, seconds, compiled, tiny, log.runs - 1, progress)
+            conditions = Conditions(folder, device, seconds, compiled, tiny, log.runs - 1, progress, resolution)
             failures += attempt(Turn(job, conditions, log, time.time() + seconds))
             release(conditions)
     log.end(time.time() - began)

@@ -16,7 +16,7 @@ from dynode.worlds import World, factors
 TRAINING_SEED, HELD_OUT_SEED = 0, 1  # of the images that are trained on, and of those that quality is measured on
 CHUNK = 256  # images in a file
 PROBES, PROBE_SEED = 32, 99  # images that identify a renderer
-TIMES_SHOWN = 8  # how often a fresh image is shown before another takes its place
+TIMES_SHOWN = 24  # how often a fresh image is shown before another takes its place
 SAMPLES = 2  # rays per pixel side
 RAYS = 2**22  # drawn at once: fills a GPU, and takes about 2 GB of it
 
