@@ -294,7 +294,7 @@ def sampled_indices(indices: torch.Tensor, sampling: str, stride: int, rng: torc
 def implied_steps(shots: torch.Tensor, settings: Mapping) -> int:
     """The optimiser steps that the settings of an inversion imply for frames of these shots (n,) int.
 
-    settings: the fields of `dynode.inversion.projection.ProjectionSettings`.
+    settings: the fields of `dynode.inversion.projection_settings.ProjectionSettings`.
     """
     first_steps, refinement = settings["first_steps"], settings.get("conjugate_steps", 0)
     if settings.get("start", "previous") != "previous":

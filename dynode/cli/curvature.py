@@ -15,7 +15,7 @@ def train_curvature(
         p: Change a setting of the projection whose loss it is, such as lambda_id=0.2 or lpips_net=alex.
     """
     from dynode import generators, runtime
-    from dynode.inversion.projection import settings_for
+    from dynode.inversion.projection_settings import settings_for
     from dynode.training.train_curvature import measure_curvature
 
     output = output_path(output, f"{stem(generator)}.curvature.safetensors", generator)

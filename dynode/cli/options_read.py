@@ -152,7 +152,7 @@ def documented_settings(function: Callable[..., None]) -> list[str]:
 def setting_names() -> set[str]:
     """The last parts of the names of all settings of a projection and of the dynamics."""
     from dynode.dynamics.presets import preset
-    from dynode.inversion.projection import ProjectionSettings
+    from dynode.inversion.projection_settings import ProjectionSettings
 
     groups = [dataclasses.asdict(each) for each in (ProjectionSettings(), preset("dynode"))]
     inner = [value for group in groups for value in group.values() if isinstance(value, dict)]

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from dynode.clips import Clip
     from dynode.inversion.frame_sources import FrameSource
-    from dynode.inversion.projection import ProjectionSettings
+    from dynode.inversion.projection_settings import ProjectionSettings
     from dynode.inversion.tuning import TunedClip
     from dynode.inversion.tuning_settings import TuningSettings
     from dynode.io.video import Stretch

@@ -128,7 +128,7 @@ def edit_settings(p: tuple[str, ...]) -> tuple[dict[str, Any], dict[str, Any]]:
     Raises UserError for a name that neither has, with the nearest.
     """
     from dynode.dynamics.presets import preset
-    from dynode.inversion.projection import ProjectionSettings
+    from dynode.inversion.projection_settings import ProjectionSettings
     from dynode.settings import changed, choose, field_names
 
     dynamics, prefix = preset("dynode"), "dynamics."

@@ -90,11 +90,12 @@ def compare(
     """Rows of trajectories by name, each on the frames it was fitted to, beside baselines on the same frames.
 
     The name is the `variant` of the rows.  with_source: also against the footage, or the ground truth of a world; footage:
-    where that is, "" to look for it.  tuning: as of `of_clip`.  keep: as of `Evaluator`.
-    Raises UserError for a clip of other weights, for one that a trajectory was not fitted to, and for with_source of one
-    made in latent space.
+    where that is, "" to look for it.  tuning: as of `of_clip`; of a clip that names none, by default that of the
+    trajectories.  keep: as of `Evaluator`.
+    Raises UserError for a clip of other weights, for one that a trajectory was not fitted to, for with_source of one made
+    in latent space, and for trajectories of several tunings.
     """
-    what = f"The clip {clip.name}"
+    clip, what = clip if tuning else as_fitted(clip, paths.values()), f"The clip {clip.name}"
     name, chosen = name_for(clip.meta, what, tuning), tuned.of_clip(clip.meta, what, tuning)
     if with_source and "flows" in clip.meta:
         raise UserError(f"{clip.name} was made in latent space: it has no footage, leave out --source.")
@@ -108,6 +109,18 @@ def compare(
                 paths, {name: dataclasses.replace(clip, observed=observed[name]) for name in paths}, evaluator, chosen
             )
         )
+
+
+def as_fitted(clip: Clip, fits: Iterable[Trajectory]) -> Clip:
+    """A clip that names the tuning which its fits name, where it names none.  Raises UserError for fits of several tunings."""
+    shots = (shot.meta.get("clip", {}) for fit in fits for shot in fit.shots)
+    marks = {known["tuning"]["hash"]: known["tuning"] for known in shots if "tuning" in known}
+    if "tuning" in clip.meta or not marks:
+        return clip
+    if len(marks) > 1:
+        files = ", ".join(sorted(mark["file"] for mark in marks.values()))
+        raise UserError(f"The fits are of several tunings ({files}): name one with --tuning, or --tuning none.")
+    return dataclasses.replace(clip, meta=clip.meta | {"tuning": next(iter(marks.values()))})
 
 
 def references_of(clip: Clip, resolution: int, footage: Path | str = "") -> Mapping[str, torch.Tensor | LateImages]:
@@ -233,6 +246,7 @@ def write(
     loaded = {Path(fit).stem: fit_files.load(fit) for fit in fits}
     described = {name: [description(shot) for shot in fit.shots] for name, fit in loaded.items()}
     clip = clips.load(clip_name or shipped_clip_of(loaded.values()))
+    clip = clip if tuning else as_fitted(clip, loaded.values())
     known = tuned.marked(tuned.of_clip(clip.meta, f"The clip {clip.name}", tuning))
     provenance = runtime.provenance(torch.device(device), command=command, fits=described, **known)
     return records.write(path, "evaluate", "", rows, provenance)

@@ -20,7 +20,8 @@ from dynode.clips import Clip
 from dynode.evaluation.records import Row, select, summary
 from dynode.generators.protocol import Generator
 from dynode.inversion import encoder_files, frame_sources
-from dynode.inversion.projection import ProjectionSettings, Projector, from_encoder, settings_for
+from dynode.inversion.projection import Projector
+from dynode.inversion.projection_settings import ProjectionSettings, from_encoder, settings_for
 from dynode.io.images import resampled
 from dynode.perception.face_api import Recognition
 from dynode.perception.identity import Identity

@@ -15,9 +15,9 @@ from dynode.inversion.invert_frames import invert_source as invert_source
 from dynode.inversion.observer import NoObserver as NoObserver
 from dynode.inversion.observer import Observer as Observer
 from dynode.inversion.projection import Projection as Projection
-from dynode.inversion.projection import ProjectionSettings as ProjectionSettings
 from dynode.inversion.projection import Projector as Projector
-from dynode.inversion.projection import settings_for as settings_for
+from dynode.inversion.projection_settings import ProjectionSettings as ProjectionSettings
+from dynode.inversion.projection_settings import settings_for as settings_for
 
 __all__ = [
     "Encoder",

@@ -21,7 +21,8 @@ from dynode.inversion import encoder_files as encoders
 from dynode.inversion.frame_sources import FrameSource
 from dynode.inversion.observer import NoObserver, ObservedCalls, Observer, observed_generator
 from dynode.inversion.partial_results import Partial
-from dynode.inversion.projection import ProjectionSettings, Projector, settings_for
+from dynode.inversion.projection import Projector
+from dynode.inversion.projection_settings import ProjectionSettings, settings_for
 from dynode.inversion.protocols import Batch, batches_of
 from dynode.io import assets, locks
 from dynode.io.video import Stretch
@@ -114,9 +115,9 @@ def invert_episode(
 
 
 def usual_settings(protocol: str, generator: str) -> ProjectionSettings:
-    """The settings of a generator that a protocol begins with."""
-    usual = settings_for(generators.resolution_of(generator))
-    return protocols.settings_of(protocol, usual, registry.base_of(generator) in encoders.shipped())
+    """The settings of a generator that a protocol begins with; "" for `chain`."""
+    usual, base = settings_for(generators.resolution_of(generator)), registry.base_of(generator)
+    return protocols.settings_of(protocol, usual, base in encoders.shipped(), base in whitening.shipped())
 
 
 def invert_source(
@@ -139,7 +140,7 @@ def invert_source(
     """
     observer, started, output = observer or NoObserver(), time.time(), Path(output)
     network = observed_generator(generators.load(generator, device), observer)
-    settings = settings or settings_for(network.resolution)
+    settings = settings or usual_settings("", generator)
     if settings.start == "encoder":
         encoder = Path(encoder) if encoder else encoders.shipped_for(network)
     elif encoder:

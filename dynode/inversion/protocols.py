@@ -8,7 +8,7 @@ import numpy as np
 from dynode.clips import PROTOCOLS
 from dynode.errors import UserError
 from dynode.inversion.frame_sources import FrameSource
-from dynode.inversion.projection import ProjectionSettings, from_encoder
+from dynode.inversion.projection_settings import ProjectionSettings, from_encoder, from_predecessor
 from dynode.settings import choose
 
 STRIDE = 4  # of `observed`, where none is given
@@ -72,16 +72,17 @@ def chosen(name: str, stride: int, settings: ProjectionSettings) -> Protocol:
     return protocol
 
 
-def settings_of(name: str, settings: ProjectionSettings, has_encoder: bool) -> ProjectionSettings:
+def settings_of(name: str, settings: ProjectionSettings, has_encoder: bool, has_curvature: bool) -> ProjectionSettings:
     """The settings that a protocol begins with, made of a generator's usual ones.
 
     Independent frames start from the encoder where one ships, and have few steps (`from_encoder`); else from w_avg.
+    Others have few steps (`from_predecessor`) where the curvature that makes up for them ships.
     """
-    if name != "independent" or settings.independent:
+    if settings.independent:
         return settings
-    if has_encoder:
-        return from_encoder(settings)
-    return dataclasses.replace(settings, start="w_avg")
+    if name != "independent":
+        return from_predecessor(settings) if has_curvature else settings
+    return from_encoder(settings) if has_encoder else dataclasses.replace(settings, start="w_avg")
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from dynode.errors import UserError
 from dynode.generators import tuned
 from dynode.generators.protocol import Generator
 from dynode.inversion.frame_sources import reference_frames
-from dynode.inversion.projection import PRECISIONS
+from dynode.inversion.projection_settings import PRECISIONS
 from dynode.inversion.tuning_losses import TuningLoss, Weights
 from dynode.inversion.tuning_regions import FaceRegions
 from dynode.inversion.tuning_settings import TuningSettings, settings_for

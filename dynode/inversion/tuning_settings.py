@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from dynode.errors import UserError
-from dynode.inversion.projection import PRECISIONS
+from dynode.inversion.projection_settings import PRECISIONS
 from dynode.inversion.tuning_updates import UPDATES
 from dynode.perception.lpips import BACKBONES
 from dynode.settings import choose, require_positive
@@ -20,7 +20,7 @@ class TuningSettings:
         "all"  # weights but the mapping's; those of the "last-blocks" only; or "low-rank" products, a small file
     )
     steps: int = 300
-    lr: float = 1e-4
+    lr: float = 8e-4
     warmup: int = 40  # steps; without them the first ones spoil a face
     precision: str = "bfloat16"  # of images and LPIPS: 1.6 times as fast on CPUs with such instructions; or "float32"
     lambda_mse: float = 10.0

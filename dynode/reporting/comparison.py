@@ -49,6 +49,7 @@ def evaluate(
     clip: Clip | Path | str,
     *,
     source: bool = False,
+    tuning: Path | str = "",
     device: torch.device | str = "auto",
     progress: bool = False,
 ) -> FitComparison:
@@ -57,6 +58,7 @@ def evaluate(
     paths: one trajectory or fit file, or several of one clip.  clip: a clip, its file, or the name of a shipped clip.
     The observed frames are those that a trajectory was fitted to, or where it has no record of them those that the clip marks.
     source: also compare with the footage, where it is one of the assets, or with the ground truth of a world.
+    tuning: the file of a tuning, "" for that of the clip or of the trajectories, if any, "none" for none.
     Raises UserError for a clip that a trajectory was not fitted to, or whose codes belong to other weights.
     """
     listed = [paths] if isinstance(paths, Trajectory | PathLike | str) else list(paths)
@@ -64,7 +66,8 @@ def evaluate(
         raise UserError("There is nothing to evaluate: give a trajectory or the file of a fit.")
     clip = clip if isinstance(clip, Clip) else clips.load(clip)
     chosen = runtime.device(str(device))
-    rows = compare_fits.compare(named(listed), clip, with_source=source, device=chosen, progress=progress)
+    choices = {"with_source": source, "tuning": tuning}
+    rows = compare_fits.compare(named(listed), clip, **choices, device=chosen, progress=progress)
     return FitComparison(rows)
 
 

@@ -82,7 +82,7 @@ def measure_face_encoder(trainer: Trainer) -> dict[str, float]:
 def save_face_encoder(trainer: Trainer, path: Path, card: dict) -> None:
     trainer = cast(FaceEncoderTrainer, trainer)
     owner = {"name": trainer.generator_name, "hash": trainer.generator.hash}
-    card = {"generator": owner, "settings": to_json(trainer.settings), "samples": trainer.pool.added} | card
+    card = {"generator": owner, "settings": to_json(trainer.settings), "samples": trainer.samples} | card
     encoders.save(trainer.average, path, owner["name"], card)
 
 

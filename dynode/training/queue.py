@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 
 from dynode.errors import Remark, UserError
@@ -89,6 +89,7 @@ class Turn:
         self.state, self.weights = log.state_folder / f"{job.name}.state", conditions.folder / job.file
         self.measured = conditions.device.type in MEASURED_ON
         self.reserve = WRITING + MEASURING * self.measured
+        self.before_this: dict = {}  # the card of the weights that this training started from
 
     def run(self) -> None:
         """Raises UserError where the job cannot be trained, or its loss is not finite."""
@@ -116,11 +117,13 @@ class Turn:
         with contextlib.suppress(UserError):  # damaged, of other settings, or of another generator
             if self.state.is_file() and self.state_is_as_far():
                 self.trainer.resume(self.state)
+                self.before_this = before_all(self.weights)
                 return "state"
         if not self.weights.is_file():
             return "nothing"
         if not load_weights(self.trainer, self.weights):
             raise UserError(f"{self.weights} holds the weights of another network: name another folder by -o.")
+        self.before_this = card_in(self.weights)
         self.trainer.shown = int(self.entry.get("pictures_shown", 0))
         self.trainer.seconds = float(self.entry.get("seconds", 0.0))
         self.trainer.warming = True
@@ -149,6 +152,7 @@ class Turn:
             "quality": quality or {},
         }
         card = numbers | {"hours": round(trainer.seconds / 3600, 3), "provenance": self.log.provenance}
+        card |= {"started_from": self.before_this} if self.before_this else {}
         self.job.save(trainer, self.weights, card)
         require_small(self.weights)
         trainer.save(self.state)
@@ -249,6 +253,18 @@ def load_weights(trainer: Trainer, path: Path) -> bool:
     for network in fitting:
         network.load_state_dict(tensors)
     return bool(fitting)
+
+
+def card_in(path: Path) -> dict:
+    """The card within a file of weights, empty where there is none."""
+    with contextlib.suppress(SafetensorError), safe_open(path, framework="pt") as file:
+        return json.loads((file.metadata() or {}).get("card", "{}"))
+    return {}
+
+
+def before_all(path: Path) -> dict:
+    """The card of the weights that the training of a file of weights started from; empty where it started anew."""
+    return card_in(path).get("started_from", {}) if path.is_file() else {}
 
 
 def shapes(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Size]:

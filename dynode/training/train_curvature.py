@@ -7,7 +7,8 @@ import torch
 
 from dynode import generators
 from dynode.inversion import loss_curvature, whitening
-from dynode.inversion.projection import ProjectionSettings, Projector
+from dynode.inversion.projection import Projector
+from dynode.inversion.projection_settings import ProjectionSettings
 from dynode.perception.identity import identity_of
 from dynode.perception.lpips import LPIPS
 from dynode.training.cards import editor_card

@@ -61,7 +61,7 @@ class FaceEncoderTrainingSettings:
         choose("precision", self.precision, PRECISIONS)
 
 
-ACCELERATED = {"batch": 32, "fresh": 32, "judged": 32, "codes_first": 0.0, "pool": 64, "pictures": 600_000}
+ACCELERATED = {"batch": 64, "fresh": 64, "judged": 64, "codes_first": 0.0, "pool": 128, "pictures": 600_000}
 
 
 def settings_for_device(device: torch.device | str) -> FaceEncoderTrainingSettings:
@@ -103,6 +103,11 @@ class FaceEncoderTrainer(EncoderTraining[FaceEncoder]):
         self.change = self.fuse(self.encoder.change, compiled)
         self.draft, self.synthesis = self.fuse(self.encoder.draft, compiled), self.fuse(self.sampled, compiled)
         self.fraction = 0.0
+
+    @property
+    def samples(self) -> int:
+        """New samples that the batches so far have brought, without those of a pool before its first one."""
+        return self.shown // self.batch * self.settings.fresh
 
     def sampled(self, ws: torch.Tensor) -> torch.Tensor:
         """The generator's images at the resolution of drafts."""
@@ -229,7 +234,7 @@ def save_face_encoder(trainer: FaceEncoderTrainer, path: Path, compiled: bool = 
         "generator": {"name": trainer.generator_name, "hash": trainer.generator.hash},
         "settings": to_json(trainer.settings),
         "pictures_shown": trainer.shown,
-        "samples": trainer.pool.added,
+        "samples": trainer.samples,
         "hours": round(trainer.seconds / 3600, 2),
         "quality": trainer.quality(),
         "provenance": runtime.provenance(trainer.device, compiled=compiled),

@@ -20,9 +20,8 @@ from dynode.evaluation.inversion_quality import inversion_quality
 from dynode.generators import tuned
 from dynode.generators.protocol import Generator
 from dynode.generators.registry import of_clip
-from dynode.inversion.invert_frames import print_warnings
+from dynode.inversion.invert_frames import print_warnings, usual_settings
 from dynode.inversion.observer import Observer
-from dynode.inversion.projection import settings_for
 from dynode.io import assets, files, outputs
 from dynode.io.video import Stretch
 from dynode.settings import changed, choose
@@ -128,7 +127,7 @@ def parts_of(request: EditRequest, generator_name: str) -> dict:
         "system": system_of(request),
         "paste": PasteSettings(request.paste),
         "mask": MaskSettings(request.mask or ("landmarks" if is_face else "whole")),
-        "projection": changed(settings_for(generators.resolution_of(generator_name)), request.projection),
+        "projection": changed(usual_settings("", generator_name), request.projection),
     }
 
 

@@ -23,7 +23,7 @@ from dynode.inversion import arrival, invert_frames
 from dynode.inversion import encoder_files as encoders
 from dynode.inversion.frame_sources import from_track
 from dynode.inversion.observer import Observer
-from dynode.inversion.projection import ProjectionSettings, settings_for
+from dynode.inversion.projection_settings import ProjectionSettings
 from dynode.io import assets
 from dynode.perception.face_tracking import FaceTrack
 from dynode.video_editing.footage import SAME_TIME, Footage
@@ -98,7 +98,7 @@ def inverted_clip(
 
     Prints what it will cost before it starts; resumes as `dynode invert` does.  Returns the clip and its file.
     """
-    settings = settings or settings_for(generators.resolution_of(footage.generator))
+    settings = settings or invert_frames.usual_settings("", footage.generator)
     kept = kept_codes(footage, wanted, folder, settings, generator)
     if known := kept.read():
         observer.count("steps_before", known[0].optimiser_steps)

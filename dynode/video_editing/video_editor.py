@@ -21,7 +21,7 @@ from dynode.evaluation.inversion_quality import InversionQuality, inversion_qual
 from dynode.generators import tuned
 from dynode.generators.protocol import Generator
 from dynode.inversion.observer import NoObserver, ObservedCalls, Observer, observed_generator, timed
-from dynode.inversion.projection import ProjectionSettings
+from dynode.inversion.projection_settings import ProjectionSettings
 from dynode.io import images
 from dynode.io.video import Stretch
 from dynode.perception import alignment

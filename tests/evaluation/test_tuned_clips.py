@@ -7,7 +7,7 @@ import torch
 
 from dynode import generators
 from dynode.errors import UserError
-from dynode.evaluation.tuned_clips import with_tuning, with_tunings
+from dynode.evaluation.tuned_clips import generators_of, with_tuning, with_tunings
 from dynode.generators import tuned
 from dynode.generators.registry import name_for
 
@@ -47,3 +47,13 @@ def test_clips_by_name_get_theirs_alone(tiny_clip, tuning):
     )
     with pytest.raises(UserError, match="There is no clip with a tuning 'tow', did you mean 'two'"):
         with_tunings(footage, {"tow": tuning.path})
+
+
+def test_each_is_rendered_by_its_own_generator_which_is_loaded_once(tiny_clip, tuning):
+    footage = dict.fromkeys(("one", "two", "three"), tiny_clip)
+    made = generators_of(with_tunings(footage, {"two": tuning.path}))
+    assert {name: tuned.hash_of(each) for name, each in made.items()} == {"one": "", "two": tuning.hash, "three": ""}
+    assert made["one"] is made["three"] and list(made) == list(footage)
+    lost = dataclasses.replace(tiny_clip, meta=tiny_clip.meta | {"tuning": tuning.mark | {"hash": "0" * 12}})
+    with pytest.raises(UserError, match="The clip tiny was tuned by"):
+        generators_of({"one": lost})

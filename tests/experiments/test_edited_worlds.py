@@ -1,5 +1,7 @@
 """Edits of worlds against their truth: episodes with one factor changed, what is read off pictures, and the comparison."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -51,6 +53,14 @@ def test_what_is_read_off_a_picture_is_what_it_was_drawn_with():
         ).mean(0)
         for factor in sure:
             assert gaps[index_of(world.factors, factor)] < 0.1  # chance is a third, a quarter on a circle
+
+
+def test_a_clip_is_edited_by_its_tuned_generator():
+    lost = {"file": "lost.safetensors", "hash": "0" * 12}
+    clip = clips.load("scene.day").head(2)
+    clip = dataclasses.replace(clip, meta=clip.meta | {"tuning": lost})
+    with pytest.raises(UserError, match="was tuned by lost.safetensors, which is not there"):
+        against_truth.compare(clip, {}, WorldEdit("flow:fog", "fog", 4.0))
 
 
 def test_round_a_circle_the_shorter_way_counts():

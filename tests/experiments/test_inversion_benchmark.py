@@ -13,7 +13,7 @@ from dynode.experiments import inversion_benchmark
 from dynode.experiments.inversion_benchmark import ENCODER, PROJECTION, TODAY, Contestant, ratio_to_today
 from dynode.inversion import encoder_files
 from dynode.inversion.encoder import Encoder, EncoderSettings
-from dynode.inversion.projection import ProjectionSettings
+from dynode.inversion.projection_settings import ProjectionSettings
 
 SMALL = ProjectionSettings(first_steps=4, steps=2, resolution=16, lpips_net="alex", lpips_resolution=64)
 

@@ -10,7 +10,8 @@ from dynode.inversion import arrival, invert_frames
 from dynode.inversion.frame_sources import FrameSource
 from dynode.inversion.observer import NoObserver
 from dynode.inversion.partial_results import Partial
-from dynode.inversion.projection import Projection, ProjectionSettings
+from dynode.inversion.projection import Projection
+from dynode.inversion.projection_settings import ProjectionSettings
 
 IMAGE = torch.zeros(1, 3, 4, 4)
 

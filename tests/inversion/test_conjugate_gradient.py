@@ -8,7 +8,8 @@ from dynode import generators
 from dynode.errors import UserError
 from dynode.generators.curvature import DAMPING, mean_curvature
 from dynode.inversion import conjugate_gradient
-from dynode.inversion.projection import ProjectionSettings, Projector
+from dynode.inversion.projection import Projector
+from dynode.inversion.projection_settings import ProjectionSettings
 from dynode.perception.lpips import LPIPS
 
 ROWS, SIZE = 3, 4

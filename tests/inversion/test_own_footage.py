@@ -13,7 +13,7 @@ from dynode.clips import Clip
 from dynode.errors import UserError
 from dynode.inversion import frame_sources, invert_frames
 from dynode.inversion.frame_sources import source_video
-from dynode.inversion.projection import ProjectionSettings
+from dynode.inversion.projection_settings import ProjectionSettings
 from dynode.inversion.protocols import Batch
 from dynode.io import video
 from dynode.video_editing import footage

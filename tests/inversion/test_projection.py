@@ -16,7 +16,8 @@ from dynode.inversion import encoder_files as encoders
 from dynode.inversion import frame_sources, partial_results
 from dynode.inversion import invert_frames as inversion
 from dynode.inversion.encoder import Encoder, EncoderSettings
-from dynode.inversion.projection import ProjectionSettings, Projector, ramped_rate
+from dynode.inversion.projection import Projector, ramped_rate
+from dynode.inversion.projection_settings import ProjectionSettings
 from dynode.io import assets
 from dynode.io.video import Stretch, read
 from dynode.perception import alignment, face_tracking

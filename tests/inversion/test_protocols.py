@@ -15,7 +15,8 @@ from dynode.inversion import aligned_video, invert_frames, protocols
 from dynode.inversion.frame_sources import FrameSource, from_track
 from dynode.inversion.observer import NoObserver
 from dynode.inversion.partial_results import Partial
-from dynode.inversion.projection import Projection, ProjectionSettings, Projector
+from dynode.inversion.projection import Projection, Projector
+from dynode.inversion.projection_settings import ProjectionSettings
 from dynode.inversion.protocols import Protocol
 from dynode.io import assets
 from dynode.io.video import Stretch
@@ -276,12 +277,20 @@ def test_a_protocol_that_the_settings_do_not_fit_is_refused_in_one_sentence(name
     assert str(refusal.value).endswith(".") and "\n" not in str(refusal.value)
 
 
+def test_few_steps_where_a_curvature_ships_and_others_where_none_does():
+    assert protocols.settings_of("chain", QUICK, True, False) == QUICK
+    few = protocols.settings_of("chain", QUICK, True, True)
+    assert (few.start, few.optimiser, few.steps) == ("previous", "whitened", 16)
+    assert invert_frames.usual_settings("", "mobilestylegan-ffhq").optimiser == "whitened"
+    assert invert_frames.usual_settings("", "stylegan2-scene").optimiser == "adam"
+
+
 def test_independent_frames_start_from_the_encoder_where_one_ships():
-    assert protocols.settings_of("chain", QUICK, True) == QUICK
-    assert protocols.settings_of("independent", QUICK, False) == APART
-    encoded = protocols.settings_of("independent", QUICK, True)
+    assert protocols.settings_of("independent", QUICK, False, True) == APART
+    encoded = protocols.settings_of("independent", QUICK, True, True)
     assert (encoded.start, encoded.first_steps, encoded.conjugate_steps) == ("encoder", 0, 10)
     assert invert_frames.usual_settings("independent", "stylegan2-scene").start == "encoder"
+    assert invert_frames.usual_settings("independent", "mobilestylegan-ffhq").start == "encoder"
 
 
 def test_the_real_detector_gives_observed_squares_that_no_held_out_frame_changes(tmp_path):

@@ -246,7 +246,9 @@ def test_the_face_generator_is_tuned(generator, tmp_path):
     if not assets.cached_path(assets.registry()[1]["single-face-video"]).is_file():
         pytest.skip("the footage is not in the cache")
     clip = clips.load("single_face.warm").sampled("regular", 24)
-    settings = TuningSettings(steps=3, warmup=1, update="low-rank", lpips_net="alex", stop_lpips=0.0, locality_every=2)
+    settings = TuningSettings(
+        steps=3, warmup=1, lr=1e-4, update="low-rank", lpips_net="alex", stop_lpips=0.0, locality_every=2
+    )
     done = tune(clip, tmp_path / "t.safetensors", settings)
     assert (tmp_path / "t.safetensors").stat().st_size < 1e6 and done.tuning.base == "mobilestylegan-ffhq"
     assert done.tuning.card["regions"] == {"landmarks": 3, "fixed": 0}

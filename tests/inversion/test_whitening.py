@@ -8,7 +8,8 @@ from dynode import cli, generators
 from dynode.errors import UserError
 from dynode.inversion import invert_frames, loss_curvature, whitening
 from dynode.inversion.loss_curvature import lpips_features
-from dynode.inversion.projection import ProjectionSettings, Projector, from_encoder, ramped_rate, settings_for
+from dynode.inversion.projection import Projector, ramped_rate
+from dynode.inversion.projection_settings import ProjectionSettings, from_encoder, settings_for
 from dynode.perception.lpips import LPIPS
 
 SMALL = {"start": "w_avg", "resolution": 16, "lpips_net": "alex", "lpips_resolution": 64}

@@ -18,7 +18,8 @@ from dynode.inversion import frame_sources, protocols
 from dynode.inversion import invert_frames as inversion
 from dynode.inversion.observer import NoObserver
 from dynode.inversion.partial_results import Partial
-from dynode.inversion.projection import Projection, ProjectionSettings
+from dynode.inversion.projection import Projection
+from dynode.inversion.projection_settings import ProjectionSettings
 from dynode.io import assets, video
 from dynode.io.video import Stretch
 from dynode.perception import face_tracking

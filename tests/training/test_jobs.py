@@ -12,7 +12,7 @@ from dynode.inversion import encoder_files
 from dynode.io import assets
 from dynode.training import jobs
 from dynode.training.queue import LARGEST_FILE, Conditions
-from dynode.training.rendered_pictures import HELD_OUT_SEED, TRAINING_SEED, FreshPictures
+from dynode.training.rendered_pictures import HELD_OUT_SEED, TIMES_SHOWN, TRAINING_SEED, FreshPictures
 from dynode.worlds import WORLDS
 
 
@@ -68,18 +68,20 @@ def test_the_pictures_of_a_gan_are_renewed_in_its_own_store():
     settings = jobs.changed(jobs.ProjectedGANSettings(), jobs.TINY_GANS)
     network = jobs.LPIPS("vgg", checked=False)
     trainer = jobs.ProjectedGANTrainer(settings, fresh.levels, network, renew=fresh.renew_after)
-    trainer.train_batches(16)
+    trainer.train_batches(2 * TIMES_SHOWN)
     assert not torch.equal(trainer.pictures, before)
 
 
 def test_networks_of_full_size_fit_their_files(tmp_path):
-    settings = jobs.settings_for(WORLDS["bird"], jobs.GENERATORS)
+    shape = jobs.shape(Conditions(tmp_path, torch.device("cpu")))
+    settings = jobs.settings_for(WORLDS["bird"], jobs.GENERATORS | shape)
     weights.save(weights.build(settings.generator), tmp_path / "g.safetensors", {"world": "bird"})
     generator = generators.load(str(tmp_path / "g.safetensors"))
     assert generator.resolution == 128
-    gan = weights.build(jobs.changed(jobs.ProjectedGANSettings(), jobs.GANS).generator)
+    small = jobs.shape(Conditions(tmp_path, torch.device("cpu"), resolution=64))
+    gan = weights.build(jobs.changed(jobs.ProjectedGANSettings(), jobs.GANS | small).generator)
     weights.save(gan, tmp_path / "gan.safetensors", {"world": "bird"})
-    assert (tmp_path / "gan.safetensors").stat().st_size < 8e6 / 3, "three of them ship"
+    assert gan.resolution == 64 and (tmp_path / "gan.safetensors").stat().st_size < 8e6 / 3, "three of them ship"
     encoder = encoder_files.Encoder(jobs.changed(jobs.EncoderTrainingSettings(), jobs.ENCODERS).encoder, generator)
     encoder_files.save(encoder, tmp_path / "e.safetensors", "g", {})
     assert all((tmp_path / f"{name}.safetensors").stat().st_size < LARGEST_FILE / 2 for name in "ge")
@@ -97,7 +99,7 @@ def test_fresh_pictures_are_renewed_in_turn_and_show_their_latents():
     fresh = FreshPictures(WORLDS["scene"], 10, 16, "cpu", seed=3)
     fresh.chunk = 4
     before, z = fresh.levels.clone(), fresh.z.clone()
-    fresh.renew_after(31)
+    fresh.renew_after(4 * TIMES_SHOWN - 1)
     assert torch.equal(before, fresh.levels)
     fresh.renew_after(1)
     changed = (fresh.z != z).any(1)

@@ -94,6 +94,8 @@ def test_without_the_state_it_starts_from_the_weights_and_says_so(lines, folder,
     assert second.adam.state[second.network.weight]["step"] == (second.shown - first.shown) // 4
     assert second.losses[0] < first.losses[0] / 10
     assert "Adam" in log_of(folder)["runs"][1]["started_from"]["line"]
+    train_all([lines.job(wait=0.05)], folder, 0.5)
+    assert queue.card_in(folder / "line.safetensors")["started_from"]["pictures_shown"] == first.shown
 
 
 def test_a_state_that_is_behind_the_weights_is_not_used(lines, folder, tmp_path):

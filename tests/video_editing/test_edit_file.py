@@ -14,7 +14,7 @@ from dynode.errors import UserError
 from dynode.evaluation import records
 from dynode.inversion import arrival
 from dynode.inversion.partial_results import Partial
-from dynode.inversion.projection import ProjectionSettings
+from dynode.inversion.projection_settings import ProjectionSettings
 from dynode.io import video
 from dynode.video_editing import edit_file, inverted_codes
 from dynode.video_editing import footage as footages

@@ -19,6 +19,7 @@ from dynode.errors import UserError
 from dynode.evaluation.evaluator import ImageFeatures, compared, networks_for, resolution_for
 from dynode.evaluation.records import Row
 from dynode.generators.protocol import Generator
+from dynode.generators.registry import of_clip
 from dynode.inversion.frame_sources import episode_of, render_episode, truth_at
 from dynode.io.images import resampled
 from dynode.metrics import METRICS
@@ -188,13 +189,14 @@ def compare(
 
     paths: trajectories fitted to the clip's observed frames, by the method's name.
     every: of the clip's frames every N-th is compared; a multiple of the sampling's stride would miss all unobserved frames.
+    generator: what renders the codes, by default the clip's own, tuned where the clip names a tuning.
     Raises UserError for a clip that is no episode's, an unknown editor or factor, and an editor of other weights.
     """
     if "episode" not in clip.meta:
         raise UserError(
             f"The clip {clip.name} is no episode of a world, so its true edit is not known: take a clip of a world."
         )
-    generator = generator or generators.load(clip.meta["generator"])
+    generator = generator or of_clip(clip.meta, f"The clip {clip.name}")
     true = TrueEdit(clip, edit, clip.ts[::every], generator)
     result, named = Compared(true), {"category": true.episode.world, "clip": clip.name}
     result.rows += reached_rows(true, **named)
