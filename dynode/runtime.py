@@ -110,6 +110,15 @@ def memory_shortage(error: BaseException | str) -> str:
     return next((each for each in re.split(r"\. |\n", str(error).strip(".")) if SHORT_OF_MEMORY.search(each)), "")
 
 
+def fast_bfloat16(device: torch.device | str) -> bool:
+    """Whether a device multiplies in bfloat16 by instructions of its own; a CPU without them is slower in it than in float32."""
+    import torch
+
+    if torch.device(device).type == "cpu":
+        return bool(torch.cpu._is_avx512_bf16_supported())
+    return torch.cuda.is_bf16_supported(including_emulation=False)
+
+
 def bars() -> bool:
     """Whether progress bars are shown: tqdm's variable TQDM_DISABLE switches them off."""
     return os.environ.get("TQDM_DISABLE", "").lower() in ("", "0", "false", "no")

@@ -171,7 +171,7 @@ def described(
     from dynode.io import assets
 
     network = generators.load(generator, device)
-    if settings.start == "encoder":
+    if settings.encoded:
         encoder = encoder or str(encoder_files.shipped_for(network))
     source = cast("FrameSource", clip)  # of which only the number of frames counts
     job = invert_frames.job_of(source, network, generator, settings, encoder, compiled)

@@ -4,6 +4,7 @@ A warm start has few steps, enough for a face that has hardly moved.  Where it h
 two frames: its error is far above that of the frame it started from.
 """
 
+import dataclasses
 from collections.abc import Iterator, Sequence
 
 import torch
@@ -39,7 +40,7 @@ def pursued(
     """
     best = first
     for attempt in () if has_arrived(best, usual) else attempts(projector, images, first, callback):
-        best = min(best, attempt, key=lambda each: loss_of(each, projector))
+        best = min(best, dataclasses.replace(attempt, encoded=first.encoded), key=lambda each: loss_of(each, projector))
         if has_arrived(best, usual):
             break
     return best

@@ -33,7 +33,10 @@ from dynode.perception.lpips import LPIPS
 from dynode.worlds.episodes import Episode
 from dynode.worlds.film import frame_times
 
-CPU_SECONDS_PER_STEP = 1.2  # on two cores; an order of magnitude for the estimate printed before the work starts
+CPU_SECONDS_PER_STEP = {
+    "float32": 1.2,
+    "bfloat16": 0.7,
+}  # an order of magnitude, for the estimate before the work starts
 WORTH_SAYING = 100  # steps; shorter work needs no estimate
 SMALL_FACE = 150  # pixels; below, much of what a projection shows was not in the footage
 
@@ -141,10 +144,12 @@ def invert_source(
     observer, started, output = observer or NoObserver(), time.time(), Path(output)
     network = observed_generator(generators.load(generator, device), observer)
     settings = settings or usual_settings("", generator)
-    if settings.start == "encoder":
+    if settings.encoded:
         encoder = Path(encoder) if encoder else encoders.shipped_for(network)
     elif encoder:
-        raise UserError("An encoder is read with the setting start=encoder: add it, or leave the encoder out.")
+        raise UserError(
+            "An encoder is read with start=encoder or start=moved: add one of them, or leave the encoder out."
+        )
     job = identity | job_of(source, network, generator, settings, encoder, compiled)
     with locks.claimed(output):
         partial = Partial(output, job)
@@ -183,7 +188,7 @@ def job_of(
 
 def hashes_of(network: Generator, settings: ProjectionSettings, encoder: Path | str) -> dict[str, str]:
     """What identifies the files that decide codes beside the generator: those that the settings have a use for."""
-    hashes = {"encoder_hash": encoders.hash_of(encoder)} if settings.start == "encoder" else {}
+    hashes = {"encoder_hash": encoders.hash_of(encoder)} if settings.encoded else {}
     if settings.optimiser == "whitened" and (curvature := whitening.hash_for(network)):
         hashes["curvature_hash"] = curvature
     return hashes
@@ -199,7 +204,7 @@ def projector_of(
     observer: Observer,
 ) -> Projector:
     """The projector with its networks: LPIPS, for faces an identity network, and an encoder where frames start from one."""
-    of_faces, from_encoder = generators.category_of(generator) == "face", settings.start == "encoder"
+    of_faces, from_encoder = generators.category_of(generator) == "face", settings.encoded
     return Projector(
         network,
         LPIPS(settings.lpips_net).to(device),
@@ -247,7 +252,7 @@ def project_all(
         for batch in batches:
             if settings.independent:
                 projector.rng.manual_seed(0)  # code noise must not depend on how many frames came before
-            previous = None if batch.previous is None else partial.done[position[batch.previous]].ws
+            previous = None if batch.previous is None else partial.done[position[batch.previous]]
             before, images = taken, torch.stack(list(islice(crops, len(batch.frames))))
             projections = projector.frames(images, previous, callback=step)
             if batch.previous is not None:
@@ -289,12 +294,13 @@ def noting_what_is_kept(partial: Partial) -> Iterator[None]:
 def print_estimate(batches: list[Batch], settings: ProjectionSettings, device: torch.device) -> None:
     """Print how long the batches will take about, where it is worth it; on a GPU how much there is to do."""
     frames, steps = sum(len(batch.frames) for batch in batches), sum(batch.steps for batch in batches)
+    amount = f"{frames} frames, {steps} optimiser steps"
     if steps <= WORTH_SAYING:
         return
-    seconds = 2 * CPU_SECONDS_PER_STEP / cores() * (settings.resolution / 256) ** 2 * steps
-    amount = f"{frames} frames, {steps} optimiser steps"
     if device.type == "cpu":
-        amount += f": about {duration(seconds)} on {cores()} CPU core{'s' * (cores() > 1)}, less on a GPU"
+        precision = settings.precision if runtime.fast_bfloat16(device) else "float32"
+        seconds = CPU_SECONDS_PER_STEP[precision] * (settings.resolution / 256) ** 2 * steps
+        amount += f": about {duration(seconds)} on a CPU, less on a GPU"
     print(f"{amount}. It can be stopped and resumed at any frame.")
 
 
@@ -302,11 +308,6 @@ def duration(seconds: float) -> str:
     """Roughly how long that is: "1 minute", "35 minutes", "2.5 hours"."""
     minutes = max(1, round(seconds / 60))
     return f"{minutes} minute{'s' * (minutes > 1)}" if minutes < 120 else f"{seconds / 3600:.1f} hours"
-
-
-def cores() -> int:
-    """The CPU cores that this process computes with."""
-    return torch.get_num_threads()
 
 
 def assembled(

@@ -40,7 +40,9 @@ class Partial:
                 f"{self.folder} belongs to another inversion (other video, settings or weights): "
                 "delete it, or choose another output."
             )
-        self.done += [Projection(ws, *row) for ws, row in zip(tensors["ws"], tensors["quality"].tolist(), strict=True)]
+        encoded = tensors.get("encoded", [None] * len(tensors["ws"]))
+        rows = zip(tensors["ws"], tensors["quality"].tolist(), encoded, strict=True)
+        self.done += [Projection(ws, *row, encoded=code) for ws, row, code in rows]
         self.steps += int(metadata["steps"])
 
     def append(self, projections: list[Projection], steps: int = 0) -> None:
@@ -50,6 +52,8 @@ class Partial:
             "ws": torch.stack([p.ws for p in projections]),
             "quality": torch.tensor(quality, dtype=torch.float64),
         }
+        encoded = [p.encoded for p in projections if p.encoded is not None]
+        tensors |= {"encoded": torch.stack(encoded)} if len(encoded) == len(projections) else {}
         write_checkpoint(self.next_file(), tensors, FORMAT, job=self.job, steps=str(steps))
         self.done += projections
         self.steps += steps

@@ -7,6 +7,7 @@ minimise over ws, frame by frame, at 256 pixels or the generator's own resolutio
 The generator's noise maps stay constant, here as everywhere, so that a code alone decides an image.
 """
 
+import dataclasses
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from functools import cached_property
 
 import torch
 
+from dynode import runtime
 from dynode.errors import UserError
 from dynode.generators.curvature import mean_curvature
 from dynode.generators.protocol import Generator
@@ -37,12 +39,16 @@ def ramped_rate(lr: float, progress: float) -> float:
 
 @dataclass(frozen=True)
 class Projection:
-    """The code ws (L, D) of one image with its mse ([-1, 1], at the loss resolution), LPIPS, and identity cosine or NaN."""
+    """The code ws (L, D) of one image with its mse ([-1, 1], at the loss resolution), LPIPS, and identity cosine or NaN.
+
+    encoded: the encoder's code (L, D) of the image, where the next frame's start counts on it.
+    """
 
     ws: torch.Tensor
     mse: float
     lpips: float
     identity: float
+    encoded: torch.Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -78,11 +84,12 @@ class Projector:
         self.rng = torch.Generator().manual_seed(0)
 
     def autocast(self, lower: str = "") -> torch.autocast:
-        """The context in which the settings' precision holds, or a `lower` one."""
+        """The context in which the settings' precision holds, or a `lower` one; float32 where a device is slower in bfloat16."""
         dtype = PRECISIONS[self.settings.precision]
         if lower and dtype == torch.float32:
             dtype = PRECISIONS[lower]
-        return torch.autocast(self.generator.w_avg.device.type, dtype, enabled=dtype != torch.float32)
+        device = self.generator.w_avg.device
+        return torch.autocast(device.type, dtype, enabled=dtype != torch.float32 and runtime.fast_bfloat16(device))
 
     def enlarged(self, images: torch.Tensor) -> torch.Tensor:
         """Images (B, 3, R, R) at the resolution of LPIPS."""
@@ -226,9 +233,11 @@ class Projector:
 
     def starts(self, images: torch.Tensor) -> torch.Tensor:
         """Initial codes (B, L, D) without a predecessor: the encoder's, the nearest candidates', or the average."""
-        if self.settings.start == "encoder":
+        if self.settings.encoded:
             if self.encoder is None:
-                raise UserError("start=encoder wants an encoder: name its file, or choose another start.")
+                raise UserError(
+                    f"start={self.settings.start} wants an encoder: name its file, or choose another start."
+                )
             return self.encoder(images.to(self.generator.w_avg))
         if not self.settings.candidates:
             return self.average(len(images))
@@ -237,10 +246,24 @@ class Projector:
         return ws[torch.stack([(made - image).square().mean((1, 2, 3)) for image in small]).argmin(1)]
 
     def frames(
-        self, images: torch.Tensor, previous: torch.Tensor | None, callback: Callback | None = None
+        self, images: torch.Tensor, previous: Projection | None, callback: Callback | None = None
     ) -> list[Projection]:
-        """Project the next frames of a clip as the settings say; `previous` (L, D) is the code before them, if any."""
+        """Project the next frames of a clip as the settings say; `previous` is the projection before them, if any."""
         s = self.settings
+        if s.start == "moved":
+            return self.moved(images, previous, callback)
         if previous is None or s.independent:
             return self.project(images, self.starts(images), s.first_steps, s.first_lr, callback)
-        return self.project(images, previous[None], s.steps, s.lr, callback)
+        return self.project(images, previous.ws[None], s.steps, s.lr, callback)
+
+    def moved(
+        self, images: torch.Tensor, previous: Projection | None, callback: Callback | None = None
+    ) -> list[Projection]:
+        """Project a frame (1, 3, R, R) from the code before it, moved as the encoder's codes have moved; the first from its own."""
+        s, encoded = self.settings, self.starts(images)
+        if previous is None or previous.encoded is None:
+            made = self.project(images, encoded, s.first_steps, s.first_lr, callback)
+        else:
+            starts = previous.ws.to(encoded) + encoded - previous.encoded.to(encoded)
+            made = self.project(images, starts, s.steps, s.lr, callback)
+        return [dataclasses.replace(each, encoded=code.cpu()) for each, code in zip(made, encoded, strict=True)]

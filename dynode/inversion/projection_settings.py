@@ -9,7 +9,12 @@ from dynode.errors import UserError
 from dynode.perception.lpips import BACKBONES
 from dynode.settings import choose, require_positive
 
-STARTS = ("previous", "w_avg", "encoder")
+STARTS = {
+    "previous": "the code of the frame before it",
+    "moved": "that code, moved by the difference of the encoder's codes of the two frames",
+    "w_avg": "each frame by itself, from the average code",
+    "encoder": "each frame by itself, from the encoder's code",
+}
 RESOLUTIONS = (16, 32, 64, 128, 256, 512, 1024)
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 OPTIMISERS = {
@@ -22,7 +27,7 @@ OPTIMISERS = {
 class ProjectionSettings:
     """How a clip is projected.  Learning rates are ramped up over the first 5 % and down over the last 25 %."""
 
-    start: str = "previous"  # frame k-1's code; or each frame by itself, from "w_avg" or an "encoder"
+    start: str = "previous"  # of STARTS
     candidates: int = 0  # random codes; a frame without a predecessor starts from the nearest of them, or from w_avg
     first_steps: int = 200  # steps of a frame without a predecessor; 0 keeps an encoder's codes as they are
     steps: int = 40  # steps of a frame that starts from the previous code
@@ -41,14 +46,14 @@ class ProjectionSettings:
     code_noise: float = 0.0  # noise on the code, in units of w_std, until 75 % of the steps; Karras et al.: 0.05
     stop_loss: float = 0.0  # stop as soon as every frame of the batch has a loss below this
     batch: int = 1  # frames optimised together, without predecessors only: 1 is best on a CPU, 8 on a GPU
-    precision: str = "float32"  # or "bfloat16": autocast, faster on a GPU and on CPUs with such instructions
+    precision: str = "float32"  # or "bfloat16": autocast on a GPU and on CPUs with such instructions, elsewhere float32
     lpips_precision: str = "float32"  # or "bfloat16": of LPIPS alone
     resolution: int = 256
     lpips_net: str = "vgg"  # or "alex"
     lpips_resolution: int = 0  # small images are enlarged to this for LPIPS; 0: they are not
 
     def __post_init__(self):
-        choose("start", self.start, list(STARTS))
+        choose("start", self.start, STARTS)
         choose("optimiser", self.optimiser, OPTIMISERS)
         choose("precision", self.precision, PRECISIONS)
         choose("precision", self.lpips_precision, PRECISIONS)
@@ -68,7 +73,12 @@ class ProjectionSettings:
     @property
     def independent(self) -> bool:
         """Whether every frame is projected by itself."""
-        return self.start != "previous"
+        return self.start in ("w_avg", "encoder")
+
+    @property
+    def encoded(self) -> bool:
+        """Whether an encoder is read."""
+        return self.start in ("moved", "encoder")
 
 
 SMALL = {  # of generators below 256 pixels; chosen on a dozen frames of episodes of two worlds
@@ -101,11 +111,7 @@ FEW_STEPS = {  # of the face generator from its encoder; chosen on frames of sin
     "lambda_id": 0.1,
     "precision": "bfloat16",
 }
-FROM_PREDECESSOR = FEW_STEPS | {
-    "start": "previous",
-    "first_steps": 60,
-    "steps": 16,
-}  # as good as 40 steps of plain Adam
+FROM_PREDECESSOR = FEW_STEPS | {"start": "moved", "first_steps": 30}
 ENCODED = {"start": "encoder", "first_steps": 0, "conjugate_steps": 10}  # of the worlds' generators
 
 

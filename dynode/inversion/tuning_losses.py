@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 
+from dynode import runtime
 from dynode.io.images import resampled
 from dynode.perception.lpips import LPIPS, total
 
@@ -96,8 +97,9 @@ class TuningLoss:
         return [layer.float() for layer in features]
 
     def autocast(self, device: torch.device) -> torch.autocast:
-        """The context in which the precision holds."""
-        return torch.autocast(device.type, self.precision, enabled=self.precision != torch.float32)
+        """The context in which the precision holds; float32 where a device is slower in bfloat16."""
+        lower = self.precision != torch.float32 and runtime.fast_bfloat16(device)
+        return torch.autocast(device.type, self.precision, enabled=lower)
 
     def features_of(self, target: Target) -> list[torch.Tensor]:
         """LPIPS's features of a target: those that are kept, or computed anew."""

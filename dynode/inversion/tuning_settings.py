@@ -8,6 +8,11 @@ from dynode.inversion.tuning_updates import UPDATES
 from dynode.perception.lpips import BACKBONES
 from dynode.settings import choose, require_positive
 
+RATES = {
+    "all": 3e-4,
+    "last-blocks": 1e-3,
+    "low-rank": 2e-3,
+}  # above, edits of single_face go less than nine tenths as far
 UNLIMITED = 10**6  # steps of a tuning that its minutes end
 RESOLUTION = 256  # of frames, unless the generator's images are smaller
 
@@ -20,9 +25,11 @@ class TuningSettings:
         "all"  # weights but the mapping's; those of the "last-blocks" only; or "low-rank" products, a small file
     )
     steps: int = 300
-    lr: float = 8e-4
+    lr: float = 0.0  # 0: that of the kind of update, of RATES
     warmup: int = 40  # steps; without them the first ones spoil a face
-    precision: str = "bfloat16"  # of images and LPIPS: 1.6 times as fast on CPUs with such instructions; or "float32"
+    precision: str = (
+        "bfloat16"  # of images and LPIPS: 1.6 times as fast where there are such instructions; or "float32"
+    )
     lambda_mse: float = 10.0
     lambda_lpips: float = 1.0
     lambda_id: float = 0.1  # faces alone; 0 keeps MobileFaceNet's cosine an independent measure
@@ -34,7 +41,7 @@ class TuningSettings:
     locality_distance: float = 30.0  # of such a code from its pivot, all rows together (alpha of Eq. 4)
     stop_lpips: float = 0.06  # mean of the frames, as weighted, at which it ends; the paper's value, of AlexNet
     last_share: float = 0.45  # of the blocks, for "last-blocks": 3 of the face generator's 7
-    rank: int = 8  # of the products, for "low-rank"
+    rank: int = 16  # of the products, for "low-rank"
     codes_lr: float = 0.0  # above 0 the observed codes are refined too
     resolution: int = RESOLUTION
     seed: int = 0
@@ -43,11 +50,20 @@ class TuningSettings:
         choose("kind of update", self.update, UPDATES)
         choose("precision", self.precision, PRECISIONS)
         choose("LPIPS net", self.lpips_net, BACKBONES)
-        require_positive(self, "steps", "lr", "regions", "rank", "resolution", "locality_distance")
+        require_positive(self, "steps", "regions", "rank", "resolution", "locality_distance")
         if self.resolution & (self.resolution - 1):
             raise UserError(f"The resolution of a tuning is a power of two, such as 256, got {self.resolution}.")
+        if self.lr < 0:
+            raise UserError(
+                f"The learning rate lr must be above 0, or 0 for that of the kind of update, got {self.lr:g}."
+            )
         if not 0 < self.last_share <= 1:
             raise UserError(f"last_share must lie above 0 and be at most 1, got {self.last_share:g}.")
+
+    @property
+    def rate(self) -> float:
+        """The highest learning rate."""
+        return self.lr or RATES[self.update]
 
 
 # Of generators below 256 pixels, whose weights have unit variance and take larger steps; identity is of faces alone.

@@ -38,7 +38,7 @@ class Tuner:
         self.update = update_of(generator, s.update, share=s.last_share, rank=s.rank, seed=s.seed)
         self.pivots = [nn.Parameter(code[None].to(device, copy=True), requires_grad=s.codes_lr > 0) for code in ws]
         self.targets = [loss.target(frame.to(device)) for frame in frames]
-        groups = [{"params": list(self.update.parameters.values()), "lr": s.lr, "highest": s.lr}]
+        groups = [{"params": list(self.update.parameters.values()), "lr": s.rate, "highest": s.rate}]
         if s.codes_lr:
             groups.append({"params": self.pivots, "lr": s.codes_lr, "highest": s.codes_lr})
         self.optimiser = torch.optim.Adam(groups)

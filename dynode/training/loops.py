@@ -14,6 +14,7 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
+from dynode import runtime
 from dynode.errors import UserError
 from dynode.generators.protocol import Generator
 from dynode.io import locks, training_state
@@ -76,7 +77,7 @@ class Trainer(ABC):
     def __init__(self, seed: int, device: torch.device | str):
         self.device = torch.device(device)
         self.seed, self.rng = seed, torch.Generator(self.device).manual_seed(seed)
-        self.mixed = self.device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+        self.mixed = self.device.type == "cuda" and runtime.fast_bfloat16(self.device)
         self.shown, self.seconds = 0, 0.0
         self.losses: list[float] = []
         self.fused: list[Fused] = []

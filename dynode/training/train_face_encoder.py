@@ -89,7 +89,7 @@ class FaceEncoderTrainer(EncoderTraining[FaceEncoder]):
         self.settings, self.generator_name = settings, generator_name
         self.generator = cast(MobileStyleGAN, generator or generators.load(generator_name, device))
         self.batch, self.total = settings.batch, settings.pictures
-        self.mixed = settings.precision == "bfloat16" and (self.mixed or self.device.type == "cpu")
+        self.mixed = settings.precision == "bfloat16" and runtime.fast_bfloat16(self.device)
         network = FaceEncoder(settings.encoder, self.generator)
         self.encoder = network.to(device=self.device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
         self.average = running_average(self.encoder, self.generator, self.encoder.identity[0])

@@ -78,7 +78,7 @@ def kept_codes(
     """What the codes of the wanted frames (T,) bool of footage are kept as."""
     job = {"generator_hash": generators.hash_of(footage.generator), "settings": dataclasses.asdict(settings)}
     job |= {"face": footage.metadata["face"]} if "face" in footage.metadata else {}
-    encoder = encoders.shipped_for(generator) if settings.start == "encoder" else ""
+    encoder = encoders.shipped_for(generator) if settings.encoded else ""
     job |= invert_frames.hashes_of(generator, settings, encoder)
     job |= {} if settings.independent else {"arrival": arrival.rule()}
     return KeptCodes(folder, footage.metadata["source_sha256"], job, selected(footage.track, wanted))

@@ -125,7 +125,7 @@ choose-depth {here}/small.safetensors --preset gru | There is no preset 'gru'; l
 choose-depth {here}/small.safetensors --preset linear | There is no preset 'linear'; legal are calm, demo, dynode
 choose-depth {here}/small.safetensors -p nope=1 | There is no setting 'nope'; legal are clock, field, losses
 choose-depth {here}/small.safetensors {here}/small.safetensors -p training.iterations=1 -p training.segment_iterations=1 --stride 2 | is named 2 times: name it once
-invert {here}/grey.mp4 --generator stylegan2-scene --encoder {here}/encoder.safetensors | An encoder is read with the setting start=encoder: add it, or
+invert {here}/grey.mp4 --generator stylegan2-scene --encoder {here}/encoder.safetensors | An encoder is read with start=encoder or start=moved: add one
 train boundary -p share=2 | share is a fraction of the samples below 1, or a count of at least 10, got 2
 train flow stylegan2-scene fog -p flow.factor=hour | flow.factor is set by an argument of this command, to 'fog'
 train captions face -p network.category=bird | network.category is set by an argument of this command, to

@@ -44,7 +44,7 @@ world invert bird flight --generator nope | There is no generator 'nope'; legal 
 world invert bird flight --generator {here}/circle.safetensors | has format 'dynode-clip-1': a generator (as `dynode train
 world invert bird flight --encoder {here}/none.safetensors -p start=encoder | an encoder (as `dynode train encoder` writes it) was wanted
 world invert bird flight --encoder {here}/circle.safetensors -p start=encoder | has format 'dynode-clip-1': an encoder (as `dynode train
-world invert bird flight --encoder {here}/encoder.safetensors | An encoder is read with the setting start=encoder: add it, or
+world invert bird flight --encoder {here}/encoder.safetensors | An encoder is read with start=encoder or start=moved: add one
 world invert bird flight --protocol none | There is no protocol 'none'; legal are chain, independent
 world invert bird flight --protocol observed -p start=encoder | The protocol observed starts a frame from the one before it, got start=encoder
 world invert bird flight --seconds 0 | An episode lasts at least 0.001 and at most 3600 seconds, got

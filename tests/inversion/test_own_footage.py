@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from conftest import tiny_weights
 
-from dynode import cli
+from dynode import cli, runtime
 from dynode.clips import Clip
 from dynode.errors import UserError
 from dynode.inversion import frame_sources, invert_frames
@@ -129,20 +129,21 @@ def test_what_a_fit_misses_is_said_of_the_path_and_of_its_field(own, tmp_path, c
 
 
 @pytest.mark.parametrize(
-    "steps, device, threads, said",
+    "steps, device, precision, said",
     [
-        (40, "cpu", 2, ""),
-        (1000, "cpu", 2, "about 20 minutes on 2 CPU cores, less on a GPU"),
-        (1000, "cpu", 1, "about 40 minutes on 1 CPU core, less on a GPU"),
-        (20_000, "cpu", 4, "about 3.3 hours on 4 CPU cores, less on a GPU"),
-        (1000, "cuda:0", 2, "5 frames, 1000 optimiser steps. It can be stopped"),
+        (40, "cpu", "float32", ""),
+        (1000, "cpu", "float32", "about 20 minutes on a CPU, less on a GPU"),
+        (1000, "cpu", "bfloat16", "about 12 minutes on a CPU, less on a GPU"),
+        (20_000, "cpu", "float32", "about 6.7 hours on a CPU, less on a GPU"),
+        (1000, "cuda:0", "bfloat16", "5 frames, 1000 optimiser steps. It can be stopped"),
     ],
 )
-def test_the_estimate_counts_the_cores_that_are_there(steps, device, threads, said, monkeypatch, capsys):
+def test_the_estimate_is_that_of_the_precision(steps, device, precision, said, monkeypatch, capsys):
     import torch
 
-    monkeypatch.setattr(invert_frames, "cores", lambda: threads)
-    invert_frames.print_estimate([Batch((0, 1, 2, 3, 4), None, steps)], ProjectionSettings(), torch.device(device))
+    monkeypatch.setattr(runtime, "fast_bfloat16", lambda device: True)
+    settings = ProjectionSettings(precision=precision)
+    invert_frames.print_estimate([Batch((0, 1, 2, 3, 4), None, steps)], settings, torch.device(device))
     printed = capsys.readouterr().out
     assert said in printed and bool(said) == bool(printed) and ("minutes on a GPU" not in printed)
 

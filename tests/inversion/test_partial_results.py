@@ -1,5 +1,6 @@
 """Partial inversions: resumed from their whole beginning, and no reason for an inversion to end."""
 
+import dataclasses
 import os
 from pathlib import Path
 
@@ -32,6 +33,14 @@ def test_what_lies_behind_a_gap_is_not_resumed_from(tmp_path):
     assert len(Partial(tmp_path / "talk.safetensors", JOB).done) == 4
     resumed.remove()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_encoders_code_that_the_next_start_counts_on_is_kept(tmp_path):
+    code = torch.arange(6.0).view(2, 3)
+    begun(tmp_path / "talk.safetensors", 0).append([dataclasses.replace(projection(0), encoded=code)])
+    (resumed,) = Partial(tmp_path / "talk.safetensors", JOB).done
+    assert resumed.encoded is not None and torch.equal(resumed.encoded, code)
+    assert projection(0).encoded is None
 
 
 def test_similar_outputs_have_partial_results_of_their_own(tmp_path):

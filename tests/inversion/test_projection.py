@@ -16,7 +16,7 @@ from dynode.inversion import encoder_files as encoders
 from dynode.inversion import frame_sources, partial_results
 from dynode.inversion import invert_frames as inversion
 from dynode.inversion.encoder import Encoder, EncoderSettings
-from dynode.inversion.projection import Projector, ramped_rate
+from dynode.inversion.projection import Projection, Projector, ramped_rate
 from dynode.inversion.projection_settings import ProjectionSettings
 from dynode.io import assets
 from dynode.io.video import Stretch, read
@@ -81,6 +81,25 @@ def test_a_frame_without_a_predecessor_starts_from_the_nearest_candidate(small, 
         return
     ws, images = projector.candidates
     assert torch.equal(projector.starts(images[[7, 31]] + 0.01), ws[[7, 31]])
+
+
+def test_a_moved_start_is_the_code_before_plus_what_the_encoder_sees_change(small, monkeypatch):
+    network = generators.load(small)
+    encoder = lambda images: images.mean((1, 2, 3))[:, None, None].expand(-1, network.num_ws, network.w_dim)  # noqa: E731
+    settings = ProjectionSettings(resolution=32, start="moved", first_steps=7, steps=3)
+    projector, started = Projector(network, LPIPS("alex"), settings, encoder=encoder), []
+
+    def project(images, starts, steps, lr, callback):
+        started.append((starts.mean().item(), steps))
+        return [Projection(starts[0] + 10, 0.0, 0.0, 0.0)]
+
+    monkeypatch.setattr(projector, "project", project)
+    dark, light = (torch.full((1, 3, 32, 32), value) for value in (0.25, 0.5))
+    (first,) = projector.frames(dark, None)
+    (second,) = projector.frames(light, first)
+    assert started == [(0.25, 7), (10.5, 3)]
+    assert first.encoded is not None and second.encoded is not None and second.encoded.mean() == 0.5
+    assert settings.encoded and not settings.independent
 
 
 @pytest.fixture(scope="module")

@@ -153,7 +153,7 @@ class Noting:
         self.starts: list[int | None] = []
 
     def frames(self, images, previous, callback):
-        self.starts.append(None if previous is None else int(previous[0, 0]))
+        self.starts.append(None if previous is None else int(previous.ws[0, 0]))
         return [Projection(torch.full((2, 3), float(len(self.starts) - 1)), 0.1, 0.2, 0.3)]
 
 
@@ -280,7 +280,7 @@ def test_a_protocol_that_the_settings_do_not_fit_is_refused_in_one_sentence(name
 def test_few_steps_where_a_curvature_ships_and_others_where_none_does():
     assert protocols.settings_of("chain", QUICK, True, False) == QUICK
     few = protocols.settings_of("chain", QUICK, True, True)
-    assert (few.start, few.optimiser, few.steps) == ("previous", "whitened", 16)
+    assert (few.start, few.optimiser, few.steps) == ("moved", "whitened", 16) and not few.independent
     assert invert_frames.usual_settings("", "mobilestylegan-ffhq").optimiser == "whitened"
     assert invert_frames.usual_settings("", "stylegan2-scene").optimiser == "adam"
 

@@ -250,7 +250,7 @@ def test_the_face_generator_is_tuned(generator, tmp_path):
         steps=3, warmup=1, lr=1e-4, update="low-rank", lpips_net="alex", stop_lpips=0.0, locality_every=2
     )
     done = tune(clip, tmp_path / "t.safetensors", settings)
-    assert (tmp_path / "t.safetensors").stat().st_size < 1e6 and done.tuning.base == "mobilestylegan-ffhq"
+    assert (tmp_path / "t.safetensors").stat().st_size < 1.2e6 and done.tuning.base == "mobilestylegan-ffhq"
     assert done.tuning.card["regions"] == {"landmarks": 3, "fixed": 0}
     assert json.dumps(done.tuning.card["curve"]).count("[") == 4
     images = [generators.render(generators.load(name), clip.ws[:1]) for name in (clip.meta["generator"], str(tmp_path / "t.safetensors"))]  # fmt: skip

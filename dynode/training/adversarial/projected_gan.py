@@ -93,7 +93,7 @@ class ProjectedGANTrainer(Trainer):
         s = self.settings = settings
         self.pictures, self.judge, self.renew = pictures.to(self.device), judge, renew
         self.batch, self.total = s.batch, s.pictures
-        self.mixed = self.mixed or (self.device.type == "cpu" and has_fast_bfloat16())
+        self.mixed = runtime.fast_bfloat16(self.device)
         self.generator: WeightsGenerator = self.laid_out(weights.build(s.generator))
         self.start = start
         if start is not None:
@@ -215,8 +215,3 @@ class ProjectedGANTrainer(Trainer):
 
     def buffers(self) -> dict[str, torch.Tensor]:
         return dict(self.projection.features.named_buffers(prefix="features")) | {"curve": self.curve}
-
-
-def has_fast_bfloat16() -> bool:
-    """Whether this CPU multiplies in bfloat16 by instructions of its own."""
-    return bool(torch.cpu._is_avx512_bf16_supported())
