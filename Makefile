@@ -59,12 +59,16 @@ codes: setup
 	$(DYNODE) world flow stylegan2-scene scene.fog scene.hour --seed 21 --longest 9 \
 	  -o dynode/codes/scene.flow.safetensors
 
-# Make the codes of the windows of faces (dynode/experiments/face_windows.toml), one after the other; resumed where stopped.
-PROTOCOL = independent
+# Make the codes of the windows of faces (dynode/experiments/face_windows.toml), one after the other, six minutes each on a
+# CPU core, and those that tunings are judged on; resumed where stopped.
 face-codes: setup
 	for one in $$(.venv/bin/python -c "from dynode.experiments import face_windows as f; print(*f.windows())"); do \
 	  test -f dynode/codes/$$one.safetensors || \
-	  $(DYNODE) invert $$one --protocol $(PROTOCOL) -o dynode/codes/$$one.safetensors || exit; \
+	  $(DYNODE) invert $$one --protocol independent -o dynode/codes/$$one.safetensors || exit; \
+	done
+	for one in single_face.1 pexels.1 webcam.1; do \
+	  test -f dynode/codes/$$one.observed.safetensors || \
+	  $(DYNODE) invert $$one --protocol observed --stride 4 -o dynode/codes/$$one.observed.safetensors || exit; \
 	done
 
 # Train what edits codes anew: an hour on a CPU core, half of it for the 3,000 faces and two mappers of faces.

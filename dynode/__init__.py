@@ -2,7 +2,7 @@
 
     import dynode
 
-    clip = dynode.load_clip("single_face.warm")               # a shipped clip: codes (T, L, D) at times (T,), seconds
+    clip = dynode.load_clip("single_face.1")                  # a shipped clip: codes (T, L, D) at times (T,), seconds
     clip = dynode.invert("talk.mp4", "talk.safetensors")      # or of your own video; slow, resumes when it is stopped
     observed = clip.sampled("irregular", stride=4)            # the frames that a method may see
     path = dynode.fit(observed)                               # the neural ODE; or "linear", "gru", settings

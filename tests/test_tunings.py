@@ -20,17 +20,17 @@ OF_BASES = {  # what wants the generator that the codes were made with
 BY_NAME = "00_meet_the_worlds"  # its generators are parameters, and it has no clip
 
 
+def calls(node: ast.AST, *ends: str) -> list[ast.Call]:
+    """All calls at or below a node of what has a name with one of these ends."""
+    every = (part for part in ast.walk(node) if isinstance(part, ast.Call))
+    return [call for call in every if ast.unparse(call.func).endswith(ends)]
+
+
 def reads_the_base(node: ast.AST) -> bool:
     """Whether an expression reads ["generator"] or .get("generator"): in metadata, the name of the base."""
     keys = [part.slice for part in ast.walk(node) if isinstance(part, ast.Subscript)]
-    keys += [
-        part.args[0] for part in ast.walk(node) if isinstance(part, ast.Call) and calls(part, ".get") and part.args
-    ]
+    keys += [key for call in calls(node, ".get") for key in call.args[:1]]
     return any(isinstance(key, ast.Constant) and key.value == "generator" for key in keys)
-
-
-def calls(node: ast.AST, *ends: str) -> bool:
-    return isinstance(node, ast.Call) and ast.unparse(node.func).endswith(ends)
 
 
 def bound(node: ast.AST) -> Iterator[tuple[ast.AST, ast.AST]]:
@@ -48,7 +48,7 @@ def loads_a_base(node: ast.AST) -> bool:
         name.id for target, value in bound(node) if reads_the_base(value) for name in ast.walk(target)
         if isinstance(name, ast.Name)
     }  # fmt: skip
-    loaded = [argument for call in ast.walk(node) if calls(call, *LOADERS) for argument in call.args]
+    loaded = [argument for call in calls(node, *LOADERS) for argument in call.args]
     names = {part.id for each in loaded for part in ast.walk(each) if isinstance(part, ast.Name)}
     return bool(names & bases) or any(map(reads_the_base, loaded))
 
@@ -89,9 +89,10 @@ def code_of(notebook: Path) -> ast.Module:
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_a_notebook_renders_its_clips_by_their_tunings(path):
-    nodes = list(ast.walk(code_of(path)))
-    assert path.stem == BY_NAME or not any(calls(node, *LOADERS) for node in nodes)
-    given = [node for node in nodes if calls(node, "with_tunings") and ast.unparse(node.args[1]) == "tunings"]
-    declared = [node for node in nodes if isinstance(node, ast.AnnAssign) and ast.unparse(node.target) == "tunings"]
-    renders = any(calls(node, *RENDERERS) for node in nodes)
-    assert [len(declared), len(given)] == [int(renders), int(renders)]
+    code = code_of(path)
+    assert path.stem == BY_NAME or not calls(code, *LOADERS)
+    given = [call for call in calls(code, "with_tunings") if ast.unparse(call.args[1]) == "tunings"]
+    assignments = (node for node in ast.walk(code) if isinstance(node, ast.AnnAssign))
+    declared = [node for node in assignments if ast.unparse(node.target) == "tunings"]
+    renders = int(bool(calls(code, *RENDERERS)))
+    assert [len(declared), len(given)] == [renders, renders]

@@ -1,16 +1,26 @@
 """`dynode bench`: this package beside reference implementations, timed on this machine."""
 
 import shlex
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from tyro.conf import Positional, UseAppendAction, arg
 
 from dynode.cli.options import Device, OptionalPath, Output, output_path, require_different
+from dynode.cli.windows import load_clip
 from dynode.errors import UserError
 
+if TYPE_CHECKING:
+    import torch
+    from matplotlib.figure import Figure
+
+    from dynode.evaluation.records import Row
+
 ClipNames = Annotated[UseAppendAction[tuple[str, ...]], arg(metavar="CLIP")]
-INVERSION, COMPARED_AT = "inversion", 10.0  # seconds a frame at which the ratio to today's projection is printed
+UpdateKinds = Annotated[UseAppendAction[tuple[str, ...]], arg(metavar="KIND")]
+INVERSION, TUNING = "inversion", "tuning"
+COMPARED_AT = 10.0  # seconds a frame, or minutes, at which ratios of LPIPS-VGG are printed
 
 
 def bench(
@@ -22,6 +32,8 @@ def bench(
     seconds: str = "2,5,10,20,40,60",
     encoder: OptionalPath = None,
     frames: int = 2,
+    update: UpdateKinds = (),
+    minutes: str = "2,5,10,20",
     device: Device = "cpu",
 ) -> None:
     """Time this package beside reference implementations; prints a table, writes a record and a chart beside it.
@@ -29,19 +41,24 @@ def bench(
     Three minutes on a CPU core. The seconds are this machine's at this moment; the ratios carry over.
 
     Args:
-        names: Comparisons: fits, times, times_equal, paper, paper_equal, face256, face1024, openvino (if installed); by default all of these. memory: of evaluate-edit on a long film, some minutes more. inversion, by itself: quality against seconds a frame, about an hour.
-        output: The record to write, by default bench.json, or bench-NAMES.json of the named comparisons; the chart gets its name and .png.
+        names: Comparisons: fits, times, times_equal, paper, paper_equal, face256, face1024, openvino (if installed); by default all of these. memory: of evaluate-edit on a long film, some minutes more. Each by itself: inversion, quality against seconds a frame, about an hour; tuning, quality against minutes of tuning a generator to a person, seven hours, resumable.
+        output: The record to write, by default bench.json, or bench-NAMES.json of the named comparisons; the chart gets its name and .png, the folder of the tunings .tunings.
         repeats: Repetitions; the median time is reported.
-        clip: Of inversion: a clip with footage; can be given several times, by default one of each of three people.
+        clip: Of inversion and tuning: a clip with footage; can be given several times, by default one of each of three people.
         seconds: Of inversion: seconds a frame, with commas between them.
         encoder: Of inversion: the file of an encoder, by default the shipped one, if there is one.
         frames: Of inversion: how many frames of each clip.
-        device: Of inversion: where it runs.
+        update: Of tuning: what is changed, all, last-blocks or low-rank; can be given several times, by default each of them.
+        minutes: Of tuning: how long each takes, with commas between them.
+        device: Of inversion and tuning: where it runs.
     """
+    for alone in (INVERSION, TUNING):
+        if alone in names and len(names) > 1:
+            raise UserError(f"bench {alone} runs by itself: name no other comparison beside it.")
     if INVERSION in names:
-        if len(names) > 1:
-            raise UserError("bench inversion runs by itself: name no other comparison beside it.")
-        return bench_inversion(output, clip, budgets(seconds), encoder or "", frames, device)
+        return bench_inversion(output, clip, budgets(seconds, "--seconds"), encoder or "", frames, device)
+    if TUNING in names:
+        return bench_tuning(output, clip, update, budgets(minutes, "--minutes"), device)
     return bench_speed(output, names, repeats)
 
 
@@ -50,38 +67,63 @@ def bench_speed(output: Path | None, names: tuple[str, ...], repeats: int) -> No
     import torch
     from tqdm import tqdm
 
-    from dynode import runtime
-    from dynode.evaluation import records
     from dynode.experiments import benchmarks
-    from dynode.io import outputs
     from dynode.reporting import plots, tables
-    from dynode.reporting.outputs import save_figure
 
     require_different("comparison", names)
     if repeats < 1:
         raise UserError(f"--repeats must be at least 1, got {repeats}.")
-    output = output_path(output, "-".join(["bench", *names]) + ".json")
-    records.require_record_path(output, "bench")
-    outputs.require_side(output.with_suffix(".png"), output)
+    output = record_path(output, "-".join(["bench", *names]) + ".json")
     chosen = available(names)
     results = [benchmarks.COMPARISONS[name](repeats) for name in tqdm(chosen, desc="bench", unit="comparison")]
     print(tables.bench_table(results).markdown(), end="")
     rows = [row for one in results for row in one.rows()]
-    stamp = runtime.provenance(torch.device("cpu"), command=shlex.join(["dynode", "bench", *names]))
-    records.write(output, "bench", "", rows, stamp)
-    chart: Path = save_figure(plots.bench(results), output.with_suffix(".png"))
+    write(output, rows, torch.device("cpu"), ["dynode", "bench", *names], lambda: plots.bench(results))
+
+
+def record_path(output: Path | None, name: str, *inputs: Path | str) -> Path:
+    """The record to write, by default that of a name.  Raises UserError where it, or the chart beside it, cannot be written."""
+    from dynode.evaluation import records
+    from dynode.io import outputs
+
+    output = output_path(output, name, *inputs)
+    records.require_record_path(output, "bench")
+    outputs.require_side(output.with_suffix(".png"), output)
+    return output
+
+
+def write(
+    output: Path,
+    rows: "list[Row]",
+    device: "torch.device",
+    command: Iterable[str],
+    figure: "Callable[[], Figure]",
+    **extra: Any,
+) -> None:
+    """Write a record, and a chart beside it.  extra: what else the record says of its origin."""
+    from dynode import runtime
+    from dynode.evaluation import records
+    from dynode.reporting.outputs import save_figure
+
+    records.write(output, "bench", "", rows, runtime.provenance(device, command=shlex.join(command), **extra))
+    chart: Path = save_figure(figure(), output.with_suffix(".png"))
     print(f"every number: {output}, chart: {chart}")
 
 
-def budgets(seconds: str) -> list[float]:
-    """The numbers of "2,5,10", increasing.  Raises UserError for anything else."""
+def budgets(text: str, option: str) -> list[float]:
+    """The numbers of "2,5,10", increasing.  Raises UserError, which names the option, for anything else."""
     try:
-        numbers = sorted({float(each) for each in seconds.split(",")})
+        numbers = sorted({float(each) for each in text.split(",")})
     except ValueError:
         numbers = []
     if not numbers or not all(0 < number < float("inf") for number in numbers):
-        raise UserError(f"--seconds must be positive numbers with commas between them, as 2,5,10, got {seconds!r}.")
+        raise UserError(f"{option} must be positive numbers with commas between them, as 2,5,10, got {text!r}.")
     return numbers
+
+
+def nearest(numbers: Iterable[float]) -> float:
+    """The one of some seconds or minutes at which ratios are printed."""
+    return min(numbers, key=lambda number: abs(number - COMPARED_AT))
 
 
 def bench_inversion(
@@ -89,28 +131,48 @@ def bench_inversion(
 ) -> None:
     """Measure encoder and steps beside projection; print a table and ratios, write a record and a chart."""
     from dynode import runtime
-    from dynode.evaluation import records
     from dynode.experiments import inversion_benchmark as measured
-    from dynode.io import outputs
     from dynode.reporting import plots, tables
-    from dynode.reporting.outputs import save_figure
 
     require_different("clip", names)
     if frames < 1:
         raise UserError(f"--frames must be at least 1, got {frames}.")
-    output = output_path(output, "bench-inversion.json", encoder)
-    records.require_record_path(output, "bench")
-    outputs.require_side(output.with_suffix(".png"), output)
+    output = record_path(output, "bench-inversion.json", encoder)
     chosen = runtime.device(device)
     rows = measured.measure(names or measured.CLIPS, seconds, encoder, frames, device=chosen, progress=runtime.bars())
     print(tables.inversion_table(rows).markdown(), end="")
-    compared = min(seconds, key=lambda budget: abs(budget - COMPARED_AT))
+    compared = nearest(seconds)
     for name, ratio in measured.ratio_to_today(rows, compared).items():
         print(f"{name}: LPIPS-VGG at {compared:g} s a frame is {ratio:.3f} of that of {measured.TODAY}")
-    stamp = runtime.provenance(chosen, command=f"dynode bench {INVERSION}")
-    records.write(output, "bench", "", rows, stamp)
-    chart: Path = save_figure(plots.inversion_quality(rows), output.with_suffix(".png"))
-    print(f"every number: {output}, chart: {chart}")
+    write(output, rows, chosen, ["dynode", "bench", INVERSION], lambda: plots.inversion_quality(rows))
+
+
+def bench_tuning(
+    output: Path | None, names: tuple[str, ...], kinds: tuple[str, ...], minutes: list[float], device: str
+) -> None:
+    """Measure tunings of several kinds and lengths; print a table and ratios, write a record and a chart."""
+    from dynode import runtime
+    from dynode.evaluation.compare_fits import not_held_out
+    from dynode.experiments import tuning_benchmark as measured
+    from dynode.io.names import beside
+    from dynode.reporting import plots, tables
+
+    require_different("clip", names)
+    require_different("kind of update", kinds)
+    output, chosen = record_path(output, "bench-tuning.json", *names), runtime.device(device)
+    footage, tunings = [load_clip(name) for name in names or measured.CLIPS], beside(output, ".tunings")
+    parts: dict[str, Any] = {"device": chosen, "progress": runtime.bars()}
+    rows = measured.measure(footage, tunings, kinds, minutes, **parts)
+    print(tables.tuning_table(rows).markdown(), end="")
+    print(measured.ratio_text(rows, nearest(minutes)))
+    if remark := not_held_out(rows):
+        print(remark)
+    chosen_options = [("--clip", name) for name in names] + [("--update", kind) for kind in kinds]
+    chosen_options.append(("--minutes", ",".join(f"{each:g}" for each in minutes)))
+    command = ["dynode", "bench", TUNING, *(part for pair in chosen_options for part in pair)]
+    made = measured.cards(footage, tunings, kinds, minutes)
+    write(output, rows, chosen, command, lambda: plots.tuning_quality(rows), tunings=made)
+    print(f"the tunings, which --tuning of other commands takes: {tunings}")
 
 
 def available(names: tuple[str, ...]) -> list[str]:

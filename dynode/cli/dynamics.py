@@ -107,7 +107,7 @@ def fit(
     """Learn the dynamics of a clip; writes a fit.
 
     Args:
-        clip: A clip file, or the name of a shipped clip such as single_face.warm.
+        clip: A clip file, or the name of a shipped clip such as single_face.1.
         output: The fit to write, by default CLIP.fit, or CLIP.PRESET.fit of another preset; a killed run resumes from the checkpoint beside it.
         preset: dynode (recommended), calm, visible, exact, subspace, robust, paper or demo; a sequence model: gru, ode_rnn, latent_ode, cde, sde; prior, learned from other clips; or a baseline without settings, such as linear, cubic or gp.
         stride: Observe every N-th frame.

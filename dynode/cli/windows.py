@@ -49,7 +49,8 @@ def refuse_other_windows(video: str, clips: Iterable[str] = ()) -> None:
     person = re.sub(r"\.\d*$", "", video)
     known = windows_of(person)
     if known and video not in [window.name for window in known]:
-        names = ", ".join([window.name for window in known] + [name for name in clips if name.startswith(f"{person}.")])
+        names = [window.name for window in known] + [name for name in clips if name.startswith(f"{person}.")]
+        names = ", ".join(dict.fromkeys(names))
         raise UserError(f"There is no window {video!r}: name one of {names}, or {known[0].asset} for the whole video.")
 
 

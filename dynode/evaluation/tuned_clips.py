@@ -6,9 +6,12 @@ from pathlib import Path
 
 import torch
 
+from dynode import generators
 from dynode.clips import Clip
 from dynode.evaluation.compare_fits import SAME_TIME, tuned_times
 from dynode.generators import tuned
+from dynode.generators.protocol import Generator
+from dynode.generators.registry import name_for
 from dynode.settings import choose
 
 
@@ -41,3 +44,13 @@ def said(clip: Clip) -> Clip:
     count = int(((clip.ts[:, None] - made_from).abs() < SAME_TIME).any(1).sum())
     words = f"tuned on {count} of {len(clip)} frames" if count else "tuned"
     return dataclasses.replace(clip, meta=clip.meta | {"protocol": "; ".join(filter(None, (clip.protocol, words)))})
+
+
+def generators_of(footage: Mapping[str, Clip], device: torch.device | str = "cpu") -> dict[str, Generator]:
+    """The generators that render clips, by the names of these, each loaded once, and tuned where the clip names a tuning.
+
+    Raises what `name_for` raises.
+    """
+    names = {name: name_for(clip.meta, f"The clip {clip.name}") for name, clip in footage.items()}
+    loaded = {each: generators.load(each, device) for each in dict.fromkeys(names.values())}
+    return {name: loaded[each] for name, each in names.items()}

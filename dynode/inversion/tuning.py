@@ -123,7 +123,7 @@ def job_of(observed: Clip, settings: TuningSettings) -> dict[str, Any]:
     """What a tuning is: a checkpoint of one that differs in any of it cannot be continued."""
     meta = observed.meta
     known = {key: meta.get(key) for key in ("generator", "generator_hash", "source_sha256", "episode")}
-    return known | {"ts": observed.ts.tolist(), "codes": digest(observed.ws), "settings": dataclasses.asdict(settings)}
+    return known | {"ts": observed.ts.tolist(), "codes": digest(observed.ws), "settings": settings.identity}
 
 
 def card_of(observed: Clip, clip: Clip, settings: TuningSettings, tuner: Tuner, loss: TuningLoss) -> dict[str, Any]:
@@ -134,7 +134,7 @@ def card_of(observed: Clip, clip: Clip, settings: TuningSettings, tuner: Tuner, 
     return {
         "clip": {"name": clip.name, **known, "frames": len(clip), "observed": frames}
         | {"ts": observed.ts.tolist(), "codes": digest(observed.ws)},
-        "settings": dataclasses.asdict(settings),
+        "settings": settings.identity,
         "steps": tuner.done,
         "seconds": round(tuner.seconds, 1),
         "stopped_early": tuner.arrived,

@@ -1,6 +1,8 @@
 """How a generator is tuned."""
 
+import dataclasses
 from dataclasses import dataclass
+from typing import Any
 
 from dynode.errors import UserError
 from dynode.inversion.projection_settings import PRECISIONS
@@ -64,6 +66,11 @@ class TuningSettings:
     def rate(self) -> float:
         """The highest learning rate."""
         return self.lr or RATES[self.update]
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """All that decides a tuning, by name."""
+        return dataclasses.asdict(self) | {"lr": self.rate}
 
 
 # Of generators below 256 pixels, whose weights have unit variance and take larger steps; identity is of faces alone.

@@ -6,7 +6,9 @@ import pytest
 import torch
 
 from dynode import generators
+from dynode.dynamics import methods
 from dynode.errors import UserError
+from dynode.evaluation.compare_fits import as_fitted
 from dynode.evaluation.tuned_clips import generators_of, with_tuning, with_tunings
 from dynode.generators import tuned
 from dynode.generators.registry import name_for
@@ -50,10 +52,20 @@ def test_clips_by_name_get_theirs_alone(tiny_clip, tuning):
 
 
 def test_each_is_rendered_by_its_own_generator_which_is_loaded_once(tiny_clip, tuning):
-    footage = dict.fromkeys(("one", "two", "three"), tiny_clip)
+    footage = {name: tiny_clip for name in ("one", "two", "three")}
     made = generators_of(with_tunings(footage, {"two": tuning.path}))
     assert {name: tuned.hash_of(each) for name, each in made.items()} == {"one": "", "two": tuning.hash, "three": ""}
     assert made["one"] is made["three"] and list(made) == list(footage)
     lost = dataclasses.replace(tiny_clip, meta=tiny_clip.meta | {"tuning": tuning.mark | {"hash": "0" * 12}})
     with pytest.raises(UserError, match="The clip tiny was tuned by"):
         generators_of({"one": lost})
+
+
+def test_a_clip_is_rendered_by_the_tuning_of_its_fits_unless_it_names_one(tiny_clip, tuning):
+    plain, named = (methods.fit(clip, "linear") for clip in (tiny_clip, with_tuning(tiny_clip, tuning.path)))
+    assert as_fitted(tiny_clip, [plain]) is tiny_clip and as_fitted(tiny_clip, []) is tiny_clip
+    assert as_fitted(tiny_clip, [plain, named]).meta["tuning"] == tuning.mark
+    other = dataclasses.replace(tiny_clip, meta=tiny_clip.meta | {"tuning": tuning.mark | {"hash": "0" * 12}})
+    assert as_fitted(other, [named]) is other
+    with pytest.raises(UserError, match="The fits are of several tunings .*: name one with --tuning, or"):
+        as_fitted(tiny_clip, [named, methods.fit(other, "linear")])

@@ -125,12 +125,12 @@ def test_a_recorded_value_reads_as_itself(value):
 
 
 def test_expectations_hold_for_the_usual_parameters_only(capsys):
-    usual = items.item("table1").parameters["smoke"]
-    _, checks = notebooks.begin(first_cell(profile="smoke", **usual))
-    name, entry = next(iter(items.item("table1").expected["smoke"].items()))
+    usual = items.item("reuse").parameters["smoke"]
+    _, checks = notebooks.begin(first_cell("reuse", profile="smoke", **usual))
+    name, entry = next(iter(items.item("reuse").expected["smoke"].items()))
     with pytest.raises(AssertionError):
         checks.check(name, 2 * entry["value"])
-    _, checks = notebooks.begin(first_cell(profile="smoke", stride=8, **usual))
+    _, checks = notebooks.begin(first_cell("reuse", profile="smoke", stride=8, **usual))
     checks.check(name, 2 * entry["value"])
     assert "no expectation" in capsys.readouterr().out
 

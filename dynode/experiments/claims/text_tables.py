@@ -36,7 +36,7 @@ def cell(rows: Sequence[Row], spec: str, factor: float = 1.0, **wanted: object) 
 
 def skill_by_category(rows: Rows) -> str:
     """README: skill at stride 4 by category, ours and the natural cubic spline's."""
-    named = {"Face, five sets of codes of four people": FACES}
+    named = {"Face, six windows of five people": FACES}
     named |= {f"{world.title()}, a rendered world": (item,) for world, item in WORLDS.items()}
     table = []
     for name, sources in named.items():
