@@ -246,7 +246,7 @@ class Counting:
             raise KeyboardInterrupt
         assert images.shape == (1, 3, 32, 32)
         self.fresh.append(previous is None)
-        self.before.append(None if previous is None else int(previous[0, 0]))
+        self.before.append(None if previous is None else int(previous.ws[0, 0]))
         self.count += 1
         return [Projection(torch.full((2, 3), float(self.count)), 0.1, 0.2, 0.3)]
 
