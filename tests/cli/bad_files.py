@@ -31,7 +31,8 @@ def make(folder: Path) -> Path:
     make_clips(folder)
     make_other_files(folder)
     for kind, room in SHIPPED.items():
-        shipped = sorted((runtime.PACKAGE / "weights" / room).glob("*.safetensors"))[0]
+        of_worlds = "stylegan2-*" if kind == "encoder" else "*"
+        shipped = sorted((runtime.PACKAGE / "weights" / room).glob(f"{of_worlds}.safetensors"))[0]
         shutil.copy(shipped, folder / f"{kind}.safetensors")
     for whole in [path for path in folder.iterdir() if path.is_file()]:
         content = whole.read_bytes()

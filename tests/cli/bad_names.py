@@ -142,9 +142,9 @@ fit {here}/circle.safetensors -p solver.solver=dopri55 | There is no solver 'dop
 fit {here}/circle.safetensors -p depth | -p wants NAME=VALUE, such as seed=1, got 'depth'
 fit {here}/circle.safetensors -p =5 | -p wants NAME=VALUE, such as seed=1, got '=5'
 fit {here}/circle.safetensors -p space=[1 | -p space=[1 cannot be read: a value is YAML, such as 5, 0.1
-invert single-face-video -p steps=many | steps wants a whole number such as 40, got 'many'
+invert single-face-video -p steps=many | steps wants a whole number such as 16, got 'many'
 invert single-face-video -p step=40 | There is no setting 'step', did you mean 'steps'; legal are
-invert single-face-video --frames 2 -p start=middle | There is no start 'middle'; legal are encoder, previous
+invert single-face-video --frames 2 -p start=middle | There is no start 'middle'; legal are encoder, moved, previous
 render {here}/circle.fit | belongs to weights none of mobilestylegan-ffhq, the ones
 render {here}/drawn.fit --fps 0 | The frame rate must be above 0, from 0.001 to at most 1000
 render {here}/drawn.fit --fps nan | The frame rate must be above 0, from 0.001 to at most 1000

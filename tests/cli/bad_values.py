@@ -53,9 +53,9 @@ fit {here}/circle.safetensors --preset gru -p iterations=0 | iterations must be 
 fit {here}/circle.safetensors --preset latent_ode -p hidden=x | hidden wants a whole number such as 32, got 'x'
 fit {here}/circle.safetensors --preset prior | No other clip is shipped to learn the motion of circle from
 fit {here}/circle.safetensors --preset dynode --latent-only -p nope=1 | There is no setting 'nope'; legal are clock, field, losses
-invert {here}/grey.mp4 -p steps=many | steps wants a whole number such as 40, got 'many'
+invert {here}/grey.mp4 -p steps=many | steps wants a whole number such as 16, got 'many'
 invert {here}/grey.mp4 -p step=40 | There is no setting 'step', did you mean 'steps'; legal are
-invert {here}/grey.mp4 -p start=middle | There is no start 'middle'; legal are encoder, previous
+invert {here}/grey.mp4 -p start=middle | There is no start 'middle'; legal are encoder, moved, previous
 invert {here}/grey.mp4 --protocol chains | There is no protocol 'chains', did you mean 'chain'
 invert {here}/grey.mp4 --protocol independent -p start=previous | The protocol independent starts each frame by itself, got start=previous
 invert {here}/grey.mp4 --protocol chain -p start=w_avg | The protocol chain starts a frame from the one before it, got start=w_avg
@@ -66,7 +66,7 @@ invert {here}/grey.mp4 -p batch=0 | batch must be above 0, got 0
 invert {here}/grey.mp4 -p resolution=300 | The resolution must be one of (16, 32, 64, 128, 256, 512
 invert {here}/grey.mp4 -p resolution=0 | The resolution must be one of (16, 32, 64, 128, 256, 512
 invert {here}/grey.mp4 -p beta2=1.5 | beta2 must lie in [0, 1), got 1.5
-invert {here}/grey.mp4 -p lr=nan | lr wants a finite number of 0 or more, such as 0.01, got nan
+invert {here}/grey.mp4 -p lr=nan | lr wants a finite number of 0 or more, such as 0.05, got nan
 invert {here}/grey.mp4 --every 0 | --first and --frames must be 0 or more and --every at least
 invert {here}/grey.mp4 --every -1 | --first and --frames must be 0 or more and --every at least
 invert {here}/grey.mp4 --first -1 | --first and --frames must be 0 or more and --every at least
