@@ -3,6 +3,7 @@
 import ast
 import itertools
 import os
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -14,12 +15,20 @@ from dynode.reporting.outputs import Outputs
 from dynode.settings import choose, nearest
 
 
+def without_stops(unraisable: "sys.UnraisableHookArgs") -> None:
+    """Print what a destructor could not raise, but for a stop that reached Python within one: the runner ends the kernel."""
+    if not issubclass(unraisable.exc_type, KeyboardInterrupt):
+        sys.__unraisablehook__(unraisable)
+
+
 def begin(namespace: dict[str, Any]) -> tuple[Outputs, items.Checks]:
     """Give the parameters in a notebook's globals() their declared types; its outputs and its checks.
 
     Jupyter, nbconvert and papermill by hand check nothing, and papermill makes a text of every list.
     Raises UserError for a parameter that the notebook does not declare, that is missing, or that has another type.
     """
+    if sys.unraisablehook is sys.__unraisablehook__:
+        sys.unraisablehook = without_stops
     item = items.item(str(namespace.get("item", "")))
     declared = declarations(item.notebook)
     for name in assigned(namespace.get("In", [])):

@@ -2,6 +2,8 @@
 
 import json
 import shlex
+import sys
+from types import SimpleNamespace
 
 import nbformat
 import pytest
@@ -184,3 +186,12 @@ def test_papermill_by_hand_with_a_misspelt_parameter_fails(by_hand, tmp_path):
     with pytest.raises(Exception, match="UserError: .* has no parameter 'samplngs', did you mean 'samplings'"):
         by_hand(tmp_path, samplngs=["regular"])
     assert not (tmp_path / "reports").exists()
+
+
+def test_a_stop_within_a_destructor_is_not_printed_and_other_faults_are(monkeypatch):
+    printed = []
+    monkeypatch.setattr(sys, "__unraisablehook__", printed.append)
+    stop, fault = (SimpleNamespace(exc_type=kind) for kind in (KeyboardInterrupt, ValueError))
+    notebooks.without_stops(stop)
+    notebooks.without_stops(fault)
+    assert printed == [fault]
