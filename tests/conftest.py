@@ -1,6 +1,8 @@
 """Shared pieces of the tests: the real generator once, and small synthetic clips."""
 
+import dataclasses
 import math
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -74,3 +76,35 @@ def tiny_clip(tmp_path) -> Clip:
     ws = torch.stack([torch.lerp(*ends, t).cos() for t in torch.linspace(0, 1, 6)])
     meta = {"name": "tiny", "generator": name, "generator_hash": generators.hash_of(name)}
     return Clip(ws, torch.arange(6) / 6, meta=meta).sampled("regular", 2)
+
+
+@pytest.fixture
+def judged_small(monkeypatch):
+    """Tunings and what judges them see small images by networks that are built once: to build LPIPS takes longer than to use it."""
+    from dynode.evaluation import tuning_quality
+    from dynode.inversion import tuning
+
+    monkeypatch.setattr(tuning_quality, "LPIPS_RESOLUTION", 32)
+    for module in (tuning, tuning_quality):
+        monkeypatch.setattr(module, "LPIPS", built_lpips)
+
+
+@cache
+def built_lpips(*arguments, **options):
+    from dynode.perception.lpips import LPIPS
+
+    return LPIPS(*arguments, **options)
+
+
+@pytest.fixture
+def talk(tiny_clip, tmp_path, monkeypatch):
+    """Makes the file talk.safetensors in the current folder: six frames of an episode, codes of a small generator."""
+
+    def made(**meta):
+        episode = {"world": "scene", "kind": "day", "seed": 0, "seconds": 1.0}
+        whole = dataclasses.replace(tiny_clip, observed=None, meta=tiny_clip.meta | {"episode": episode} | meta)
+        monkeypatch.chdir(tmp_path)
+        whole.save(tmp_path / "talk.safetensors")
+        return whole
+
+    return made

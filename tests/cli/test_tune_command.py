@@ -3,7 +3,6 @@
 import dataclasses
 import importlib
 import json
-from functools import cache
 from pathlib import Path
 
 import pytest
@@ -15,33 +14,18 @@ from dynode.cli.options_read import options_of
 from dynode.dynamics import fit_files as fits
 from dynode.evaluation import records, tuning_quality
 from dynode.generators import tuned
-from dynode.inversion import tuning
 from dynode.inversion.tuning import tune
 from dynode.inversion.tuning_settings import settings_for
 from dynode.io import video
-from dynode.perception.lpips import LPIPS
 from dynode.settings import changed
 
-built = cache(LPIPS)
+pytestmark = pytest.mark.usefixtures("judged_small")
 QUICK = ["-p", "steps=8", "-p", "warmup=2", "-p", "lpips_resolution=32"]
 
 
-@pytest.fixture(autouse=True)
-def built_once(monkeypatch):
-    """LPIPS takes longer to build than to use, and long for large images."""
-    monkeypatch.setattr(tuning_quality, "LPIPS_RESOLUTION", 32)
-    for module in (tuning, tuning_quality):
-        monkeypatch.setattr(module, "LPIPS", built)
-
-
 @pytest.fixture
-def clip(tiny_clip, tmp_path, monkeypatch):
-    """The file talk.safetensors in the current folder: six frames of an episode, codes of a small generator."""
-    episode = {"world": "scene", "kind": "day", "seed": 0, "seconds": 1.0}
-    whole = dataclasses.replace(tiny_clip, observed=None, meta=tiny_clip.meta | {"episode": episode})
-    monkeypatch.chdir(tmp_path)
-    whole.save(tmp_path / "talk.safetensors")
-    return whole
+def clip(talk):
+    return talk()
 
 
 @pytest.fixture(name="tuning")

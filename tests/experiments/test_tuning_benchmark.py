@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-from functools import cache
 from types import SimpleNamespace
 
 import pytest
@@ -15,34 +14,18 @@ from dynode.evaluation.tuning_quality import OPENINGS, Measures, rows_of
 from dynode.experiments import tuning_benchmark
 from dynode.experiments.tuning_benchmark import NEIGHBOURS, OTHER, SHIFTED, control_rows, others_of, ratios
 from dynode.generators import tuned
-from dynode.inversion import tuning
 from dynode.inversion.frame_sources import reference_frames
 from dynode.inversion.tuning_settings import settings_for
 from dynode.metrics import METRICS
-from dynode.perception.lpips import LPIPS
 from dynode.settings import changed
 
-built = cache(LPIPS)
+pytestmark = pytest.mark.usefixtures("judged_small")
 SMALL = changed(settings_for(16), {"lpips_resolution": 32, "warmup": 1})
 
 
-@pytest.fixture(autouse=True)
-def judged_small(monkeypatch):
-    """LPIPS takes longer to build than to use, and long for large images."""
-    monkeypatch.setattr(tuning_quality, "LPIPS_RESOLUTION", 32)
-    for module in (tuning, tuning_quality):
-        monkeypatch.setattr(module, "LPIPS", built)
-
-
 @pytest.fixture
-def clip(tiny_clip, tmp_path, monkeypatch):
-    """The file talk.safetensors in the current folder: six frames of an episode, codes of a small generator."""
-    episode = {"world": "scene", "kind": "day", "seed": 0, "seconds": 1.0}
-    meta = tiny_clip.meta | {"episode": episode, "protocol": "independent"}
-    whole = dataclasses.replace(tiny_clip, observed=None, meta=meta)
-    monkeypatch.chdir(tmp_path)
-    whole.save(tmp_path / "talk.safetensors")
-    return whole
+def clip(talk):
+    return talk(protocol="independent")
 
 
 @pytest.fixture
