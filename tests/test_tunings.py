@@ -17,6 +17,7 @@ OF_BASES = {  # what wants the generator that the codes were made with
     "experiments/inversion_benchmark.py: measure",  # inverts pictures anew
     "inversion/tuning.py: loaded",  # what is tuned
 }
+ITS_OWN = "13_tune_to_a_person"  # makes the tunings that it renders by
 BY_NAME = "00_meet_the_worlds"  # its generators are parameters, and it has no clip
 
 
@@ -94,5 +95,5 @@ def test_a_notebook_renders_its_clips_by_their_tunings(path):
     given = [call for call in calls(code, "with_tunings") if ast.unparse(call.args[1]) == "tunings"]
     assignments = (node for node in ast.walk(code) if isinstance(node, ast.AnnAssign))
     declared = [node for node in assignments if ast.unparse(node.target) == "tunings"]
-    renders = int(bool(calls(code, *RENDERERS)))
+    renders = int(bool(calls(code, *RENDERERS)) and path.stem != ITS_OWN)
     assert [len(declared), len(given)] == [renders, renders]

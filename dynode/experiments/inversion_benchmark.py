@@ -27,7 +27,7 @@ from dynode.perception.face_api import Recognition
 from dynode.perception.identity import Identity
 from dynode.perception.lpips import LPIPS
 
-CLIPS = ("single_face.warm", "pexels.warm", "webcam.warm")  # one window each of three people
+CLIPS = ("single_face.1", "pexels.1", "webcam.1")  # one window each of three people
 SECONDS = (2.0, 5.0, 10.0, 20.0, 40.0, 60.0)
 ENCODER, PROJECTION, TODAY = "encoder and steps", "projection", "projection, 200 + 40 steps"
 TRIAL = 3  # steps by which the seconds of a step are measured

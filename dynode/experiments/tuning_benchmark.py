@@ -5,6 +5,7 @@ alone: its neighbouring frames, its frames shifted by a pixel and recompressed, 
 """
 
 import dataclasses
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -34,12 +35,23 @@ from dynode.inversion.frame_sources import reference_frames
 from dynode.inversion.tuning import loaded, usual_settings
 from dynode.inversion.tuning_settings import TuningSettings
 from dynode.inversion.tuning_updates import UPDATES
+from dynode.io import files
 from dynode.settings import choose
 
 CLIPS = ("single_face.1.observed", "pexels.1.observed", "webcam.1.observed")  # one window each of three people
-OTHERS = ("single_face.warm", "pexels.warm", "webcam.warm")  # compared with where only one person is measured
+OTHERS = ("single_face.1", "pexels.1", "webcam.1")  # compared with where only one person is measured
 STRIDE = 4  # every fourth frame is observed, and the last
 SHIFTED, OTHER = "shifted by a pixel, JPEG 75", "another person"
+SHIPPED = Path(__file__).parents[1] / "weights" / "tunings"
+
+
+def with_shipped(folder: Path) -> Path:
+    """A folder of tunings with those that ship, where it has none of their names; the folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in SHIPPED.glob("*.safetensors"):
+        if not (folder / path.name).exists():
+            files.write(folder / path.name, lambda scratch, path=path: shutil.copyfile(path, scratch))
+    return folder
 
 
 def measure(

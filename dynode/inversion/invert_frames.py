@@ -298,10 +298,16 @@ def print_estimate(batches: list[Batch], settings: ProjectionSettings, device: t
     if steps <= WORTH_SAYING:
         return
     if device.type == "cpu":
-        precision = settings.precision if runtime.fast_bfloat16(device) else "float32"
-        seconds = CPU_SECONDS_PER_STEP[precision] * (settings.resolution / 256) ** 2 * steps
+        seconds = (
+            CPU_SECONDS_PER_STEP[computed_in(settings.precision, device)] * (settings.resolution / 256) ** 2 * steps
+        )
         amount += f": about {duration(seconds)} on a CPU, less on a GPU"
     print(f"{amount}. It can be stopped and resumed at any frame.")
+
+
+def computed_in(precision: str, device: torch.device) -> str:
+    """The precision of the settings, or float32 where a device has no fast instructions for bfloat16."""
+    return precision if runtime.fast_bfloat16(device) else "float32"
 
 
 def duration(seconds: float) -> str:
@@ -323,6 +329,7 @@ def assembled(
     names = {"mse": "mse", f"lpips_{net}": "lpips", "identity": "identity"}
     quality = {key: [getattr(p, name) for p in done] for key, name in names.items()}
     meta |= {key: values for key, values in quality.items() if np.isfinite(values).all()}
+    meta["computed_in"] = computed_in(meta.get("settings", {}).get("precision", "float32"), torch.device(device))
     meta["provenance"] = runtime.provenance(torch.device(device), seconds_last_run=seconds)
     quads = None if source.quads is None else torch.from_numpy(source.quads)
     shots, observed = torch.from_numpy(source.shots), torch.from_numpy(source.observed)

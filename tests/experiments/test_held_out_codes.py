@@ -25,6 +25,7 @@ SCORED = {
     "10_compare_rivals": {"clip_names"},
     "11_predict_pixels": {"clip_names"},
     "12_reuse_motion": {"kept_clips"},
+    "13_tune_to_a_person": {"clip_names"},
 }
 # and those that are projected, edited, transferred or played: their codes may be of a chain, and outputs say so.
 SHOWN = {

@@ -116,7 +116,7 @@ def test_others_are_of_other_footage(face):
     _, clip = face
     same, other = (dataclasses.replace(clip, meta=clip.meta | {"source_sha256": each}) for each in ("a", "b"))
     assert others_of(same, [same, same, other]) == [other]
-    assert [each.name for each in others_of(clip, [clip])] == ["pexels.warm", "webcam.warm"]
+    assert [each.name for each in others_of(clip, [clip])] == ["pexels.1", "webcam.1"]
 
 
 def test_blinks_belong_to_the_frames_that_show_them(clip):

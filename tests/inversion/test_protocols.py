@@ -313,3 +313,11 @@ def test_the_real_detector_gives_observed_squares_that_no_held_out_frame_changes
     for name in ("observed", "independent"):
         assert np.array_equal(squares["clean", name], squares["noisy", name])
     assert not np.array_equal(squares["clean", "chain"], squares["noisy", "chain"])
+
+
+def test_a_clip_says_in_which_precision_its_codes_were_computed(monkeypatch, tmp_path):
+    device = torch.device("cpu")
+    for fast, expected in ((True, "bfloat16"), (False, "float32")):
+        monkeypatch.setattr(invert_frames.runtime, "fast_bfloat16", lambda _, fast=fast: fast)
+        assert invert_frames.computed_in("bfloat16", device) == expected
+        assert invert_frames.computed_in("float32", device) == "float32"
