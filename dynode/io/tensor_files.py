@@ -16,6 +16,12 @@ from dynode.io import files
 from dynode.io.inputs import require_file
 
 
+SCALE, LOST = (
+    ".scale",
+    0.01,
+)  # of weights in 8 bits: the end of the name of their scales; the error they may have, of their norm
+
+
 def write_safetensors(path: Path | str, tensors: dict[str, torch.Tensor], format: str, **metadata: Any) -> None:
     """Write a file, atomically.  metadata: strings, dataclasses of settings, or JSON values.
 
@@ -46,6 +52,27 @@ def text_of(value: Any) -> str:
 def half_precision(network: torch.nn.Module) -> dict[str, torch.Tensor]:
     """The weights and buffers of a network in half precision."""
     return {key: value.half() for key, value in network.state_dict().items()}
+
+
+def eight_bits(network: torch.nn.Module) -> dict[str, torch.Tensor]:
+    """As `half_precision`, matrices and kernels in 8 bits with a scale for each row, where that changes a row little enough."""
+    tensors = half_precision(network)
+    for key, value in network.state_dict().items():
+        if value.dim() > 1:
+            rows = value.float().flatten(1)
+            scale = (rows.abs().amax(1, keepdim=True) / 127).clamp(min=1e-8)
+            levels = (rows / scale).round()
+            if (levels * scale - rows).norm() < LOST * rows.norm():
+                tensors |= {key: levels.to(torch.int8).view_as(value), key + SCALE: scale}
+    return tensors
+
+
+def decoded(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """What `half_precision` or `eight_bits` has stored, in float32."""
+    values = {key: value.float() for key, value in tensors.items()}
+    for key in [key for key, value in tensors.items() if value.dtype == torch.int8]:
+        values[key] = (values[key].flatten(1) * values.pop(key + SCALE)).view_as(values[key])
+    return values
 
 
 def read_safetensors(

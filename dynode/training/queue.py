@@ -22,7 +22,7 @@ from safetensors.torch import load_file
 
 from dynode.errors import Remark, UserError
 from dynode.io import locks
-from dynode.io.tensor_files import read_metadata
+from dynode.io.tensor_files import decoded, read_metadata
 from dynode.training.loops import Trainer, require_minutes
 from dynode.training.training_log import TrainingLog
 
@@ -246,7 +246,7 @@ def require_small(path: Path) -> None:
 def load_weights(trainer: Trainer, path: Path) -> bool:
     """Give the weights of a file to all networks of a trainer that are of their shape; whether there is one."""
     try:
-        tensors = {name: value.float() for name, value in load_file(path).items()}
+        tensors = decoded(load_file(path))
     except SafetensorError:
         raise UserError(f"{path} is no safetensors file, or is cut off: delete it, or name another folder.") from None
     fitting = [each for each in trainer.networks().values() if shapes(each.state_dict()) == shapes(tensors)]
