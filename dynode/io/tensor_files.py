@@ -15,7 +15,6 @@ from dynode.errors import UserError
 from dynode.io import files
 from dynode.io.inputs import require_file
 
-
 SCALE, LOST = (
     ".scale",
     0.01,

@@ -4,12 +4,21 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
+from matplotlib import rcParams
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from dynode.io.images import to_uint8
 from dynode.reporting.plots.looks import BLUE, VERMILION, colour
 from dynode.reporting.plots.style import FULL_WIDTH, house_style, new_figure, subplots
+
+WIDTH_OF_LETTER = 0.6  # of its height
+
+
+def fitting(label: str, inches: float) -> float:
+    """The largest size of a font, in points, at which the longest line of a label is no longer than that; at most the usual."""
+    longest = max(map(len, label.splitlines()), default=1)
+    return min(float(rcParams["axes.labelsize"]), 72 * inches / (WIDTH_OF_LETTER * longest))
 
 
 def image_rows(
@@ -30,7 +39,7 @@ def image_rows(
             for k, axis in enumerate(line):
                 axis.imshow(to_uint8(images[k]), interpolation="antialiased")
                 frame_border(axis, None if observed is None else bool(observed[k]))
-            line[0].set_ylabel(label)
+            line[0].set_ylabel(label, fontsize=fitting(label, cell))
         for k, axis in enumerate(axes[0]):
             axis.set_title(ts[k] if isinstance(ts[k], str) else f"{float(ts[k]):.2f} s", fontsize=7, pad=3)
         if title:
