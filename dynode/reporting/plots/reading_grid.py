@@ -13,6 +13,7 @@ from dynode.evaluation.records import Row, select
 from dynode.reporting.plots.style import FULL_WIDTH, house_style, subplots
 
 LOWEST = 0.1  # share of the variance, at the dark end of the colours
+LARGEST = 99  # that is written as a number
 
 
 def paper_grid(rows: Sequence[Row], iterations: int) -> Figure:
@@ -48,7 +49,8 @@ def draw_cell(axis: Axes, at: tuple[int, int], rows: Sequence[Row], iterations: 
     own = {row.metric: row.value for row in rows}
     survived, error = own["iterations_survived"], own.get("share_of_variance", np.inf)
     trains = survived >= iterations and error < 1
-    text = f"{error:.2f}" if survived >= iterations and error < 99 else f"{survived:.0f} it."
+    reached = f"{error:.2f}" if error < LARGEST else f"> {LARGEST}"
+    text = reached if survived >= iterations else f"{survived:.0f} it."
     fill = colormaps["viridis"](LogNorm(LOWEST, 1)(max(error, LOWEST))) if trains else (0.9, 0.9, 0.9, 1.0)
     axis.add_patch(Rectangle((at[0] - 0.5, at[1] - 0.5), 1, 1, facecolor=fill, edgecolor="white"))
     dark = trains and sum(fill[:3]) < 1.6
