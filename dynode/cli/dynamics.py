@@ -109,13 +109,13 @@ def fit(
     Args:
         clip: A clip file, or the name of a shipped clip such as single_face.1.
         output: The fit to write, by default CLIP.fit, or CLIP.PRESET.fit of another preset; a killed run resumes from the checkpoint beside it.
-        preset: dynode (recommended), calm, visible, exact, subspace, robust, paper or demo; a sequence model: gru, ode_rnn, latent_ode, cde, sde; prior, learned from other clips; or a baseline without settings, such as linear, cubic or gp.
+        preset: dynode (recommended), calm, visible, exact, subspace, robust, paper, paper_scaled or demo; a sequence model: gru, ode_rnn, latent_ode, cde, sde; prior, learned from other clips; or a baseline without settings, such as linear, cubic or gp.
         stride: Observe every N-th frame.
         sampling: How the observed frames are chosen: regular or irregular.
         hidden_end: Hold out the last N frames (scored as extrapolation).
         seed: Seeds the field, all random numbers and the irregular sampling.
-        p: Change a setting, such as training.iterations=500, field.depth=4, or hidden=64 of a sequence model. training.segment_iterations=N, on single intervals, come before the iterations and are counted apart.
-        latent_only: Drop the losses in images (preset paper), which want a GPU.
+        p: Change a setting, such as training.iterations=500, field.depth=4 (0: chosen by observed frames left out), or hidden=64 of a sequence model. training.segment_iterations=N, on single intervals, come before the iterations and are counted apart.
+        latent_only: Drop the losses in images (presets paper and paper_scaled), which want a GPU.
     """
     from dynode import runtime
     from dynode.dynamics import methods
@@ -155,6 +155,7 @@ def fit_summary(shot: "Trajectory", clip: "Clip") -> str:
     """How closely a trajectory passes the observed codes of its clip, how well its field predicts them, and what it took."""
     log = shot.log
     counted = [f"{log['nfe']} field evaluations"] if "nfe" in log else []  # sequence models do not count theirs
+    counted += [f"DEPTH {log['depth']} chosen"] if "depth" in log else []
     cost = ", ".join([f"{log['seconds']:.1f} s", *counted, f"{log['parameters']} parameters"])
     missed = f"misses the observed codes by {observed_error(shot, clip):.1e} of their variance"
     if getattr(getattr(shot, "settings", None), "path", "") == "blended":

@@ -24,7 +24,11 @@ NORMALISATIONS = {"none": None, "feature": -1, "layer": -2, "global": (-2, -1)} 
 
 @dataclass(frozen=True)
 class FieldSettings:
-    """depth: how often the paper's block (activation, linear) is repeated after the first linear layer."""
+    """depth: how often the paper's block (activation, linear) is repeated after the first linear layer (paper's DEPTH).
+
+    0 stands for the one that every fit chooses by observed frames that it leaves out, see
+    `dynode.dynamics.fitting.depth_choice`; the settings of the trajectory then have the chosen one.
+    """
 
     depth: int = 3
     hidden: int = 512
@@ -41,17 +45,20 @@ class FieldSettings:
     recurring: bool = False  # the trend may be periodic, by a log-evidence margin of 10
 
     def __post_init__(self):
-        require_positive(self, "depth", "hidden")
+        require_positive(self, "hidden")
 
 
 class MLPField(nn.Module):
     """du/dt = MLP(u, time features), for states u (..., R, K): R rows of K numbers (paper Eq. 4, Sec. B.3).
 
     With settings.drift "trend" the velocity of a trend through `knots` observed states is added, after `trend.fit`.
+    Raises ValueError for a depth of 0, which is no depth yet.
     """
 
     def __init__(self, state_shape: tuple[int, int], settings: FieldSettings, knots: int = 0):
         super().__init__()
+        if not settings.depth:
+            raise ValueError("a field wants a depth of 1 or more: one of 0 is chosen by the fit")
         choose("drift", settings.drift, DRIFTS)
         choose("layout", settings.layout, LAYOUTS)
         choose("kind of time features", settings.time_features, TIME_FEATURES)

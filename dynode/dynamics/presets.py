@@ -2,6 +2,9 @@
 
 paper     the paper's own choices: codes as they are, raw frame index as time, Adam 0.01 constant, sums of squares, with the
           latent, image, LPIPS and identity losses; `latent_only` keeps the first of them.
+paper_scaled  as `paper` where its text speaks (losses, Adam 0.01 constant, 5,000 iterations, dopri5), and where it is silent
+          so that it trains: time in [0, 1], codes about their mean over their RMS, last layer zero, DEPTH chosen by
+          observed frames left out.
 demo      the settings of the authors' published example: an autonomous field of constant speed (normalised over the style
           rows), latent loss only, Adam with StyleGAN's lazy-regularisation arithmetic, the code's index as time.
 robust    the paper's method with stable training: standardised codes, Fourier time, zero start, cosine schedule, clipped
@@ -87,13 +90,14 @@ class DynamicsSettings:
         if self.losses != whole.losses and self.losses == latent_only(whole).losses:
             whole = latent_only(whole)
             changes.append("latent")
-        deeper = dataclasses.replace(whole, field=dataclasses.replace(whole.field, depth=self.field.depth))
-        if self not in (whole, deeper):
-            lengths = {key: getattr(self.training, key) for key in ("iterations", "segment_iterations")}
-            shortened = dataclasses.replace(whole, training=dataclasses.replace(whole.training, **lengths))
-            changes.append(f"{self.training.total}/{whole.training.total}" if self == shortened else "changed")
-        elif self != whole:
-            changes.append(f"depth {self.field.depth}")
+        lengths = {key: getattr(self.training, key) for key in ("iterations", "segment_iterations")}
+        training = dataclasses.replace(whole.training, **lengths)
+        deeper = dataclasses.replace(whole.field, depth=self.field.depth)
+        if self != dataclasses.replace(whole, field=deeper, training=training):
+            changes.append("changed")
+        else:
+            changes += [f"{self.training.total}/{whole.training.total}"] * (training != whole.training)
+            changes += [f"depth {self.field.depth}"] * (deeper != whole.field)
         return f"{self.preset}[{','.join(changes)}]" if changes else self.preset
 
 
@@ -128,6 +132,12 @@ ROBUST_TRAINING = TrainingSettings(
 
 PRESETS = {
     "paper": DynamicsSettings("paper", space="wplus", clock="frame", field=FieldSettings(depth=5), losses=PAPER_LOSSES),
+    "paper_scaled": DynamicsSettings(
+        "paper_scaled",
+        space="standardised",
+        field=FieldSettings(depth=0, hidden=64, zero_init=True),
+        losses=PAPER_LOSSES,
+    ),
     "demo": DynamicsSettings(
         "demo",
         space="wplus",

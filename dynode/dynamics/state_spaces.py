@@ -102,6 +102,19 @@ class Standardised(StateSpace):
         return self.sigma * du
 
 
+class Entrywise(Standardised):
+    """As `Standardised`, with an RMS (L, D) for every entry of a code: directions between codes are changed.
+
+    An RMS is at least a thousandth of that over all entries: an entry that stands still is not blown up.
+    """
+
+    @classmethod
+    def fit(cls, ws: torch.Tensor, *metric: torch.Tensor) -> Self:
+        mu = ws.mean(0)
+        sigma = (ws - mu).square().mean(0).sqrt()
+        return cls(mu, sigma.maximum(1e-3 * rms(ws - mu)))
+
+
 class Subspace(StateSpace):
     """Coordinates (1, r) in the affine subspace that the observed codes span: exact for them, a hundred times smaller.
 
@@ -171,6 +184,7 @@ class Visible(Subspace):
 SPACES: dict[str, type[StateSpace]] = {
     "wplus": WPlus,
     "standardised": Standardised,
+    "entrywise": Entrywise,
     "subspace": Subspace,
     "visible": Visible,
 }

@@ -84,10 +84,12 @@ def latent_rows(observed: Clip, codes: torch.Tensor, linear_codes: torch.Tensor,
 
 
 def cost_rows(fit: Trajectory, **identity: Any) -> Iterator[Row]:
-    """The cost of a fit: its seconds (on this machine) and trained parameters, over all shots."""
+    """The cost of a fit: its seconds (on this machine) and trained parameters, over all shots; the mean DEPTH that they chose."""
     for metric, unit in (("seconds", "s"), ("parameters", "")):
         total = float(sum(shot.log[metric] for shot in fit.shots))
         yield Row(metric, total, space="", unit=unit, **identity)
+    if depths := [shot.log["depth"] for shot in fit.shots if "depth" in shot.log]:
+        yield Row("depth", sum(depths) / len(depths), space="", **identity)
 
 
 def skill_rows(

@@ -136,7 +136,7 @@ fit {here}/circle.safetensors -p training.lr=-1 | lr wants a finite number of 0 
 fit {here}/circle.safetensors -p training.betas=[0.9] | betas wants a list of 2 such as 0.9,0.999, got 0.9
 fit {here}/circle.safetensors -p training.betas=[0.9,1.5] | The betas of Adam must be below 1, got (0.9, 1.5)
 fit {here}/circle.safetensors -p training.check_every=0 | check_every must be above 0, got 0
-fit {here}/circle.safetensors -p field.depth=0 | depth must be above 0, got 0
+fit {here}/circle.safetensors -p field.hidden=0 | hidden must be above 0, got 0
 fit {here}/circle.safetensors -p field.activation=relu | There is no activation 'relu', did you mean 'leaky_relu'
 fit {here}/circle.safetensors -p solver.solver=dopri55 | There is no solver 'dopri55', did you mean 'dopri5'; legal
 fit {here}/circle.safetensors -p depth | -p wants NAME=VALUE, such as seed=1, got 'depth'

@@ -149,7 +149,8 @@ def test_every_preset_learns_and_survives_its_file(name, circle, tmp_path, monke
     assert falls or name == "demo"  # whose constant speed cannot follow a slow circle
     back = fit_files.load(fit.save(tmp_path / "fit.safetensors"))
     assert torch.equal(back(circle.ts), fit(circle.ts))
-    assert back.settings == settings and back.meta == fit.meta
+    given = changed(settings, {"field.depth": back.settings.field.depth})
+    assert back.settings == given and back.meta == fit.meta and (given == settings) != (name == "paper_scaled")
 
 
 @pytest.mark.parametrize("segments", [0, 4])
@@ -171,6 +172,9 @@ def test_labels_say_when_a_preset_is_shortened_changed_or_run_in_part():
     assert changed(latent_only(preset("paper")), {"training.iterations": 9}).label == "paper[latent,9/5000]"
     assert changed(preset("robust"), {"training.iterations": 100}).label == "robust[4100/5000]"
     assert changed(preset("robust"), {"field.depth": 1}).label == "robust[depth 1]"
+    assert latent_only(preset("paper_scaled")).label == "paper_scaled[latent]"
+    few = changed(latent_only(preset("paper_scaled")), {"training.iterations": 9, "field.depth": 2})
+    assert few.label == "paper_scaled[latent,9/5000,depth 2]"
     assert changed(preset("robust"), {"field.hidden": 8}).label == "robust[changed]"
 
 

@@ -11,6 +11,7 @@ from dynode.dynamics.fitting import single, trainer
 from dynode.dynamics.fitting.losses import ImageLoss, LossSettings
 from dynode.dynamics.neural_ode import Clock
 from dynode.dynamics.presets import PRESETS, latent_only, preset
+from dynode.dynamics.state_spaces import fit_space
 from dynode.errors import UserError
 from dynode.settings import changed
 
@@ -115,6 +116,22 @@ def test_paper_has_the_texts_own_choices():
     assert latent_only(paper).losses == LossSettings()
 
 
+def test_paper_scaled_is_literal_where_the_text_speaks():
+    paper, scaled = preset("paper"), preset("paper_scaled")
+    assert scaled.training == paper.training and scaled.losses == paper.losses and scaled.solver == paper.solver
+    assert scaled.field.time_features == "raw" and scaled.field.normalise == "none" and scaled.path == "rollout"
+    assert latent_only(scaled).losses == LossSettings()
+
+
+def test_paper_scaled_reads_the_silence_of_the_text_so_that_it_trains():
+    scaled = preset("paper_scaled")
+    assert (scaled.clock, scaled.space, scaled.field.zero_init, scaled.field.depth) == ("unit", "standardised", True, 0)
+    clip = noisy_clip(6, 4, 8)
+    space = fit_space(scaled.space, 9 * clip.ws)
+    steps = space.encode(9 * clip.ws).diff(dim=0) / (9 * clip.ws).diff(dim=0)
+    assert torch.allclose(steps, steps.mean(), rtol=1e-4)  # one number: directions are untouched
+
+
 def test_the_paper_loss_is_a_sum_of_squares_without_the_start():
     clip = noisy_clip(6, 4, 8)
     run = under_way(changed(latent_only(preset("paper")), {"field.hidden": 16}), clip)
@@ -189,5 +206,5 @@ def test_losses_in_images_need_the_generator(circle):
 
 
 def test_every_preset_is_selectable():
-    assert set(PRESETS) == {"paper", "demo", "robust", "subspace", "exact", "dynode", "calm", "visible"}
+    assert set(PRESETS) == {"paper", "paper_scaled", "demo", "robust", "subspace", "exact", "dynode", "calm", "visible"}
     assert all(PRESETS[name].preset == name for name in PRESETS)

@@ -20,7 +20,10 @@ from dynode.dynamics.trajectory import Trajectory, joined
 
 
 def can_batch(settings: DynamicsSettings) -> bool:
-    """Whether fits under these settings can be stacked: intervals only, a fixed step, no images, tube or early stopping."""
+    """Whether fits under these settings can be stacked: intervals only, a fixed step, no images, tube or early stopping.
+
+    Fits that choose their depth are of different sizes.
+    """
     training = settings.training
     sequential = (
         training.iterations
@@ -34,6 +37,7 @@ def can_batch(settings: DynamicsSettings) -> bool:
         and settings.path == "blended"
         and settings.segment_solver.fixed_step
         and can_stack(settings.field)
+        and settings.field.depth > 0
     )
 
 

@@ -1,5 +1,6 @@
 """Fitting one clip: each shot is prepared, trained and turned into a trajectory; `batched` does so for many clips at once."""
 
+import dataclasses
 import hashlib
 import json
 import time
@@ -14,6 +15,7 @@ from dynode.border import ordinary_modes, own_random_numbers
 from dynode.clips import Clip
 from dynode.dynamics.fields import MLPField
 from dynode.dynamics.fitting.checkpoints import Checkpoint, shot_checkpoints
+from dynode.dynamics.fitting.depth_choice import DepthChoice, choose_depth
 from dynode.dynamics.fitting.image_networks import ImageNetworks
 from dynode.dynamics.fitting.trainer import Trainer
 from dynode.dynamics.fitting.tube import Tube
@@ -51,7 +53,7 @@ def fit(
     networks = ImageNetworks(device) if settings.losses.in_images else None
     fits = []
     for shot, path in zip(shots, paths, strict=True):
-        prepared = PreparedFit.of(shot, settings, seed, device, edits)
+        prepared = prepared_with_depth(shot, settings, seed, device, edits)
         if networks is not None:
             prepared.add_image_loss(shot, networks)
         prepared.trainer.run(progress, Checkpoint(path, prepared.job(shot, edits)) if path else None)
@@ -61,13 +63,17 @@ def fit(
 
 @dataclass
 class PreparedFit:
-    """A fit of one shot before its first iteration, with what its trajectory needs besides the field."""
+    """A fit of one shot before its first iteration, with what its trajectory needs besides the field.
+
+    choice: of the field's depth, where the settings leave it to the fit.
+    """
 
     trainer: Trainer
     space: StateSpace
     clock: Clock
     span: tuple[float, float]
     meta: dict[str, Any]
+    choice: DepthChoice | None = None
 
     @classmethod
     def of(
@@ -117,7 +123,7 @@ class PreparedFit:
         return NeuralODE(settings, net, space, self.clock, u, taus, self.span, self.log(), self.meta)
 
     def log(self) -> dict[str, Any]:
-        """What was measured: losses, iterations, seconds, evaluations, parameters; the period of a periodic trend."""
+        """What was measured: losses, iterations, seconds, evaluations, parameters; a chosen depth; the period of a periodic trend."""
         trainer, trend = self.trainer, self.trainer.field.trend
         log = {
             "observed_error": trainer.best,
@@ -128,9 +134,32 @@ class PreparedFit:
             "parameters": sum(p.numel() for p in trainer.field.parameters()),
             "stopped": trainer.stopped,
         }
+        if self.choice is not None:
+            log |= self.choice.log()
         if trend is not None and trend.recurs:
             log["period"] = float(trend.period / self.clock.rate(self.span[:1])[0])  # seconds
         return log
+
+
+def prepared_with_depth(
+    shot: Clip, settings: DynamicsSettings, seed: int, device: torch.device | str, edits: torch.Tensor | None
+) -> PreparedFit:
+    """The fit of one shot; a depth that the settings leave to it is chosen first, and is part of its cost."""
+    if settings.field.depth:
+        return PreparedFit.of(shot, settings, seed, device, edits)
+
+    def fit_trial(kept: Clip, trial: DynamicsSettings) -> NeuralODE:
+        prepared = PreparedFit.of(kept, trial, seed, device, edits)
+        prepared.trainer.run(progress=False)
+        return prepared.finished()
+
+    choice = choose_depth(shot, settings, fit_trial)
+    chosen = dataclasses.replace(settings, field=dataclasses.replace(settings.field, depth=choice.depth))
+    prepared = PreparedFit.of(shot, chosen, seed, device, edits)
+    prepared.choice = choice
+    prepared.trainer.seconds += choice.seconds
+    prepared.trainer.nfe += choice.nfe
+    return prepared
 
 
 def encoded_edits(

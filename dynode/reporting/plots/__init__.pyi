@@ -28,6 +28,7 @@ from dynode.reporting.plots.method_comparison import bench as bench
 from dynode.reporting.plots.method_comparison import categories as categories
 from dynode.reporting.plots.method_comparison import conditions as conditions
 from dynode.reporting.plots.method_comparison import skills as skills
+from dynode.reporting.plots.reading_grid import paper_grid as paper_grid
 from dynode.reporting.plots.retiming import backward_gap as backward_gap
 from dynode.reporting.plots.retiming import compression as compression
 from dynode.reporting.plots.retiming import over_time as over_time

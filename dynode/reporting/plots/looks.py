@@ -36,6 +36,7 @@ LOOKS = {
     "gp": Look(GREEN),
     "demo": Look(BLACK),
     "paper": Look(PINK),
+    "paper_scaled": Look(PINK, "^", DOTTED),
     "catmull_rom": Look(GREY, "s", DASHED),
     "gp_periodic": Look(GREEN, "s", DASHED),
     "calm": Look(BLACK, "s", DASHED),
