@@ -52,7 +52,8 @@ def choose_depth(
 
     fit: of one shot under settings.  With two observed frames there is none to leave out: no trials, the smallest depth.
     """
-    began, nfe, errors = time.time(), 0, dict[int, float | None].fromkeys(DEPTHS)
+    began, nfe = time.time(), 0
+    errors: dict[int, float | None] = {depth: None for depth in DEPTHS}
     observed = clip.observations()
     left_out = between(len(observed))
     if left_out.any():
