@@ -12,7 +12,6 @@ from dynode.io import assets
 from dynode.io.tensor_files import (
     decoded,
     eight_bits,
-    half_precision,
     read_metadata,
     read_safetensors,
     undamaged,
@@ -28,11 +27,10 @@ AnyEncoder = Encoder | FaceEncoder
 
 
 def save(encoder: AnyEncoder, path: Path, generator_name: str, card: dict) -> None:
-    """Weights with the generator they belong to, those of worlds in 8 bits, of faces in 16; atomically."""
+    """Weights, 8 bits each where that is enough, with the generator they belong to; atomically."""
     mark = next(mark for mark, (_, network) in NETWORKS.items() if type(encoder) is network)
     owner = {"name": generator_name, "hash": encoder.generator[0].hash}
-    weights = eight_bits(encoder) if isinstance(encoder, Encoder) else half_precision(encoder)
-    write_safetensors(path, weights, mark, settings=encoder.settings, generator=owner, card=card)
+    write_safetensors(path, eight_bits(encoder), mark, settings=encoder.settings, generator=owner, card=card)
 
 
 def load(path: Path | str, generator: Generator) -> AnyEncoder:
