@@ -19,7 +19,7 @@ from dynode.dynamics.neural_ode import NeuralODE
 from dynode.dynamics.presets import DynamicsSettings, latent_only
 from dynode.dynamics.solvers.rollout import SolverError
 
-DEPTHS = (1, 2, 3, 4, 5)
+DEPTHS: tuple[int, ...] = (1, 2, 3, 4, 5)
 TRIAL_ITERATIONS = 300  # at most, of either kind, with the latent loss alone
 
 
@@ -53,7 +53,7 @@ def choose_depth(
     fit: of one shot under settings.  With two observed frames there is none to leave out: no trials, the smallest depth.
     """
     began, nfe = time.time(), 0
-    errors: dict[int, float | None] = {depth: None for depth in DEPTHS}
+    errors: dict[int, float | None] = dict.fromkeys(DEPTHS)
     observed = clip.observations()
     left_out = between(len(observed))
     if left_out.any():
