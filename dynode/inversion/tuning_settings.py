@@ -14,7 +14,7 @@ RATES = {
     "all": 3e-4,
     "last-blocks": 1e-3,
     "low-rank": 2e-3,
-}  # above, edits of single_face go less than nine tenths as far
+}  # chosen on single_face; FINDINGS says how far edits go after ten minutes
 UNLIMITED = 10**6  # steps of a tuning that its minutes end
 RESOLUTION = 256  # of frames, unless the generator's images are smaller
 
