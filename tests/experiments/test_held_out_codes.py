@@ -18,7 +18,7 @@ from dynode.generators.registry import of_clip
 SCORED = {
     "02_model_dynamics": {"clip_names"},
     "03_interpolate_frames": {"clip_names"},
-    "04_ablate_settings": {"clip_names", "image_clips", "space_clips", "loss_clips", "solver_clip"},
+    "04_ablate_settings": {"clip_names", "image_clips", "space_clips", "loss_clips", "solver_clip", "grid_clip"},
     "05_go_beyond": {"late_clips", "fan_clips", "prior_clips", "image_clips"},
     "07_edit_heads_and_worlds": {"true_clips"},
     "08_examine_the_demo": {"codes"},
