@@ -110,7 +110,7 @@ run | Name items, or give --all for every one: `dynode list` shows
 run dynamics_face --all | Name items, or give --all for every one: `dynode list` shows
 run --all -p seeds=[1] | -p changes one item's notebook: name that item alone
 run worlds table1 --jobs -1 | --jobs must be 0 or more, got -1
-run worlds nothing | There is no item 'nothing'; legal are ablations, beyond
+run worlds zzz | There is no item 'zzz'; legal are ablations, beyond
 fetch single-face | There is no asset 'single-face', did you mean
 fit {here}/circle.safetensors --preset robus | There is no method 'robus', did you mean 'robust'; legal are
 fit {here}/circle.safetensors --sampling regularly | There is no sampling 'regularly', did you mean 'regular'

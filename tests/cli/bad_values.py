@@ -40,7 +40,7 @@ fit {here}/circle.safetensors -p .=5 | There is no setting ''; legal are clock, 
 fit {here}/circle.safetensors -p training.=5 | training. has the settings batch, betas, both_ways
 fit {here}/circle.safetensors -p .lr=5 | There is no setting ''; legal are clock, field, losses
 fit {here}/circle.safetensors -p 'space: 5' | -p wants NAME=VALUE, such as seed=1, got 'space: 5'
-fit {here}/circle.safetensors -p space=nope | There is no state space 'nope'; legal are standardised
+fit {here}/circle.safetensors -p space=nope | There is no state space 'nope'; legal are entrywise, standardised
 fit {here}/circle.safetensors -p 'training.lr=!!python/object:os.system x' | -p training.lr=!!python/object:os.system x cannot be read: a
 fit {here}/circle.safetensors -p training.lr=2024-01-01 | lr wants a number such as 0.003, got datetime.date(2024, 1
 fit {here}/circle.safetensors -p training.lr=–1 | lr wants a number such as 0.003, got '–1'
