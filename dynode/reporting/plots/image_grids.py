@@ -35,11 +35,12 @@ def image_rows(
         columns, cell = len(ts), FULL_WIDTH / (len(ts) + 0.6)
         size = (FULL_WIDTH, cell * len(rows) + 0.4)
         figure, axes = subplots(len(rows), columns, figsize=size, squeeze=False)
+        letters = min(fitting(label, cell) for label in rows)
         for (label, images), line in zip(rows.items(), axes, strict=True):
             for k, axis in enumerate(line):
                 axis.imshow(to_uint8(images[k]), interpolation="antialiased")
                 frame_border(axis, None if observed is None else bool(observed[k]))
-            line[0].set_ylabel(label, fontsize=fitting(label, cell))
+            line[0].set_ylabel(label, fontsize=letters)
         for k, axis in enumerate(axes[0]):
             axis.set_title(ts[k] if isinstance(ts[k], str) else f"{float(ts[k]):.2f} s", fontsize=7, pad=3)
         if title:
