@@ -11,6 +11,7 @@ from dynode.clips import Clip
 # in the assets, frames of one have an identity cosine of 0.66 and more, frames of two at most 0.24.
 UNUSUAL = 3.5  # times the median MSE of the other frames
 FAR = 0.05  # MSE of a frame in [-1, 1]
+ALIKE = 0.9  # identity cosine of a face and its image
 SAME_PERSON = 0.5  # mean identity cosine
 SAME_TIME = 1e-4  # seconds
 METRICS = {"mse": "MSE", "lpips_vgg": "LPIPS-VGG", "lpips_alex": "LPIPS-Alex", "identity": "identity cosine"}
@@ -43,10 +44,14 @@ class InversionQuality:
 
     @property
     def not_arrived(self) -> list[int]:
-        """Frames that are far from their code's image: far more than the others, or far by any measure."""
+        """Frames that are far from their code's image: far more than the others, or far by any measure.
+
+        Not where a face is alike and what is off is behind it, which a generator of faces may not have.
+        """
         mse = np.array(self.values.get("mse", ()))
+        unlike = np.array(self.values.get("identity") or [0.0] * len(mse)) < ALIKE
         usual = [np.median(np.delete(mse, k)) if len(mse) >= FEWEST else np.inf for k in range(len(mse))]
-        return np.flatnonzero((mse > FAR) | (mse > UNUSUAL * np.array(usual))).tolist()
+        return np.flatnonzero(((mse > FAR) & (unlike | (mse > 2 * FAR))) | (mse > UNUSUAL * np.array(usual))).tolist()
 
     @property
     def text(self) -> str:

@@ -15,10 +15,8 @@ from dynode.errors import UserError
 from dynode.io import files
 from dynode.io.inputs import require_file
 
-SCALE, LOST = (
-    ".scale",
-    0.01,
-)  # of weights in 8 bits: the end of the name of their scales; the error they may have, of their norm
+SCALE = ".scale"  # the end of the name of the scales of weights in 8 bits
+LOST = 0.01  # of the norm of such weights: the error they may have
 
 
 def write_safetensors(path: Path | str, tensors: dict[str, torch.Tensor], format: str, **metadata: Any) -> None:
