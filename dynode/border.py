@@ -184,7 +184,7 @@ WORDS = {
     "device": "a device, such as cpu",
     "dict": "a dictionary",
     "Mapping": "a dictionary",
-    "Clip": 'a clip, such as dynode.load_clip("single_face.warm")',
+    "Clip": 'a clip, such as dynode.load_clip("single_face.1")',
     "Trajectory": "a trajectory, as dynode.fit returns it",
 }
 

@@ -315,7 +315,7 @@ def shipped_names() -> list[str]:
 
 @public
 def load(name_or_path: Path | str) -> Clip:
-    """A shipped clip by name (such as "single_face.warm"), or any clip file by path."""
+    """A shipped clip by name (such as "single_face.1"), or any clip file by path."""
     if path := runtime.shipped("codes").get(str(name_or_path)):
         return Clip.load(path)
     if str(name_or_path) and Path(name_or_path).exists() and Path(name_or_path).suffix.lower() not in code_files.VIDEOS:

@@ -114,7 +114,7 @@ def require_likely(video: str, known: Iterable[str]) -> None:
 
 
 def stem(name: Path | str) -> str:
-    """What outputs are named after: a file without its folder and suffix; any other name, such as single_face.warm, as it is."""
+    """What outputs are named after: a file without its folder and suffix; any other name, such as single_face.1, as it is."""
     path = Path(name)
     return path.stem if path.is_file() else path.name
 

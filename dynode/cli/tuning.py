@@ -51,7 +51,7 @@ def tune(
     images come to frames before and after, observed and held-out ones apart.
 
     Args:
-        clip: A clip file, or the name of a shipped clip such as single_face.warm.
+        clip: A clip file, or the name of a shipped clip such as single_face.1.
         output: The tuning to write, by default CLIP.tuning.safetensors; a killed run resumes from the checkpoint beside it.
         footage: The video of the clip, where it is neither beside it nor in the current folder nor an asset.
         update: What is changed: all weights but those of the mapping; last-blocks; or low-rank, a small file.

@@ -52,7 +52,7 @@ def edit(
 ) -> EditResult:
     """Edit a video and write it, as `dynode edit` does: an .mp4 that says it is edited, and a record beside it.
 
-        edit("single_face.warm", {"smile": 2.0}, "smile.mp4")
+        edit("single_face.1", {"smile": 2.0}, "smile.mp4")
         edit("talk.mp4", ["smile=0:0,1:1.5"], "smile.mp4", stride=8, dynamics={"field.depth": 4})
 
     source: a clip, the name of a shipped one, or a clip file; or a video, by path or by the name of an asset.

@@ -60,7 +60,9 @@ DRAWN = {
     "pca_paths": lambda: plots.pca_paths(
         {name: torch.randn(24, 2, 4).cumsum(0) for name in METHODS[:8]}, torch.randn(24, 2, 4).cumsum(0), OBSERVED
     ),
-    "loss_curve": lambda: plots.loss_curve([1e5, 1e-5, 3.0], "frame 0, from the average code"),
+    "loss_curves": lambda: plots.loss_curves(
+        {"encoder and steps": [1e5, 1e-5, 3.0], "average code and steps": [1e5] * 3}, "frame 0: MSE + LPIPS"
+    ),
     "step_lengths": lambda: plots.step_lengths(torch.arange(10) * 10.0, 22.63),
 }
 
@@ -78,7 +80,7 @@ def test_nothing_is_cut_off_at_the_page(name):
 
 
 def test_a_text_beyond_the_page_is_noticed():
-    figure = plots.loss_curve([3.0, 2.0], "a loss")
+    figure = plots.loss_curves({"": [3.0, 2.0]}, "a loss")
     figure.text(0.9, 0.5, "a text that begins at the right edge of its page")
     assert cut_off(figure)
 

@@ -107,9 +107,9 @@ SURROUNDINGS = [
 @pytest.mark.parametrize("surroundings", SURROUNDINGS, ids=lambda each: next(iter(each)))
 def test_no_setting_around_it_changes_a_figure(surroundings):
     """As a matplotlibrc would, or a style that a session uses."""
-    alone = pixels(plots.loss_curve([3.0, 2.0, 1.0], "a loss"))
+    alone = pixels(plots.loss_curves({"a": [3.0, 2.0, 1.0]}, "a loss"))
     with matplotlib.rc_context(surroundings):
-        assert np.array_equal(pixels(plots.loss_curve([3.0, 2.0, 1.0], "a loss")), alone)
+        assert np.array_equal(pixels(plots.loss_curves({"a": [3.0, 2.0, 1.0]}, "a loss")), alone)
 
 
 def test_a_dark_session_changes_no_figure():

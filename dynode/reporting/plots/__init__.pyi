@@ -3,7 +3,7 @@ from dynode.reporting.plots.concept_figure import concept as concept
 from dynode.reporting.plots.curves import error_over_time as error_over_time
 from dynode.reporting.plots.curves import error_panels as error_panels
 from dynode.reporting.plots.curves import frame_quality as frame_quality
-from dynode.reporting.plots.curves import loss_curve as loss_curve
+from dynode.reporting.plots.curves import loss_curves as loss_curves
 from dynode.reporting.plots.curves import memory as memory
 from dynode.reporting.plots.curves import solver_work as solver_work
 from dynode.reporting.plots.curves import step_lengths as step_lengths

@@ -12,6 +12,7 @@ from dynode.reporting.plots.looks import BLUE, GREEN, ORANGE, SKY, VERMILION, co
 from dynode.reporting.plots.style import FULL_WIDTH, ROUNDING, head_legend, house_style, subplots
 
 WIDELY = 100
+SHADES = (BLUE, VERMILION, GREEN, ORANGE, SKY)  # of curves that are no method's
 
 
 def error_over_time(
@@ -71,13 +72,16 @@ def memory(frames: Sequence[int], megabytes: Sequence[float]) -> Figure:
         return figure
 
 
-def loss_curve(losses: Sequence[float], title: str) -> Figure:
-    """A loss over the steps of an optimisation."""
+def loss_curves(curves: Mapping[str, Sequence[float]], title: str) -> Figure:
+    """Losses over the steps of optimisations, by the name of each."""
     with house_style():
         figure, axis = subplots(figsize=(3.25, 1.8))
-        axis.plot(range(1, len(losses) + 1), losses, color=colour("dynode"), marker="." if len(losses) < 40 else "")
+        for shade, (name, losses) in zip(SHADES, curves.items(), strict=False):
+            steps, mark = range(1, len(losses) + 1), "." if len(losses) < 40 else ""
+            axis.plot(steps, losses, color=shade, marker=mark, label=name)
         axis.set(xlabel="step", ylabel="loss", title=title)
         axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axis.legend(fontsize=7)
         return figure
 
 
