@@ -92,11 +92,17 @@ def measure(
 
 
 def cards(footage: Sequence[Clip], folder: Path, kinds: Sequence[str], minutes: Sequence[float]) -> dict[str, Any]:
-    """What a record keeps of the tunings that `measure` has made, by their files: hash, settings, steps and seconds."""
+    """What a record keeps of the tunings that `measure` has judged, by their files: hash, settings, steps and seconds.
+
+    shipped: whether it came with the package, and was not made by this run.
+    """
     paths = [path_of(folder, clip, kind, limit) for clip in footage for kind in kinds or UPDATES for limit in minutes]
-    made = [tuned.read(path) for path in paths]
+    judged, came = [tuned.read(path) for path in paths], {tuned.read(path).hash for path in SHIPPED.glob("*.safetensors")}
     kept = ("settings", "steps", "seconds")
-    return {each.path.name: {"hash": each.hash} | {key: each.card[key] for key in kept} for each in made}
+    return {
+        each.path.name: {"hash": each.hash, "shipped": each.hash in came} | {key: each.card[key] for key in kept}
+        for each in judged
+    }
 
 
 def require_own_names(footage: Sequence[Clip]) -> None:
