@@ -79,6 +79,16 @@ def test_nothing_is_cut_off_at_the_page(name):
     assert not cut_off(DRAWN[name]())
 
 
+def test_a_long_note_gets_lines_and_titles_of_columns_fit():
+    names = [f"{name}\n{kind}" for name in ("single_face", "webcam2") for kind in ("independent", "warm")] * 3
+    figure = plots.image_rows({"source": images(12), "G(z)": images(12)}, names)
+    plots.note(figure, "codes: " + "; ".join(f"independent codes, smoothed alignment ({name})" for name in CLIPS * 4))
+    lay_out(figure)
+    assert np.allclose(page(figure).bounds, (0, 0, *figure.get_size_inches()), atol=0.01)
+    boxes = [axis.title.get_window_extent() for axis in figure.axes[:12]]
+    assert all(left.x1 <= right.x0 + 1 for left, right in zip(boxes, boxes[1:], strict=False))
+
+
 def test_a_text_beyond_the_page_is_noticed():
     figure = plots.loss_curves({"": [3.0, 2.0]}, "a loss")
     figure.text(0.9, 0.5, "a text that begins at the right edge of its page")

@@ -81,7 +81,8 @@ def loss_curves(curves: Mapping[str, Sequence[float]], title: str) -> Figure:
             axis.plot(steps, losses, color=shade, marker=mark, label=name)
         axis.set(xlabel="step", ylabel="loss", title=title)
         axis.xaxis.set_major_locator(MaxNLocator(integer=True))
-        axis.legend(fontsize=7)
+        if len(curves) > 1:
+            axis.legend(fontsize=7)
         return figure
 
 

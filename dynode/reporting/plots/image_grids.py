@@ -41,8 +41,10 @@ def image_rows(
                 axis.imshow(to_uint8(images[k]), interpolation="antialiased")
                 frame_border(axis, None if observed is None else bool(observed[k]))
             line[0].set_ylabel(label, fontsize=letters)
-        for k, axis in enumerate(axes[0]):
-            axis.set_title(ts[k] if isinstance(ts[k], str) else f"{float(ts[k]):.2f} s", fontsize=7, pad=3)
+        titles = [each if isinstance(each, str) else f"{float(each):.2f} s" for each in ts]
+        letters = min(7.0, *(fitting(each, cell) for each in titles))
+        for text, axis in zip(titles, axes[0], strict=True):
+            axis.set_title(text, fontsize=letters, pad=3)
         if title:
             figure.suptitle(title, x=0.01, ha="left", wrap=True)
         return figure

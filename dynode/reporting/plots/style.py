@@ -1,5 +1,6 @@
 """Common to all figures: their style and size, a legend at the head, a line at the foot."""
 
+import textwrap
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -13,7 +14,11 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 STYLE = Path(__file__).with_name("dynode.mplstyle")
 FULL_WIDTH = 6.75  # inches
-NOTE_INCHES = 0.14
+NOTE_INCHES, NOTE_POINTS, NOTE_LETTER = (
+    0.14,
+    6,
+    0.55,
+)  # of a note: height of one line, of its letters, width of one of these
 ROUNDING = 1e-9  # errors below are zero but for the arithmetic
 
 
@@ -47,10 +52,12 @@ def head_legend(figure: Figure, handles: Iterable[Artist], labels: Iterable[str]
 
 
 def note(figure: Figure, text: str) -> None:
-    """A small line at the foot of a finished figure, in room made for it."""
+    """A small line at the foot of a finished figure, in room made for it; a long text gets several lines."""
     wide, tall = figure.get_size_inches()
-    figure.set_size_inches(wide, tall * (1 + NOTE_INCHES / tall))
-    fraction = NOTE_INCHES / figure.get_size_inches()[1]
+    lines = textwrap.wrap(text, int(72 * wide / (NOTE_LETTER * NOTE_POINTS)))
+    room = NOTE_INCHES + (len(lines) - 1) * 1.3 * NOTE_POINTS / 72
+    figure.set_size_inches(wide, tall + room)
+    fraction = room / figure.get_size_inches()[1]
     engine = figure.get_layout_engine()
     if isinstance(engine, ConstrainedLayoutEngine):
         engine.set(rect=(0, fraction, 1, 1 - fraction))
@@ -60,4 +67,5 @@ def note(figure: Figure, text: str) -> None:
             axes.set_position((box.x0, fraction + box.y0 * (1 - fraction), box.width, box.height * (1 - fraction)))
         for text_line in figure.texts:
             text_line.set_y(fraction + text_line.get_position()[1] * (1 - fraction))
-    figure.text(0.995, 0.2 * fraction, text, ha="right", va="bottom", fontsize=6, color="0.4")
+    small: dict[str, Any] = {"fontsize": NOTE_POINTS, "color": "0.4", "linespacing": 1.2}
+    figure.text(0.995, 0.2 * NOTE_INCHES / (tall + room), "\n".join(lines), ha="right", va="bottom", **small)
