@@ -1,6 +1,6 @@
 """Tuned generators: files of differences to the weights of a base, on which codes, editors, encoders and fits of it stay valid.
 
-A difference is a tensor of a weight's own shape, or the product of two factors (Hu et al. 2021, "LoRA"), in half precision.
+A difference is a tensor of a weight's own shape, or the product of two factors (Hu et al. 2021, "LoRA"), stored in 8 or 16 bits.
 The mapping is never changed, so neither are the codes.
 """
 
@@ -17,7 +17,14 @@ from dynode.errors import UserError
 from dynode.generators.latent_spaces import OneRow
 from dynode.generators.protocol import Generator
 from dynode.io import assets
-from dynode.io.tensor_files import read_metadata, read_safetensors, undamaged, write_safetensors
+from dynode.io.tensor_files import (
+    decoded,
+    eight_bits,
+    read_metadata,
+    read_safetensors,
+    undamaged,
+    write_safetensors,
+)
 
 FORMAT, WHAT = "dynode-tuning-1", "a tuning (as `dynode tune` writes it)"
 SUFFIX = ".safetensors"
@@ -68,9 +75,9 @@ def read(path: Path | str) -> Tuning:
 
 
 def write(path: Path, differences: Mapping[str, torch.Tensor], base: str, base_hash: str, card: dict) -> None:
-    """Write differences by the names of weights, or of their factors, in half precision; atomically."""
-    half = {name: value.half().cpu() for name, value in differences.items()}
-    write_safetensors(path, half, FORMAT, generator={"name": base, "hash": base_hash}, card=card)
+    """Write differences by the names of weights, or of their factors, in 8 bits a number where that is enough; atomically."""
+    stored = {name: value.cpu() for name, value in eight_bits(differences).items()}
+    write_safetensors(path, stored, FORMAT, generator={"name": base, "hash": base_hash}, card=card)
 
 
 def whole(generator: Generator) -> nn.Module:
@@ -99,6 +106,7 @@ def applied(generator: Generator, tuning: Tuning) -> Generator:
     tensors, _ = read_safetensors(tuning.path, FORMAT, WHAT)
     weights = weights_of(generator)
     with undamaged(tuning.path, WHAT):
+        tensors = decoded(tensors)
         for name, value in tensors.items():
             key = name.removesuffix(LEFT)
             if name.endswith(RIGHT):

@@ -30,7 +30,9 @@ def save(encoder: AnyEncoder, path: Path, generator_name: str, card: dict) -> No
     """Weights, 8 bits each where that is enough, with the generator they belong to; atomically."""
     mark = next(mark for mark, (_, network) in NETWORKS.items() if type(encoder) is network)
     owner = {"name": generator_name, "hash": encoder.generator[0].hash}
-    write_safetensors(path, eight_bits(encoder), mark, settings=encoder.settings, generator=owner, card=card)
+    write_safetensors(
+        path, eight_bits(encoder.state_dict()), mark, settings=encoder.settings, generator=owner, card=card
+    )
 
 
 def load(path: Path | str, generator: Generator) -> AnyEncoder:

@@ -2,7 +2,7 @@
 
 import contextlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from dynode.io import files
 from dynode.io.inputs import require_file
 
 SCALE = ".scale"  # the end of the name of the scales of weights in 8 bits
+SHORTEST = 5  # numbers of a row that its scale is worth
 LOST = 0.01  # of the norm of such weights: the error they may have
 
 
@@ -51,17 +52,17 @@ def half_precision(network: torch.nn.Module) -> dict[str, torch.Tensor]:
     return {key: value.half() for key, value in network.state_dict().items()}
 
 
-def eight_bits(network: torch.nn.Module) -> dict[str, torch.Tensor]:
-    """As `half_precision`, matrices and kernels in 8 bits with a scale for each row, where that changes a row little enough."""
-    tensors = half_precision(network)
-    for key, value in network.state_dict().items():
-        if value.dim() > 1:
+def eight_bits(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Half precision; matrices and kernels in 8 bits with a scale for each row, where that changes a row little enough."""
+    stored = {key: value.half() for key, value in tensors.items()}
+    for key, value in tensors.items():
+        if value.dim() > 1 and value[0].numel() >= SHORTEST:
             rows = value.float().flatten(1)
             scale = (rows.abs().amax(1, keepdim=True) / 127).clamp(min=1e-8)
             levels = (rows / scale).round()
             if (levels * scale - rows).norm() < LOST * rows.norm():
-                tensors |= {key: levels.to(torch.int8).view_as(value), key + SCALE: scale}
-    return tensors
+                stored |= {key: levels.to(torch.int8).view_as(value), key + SCALE: scale}
+    return stored
 
 
 def decoded(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:

@@ -14,6 +14,7 @@ from dynode.errors import UserError
 from dynode.generators import registry, tuned
 from dynode.inversion import encoder_files as encoders
 from dynode.inversion.encoder import Encoder, EncoderSettings
+from dynode.io.tensor_files import LOST, write_safetensors
 
 
 @pytest.fixture
@@ -47,6 +48,25 @@ def test_a_tuned_generator_has_all_but_its_images_from_its_base(tiny_clip, tunin
     assert moved > 0.01 and not any(p.requires_grad for p in tuned.whole(changed).parameters())
     one_row = generators.load(f"{path}@w")
     assert torch.equal(one_row.synthesis(base.mapping(z)[:, :1]), changed.synthesis(base.mapping(z)))
+
+
+def test_differences_come_back_within_the_bound_and_files_of_16_bits_are_read(tiny_clip, tmp_path):
+    generator, rng = generators.load(tiny_clip.meta["generator"]), torch.Generator().manual_seed(0)
+    named = {
+        name: 0.1 * torch.randn(weight.shape, generator=rng) for name, weight in tuned.weights_of(generator).items()
+    }
+    tuned.write(tmp_path / "t.safetensors", named, generator.name, generator.hash, {})
+    half = {name: value.half() for name, value in named.items()}
+    whole = {"name": generator.name, "hash": generator.hash}
+    write_safetensors(tmp_path / "half.safetensors", half, tuned.FORMAT, generator=whole, card={})
+    before, stored, older = (tuned.weights_of(generators.load(each)) for each in paths_of(tiny_clip, tmp_path))
+    for name, value in named.items():
+        assert (stored[name] - before[name] - value).norm() < LOST * value.norm()
+        assert torch.allclose(older[name] - before[name], value, atol=1e-3)
+
+
+def paths_of(clip, folder):
+    return clip.meta["generator"], f"{folder}/t.safetensors", f"{folder}/half.safetensors"
 
 
 def test_codes_editors_encoders_and_fits_of_the_base_are_valid_on_it(tiny_clip, tuning, tmp_path):
