@@ -74,7 +74,7 @@ face-codes: setup
 # Tune the generator to four people anew, on every fourth frame: ten minutes each.
 tunings: setup
 	for one in single_face.1.observed pexels.1.observed carphone.1 webcam.1.observed; do \
-	  $(DYNODE) tune $$one --stride 4 --update low-rank --minutes 10 -p steps=1000000 -p stop_lpips=0 \
+	  $(DYNODE) tune $$one --stride 4 --update low-rank --minutes 10 -p stop_lpips=0 \
 	  -o dynode/weights/tunings/$$one.low-rank.10.tuning.safetensors || exit; \
 	done
 

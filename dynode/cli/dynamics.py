@@ -23,7 +23,7 @@ from dynode.cli.options import (
     slug,
     stem,
 )
-from dynode.cli.parameters import Parameters, settings_with
+from dynode.cli.parameters import Parameters, named_in, settings_with
 from dynode.cli.tuning import SUFFIX, finished, tune_inverted
 from dynode.cli.windows import load_clip, video_file
 
@@ -55,7 +55,7 @@ def invert(
         generator: A shipped generator or a file of weights; one of anything but faces gets the middle square of every frame.
         encoder: The file of an encoder, for -p start=encoder; by default the shipped one of the generator.
         tune: Then tune the generator on the observed frames, as `dynode tune` does, into OUTPUT.tuning.safetensors, which the clip names; after a kill the same command goes on with the codes that are finished.
-        p: Change a projection setting, such as steps=80 or start=w_avg (every frame by itself, as the paper did).
+        p: Change a projection setting, such as steps=80 or start=w_avg (every frame by itself, from the average code).
     """
     from dynode import runtime
     from dynode.evaluation.face_report import of_face
@@ -64,7 +64,7 @@ def invert(
 
     footage, excerpt = video_file(video, excerpt)
     output = output_path(output, f"{stem(video)}.safetensors", video, generator, encoder)
-    settings = settings_with(usual_settings(protocol, generator), p)
+    settings = settings_with(usual_settings(protocol, generator, named_in(p, "start")), p)
     chosen = runtime.device(device)
     if tune:
         output_path(output.with_suffix(SUFFIX), "", video, generator, encoder)

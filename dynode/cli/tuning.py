@@ -62,7 +62,6 @@ def tune(
         p: Change a setting, such as steps=150, lpips_net=alex, lambda_id=0, regions=1, locality_every=4, rank=16 or stop_lpips=0.1.
     """
     from dynode import runtime
-    from dynode.inversion.frame_sources import source_video
     from dynode.inversion.tuning import tune as run_tuning
 
     output = output_path(output, f"{stem(clip)}{SUFFIX}", clip, footage)
@@ -70,12 +69,33 @@ def tune(
     chosen, loaded, o = runtime.device(device), load_clip(clip), observation
     sampled = loaded.sampled(o.sampling, o.stride, o.seed, o.hidden_end) if o != ALL else loaded
     settings, edits = settings_of(sampled, update, minutes, p), edits_of(edit)
-    film = str(source_video(sampled, footage, beside=clip)) if sampled.quads is not None else ""
+    require_editors(sampled, edits)
+    film = film_of(sampled, footage, clip)
     parts = {"footage": film, "device": chosen, "progress": runtime.bars()}
     done = run_tuning(sampled, output, settings, minutes=minutes, **parts)
     print_done(done, codes)
     command = shlex.join(["dynode", "tune", clip, *options_of(o, update, minutes, p)])
     judged(sampled, done, record, command, parts, edits)
+
+
+def film_of(clip: "Clip", footage: str, name: str) -> str:
+    """The video of a clip, "" for that of a world.  Raises UserError for footage where there is none to name."""
+    from dynode.inversion.frame_sources import source_video
+
+    if clip.quads is not None:
+        return str(source_video(clip, footage, beside=name))
+    if footage:
+        raise UserError(f"{clip.name} was not cut from a video, got --footage {footage}: leave it out.")
+    return ""
+
+
+def require_editors(clip: "Clip", edits: dict[str, float]) -> None:
+    """Raises UserError for an editor that the clip's generator does not have, before a tuning takes its minutes."""
+    from dynode import generators
+    from dynode.editing import editors
+
+    for name in edits:
+        editors.load(name, generators.load(clip.meta["generator"]))
 
 
 def print_done(done: "TunedClip", codes: Path | None) -> None:

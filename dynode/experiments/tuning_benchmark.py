@@ -46,10 +46,11 @@ SHIPPED = Path(__file__).parents[1] / "weights" / "tunings"
 
 
 def with_shipped(folder: Path) -> Path:
-    """A folder of tunings with those that ship, where it has none of their names; the folder."""
+    """A folder of tunings with those that ship, where it has none of their names and settings; the folder."""
     folder.mkdir(parents=True, exist_ok=True)
     for path in SHIPPED.glob("*.safetensors"):
-        if not (folder / path.name).exists():
+        mine = folder / path.name
+        if not tuned.is_tuning(str(mine)) or tuned.read(mine).card["settings"] != tuned.read(path).card["settings"]:
             files.write(folder / path.name, lambda scratch, path=path: shutil.copyfile(path, scratch))
     return folder
 

@@ -117,9 +117,12 @@ def invert_episode(
     return invert_source(source, output, identity, settings, generator, **choices)
 
 
-def usual_settings(protocol: str, generator: str) -> ProjectionSettings:
-    """The settings of a generator that a protocol begins with; "" for `chain`."""
+def usual_settings(protocol: str, generator: str, start: str = "") -> ProjectionSettings:
+    """The settings of a generator that a protocol begins with; "" for `chain`, or for what a start that is wanted implies."""
     usual, base = settings_for(generators.resolution_of(generator)), registry.base_of(generator)
+    if start == "w_avg":
+        return dataclasses.replace(usual, start=start)
+    protocol = protocol or ("independent" if start == "encoder" else "")
     return protocols.settings_of(protocol, usual, base in encoders.shipped(), base in whitening.shipped())
 
 

@@ -58,7 +58,7 @@ def chosen(name: str, stride: int, settings: ProjectionSettings) -> Protocol:
     if settings.independent and protocol.name != "independent":
         raise UserError(
             f"The protocol {protocol.name} starts a frame from the one before it, got start={settings.start}: choose "
-            "start=previous, or the protocol independent."
+            "start=moved or start=previous, or the protocol independent."
         )
     if protocol.name == "independent" and not settings.independent:
         raise UserError(

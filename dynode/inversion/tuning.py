@@ -70,7 +70,8 @@ def tune(
         job = json.dumps(job_of(observed, settings), sort_keys=True)
         tuner.resume(checkpoint, job)
         tuner.run(checkpoint, job, minutes=minutes, progress=progress)
-        card = card_of(observed, clip, settings, tuner, loss) | {"provenance": runtime.provenance(device)}
+        limit = {"minutes": minutes} if math.isfinite(minutes) else {}
+        card = card_of(observed, clip, settings, tuner, loss) | limit | {"provenance": runtime.provenance(device)}
         base = clip.meta["generator"].partition("@")[0]
         tuned.write(output, tuner.differences(), base, generator.hash, card)
         checkpoint.unlink(missing_ok=True)

@@ -54,15 +54,25 @@ def half_precision(network: torch.nn.Module) -> dict[str, torch.Tensor]:
 
 def eight_bits(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     """Half precision; matrices and kernels in 8 bits with a scale for each row, where that changes a row little enough."""
-    stored = {key: value.half() for key, value in tensors.items()}
+    stored = {key: halved(value) for key, value in tensors.items()}
     for key, value in tensors.items():
-        if value.dim() > 1 and value[0].numel() >= SHORTEST:
+        if key + SCALE in tensors:
+            raise ValueError(
+                f"{key} and {key + SCALE} cannot be in one file: the second is the name of the first one's scales."
+            )
+        if value.dim() > 1 and value.numel() >= SHORTEST * max(1, len(value)):
             rows = value.float().flatten(1)
             scale = (rows.abs().amax(1, keepdim=True) / 127).clamp(min=1e-8)
             levels = (rows / scale).round()
             if (levels * scale - rows).norm() < LOST * rows.norm():
                 stored |= {key: levels.to(torch.int8).view_as(value), key + SCALE: scale}
     return stored
+
+
+def halved(tensor: torch.Tensor) -> torch.Tensor:
+    """In half precision, where no number is beyond its range."""
+    half = tensor.half()
+    return half if torch.equal(half.isfinite(), tensor.isfinite()) else tensor.float()
 
 
 def decoded(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:

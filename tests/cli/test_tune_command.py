@@ -146,6 +146,8 @@ MISTAKES = [
     (["tune", "talk.safetensors", "--minutes", "0"], "minutes of a tuning must be above 0"),
     (["tune", "bird.flight", "-p", "resolution=256"], "can be no larger"),
     (["tune", "single_face.warm", "--footage", "talk.safetensors"], "is not the video"),
+    (["tune", "scene.winter", "--footage", "talk.safetensors"], "was not cut from a video"),
+    (["tune", "scene.winter", "--edit", "latent-transformer:nope=1"], "There is no latent transformer 'nope'"),
 ]
 
 

@@ -152,6 +152,8 @@ def test_the_report_says_each_thing_that_is_wrong_and_nothing_else():
     pose[0, 3] = -55
     (turned,) = FaceReport(invented(pose=pose)).warnings
     assert "in 1 of 30 frames, at 0.30 s (yaw up to 55 degrees, pitch up to 0)" in turned
+    (likeness,) = FaceReport(invented(identity=0.96, dlib_distance=0.7), 300).warnings  # the steps optimise the cosine
+    assert likeness.startswith("The identity is low: cosine 0.96 and dlib distance 0.70")
     (eyes,) = FaceReport(invented(eye_opening=0.05, gaze=0.01)).warnings
     assert "eyes: eye opening by 0.050;" in eyes
     (mouth,) = FaceReport(invented(detail_mouth=0.4)).warnings

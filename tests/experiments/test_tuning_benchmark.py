@@ -174,10 +174,15 @@ def test_a_clip_without_frames_is_refused_before_anything_is_measured(clip, tmp_
 
 def test_tunings_that_ship_are_those_of_the_clips_that_ship(tmp_path):
     folder = tuning_benchmark.with_shipped(tmp_path / "tunings")
-    for name in tuning_benchmark.CLIPS:
+    for name in (*tuning_benchmark.CLIPS, "carphone.1"):
         clip, path = clips.load(name), folder / f"{name}.low-rank.10.tuning.safetensors"
         settings = settings_for(1024)
         chosen = dataclasses.replace(settings, update="low-rank", steps=tuning_quality.UNLIMITED, stop_lpips=0.0)
         assert tuning_quality.is_tuned(path, clip.sampled("regular", tuning_benchmark.STRIDE), chosen)
-    (folder / path.name).write_bytes(b"mine")
-    assert tuning_benchmark.with_shipped(folder) == folder and path.read_bytes() == b"mine"
+    shipped = tuned.read(path)
+    as_shipped = shipped.hash
+    tuned.write(path, {}, shipped.base, shipped.base_hash, shipped.card)  # made here, by the same settings
+    assert tuned.read(tuning_benchmark.with_shipped(folder) / path.name).hash != as_shipped
+    other = shipped.card | {"settings": shipped.card["settings"] | {"lr": 1.0}}
+    tuned.write(path, {}, shipped.base, shipped.base_hash, other)
+    assert tuned.read(tuning_benchmark.with_shipped(folder) / path.name).hash == as_shipped

@@ -285,6 +285,14 @@ def test_few_steps_where_a_curvature_ships_and_others_where_none_does():
     assert invert_frames.usual_settings("", "stylegan2-scene").optimiser == "adam"
 
 
+def test_a_start_that_is_wanted_has_the_settings_of_its_protocol():
+    encoded = invert_frames.usual_settings("independent", "mobilestylegan-ffhq")
+    assert invert_frames.usual_settings("", "mobilestylegan-ffhq", "encoder") == encoded
+    for protocol in ("", "independent"):
+        average = invert_frames.usual_settings(protocol, "mobilestylegan-ffhq", "w_avg")
+        assert (average.start, average.optimiser, average.first_steps) == ("w_avg", "adam", 200)
+
+
 def test_independent_frames_start_from_the_encoder_where_one_ships():
     assert protocols.settings_of("independent", QUICK, False, True) == APART
     encoded = protocols.settings_of("independent", QUICK, True, True)
