@@ -13,6 +13,7 @@ PACKAGE, NOTEBOOKS = ROOT / "dynode", sorted((ROOT / "notebooks").glob("*.ipynb"
 LOADERS = ("generators.load", "registry.load", "load_generator", "dynode.load_generator")
 RENDERERS = ("of_clip", "generators_of")
 OF_BASES = {  # what wants the generator that the codes were made with
+    "cli/tuning.py: require_editors",  # editors are of a base
     "evaluation/reconstruction.py: passes_mse_ratio",  # passes of an encoder, beside errors noted by a projection
     "experiments/inversion_benchmark.py: measure",  # inverts pictures anew
     "inversion/tuning.py: loaded",  # what is tuned
