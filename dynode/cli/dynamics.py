@@ -23,7 +23,7 @@ from dynode.cli.options import (
     slug,
     stem,
 )
-from dynode.cli.parameters import Parameters, named_in, settings_with
+from dynode.cli.parameters import Parameters, assignments, settings_with
 from dynode.cli.tuning import SUFFIX, finished, tune_inverted
 from dynode.cli.windows import load_clip, video_file
 
@@ -64,7 +64,7 @@ def invert(
 
     footage, excerpt = video_file(video, excerpt)
     output = output_path(output, f"{stem(video)}.safetensors", video, generator, encoder)
-    settings = settings_with(usual_settings(protocol, generator, named_in(p, "start")), p)
+    settings = settings_with(usual_settings(protocol, generator, assignments(p).get("start", "")), p)
     chosen = runtime.device(device)
     if tune:
         output_path(output.with_suffix(SUFFIX), "", video, generator, encoder)

@@ -53,12 +53,6 @@ def settings_with(settings: Any, pairs: tuple[str, ...], **named: Any) -> Any:
     return changed(settings, fixed | changes)
 
 
-def named_in(pairs: tuple[str, ...], setting: str) -> str:
-    """The text that -p gives a setting, "" where it gives none."""
-    given = [pair.partition("=")[2] for pair in pairs if pair.partition("=")[0].strip() == setting]
-    return given[0].strip() if given else ""
-
-
 def is_list_in(settings: Any) -> Callable[[str], bool]:
     """Whether a setting, given by its dotted name, is a list; False for one that does not exist."""
     return lambda name: isinstance(

@@ -15,7 +15,7 @@ from dynode.cli.options import (
     output_path,
     stem,
 )
-from dynode.cli.parameters import Parameters, named_in, settings_with
+from dynode.cli.parameters import Parameters, assignments, settings_with
 
 
 def episode(
@@ -92,7 +92,7 @@ def invert_episode(
     output = output_path(output, f"{world}-{kind}.safetensors", generator, encoder)
     drawn = worlds.world(world).episode(kind, seed, seconds)
     generator = generator or f"stylegan2-{world}"
-    settings = settings_with(usual_settings(protocol, generator, named_in(p, "start")), p)
+    settings = settings_with(usual_settings(protocol, generator, assignments(p).get("start", "")), p)
     choices = {"generator": generator, "encoder": encoder, "compiled": compiled, "protocol": protocol, "stride": stride}
     clip = run_inversion(drawn, output, fps=fps, settings=settings, device=runtime.device(device), **choices)
     print(f"{output}: {inversion_summary(clip)}")

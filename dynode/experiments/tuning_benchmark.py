@@ -98,10 +98,8 @@ def cards(footage: Sequence[Clip], folder: Path, kinds: Sequence[str], minutes: 
     shipped: whether it came with the package, and was not made by this run.
     """
     paths = [path_of(folder, clip, kind, limit) for clip in footage for kind in kinds or UPDATES for limit in minutes]
-    judged, came = (
-        [tuned.read(path) for path in paths],
-        {tuned.read(path).hash for path in SHIPPED.glob("*.safetensors")},
-    )
+    judged = [tuned.read(path) for path in paths]
+    came = {tuned.read(path).hash for path in SHIPPED.glob("*.safetensors")}
     kept = ("settings", "steps", "seconds")
     return {
         each.path.name: {"hash": each.hash, "shipped": each.hash in came} | {key: each.card[key] for key in kept}

@@ -96,7 +96,7 @@ def run(request: EditRequest, device: torch.device | str) -> EditResult:
     if request.codes is not None:
         edited_clip(footage, codes, generator, request.codes.stem, tuning).save(request.codes)
     settings, stand_ins = editor.settings(edit) | tuning, editor.stand_ins(footage, edit)
-    notes = (*range_warnings(request.editor, edit, name), *remarks(footage, codes, counters, stand_ins))
+    notes = (*range_warnings(request.editor, edit, name), *remarks(footage, codes, counters, stand_ins, bool(tuning)))
     notes += (f"side by side with the source: {request.compared}",) * request.side_by_side
     notes += (f"every number: {request.record}",)
     result = EditResult(request.output, codes, counters, count, settings, stand_ins, notes)

@@ -48,9 +48,15 @@ def range_warnings(editor: str, edit: Edit, generator_name: str) -> list[str]:
     return [warning for warning in warnings if warning]
 
 
-def remarks(footage: Footage, codes: EditedCodes, counters: Counters, stand_ins: tuple[str, ...]) -> list[str]:
-    """What is not as it may seem: codes from before, frames without the face, drift, missing sound, stand-ins."""
-    lines = [f"inverted frames: {codes.quality.text}"] if codes.quality else []
+def remarks(
+    footage: Footage, codes: EditedCodes, counters: Counters, stand_ins: tuple[str, ...], is_tuned: bool = False
+) -> list[str]:
+    """What is not as it may seem: codes from before, frames without the face, drift, missing sound, stand-ins.
+
+    is_tuned: whether a tuned generator renders the codes, whose errors were noted by the generator as it was.
+    """
+    noted = ", by the generator before its tuning" if is_tuned else ""
+    lines = [f"inverted frames{noted}: {codes.quality.text}"] if codes.quality else []
     lines += codes.quality.remarks
     if counters.steps_before and counters.optimiser_steps:
         lines.append(f"A run that was stopped had taken {counters.steps_before} of the optimiser steps before.")

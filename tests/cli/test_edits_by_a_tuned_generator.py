@@ -43,10 +43,12 @@ def frames_of(name: str) -> np.ndarray:
     return np.stack([frame for _, frame in video.iterate(name)]).astype(float)
 
 
-def test_an_edit_of_a_video_has_the_codes_of_the_base_and_the_images_of_the_tuning(film, tuning):
+def test_an_edit_of_a_video_has_the_codes_of_the_base_and_the_images_of_the_tuning(film, tuning, capsys):
     for name, chosen in (("plain", []), ("tuned", ["--tuning", "t.safetensors"])):
         outputs = ["-o", f"{name}.mp4", "--codes", f"{name}.safetensors"]
         assert cli.main(["edit", "film.mp4", *outputs, *OF_A_WORLD, *QUICK_STEPS, *EDIT, *chosen]) == 0
+    said = capsys.readouterr().out
+    assert [said.count(f"inverted frames{noted}: ") for noted in ("", ", by the generator before its tuning")] == [1, 1]
     plain, changed = (clips.load(f"{name}.safetensors") for name in ("plain", "tuned"))
     assert (
         torch.equal(plain.ws, changed.ws)

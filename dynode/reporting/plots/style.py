@@ -14,11 +14,8 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 STYLE = Path(__file__).with_name("dynode.mplstyle")
 FULL_WIDTH = 6.75  # inches
-NOTE_INCHES, NOTE_POINTS, NOTE_LETTER = (
-    0.14,
-    6,
-    0.55,
-)  # of a note: height of one line, of its letters, width of one of these
+NOTE_INCHES, NOTE_POINTS = 0.14, 6  # of a note: height of a line, of its letters
+NOTE_LETTER = 0.55  # width of a letter, of its height
 ROUNDING = 1e-9  # errors below are zero but for the arithmetic
 
 
