@@ -15,10 +15,10 @@ lint: setup
 # Train everything that ships of the worlds anew: hours on a CPU, each resumed where it was stopped.
 weights: setup
 	for world in scene bird isaac3d; do \
-	  $(DYNODE) train gan $$world -o dynode/weights/stylegan2-$$world.safetensors --compiled || exit; \
+	  $(DYNODE) train gan $$world -o dynode/weights/stylegan2-$$world-factors.safetensors --compiled || exit; \
 	done
 	for world in scene bird isaac3d; do \
-	  $(DYNODE) train encoder stylegan2-$$world -o dynode/weights/encoders/stylegan2-$$world.safetensors \
+	  $(DYNODE) train encoder stylegan2-$$world-factors -o dynode/weights/encoders/stylegan2-$$world-factors.safetensors \
 	    --compiled -p pictures=14000 -p lr=2e-3 || exit; \
 	done
 	for world in scene isaac3d; do \
@@ -29,7 +29,7 @@ weights: setup
 	  -p distil=40000 -p refine=0 -p generator.channel_max=64
 	for one in scene:fog:0:3 scene:hour:4:7 isaac3d:wall_color:0:3; do \
 	  set -- $$(echo $$one | tr : ' '); \
-	  $(DYNODE) train flow stylegan2-$$1 $$2 -o dynode/weights/flows/$$1.$$2.safetensors \
+	  $(DYNODE) train flow stylegan2-$$1-factors $$2 -o dynode/weights/flows/$$1.$$2.safetensors \
 	    -p flow.source=$$3 -p flow.target=$$4 -p steps=700 -p batch=8 -p halve=350 || exit; \
 	done
 
@@ -52,11 +52,11 @@ codes: setup
 	  -p start=encoder -p first_steps=40 -p first_lr=0.01
 	for space in w z; do \
 	  $(DYNODE) world invert isaac3d robot_x --seed 1 -o dynode/codes/isaac3d.robot_x.$$space.safetensors \
-	    --generator stylegan2-isaac3d@$$space || exit; \
+	    --generator stylegan2-isaac3d-factors@$$space || exit; \
 	done
 	$(DYNODE) world invert isaac3d robot_x --seed 1 --generator dcgan-isaac3d \
 	  -o dynode/codes/isaac3d.robot_x.dcgan.safetensors
-	$(DYNODE) world flow stylegan2-scene scene.fog scene.hour --seed 21 --longest 9 \
+	$(DYNODE) world flow stylegan2-scene-factors scene.fog scene.hour --seed 21 --longest 9 \
 	  -o dynode/codes/scene.flow.safetensors
 
 # Make the codes of the windows of faces (dynode/experiments/face_windows.toml), one after the other, six minutes each on a
@@ -87,7 +87,7 @@ editors: setup
 	for one in smile age gender lipstick mouth_open; do \
 	  $(DYNODE) train transformer $(FACE) $$one -p stay=100 -o $(EDITORS)/transformers/face.$$one.safetensors || exit; \
 	done
-	$(DYNODE) train transformer stylegan2-isaac3d wall_color -p measured=32 \
+	$(DYNODE) train transformer stylegan2-isaac3d-factors wall_color -p measured=32 \
 	  -o $(EDITORS)/transformers/isaac3d.wall_color.safetensors
 	$(DYNODE) train captions face -o $(EDITORS)/captions/face.safetensors
 	$(DYNODE) train captions scene -p pictures=3072 -p steps=500 -o $(EDITORS)/captions/scene.safetensors
@@ -95,13 +95,13 @@ editors: setup
 	  -p batch=1 -p lr=5.0 -p mapper.fine=false -p mapper.width=16 -p steps=90 -p unit=0.4
 	$(DYNODE) train mapper $(FACE) "red lips, lipstick" -o $(EDITORS)/mappers/face.lipstick.safetensors \
 	  -p batch=1 -p lr=4.0 -p mapper.coarse=false -p mapper.width=16 -p steps=150 -p unit=0.5
-	$(DYNODE) train mapper stylegan2-scene mountain -o $(EDITORS)/mappers/scene.mountain.safetensors \
+	$(DYNODE) train mapper stylegan2-scene-factors mountain -o $(EDITORS)/mappers/scene.mountain.safetensors \
 	  -p batch=6 -p mapper.fine=false -p mapper.width=16 -p steps=200 -p unit=0.75
-	$(DYNODE) train flow stylegan2-scene mountain -o $(EDITORS)/flows/scene.mountain.safetensors \
+	$(DYNODE) train flow stylegan2-scene-factors mountain -o $(EDITORS)/flows/scene.mountain.safetensors \
 	  -p flow.depth=0 -p flow.target=3 -p batch=8 -p codes=1536 -p halve=20 -p lr=3e-4 -p steps=40
-	$(DYNODE) train flow stylegan2-isaac3d wall_color -o $(EDITORS)/flows/isaac3d.sand_wall.safetensors \
+	$(DYNODE) train flow stylegan2-isaac3d-factors wall_color -o $(EDITORS)/flows/isaac3d.sand_wall.safetensors \
 	  -p flow.depth=0 -p flow.source=2 -p flow.target=0 -p alpha=4.0 -p batch=8 -p codes=2048 -p halve=20 -p lr=3e-4 -p steps=40
-	$(DYNODE) train flow stylegan2-isaac3d lighting_intensity -o $(EDITORS)/flows/isaac3d.lighting_intensity.safetensors \
+	$(DYNODE) train flow stylegan2-isaac3d-factors lighting_intensity -o $(EDITORS)/flows/isaac3d.lighting_intensity.safetensors \
 	  -p flow.depth=0 -p flow.target=3 -p alpha=8.0 -p batch=8 -p codes=2048 -p halve=60 -p lr=5e-4 -p steps=100
 
 # Pin the newest versions that fit pyproject.toml, for every platform (needs `pip install uv`).

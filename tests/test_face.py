@@ -139,7 +139,7 @@ def test_what_cannot_be_loaded_is_one_sentence(name, given, told):
         (lambda clip, path: dynode.edit(clip, {"smile": 1.0}, "out.mp4", stried=1), "did you mean 'stride'"),
         (lambda clip, path: dynode.invert(3, "out.safetensors"), "`video_path` wants a path"),
         (lambda clip, path: dynode.invert("talk.mp4", "out.safetensors", settings=3), "`settings` wants a Projection"),
-        (lambda clip, path: dynode.load_editor("flow:fog", "stylegan2-scene"), "a loaded generator.*got 'stylegan2-scene'"),
+        (lambda clip, path: dynode.load_editor("flow:fog", "stylegan2-scene-factors"), "a loaded generator.*got 'stylegan2-scene-factors'"),
         (lambda clip, path: clip.sampled("regular", 2.5), "`stride` wants a whole number"),
         (lambda clip, path: clip.where([0, 1]), "no indices"),
         (lambda clip, path: path.save(3), "`path` wants a path"),

@@ -62,7 +62,7 @@ def loads_a_base(node: ast.AST) -> bool:
         ('name = clip.meta.get("generator", "")\nregistry.load(name)', True),
         ('{n: generators.load(n) for n in {clip.meta["generator"] for clip in footage}}', True),
         ('for n in (clip.meta["generator"] for clip in footage):\n    dynode.load_generator(n)', True),
-        ('generators.load("stylegan2-scene"), generators.category_of(clip.meta["generator"])', False),
+        ('generators.load("stylegan2-scene-factors"), generators.category_of(clip.meta["generator"])', False),
         ('name = name_for(clip.meta, "The clip")\ngenerators.load(name)', False),
     ],
 )

@@ -46,7 +46,7 @@ def editors(*, generator: str = "") -> None:
     Within the valid range the attribute changes monotonically, on the mean of random codes.
 
     Args:
-        generator: Only the editors of its codes, such as mobilestylegan-ffhq (faces) or stylegan2-scene; by default all.
+        generator: Only the editors of its codes, such as mobilestylegan-ffhq (faces) or stylegan2-scene-factors; by default all.
     """
     from dynode.editing.listing import editors_by_generator
     from dynode.errors import UserError

@@ -57,7 +57,7 @@ WORLD = (
     Command(
         "world flow",
         "worlds:flow_episode",
-        "world flow stylegan2-scene scene.fog",
+        "world flow stylegan2-scene-factors scene.fog",
         "a random code moved along flows -> clip",
     ),
 )
@@ -70,27 +70,31 @@ TRAIN = (
         "train adversarial",
         "training:train_adversarial",
         "train adversarial bird",
-        "a generator of a world from its pictures alone",
+        "a world's generator, from pictures alone",
     ),
-    Command("train encoder", "training:train_encoder", "train encoder stylegan2-bird", "an encoder of a generator"),
+    Command(
+        "train encoder", "training:train_encoder", "train encoder stylegan2-bird-factors", "an encoder of a generator"
+    ),
     Command(
         "train factors",
         "training:train_factors",
         "train factors scene",
-        "a network that reads a world's factors off images",
+        "a reader of a world's factors off images",
     ),
-    Command("train flow", "training:train_flow", "train flow stylegan2-scene fog", "a latent flow for one factor"),
+    Command(
+        "train flow", "training:train_flow", "train flow stylegan2-scene-factors fog", "a latent flow for one factor"
+    ),
     Command(
         "train transformer",
         "training:train_transformer",
-        "train transformer stylegan2-scene fog",
+        "train transformer stylegan2-scene-factors fog",
         "a linear map of codes for one attribute",
     ),
     Command("train captions", "text_editing:train_captions", "train captions face", "the stand-in for CLIP"),
     Command(
         "train mapper",
         "text_editing:train_mapper",
-        "train mapper stylegan2-scene fog",
+        "train mapper stylegan2-scene-factors fog",
         "StyleCLIP's mapper for one text",
     ),
     Command(
@@ -102,9 +106,7 @@ TRAIN = (
     Command(
         "train boundary", "attributes:train_boundary", "train boundary", "InterFaceGAN's directions, all attributes"
     ),
-    Command(
-        "train scores", "attributes:score_samples", "train scores", "attributes of random images, for the editors above"
-    ),
+    Command("train scores", "attributes:score_samples", "train scores", "attributes of random images, for boundaries"),
 )
 GROUPS = {
     "world": ("Worlds: rendered scenes whose factors are known", WORLD),
@@ -142,12 +144,13 @@ def front_help() -> str:
 def group_help(group: str) -> str:
     """The members of a group, a line with an example each."""
     heading, commands = GROUPS[group]
-    return "\n".join([heading, *map(line_of, commands), f"Options of one: `dynode {commands[0].name} --help`."])
+    lines = [line_of(each, 53) for each in commands]
+    return "\n".join([heading, *lines, f"Options of one: `dynode {commands[0].name} --help`."])
 
 
-def line_of(command: Command) -> str:
+def line_of(command: Command, width: int = 46) -> str:
     program = "python3 -m dynode" if command.name in BARE else "dynode"
-    return f"  {program + ' ' + command.example:46} {command.purpose}"
+    return f"  {program + ' ' + command.example:{width}} {command.purpose}"
 
 
 def suggestion(typed: str) -> str:

@@ -82,7 +82,7 @@ def train_gan(
 
     Args:
         world: scene, bird or isaac3d.
-        output: The weights to write, by default stylegan2-WORLD.safetensors; a killed run resumes from the checkpoint beside them.
+        output: The weights to write, by default stylegan2-WORLD-factors.safetensors; a killed run resumes from the checkpoint beside them.
         architecture: stylegan2, or dcgan (small, without styles).
         p: Change a setting, such as distil=200000, play=0 or generator.resolution=128.
         pictures: How many distinct images to render and train on; kept in the cache.
@@ -93,7 +93,7 @@ def train_gan(
     from dynode import runtime, worlds
     from dynode.training import train_gan as make
 
-    output = output_path(output, f"{architecture}-{world}.safetensors", start or "")
+    output = output_path(output, make.file_name(world, architecture), start or "")
     known = worlds.world(world)
     plain = make.settings_for(known, architecture=architecture)
     card = make.train_generator(
@@ -131,7 +131,7 @@ def train_adversarial(
 
     Args:
         world: scene, bird or isaac3d.
-        output: The weights to write, by default stylegan2-WORLD-alone.safetensors; a killed run resumes from the checkpoint beside them.
+        output: The weights to write, by default stylegan2-WORLD.safetensors; a killed run resumes from the checkpoint beside them.
         p: Change a setting, such as pictures=400000, augmentations=translation,cutout or generator.resolution=128.
         pictures: How many distinct images to render and train on; kept in the cache, without what they show.
         measured: How many images and samples the quality is measured on.
@@ -143,7 +143,7 @@ def train_adversarial(
     from dynode.training.adversarial import train_projected_gan as make
     from dynode.training.adversarial.projected_gan import ProjectedGANSettings
 
-    output = output_path(output, f"stylegan2-{world}-alone.safetensors", start or "")
+    output = output_path(output, f"stylegan2-{world}.safetensors", start or "")
     choices = {"minutes": minutes, "compiled": compiled, "start": start, "progress": runtime.bars()}
     numbers = {"distinct": pictures, "measured": measured, "curve": curve}
     known, settings, chosen = worlds.world(world), settings_with(ProjectedGANSettings(), p), runtime.device(device)
@@ -230,7 +230,7 @@ def train_flow(
     """Train a latent flow: a field in W along which one factor of a world changes.
 
     Args:
-        generator: Such as stylegan2-scene, or a file of weights.
+        generator: Such as stylegan2-scene-factors, or a file of weights.
         factor: What is to change, such as hour, fog or wall_color.
         output: The flow to write, by default GENERATOR.FACTOR.flow.safetensors.
         p: Change a setting, such as flow.source=4, flow.target=0, flow.depth=0, alpha=8 or steps=500.

@@ -86,12 +86,13 @@ def invert_episode(
         p: Change a projection setting, such as steps=80; start=encoder first_steps=0 conjugate_steps=10: an encoder's codes and ten conjugate gradient steps.
     """
     from dynode import runtime, worlds
+    from dynode.generators import registry
     from dynode.inversion.invert_frames import invert_episode as run_inversion
     from dynode.inversion.invert_frames import usual_settings
 
     output = output_path(output, f"{world}-{kind}.safetensors", generator, encoder)
     drawn = worlds.world(world).episode(kind, seed, seconds)
-    generator = generator or f"stylegan2-{world}"
+    generator = generator or registry.of_world(world)
     settings = settings_with(usual_settings(protocol, generator, assignments(p).get("start", "")), p)
     choices = {"generator": generator, "encoder": encoder, "compiled": compiled, "protocol": protocol, "stride": stride}
     clip = run_inversion(drawn, output, fps=fps, settings=settings, device=runtime.device(device), **choices)
@@ -112,7 +113,7 @@ def flow_episode(
     """Make an episode by editing: a random code is moved along flows; writes a clip, marked as synthetic.
 
     Args:
-        generator: Such as stylegan2-scene, or a file of weights.
+        generator: Such as stylegan2-scene-factors, or a file of weights.
         flows: Flows of that generator, files as `dynode train flow` writes them or shipped ones such as scene.fog; the first is followed there, the second there and back, ...
         output: The clip to write, by default FLOW-FLOW.safetensors.
         seed: Seeds the code.

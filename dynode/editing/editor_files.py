@@ -43,6 +43,14 @@ class EditorFormat:
         """The files that come with the package, by name, such as "scene.fog"."""
         return runtime.shipped("weights", self.folder)
 
+    def shipped_for(self, generator_hash: str) -> dict[str, Path]:
+        """Those of them that are made for codes of these weights."""
+        return {name: path for name, path in self.shipped().items() if self.owner(path)["hash"] == generator_hash}
+
+    def owner(self, path: Path | str) -> dict[str, str]:
+        """The generator that an editor is made for: its name and hash."""
+        return json.loads(read_metadata(Path(path), self.format, self.what)["generator"])
+
     def locate(self, name_or_path: Path | str) -> Path:
         """The file of an editor, given by path or by the name of a shipped one, CATEGORY.ATTRIBUTE.
 

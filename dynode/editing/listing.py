@@ -7,7 +7,7 @@ from pathlib import Path
 from dynode import generators
 from dynode.editing import editors
 from dynode.editing.editor_files import FORMATS, EditorFormat
-from dynode.editing.strength_ranges import SHIPPED, UNITS, UNNAMED, StrengthRange, range_of
+from dynode.editing.strength_ranges import MEASURED_ON, SHIPPED, UNITS, UNNAMED, StrengthRange, range_of
 from dynode.errors import UserError
 from dynode.generators.protocol import Generator
 from dynode.generators.registry import code_shape_of
@@ -56,9 +56,9 @@ def attributes_of(method: str, generator_name: str, category: str) -> Iterator[s
         path = FORMATS[method].shipped().get(generator_name.partition("@")[0])
         yield from FORMATS[method].card(path)["names"] if path else []
     elif method in FORMATS:
-        shipped = (name.partition(".") for name in FORMATS[method].shipped())
-        yield from (attribute for owner, _, attribute in shipped if owner == category)
-    elif method == UNNAMED:
+        shipped = FORMATS[method].shipped_for(generators.hash_of(generator_name))
+        yield from (name.partition(".")[2] for name in shipped)
+    elif method == UNNAMED and generator_name.partition("@")[0] in MEASURED_ON:
         yield from (name.partition(":")[2] for name in SHIPPED.get(category, {}) if name.startswith(f"{method}:"))
 
 

@@ -65,6 +65,7 @@ SHIPPED: dict[str, dict[str, StrengthRange]] = {  # category of the generator ->
         "ganspace:2": symmetric(2.0, 3.0, "camera_height"),
     },
 }
+MEASURED_ON = ("mobilestylegan-ffhq", "stylegan2-scene-factors", "stylegan2-isaac3d-factors")  # by their generators
 UNITS = {  # of a strength, by method
     "flow": "length of the path in W",
     "ganspace": "standard deviations of random codes",

@@ -2,7 +2,8 @@
 
 All on features of one network: the spatial means of AlexNet's five convolutions, of images at 256 pixels.  They are
 not Inception's, so the Fréchet distance here is not an FID; it is read beside the distance between two halves of the
-world's own pictures.
+world's own pictures.  And how entangled its W is: how well a linear classifier reads factors off codes, and how fast images
+change along lines in W.
 """
 
 import numpy as np
@@ -12,12 +13,17 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from dynode.errors import UserError
+from dynode.generators.protocol import Generator
 from dynode.io.images import resampled
 from dynode.metrics.frechet import frechet
+from dynode.perception.factor_reader import FactorNet
 from dynode.perception.lpips import LPIPS
 
 RESOLUTION = 256
 NEIGHBOURS = 3
+STEP = 1e-4  # between the two images of a path, of the distance of its ends
+LEAST = 16  # codes that entanglement is measured on
+RARE = 0.02  # share of the codes: classes below it are left out
 
 
 @torch.no_grad()
@@ -70,3 +76,59 @@ def compared(world: torch.Tensor, other: torch.Tensor, made: torch.Tensor) -> di
             f"told_apart{name}": classifier_accuracy(world, candidate),
         }
     return values
+
+
+@torch.no_grad()
+def linear_readout(generator: Generator, network: FactorNet, n: int = 2048, seed: int = 0) -> dict[str, float]:
+    """For every factor, how far a linear classifier of codes w (D,) agrees with the network that reads it off their images.
+
+    0: no better than always the most frequent class; 1: on every code of the held-out half.  n: random codes.
+    Factors with a single class among the samples are left out.  Raises UserError for fewer than 16 codes.
+    """
+    require_enough(n)
+    z = torch.randn(n, generator.z_dim, generator=torch.Generator().manual_seed(seed)).to(generator.w_avg)
+    codes, read = [], {factor.name: [] for factor in network.factors}
+    for part in z.split(32):
+        ws = generator.mapping(part)
+        codes.append(ws[:, 0].cpu())
+        for name, logits in network(generator.synthesis(ws).clamp(-1, 1)).items():
+            read[name].append(logits.argmax(1).cpu())
+    points = torch.cat(codes).double().numpy()
+    shares = {name: agreement(points, torch.cat(parts).numpy(), seed) for name, parts in read.items()}
+    return {name: value for name, value in shares.items() if value is not None}
+
+
+def agreement(points: np.ndarray, labels: np.ndarray, seed: int) -> float | None:
+    """How much of what the most frequent class leaves a linear classifier gets right on a held-out half; None for one class."""
+    values, counts = np.unique(labels, return_counts=True)
+    kept = np.isin(labels, values[counts >= RARE * len(labels)])
+    points, labels = points[kept], labels[kept]
+    if len(np.unique(labels)) < 2:
+        return None
+    train, test = np.array_split(np.random.default_rng(seed).permutation(len(labels)), 2)
+    model = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=2000)).fit(points[train], labels[train])
+    _, counts = np.unique(labels[test], return_counts=True)
+    usual = counts.max() / len(test)
+    return float((model.score(points[test], labels[test]) - usual) / (1 - usual)) if usual < 1 else None
+
+
+@torch.no_grad()
+def perceptual_path_length(generator: Generator, network: LPIPS, n: int = 256, seed: int = 0) -> float:
+    """Mean LPIPS over the squared step between images of two near points on the line of two codes in W (Karras et al. 2019).
+
+    By the given network, at 256 pixels: not the published one's numbers.  Raises UserError for fewer than 16 pairs.
+    """
+    require_enough(n)
+    rng, lengths = torch.Generator().manual_seed(seed), []
+    for z in torch.randn(n, 2, generator.z_dim, generator=rng).to(generator.w_avg).split(16):
+        one, other = generator.mapping(z[:, 0]), generator.mapping(z[:, 1])
+        at = torch.rand(len(z), 1, 1, generator=rng).to(one)
+        pair = [generator.synthesis(one.lerp(other, at + step)).clamp(-1, 1) for step in (0.0, STEP)]
+        lengths.append(network(*(resampled(images, RESOLUTION).clamp(-1, 1) for images in pair)) / STEP**2)
+    return float(torch.cat(lengths).double().mean())
+
+
+def require_enough(n: int) -> None:
+    """Raises UserError for too few samples to say anything."""
+    if n < LEAST:
+        raise UserError(f"How entangled codes are is measured on at least {LEAST} samples, got {n}.")

@@ -71,6 +71,11 @@ def source_of(name: str) -> Source | Path:
     return choose("generator", name, sources)
 
 
+def of_world(world: str) -> str:
+    """The name of the generator that an episode of a world is inverted into by default: the one that copies its renderer."""
+    return f"stylegan2-{world}-factors"
+
+
 def tuning_of(name: str) -> tuned.Tuning | None:
     """The tuning that a generator's name is the file of, if it is one."""
     file = name.partition("@")[0]

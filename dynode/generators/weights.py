@@ -10,7 +10,15 @@ import torch
 from torch import nn
 
 from dynode.io import assets
-from dynode.io.tensor_files import half_precision, read_metadata, read_safetensors, undamaged, write_safetensors
+from dynode.io.tensor_files import (
+    decoded,
+    eight_bits,
+    half_precision,
+    read_metadata,
+    read_safetensors,
+    undamaged,
+    write_safetensors,
+)
 from dynode.lazy import Registry
 
 WHAT = "a generator (as `dynode train gan` writes it)"
@@ -82,10 +90,14 @@ def build(settings: Any) -> WeightsGenerator:
     return architecture_of(settings).network(settings)
 
 
-def save(generator: WeightsGenerator, path: Path, card: dict) -> None:
-    """Weights as float16, with the shape and the card in the metadata; atomically."""
+def save(generator: WeightsGenerator, path: Path, card: dict, small: bool = False) -> None:
+    """Weights as float16, with the shape and the card in the metadata; atomically.
+
+    small: 8 bits each where that is enough, for a generator that is not trained on.
+    """
     mark = architecture_of(generator.settings).format
-    write_safetensors(path, half_precision(generator), mark, settings=generator.settings, card=card)
+    tensors = eight_bits(generator.state_dict()) if small else half_precision(generator)
+    write_safetensors(path, tensors, mark, settings=generator.settings, card=card)
 
 
 def load(path: Path, name: str) -> WeightsGenerator:
@@ -95,7 +107,7 @@ def load(path: Path, name: str) -> WeightsGenerator:
     with undamaged(path, WHAT):
         settings = type(architecture.settings)(**json.loads(metadata["settings"]))
         generator = architecture.network(settings)
-        generator.load_state_dict({key: value.float() for key, value in tensors.items()})
+        generator.load_state_dict(decoded(tensors))
     generator.name, generator.hash = name, assets.sha256_of(Path(path))[:12]
     return generator.eval().requires_grad_(False)
 

@@ -105,7 +105,7 @@ def invert_episode(
     generator: that of the world where none is named; protocol, stride, encoder: as in `invert`.  Resumes and raises as
     `invert` does.
     """
-    generator = generator or f"stylegan2-{episode.world}"
+    generator = generator or registry.of_world(episode.world)
     settings = settings or usual_settings(protocol, generator)
     by, ts = protocols.chosen(protocol, stride, settings), frame_times(episode, fps)
     if len(ts) < 2:

@@ -11,7 +11,7 @@ from torch import nn
 
 from dynode import runtime
 from dynode.io.images import resampled
-from dynode.io.tensor_files import half_precision, read_safetensors, undamaged, write_safetensors
+from dynode.io.tensor_files import decoded, eight_bits, read_safetensors, undamaged, write_safetensors
 from dynode.settings import choose, require_positive
 from dynode.worlds import world
 from dynode.worlds.factors import Factor, index_of
@@ -107,7 +107,8 @@ def factor_distance(factors: tuple[Factor, ...], a: torch.Tensor, b: torch.Tenso
 
 
 def save(network: FactorNet, path: Path, card: dict) -> None:
-    write_safetensors(path, half_precision(network), FORMAT, settings=network.settings, card=card)
+    """Write a network, 8 bits for a number where that is enough; atomically."""
+    write_safetensors(path, eight_bits(network.state_dict()), FORMAT, settings=network.settings, card=card)
 
 
 def load(path: Path | str, device: torch.device | str = "cpu") -> FactorNet:
@@ -115,7 +116,7 @@ def load(path: Path | str, device: torch.device | str = "cpu") -> FactorNet:
     tensors, metadata = read_safetensors(Path(path), FORMAT, WHAT)
     with undamaged(path, WHAT):
         network = FactorNet(FactorSettings(**json.loads(metadata["settings"])))
-        network.load_state_dict({key: value.float() for key, value in tensors.items()})
+        network.load_state_dict(decoded(tensors))
     return network.to(device).eval().requires_grad_(False)
 
 

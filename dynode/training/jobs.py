@@ -34,6 +34,9 @@ from dynode.worlds import World, world
 
 DISTINCT = 12_288  # pictures of a world that a CPU trains on
 POOL = 4096  # of which a GPU draws the oldest anew
+GAN_POOL = 8192  # likewise, for a GAN
+GAN_TIMES_SHOWN = 300  # a GPU trains a GAN faster than it draws: at 24 drawing took most of the time
+CURVE = 512  # pictures that the curve of a GAN is measured on
 FRESH_SEED = 1000  # of the pictures that a GPU draws in its first run: none that quality is measured on
 JUDGED = 1024  # that a GAN's samples are judged by
 MEASURED = 128  # new pictures that the quality of a world's networks is measured on
@@ -57,7 +60,7 @@ TINY_GENERATORS = {
     **{"generator.resolution": 16, "generator.w_dim": 12, "generator.depth": 2},
     **{"generator.channel_base": 128, "generator.channel_max": 8, "lpips": 0.0, "refine": 0, "batch": 8},
 }
-GANS: dict[str, Any] = {"pictures": 4_000_000}
+GANS: dict[str, Any] = {"pictures": 4_000_000, "coarse": 0.1, "ema": 20_000, "judged_every": 200_000}
 TINY_GANS = {
     **{"generator.resolution": 16, "generator.w_dim": 12, "generator.channel_base": 128, "generator.channel_max": 8},
     **{"width": 8, "batch": 4},
@@ -99,32 +102,41 @@ def world_gan(name: str, conditions: Conditions) -> ProjectedGANTrainer:
     """The training of a world's generator on its pictures alone, which on a GPU are drawn anew as it goes on."""
     changes = GANS | shape(conditions) | batch(conditions) | (TINY_GANS if conditions.tiny else {})
     settings = changed(ProjectedGANSettings(), changes)
-    known, size, renew = world(name), settings.generator.resolution, None
+    known, size, renew, judge = world(name), settings.generator.resolution, None, None
     if conditions.device.type == "cuda":
-        fresh = FreshPictures(known, POOL, size, conditions.device, seed=FRESH_SEED + conditions.seed)
+        options = {"seed": FRESH_SEED + conditions.seed, "times_shown": GAN_TIMES_SHOWN}
+        fresh = FreshPictures(known, GAN_POOL, size, conditions.device, **options)
         images, renew = fresh.levels, fresh.renew_after
+        judge = judge_of(name, CURVE, size, conditions.device)
     else:
         there = alone_there(known, size)
         n = CHUNK if conditions.tiny else distinct_within(known, size, conditions.seconds, there)
         images = pictures_alone(known, n, size, progress=conditions.progress)
     network = LPIPS("vgg", checked=False)
-    return ProjectedGANTrainer(settings, images, network, conditions.device, compiled=conditions.compiled, renew=renew)
+    options: dict[str, Any] = {"compiled": conditions.compiled, "judge": judge, "renew": renew}
+    return ProjectedGANTrainer(settings, images, network, conditions.device, **options)
+
+
+def judge_of(name: str, n: int, resolution: int, device: torch.device) -> CurveJudge:
+    """What measures a GAN's samples against n new pictures of its world."""
+    held = FreshPictures(world(name), n, resolution, device, seed=HELD_OUT_SEED)
+    return CurveJudge(held.levels, LPIPS("alex", checked=False).to(device))
 
 
 def save_gan(name: str, trainer: Trainer, path: Path, card: dict) -> None:
     trainer = cast(ProjectedGANTrainer, trainer)
     trainer.average.measure()
-    weights.save(
-        trainer.average, path, {"world": name, "settings": to_json(trainer.settings), "method": ADVERSARIAL} | card
-    )
+    described = {"world": name, "settings": to_json(trainer.settings), "method": ADVERSARIAL}
+    described |= {"curve": trainer.quality_curve(), "curve_measured_on": CURVE}
+    weights.save(trainer.average, path, described | card)
 
 
 def measure_gan(name: str, trainer: Trainer) -> dict[str, float]:
     """Frechet distance, precision, recall and the accuracy of a classifier of samples and new pictures."""
     trainer = cast(ProjectedGANTrainer, trainer)
-    held = FreshPictures(world(name), JUDGED, trainer.generator.resolution, trainer.device, seed=HELD_OUT_SEED)
-    judge = CurveJudge(held.levels, LPIPS("alex", checked=False).to(trainer.device))
-    return {measure: round(value, 4) for measure, value in judge(trainer.average, held.levels.shape[-1]).items()}
+    size = trainer.generator.resolution
+    judge = judge_of(name, JUDGED, size, trainer.device)
+    return {measure: round(value, 4) for measure, value in judge(trainer.average, size).items()}
 
 
 def save_generator(name: str, trainer: Trainer, path: Path, card: dict) -> None:

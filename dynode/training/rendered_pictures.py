@@ -92,11 +92,20 @@ class FreshPictures:
     """Images of a world on a device, the oldest of which are drawn anew as training goes on.
 
     z (n, Z), levels uint8 (n, 3, R, R): as `pictures` has them; both are renewed in place.  seed: of the factors.
+    times_shown: how often a training shows an image before another takes its place.
     """
 
-    def __init__(self, world: World, n: int, resolution: int, device: torch.device | str, seed: int = TRAINING_SEED):
+    def __init__(
+        self,
+        world: World,
+        n: int,
+        resolution: int,
+        device: torch.device | str,
+        seed: int = TRAINING_SEED,
+        times_shown: int = TIMES_SHOWN,
+    ):
         require_some(n)
-        self.world, self.oldest, self.due = world, 0, 0.0
+        self.world, self.oldest, self.due, self.times_shown = world, 0, 0.0, times_shown
         self.rng = torch.Generator(device).manual_seed(seed)
         self.z = torch.empty(n, factors.normal_dim(world.factors), device=device)
         self.levels = torch.empty(n, 3, resolution, resolution, dtype=torch.uint8, device=device)
@@ -106,7 +115,7 @@ class FreshPictures:
 
     def renew_after(self, shown: int) -> None:
         """Count images that a batch shows, and renew a chunk once as many are due."""
-        self.due += shown / TIMES_SHOWN
+        self.due += shown / self.times_shown
         if self.due >= self.chunk:
             self.due -= self.chunk
             self.renew()

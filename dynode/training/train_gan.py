@@ -38,6 +38,12 @@ def settings_for(world: World, changes: dict | None = None, architecture: str = 
     return changed(settings, {"generator.z_dim": factors.normal_dim(world.factors)} | (changes or {}))
 
 
+def file_name(world_name: str, architecture: str) -> str:
+    """The file of a world's generator that copies its renderer; a StyleGAN2's says so, as one learned from pictures has its name."""
+    copy = "-factors" if architecture == "stylegan2" else ""
+    return f"{architecture}-{world_name}{copy}.safetensors"
+
+
 def train_generator(
     world: World,
     output: Path,

@@ -67,7 +67,7 @@ edit single_face.warm --attribute smile=1 -p dynamics.=1 | There is no setting o
 edit single_face.warm --attribute smile=1 -p steps=x | single_face.warm is a clip, whose codes were inverted before
 edit single_face.warm --attribute smile=1 --device gpu | There is no device 'gpu': name cpu, cuda, cuda:1 or auto
 edit bird.flight --attribute smile=1 | There is no latent transformer 'smile', and none ships for bird
-edit scene.day --attribute fog=1 --editor interfacegan | There is no generator with boundaries 'stylegan2-scene'
+edit scene.day --attribute fog=1 --editor interfacegan | There is no generator with boundaries 'stylegan2-scene-factors'
 edit {here}/grey.mp4 --attribute smile=1 -o {here}/grey.mp4 | is the input itself: name another output
 edit {here}/grey.mp4 --attribute smile=1 | give footage of a face seen from the front
 edit {here}/grey.png --attribute smile=1 | give footage of a face seen from the front
@@ -144,8 +144,8 @@ render {here}/small.fit -o {here}/small.fit | is the input itself: name another 
 choose-depth {here}/small.safetensors -o {here}/text.json | is no record, and one of choose-depth would replace it: name
 train gan bird -o x.mp4 | x.mp4 does not say what is written, .safetensors: name it
 train gan bird -o {here}/folder | cannot be written: it is a folder, name a file
-train encoder stylegan2-bird -o {here}/folder | cannot be written: it is a folder, name a file
+train encoder stylegan2-bird-factors -o {here}/folder | cannot be written: it is a folder, name a file
 world invert bird flight -o {here}/folder | cannot be written: it is a folder, name a file
-world flow stylegan2-scene scene.fog -o {here}/folder | cannot be written: it is a folder, name a file
-world flow stylegan2-scene scene.fog -o x.mp4 | x.mp4 does not say what is written, .safetensors: name it
+world flow stylegan2-scene-factors scene.fog -o {here}/folder | cannot be written: it is a folder, name a file
+world flow stylegan2-scene-factors scene.fog -o x.mp4 | x.mp4 does not say what is written, .safetensors: name it
 """

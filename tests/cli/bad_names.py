@@ -56,8 +56,8 @@ train transformer {here}/circle.safetensors fog | has format 'dynode-clip-1': a 
 train mapper {here}/circle.safetensors fog | has format 'dynode-clip-1': a generator (as `dynode train
 train scores {here}/circle.safetensors | has format 'dynode-clip-1': a generator (as `dynode train
 world flow {here}/circle.safetensors scene.fog | has format 'dynode-clip-1': a generator (as `dynode train
-world flow stylegan2-scene '' | There is no flow '', and none ships for : `dynode editors`
-world flow stylegan2-scene https://example.org/flow.safetensors | https://example.org/flow.safetensors is an address, download
+world flow stylegan2-scene-factors '' | There is no flow '', and none ships for : `dynode editors`
+world flow stylegan2-scene-factors https://example.org/flow.safetensors | https://example.org/flow.safetensors is an address, download
 invert {here}/grey.mp4 --generator https://example.org/g.safetensors | https://example.org/g.safetensors is an address, download
 invert {here}/grey.mp4 --generator {here}/TINY.safetensors | train a generator by `dynode train gan`, or name a known one
 editors nope | 'nope' is one word too many for `dynode editors`: a name with

@@ -13,10 +13,10 @@ world flow | `dynode world flow` wants GENERATOR, as in `dynode world flow
 train gan | `dynode train gan` wants WORLD, as in `dynode train gan
 train encoder | `dynode train encoder` wants GENERATOR, as in `dynode train
 train factors | `dynode train factors` wants WORLD, as in `dynode train
-train flow stylegan2-scene | `dynode train flow` wants FACTOR, as in `dynode train flow
-train transformer stylegan2-scene | `dynode train transformer` wants ATTRIBUTE, as in `dynode
+train flow stylegan2-scene-factors | `dynode train flow` wants FACTOR, as in `dynode train flow
+train transformer stylegan2-scene-factors | `dynode train transformer` wants ATTRIBUTE, as in `dynode
 train captions | `dynode train captions` wants CATEGORY, as in `dynode train
-train mapper stylegan2-scene | `dynode train mapper` wants TEXT, as in `dynode train mapper
+train mapper stylegan2-scene-factors | `dynode train mapper` wants TEXT, as in `dynode train mapper
 render | `dynode render` wants FIT, as in `dynode render talk.fit
 diagnose | `dynode diagnose` wants CLIP, as in `dynode diagnose
 score | Name an image or a video of a face

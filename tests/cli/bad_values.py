@@ -84,14 +84,14 @@ invert {here}/grey.mp4 --generator {here}/circle.safetensors | has format 'dynod
 invert {here}/grey.mp4 --generator {here}/none.safetensors | train a generator by `dynode train gan`, or name a known one
 invert {here}/grey.mp4 --generator {here}/half-tiny.safetensors | is no safetensors file, or is cut off: a generator (as
 invert {here}/grey.mp4 --generator {here}/encoder.safetensors | has format 'dynode-encoder-1': a generator (as `dynode train
-invert {here}/grey.mp4 --generator {here}/folder | legal are dcgan-isaac3d, mobilestylegan-ffhq, stylegan2-bird
+invert {here}/grey.mp4 --generator {here}/folder | legal are dcgan-isaac3d, mobilestylegan-ffhq, stylegan2-bird-factors
 invert {here}/grey.mp4 --generator /dev/null | There is no generator '/dev/null'; legal are dcgan-isaac3d
-invert {here}/grey.mp4 --generator stylegan2-scene@q | There is no latent space 'q'; legal are w, z
+invert {here}/grey.mp4 --generator stylegan2-scene-factors@q | There is no latent space 'q'; legal are w, z
 invert {here}/grey.mp4 --generator mobilestylegan-ffhq@w | give footage of a face seen from the front
 invert {here}/grey.mp4 --encoder nope | give footage of a face seen from the front
-invert {here}/grey.mp4 --generator stylegan2-scene -p start=encoder --encoder {here}/circle.safetensors | has format 'dynode-clip-1': an encoder (as `dynode train
-invert {here}/grey.mp4 --generator stylegan2-scene -p start=encoder --encoder {here}/none.safetensors | an encoder (as `dynode train encoder` writes it) was wanted
-invert {here}/grey.mp4 --generator stylegan2-scene -p start=encoder --encoder {here}/half-encoder.safetensors | is no safetensors file, or is cut off: an encoder (as `dynode
+invert {here}/grey.mp4 --generator stylegan2-scene-factors -p start=encoder --encoder {here}/circle.safetensors | has format 'dynode-clip-1': an encoder (as `dynode train
+invert {here}/grey.mp4 --generator stylegan2-scene-factors -p start=encoder --encoder {here}/none.safetensors | an encoder (as `dynode train encoder` writes it) was wanted
+invert {here}/grey.mp4 --generator stylegan2-scene-factors -p start=encoder --encoder {here}/half-encoder.safetensors | is no safetensors file, or is cut off: an encoder (as `dynode
 invert {here}/grey.mp4 -p start=encoder | give footage of a face seen from the front
 render {here}/small.fit --fps 0 | The frame rate must be above 0, from 0.001 to at most 1000
 render {here}/small.fit --fps -1 | The frame rate must be above 0, from 0.001 to at most 1000
@@ -125,11 +125,11 @@ choose-depth {here}/small.safetensors --preset gru | There is no preset 'gru'; l
 choose-depth {here}/small.safetensors --preset linear | There is no preset 'linear'; legal are calm, demo, dynode
 choose-depth {here}/small.safetensors -p nope=1 | There is no setting 'nope'; legal are clock, field, losses
 choose-depth {here}/small.safetensors {here}/small.safetensors -p training.iterations=1 -p training.segment_iterations=1 --stride 2 | is named 2 times: name it once
-invert {here}/grey.mp4 --generator stylegan2-scene --encoder {here}/encoder.safetensors | An encoder is read with start=encoder or start=moved: add one
+invert {here}/grey.mp4 --generator stylegan2-scene-factors --encoder {here}/encoder.safetensors | An encoder is read with start=encoder or start=moved: add one
 train boundary -p share=2 | share is a fraction of the samples below 1, or a count of at least 10, got 2
-train flow stylegan2-scene fog -p flow.factor=hour | flow.factor is set by an argument of this command, to 'fog'
+train flow stylegan2-scene-factors fog -p flow.factor=hour | flow.factor is set by an argument of this command, to 'fog'
 train captions face -p network.category=bird | network.category is set by an argument of this command, to
-train mapper stylegan2-scene mountain -p mapper.text=fog | mapper.text is set by an argument of this command, to
+train mapper stylegan2-scene-factors mountain -p mapper.text=fog | mapper.text is set by an argument of this command, to
 train gan bird -p generator.z_dim=3 | generator.z_dim is set by an argument of this command, to 15
 train gan bird -p generator.resolution=16 | AlexNet, whose features train and measure a generator, wants 32
 train gan bird --minutes 0 --pictures 16 --measured 16 | The minutes of a training must be above 0, got 0: leave them

@@ -6,7 +6,7 @@ edit single_face.warm --attribute smile=1 --attribute smile=2 | smile is named 2
 edit single_face.warm --attribute smile=1 --rows -2 | The number of edited rows is -1 (all but the fine ones), 0
 edit single_face.warm --attribute smile=1 --method latent-transformer --mode flow | latent-transformer has no mode: leave out --mode, or choose
 edit single_face.warm --attribute smile=1 --method latent-transformer --stride 8 | latent-transformer has no stride: leave out --stride, or
-edit single_face.warm --attribute smile=1 --generator stylegan2-scene | single_face.warm is a clip of mobilestylegan-ffhq, no other
+edit single_face.warm --attribute smile=1 --generator stylegan2-scene-factors | single_face.warm is a clip of mobilestylegan-ffhq, no other
 edit single_face.warm --attribute smile=1 --generator nope | single_face.warm is a clip of mobilestylegan-ffhq, no other
 edit single_face.warm --attribute smile=1,5 | A strength is written with a point, or over time as
 edit single_face.warm --attribute smile=nan | The times and strengths of smile must be finite numbers, got
@@ -54,24 +54,24 @@ world invert bird flight --fps nan | The frame rate must be above 0, from 0.001 
 world invert bird flight --seed -1 | A seed must be 0 or more and below 2**63, got -1
 world invert bird flight -p nope=1 | There is no setting 'nope'; legal are batch, beta1
 world invert bird flight -p steps=0 -p first_steps=0 --seconds 0.1 | steps must be above 0, got 0
-world flow stylegan2-scene | An episode wants at least one flow, and two frames within an
+world flow stylegan2-scene-factors | An episode wants at least one flow, and two frames within an
 world invert bird flight --frames 2 | has no option --frames, its frames are --seconds times --fps
-world flow stylegan2-scene nope | There is no flow 'nope', and none ships for nope: `dynode
-world flow stylegan2-scene scene.fogg | There is no flow 'scene.fogg', did you mean 'scene.fog'
-world flow stylegan2-bird scene.fog | scene.fog.safetensors is
+world flow stylegan2-scene-factors nope | There is no flow 'nope', and none ships for nope: `dynode
+world flow stylegan2-scene-factors scene.fogg | There is no flow 'scene.fogg', did you mean 'scene.fog'
+world flow stylegan2-bird-factors scene.fog | scene.fog.safetensors is
 world flow mobilestylegan-ffhq scene.fog | scene.fog.safetensors is
 world flow nope scene.fog | There is no generator 'nope'; legal are dcgan-isaac3d
-world flow stylegan2-scene scene.fog --seconds 0 | An episode wants at least one flow, and two frames within an
-world flow stylegan2-scene scene.fog --seconds nan | An episode wants at least one flow, and two frames within an
-world flow stylegan2-scene scene.fog --fps 0 | The frame rate must be above 0, from 0.001 to at most 1000
-world flow stylegan2-scene scene.fog --fps 1e9 | The frame rate must be above 0, from 0.001 to at most 1000
-world flow stylegan2-scene scene.fog --longest 0 | The longest path along a flow must be above 0 and finite, got
-world flow stylegan2-scene scene.fog --longest -1 | The longest path along a flow must be above 0 and finite, got
-world flow stylegan2-scene scene.fog --longest nan | The longest path along a flow must be above 0 and finite, got
-world flow stylegan2-scene scene.fog --seed -1 | A seed must be 0 or more and below 2**63, got -1
-world flow stylegan2-scene {here}/circle.safetensors | has format 'dynode-clip-1': a flow (as `dynode train flow`
-world flow stylegan2-scene {here}/none.safetensors | a flow (as `dynode train flow` writes it) was wanted
-world flow stylegan2-scene {here}/half-flow.safetensors | is no safetensors file, or is cut off: a flow (as `dynode
+world flow stylegan2-scene-factors scene.fog --seconds 0 | An episode wants at least one flow, and two frames within an
+world flow stylegan2-scene-factors scene.fog --seconds nan | An episode wants at least one flow, and two frames within an
+world flow stylegan2-scene-factors scene.fog --fps 0 | The frame rate must be above 0, from 0.001 to at most 1000
+world flow stylegan2-scene-factors scene.fog --fps 1e9 | The frame rate must be above 0, from 0.001 to at most 1000
+world flow stylegan2-scene-factors scene.fog --longest 0 | The longest path along a flow must be above 0 and finite, got
+world flow stylegan2-scene-factors scene.fog --longest -1 | The longest path along a flow must be above 0 and finite, got
+world flow stylegan2-scene-factors scene.fog --longest nan | The longest path along a flow must be above 0 and finite, got
+world flow stylegan2-scene-factors scene.fog --seed -1 | A seed must be 0 or more and below 2**63, got -1
+world flow stylegan2-scene-factors {here}/circle.safetensors | has format 'dynode-clip-1': a flow (as `dynode train flow`
+world flow stylegan2-scene-factors {here}/none.safetensors | a flow (as `dynode train flow` writes it) was wanted
+world flow stylegan2-scene-factors {here}/half-flow.safetensors | is no safetensors file, or is cut off: a flow (as `dynode
 train gan '' | There is no world ''; legal are bird, isaac3d, scene
 train gan bird -p distl=3 | There is no setting 'distl', did you mean 'distil'; legal are
 train gan bird -p generator.resolution=48 | The resolution of a StyleGAN2 is a power of two from 8 up
@@ -111,15 +111,15 @@ train all --compile perhaps | --compile must be one of auto, always, never, got 
 train all -o {here}/text.mp4 | cannot be written: Not a directory
 train encoder {here}/circle.safetensors | has format 'dynode-clip-1': a generator (as `dynode train
 train encoder {here}/none.safetensors | train a generator by `dynode train gan`, or name a known one
-train encoder stylegan2-bird --pictures 0 | At least one picture of a world is wanted to learn from, got
-train encoder stylegan2-bird --pictures -1 | At least one picture of a world is wanted to learn from, got
-train encoder stylegan2-bird --minutes nan | The minutes of a training must be above 0, got nan: leave
-train encoder stylegan2-bird --minutes 0 | The minutes of a training must be above 0, got 0: leave them
-train encoder stylegan2-bird -p pictures=0 | pictures must be above 0, got 0
-train encoder stylegan2-bird -p batch=0 | batch must be above 0, got 0
-train encoder stylegan2-bird -p encoder.passes=0 | passes must be above 0, got 0
-train encoder stylegan2-bird -p nope=1 | There is no setting 'nope'; legal are batch, code, ema, encoder
-train encoder stylegan2-bird -p lr=-1 | lr wants a finite number of 0 or more, such as 0.001, got
+train encoder stylegan2-bird-factors --pictures 0 | At least one picture of a world is wanted to learn from, got
+train encoder stylegan2-bird-factors --pictures -1 | At least one picture of a world is wanted to learn from, got
+train encoder stylegan2-bird-factors --minutes nan | The minutes of a training must be above 0, got nan: leave
+train encoder stylegan2-bird-factors --minutes 0 | The minutes of a training must be above 0, got 0: leave them
+train encoder stylegan2-bird-factors -p pictures=0 | pictures must be above 0, got 0
+train encoder stylegan2-bird-factors -p batch=0 | batch must be above 0, got 0
+train encoder stylegan2-bird-factors -p encoder.passes=0 | passes must be above 0, got 0
+train encoder stylegan2-bird-factors -p nope=1 | There is no setting 'nope'; legal are batch, code, ema, encoder
+train encoder stylegan2-bird-factors -p lr=-1 | lr wants a finite number of 0 or more, such as 0.001, got
 train factors nope | There is no world 'nope'; legal are bird, isaac3d, scene
 train factors scene --pictures 0 | At least one picture of a world is wanted to learn from, got
 train factors scene -p steps=0 | steps must be above 0, got 0
@@ -128,27 +128,27 @@ train factors scene -p network.channels=0 | channels must be above 0, got 0
 train factors scene -p network.channels=1.5 | channels wants a whole number such as 32, got 1.5
 train factors scene -p lr=.nan | lr wants a finite number of 0 or more, such as 0.002, got nan
 train factors scene -p network.world=nope | network.world is set by an argument of this command, to
-train flow stylegan2-scene nope | There is no factor 'nope'; legal are clouds, fog, hour
+train flow stylegan2-scene-factors nope | There is no factor 'nope'; legal are clouds, fog, hour
 train flow nope fog | There is no generator 'nope'; legal are dcgan-isaac3d
-train flow stylegan2-bird fog | There is no network that reads the factors of 'bird'; legal
+train flow stylegan2-bird-factors fog | There is no network that reads the factors of 'bird'; legal
 train flow mobilestylegan-ffhq smile | There is no network that reads the factors of 'face'; legal
-train flow stylegan2-scene fog -p steps=0 | steps must be above 0, got 0
-train flow stylegan2-scene fog -p batch=0 | batch must be above 0, got 0
-train flow stylegan2-scene fog -p flow.depth=-1 | depth wants a finite number of 0 or more, such as 1, got -1
-train flow stylegan2-scene fog -p flow.source=9 | fog has the classes 0 to 3, got 9 and 3
-train flow stylegan2-scene fog -p alpha=nan | alpha wants a finite number of 0 or more, such as 6.0, got
-train flow stylegan2-scene fog --factors {here}/none.safetensors | a network that reads factors (as `dynode train factors`
-train flow stylegan2-scene fog --factors {here}/circle.safetensors | has format 'dynode-clip-1': a network that reads factors (as
-train flow stylegan2-scene fog --factors {here}/half-factors.safetensors | is no safetensors file, or is cut off: a network that reads
-train flow stylegan2-scene fog --factors {here}/folder | is a folder: a network that reads factors (as `dynode train
-train transformer stylegan2-scene nope | There is no attribute of a scene 'nope'; legal are clouds
+train flow stylegan2-scene-factors fog -p steps=0 | steps must be above 0, got 0
+train flow stylegan2-scene-factors fog -p batch=0 | batch must be above 0, got 0
+train flow stylegan2-scene-factors fog -p flow.depth=-1 | depth wants a finite number of 0 or more, such as 1, got -1
+train flow stylegan2-scene-factors fog -p flow.source=9 | fog has the classes 0 to 3, got 9 and 3
+train flow stylegan2-scene-factors fog -p alpha=nan | alpha wants a finite number of 0 or more, such as 6.0, got
+train flow stylegan2-scene-factors fog --factors {here}/none.safetensors | a network that reads factors (as `dynode train factors`
+train flow stylegan2-scene-factors fog --factors {here}/circle.safetensors | has format 'dynode-clip-1': a network that reads factors (as
+train flow stylegan2-scene-factors fog --factors {here}/half-factors.safetensors | is no safetensors file, or is cut off: a network that reads
+train flow stylegan2-scene-factors fog --factors {here}/folder | is a folder: a network that reads factors (as `dynode train
+train transformer stylegan2-scene-factors nope | There is no attribute of a scene 'nope'; legal are clouds
 train transformer nope fog | There is no generator 'nope'; legal are dcgan-isaac3d
-train transformer stylegan2-scene fog -p steps=0 | steps must be above 0, got 0
-train transformer stylegan2-scene fog -p batch=0 | batch must be above 0, got 0
-train transformer stylegan2-scene fog -p classifier.hidden=x | hidden wants a list of 2 such as 256,128, got 'x'
-train transformer stylegan2-scene fog -p classifier.hidden=0 | hidden wants a list of 2 such as 256,128, got 0
-train transformer stylegan2-scene fog -p mixtures=-1 | mixtures wants a finite number of 0 or more, such as 0, got
-train transformer stylegan2-scene fog -p transformer.attribute=hour | transformer.attribute is set by an argument of this command
+train transformer stylegan2-scene-factors fog -p steps=0 | steps must be above 0, got 0
+train transformer stylegan2-scene-factors fog -p batch=0 | batch must be above 0, got 0
+train transformer stylegan2-scene-factors fog -p classifier.hidden=x | hidden wants a list of 2 such as 256,128, got 'x'
+train transformer stylegan2-scene-factors fog -p classifier.hidden=0 | hidden wants a list of 2 such as 256,128, got 0
+train transformer stylegan2-scene-factors fog -p mixtures=-1 | mixtures wants a finite number of 0 or more, such as 0, got
+train transformer stylegan2-scene-factors fog -p transformer.attribute=hour | transformer.attribute is set by an argument of this command
 train captions nope | There is no caption vocabulary of 'nope'; legal are face
 train captions bird | There is no caption vocabulary of 'bird'; legal are face
 train captions face -p steps=0 | steps must be above 0, got 0
@@ -156,15 +156,15 @@ train captions face -p pictures=0 | pictures must be above 0, got 0
 train captions face -p batch=0 | batch must be above 0, got 0
 train captions face -p network.width=0 | width must be above 0, got 0
 train captions face -p nope=1 | There is no setting 'nope'; legal are batch, decay, lr
-train mapper stylegan2-scene '' | No word of '' is known; known are at night, autumn, blue sky
-train mapper stylegan2-scene qwertz | No word of 'qwertz' is known; known are at night, autumn
+train mapper stylegan2-scene-factors '' | No word of '' is known; known are at night, autumn, blue sky
+train mapper stylegan2-scene-factors qwertz | No word of 'qwertz' is known; known are at night, autumn
 train mapper nope mountain | There is no generator 'nope'; legal are dcgan-isaac3d
-train mapper stylegan2-bird mountain | There is no image-text network of 'bird'; legal are face
-train mapper stylegan2-scene mountain -p steps=0 | steps must be above 0, got 0
-train mapper stylegan2-scene mountain -p batch=0 | batch must be above 0, got 0
-train mapper stylegan2-scene mountain --image-text {here}/none.pt | CLIP's archive ViT-B-32.pt was wanted
+train mapper stylegan2-bird-factors mountain | There is no image-text network of 'bird'; legal are face
+train mapper stylegan2-scene-factors mountain -p steps=0 | steps must be above 0, got 0
+train mapper stylegan2-scene-factors mountain -p batch=0 | batch must be above 0, got 0
+train mapper stylegan2-scene-factors mountain --image-text {here}/none.pt | CLIP's archive ViT-B-32.pt was wanted
 train boundary nope | There is no generator 'nope'; legal are dcgan-isaac3d
-train boundary stylegan2-bird | There is no category whose pictures are scored 'bird'; legal
+train boundary stylegan2-bird-factors | There is no category whose pictures are scored 'bird'; legal
 train boundary {here}/circle.safetensors | has format 'dynode-clip-1': a generator (as `dynode train
 train boundary -p share=0 | share must be above 0, got 0.0
 train boundary -p c=0 | c must be above 0, got 0.0

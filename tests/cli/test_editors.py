@@ -11,7 +11,7 @@ from dynode.editing.listing import listed_editors
 from dynode.editing.strength_ranges import SHIPPED, UNITS
 from dynode.errors import UserError
 
-GENERATORS = {"face": "mobilestylegan-ffhq", "scene": "stylegan2-scene", "isaac3d": "stylegan2-isaac3d"}
+GENERATORS = {"face": "mobilestylegan-ffhq", "scene": "stylegan2-scene-factors", "isaac3d": "stylegan2-isaac3d-factors"}
 
 
 @pytest.mark.parametrize("category", SHIPPED)
@@ -25,9 +25,9 @@ def test_every_method_has_a_unit():
 
 
 def test_what_is_listed_can_be_loaded():
-    generator = generators.load("stylegan2-scene")
+    generator = generators.load("stylegan2-scene-factors")
     ws = generator.w_avg.expand(1, generator.num_ws, -1)
-    for each in listed_editors("stylegan2-scene"):
+    for each in listed_editors("stylegan2-scene-factors"):
         edited = editors.load(f"{each.method}:{each.attribute}", generator).edit(ws, each.strengths.default)
         assert not torch.equal(edited, ws)
 
@@ -38,12 +38,12 @@ def test_the_command_prints_a_table(capsys):
     assert lines[0] == "| generator | --editor | --attribute | recommended | valid | unit of strength |"
     assert "| mobilestylegan-ffhq | latent-transformer | smile | 1.5 | -1 to 2 | 1: to the opposite class |" in lines
     assert {line.split(" | ")[0][2:] for line in lines[2:-1]} == {*GENERATORS.values()}
-    assert cli.main(["editors", "--generator", "stylegan2-bird"]) == 2
-    assert "No editor ships for stylegan2-bird" in capsys.readouterr().err
+    assert cli.main(["editors", "--generator", "stylegan2-bird-factors"]) == 2
+    assert "No editor ships for stylegan2-bird-factors" in capsys.readouterr().err
 
 
 def test_an_unknown_attribute_names_those_of_its_own_category_and_the_command():
-    generator = generators.load("stylegan2-scene")
+    generator = generators.load("stylegan2-scene-factors")
     with pytest.raises(UserError, match="did you mean 'fog'; legal are fog, hour, .*`dynode editors`") as mistake:
         editors.load("flow:fgo", generator)
     assert "isaac3d" not in str(mistake.value)

@@ -14,7 +14,7 @@ from dynode.inversion.tuning_settings import TuningSettings
 from dynode.io import video
 from dynode.video_editing import inverted_codes
 
-OF_A_WORLD = ["--generator", "stylegan2-scene", "--device", "cpu"]
+OF_A_WORLD = ["--generator", "stylegan2-scene-factors", "--device", "cpu"]
 QUICK_STEPS = ["-p", "first_steps=2", "-p", "steps=1", "-p", "candidates=0"]
 EDIT = ["--editor", "flow", "--attribute", "fog=1", "--method", "latent-transformer", "--paste", "none"]
 
@@ -32,7 +32,7 @@ def film(tmp_path, monkeypatch):
 @pytest.fixture
 def tuning(film):
     """A tuning of the scene's generator by random differences."""
-    generator, rng = generators.load("stylegan2-scene"), torch.Generator().manual_seed(0)
+    generator, rng = generators.load("stylegan2-scene-factors"), torch.Generator().manual_seed(0)
     weights = tuned.weights_of(generator).items()
     differences = {name: 0.3 * torch.randn(value.shape, generator=rng) for name, value in weights}
     tuned.write(film.with_name("t.safetensors"), differences, generator.name, generator.hash, {})
@@ -71,8 +71,8 @@ def test_an_inversion_may_tune_its_generator_at_once(film, monkeypatch, capsys):
     assert cli.main(["invert", "film.mp4", *OF_A_WORLD, *QUICK_STEPS, "--tune"]) == 0
     clip, tuning = Clip.load("film.safetensors"), tuned.read("film.tuning.safetensors")
     assert clip.meta["tuning"] == tuning.mark and tuning.card["clip"]["observed"] == [0, 1, 2]
-    assert clip.meta["generator"] == tuning.base == "stylegan2-scene" and tuning.card["steps"] == 3
-    assert "film.tuning.safetensors: stylegan2-scene tuned on 3 of 3 frames" in capsys.readouterr().out
+    assert clip.meta["generator"] == tuning.base == "stylegan2-scene-factors" and tuning.card["steps"] == 3
+    assert "film.tuning.safetensors: stylegan2-scene-factors tuned on 3 of 3 frames" in capsys.readouterr().out
 
 
 def test_a_frame_edited_by_a_text_is_one_of_the_tuned_generator(film, tuning):

@@ -209,6 +209,6 @@ def test_a_file_whose_numbers_do_not_fit_its_header_is_said_to_be_damaged(kind, 
     name = max(tensors, key=lambda each: tensors[each].dim())
     short = tmp_path / "short.safetensors"
     save_file(tensors | {name: tensors[name][..., :-1].contiguous()}, short, metadata)
-    belongs = json.loads(metadata["generator"])["name"] if "generator" in metadata else "stylegan2-scene"
+    belongs = json.loads(metadata["generator"])["name"] if "generator" in metadata else "stylegan2-scene-factors"
     with pytest.raises(UserError, match=r"short.safetensors is damaged, or of another version: .* was wanted"):
         LOADERS[kind](short, generators.load(belongs))

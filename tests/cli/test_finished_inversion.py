@@ -13,7 +13,7 @@ from dynode.clips import Clip
 from dynode.inversion import invert_frames
 from dynode.io import video
 
-INVERT = ["invert", "film.mp4", "-o", "c.safetensors", "--generator", "stylegan2-scene", "--device", "cpu"]
+INVERT = ["invert", "film.mp4", "-o", "c.safetensors", "--generator", "stylegan2-scene-factors", "--device", "cpu"]
 QUICK = ["-p", "first_steps=2", "-p", "steps=1", "-p", "candidates=0"]
 
 

@@ -183,7 +183,7 @@ def test_a_video_of_images_tells_its_size_and_its_loss():
 
 def test_render_takes_speed_direction_and_loop(tmp_path, exact, capsys):
     clip, _ = exact
-    name = "stylegan2-isaac3d"
+    name = "stylegan2-isaac3d-factors"
     meta = {"name": "robot", "generator": name, "generator_hash": generators.hash_of(name)}
     shape, rng = (10, 128), torch.Generator().manual_seed(0)
     robot = replace(clip, ws=circle_codes(clip.ts, *shape) + torch.randn(shape, generator=rng), meta=meta)

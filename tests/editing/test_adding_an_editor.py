@@ -34,7 +34,7 @@ def test_a_new_editor_edits_a_video(axis, tmp_path):
     film = video.write(tmp_path / "film.mp4", [np.full((32, 32, 3), 90 + k, np.uint8) for k in range(5)], 25)
     edit = ["edit", str(film), "--editor", "axis", "--attribute", "2=1.5", "-o", str(tmp_path / "edited.mp4")]
     quick = ["-p", "first_steps=1", "-p", "steps=1", "-p", "candidates=0", "--stride", "4", "--paste", "feather"]
-    assert cli.main([*edit, *quick, "--generator", "stylegan2-scene", "--device", "cpu"]) == 0
+    assert cli.main([*edit, *quick, "--generator", "stylegan2-scene-factors", "--device", "cpu"]) == 0
     assert len(video.read(tmp_path / "edited.mp4")[0]) == 5
     _, provenance = records.read(tmp_path / "edited.json")
     assert provenance["title"] == "edited with dynode: 2 1.5"

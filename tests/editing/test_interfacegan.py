@@ -109,9 +109,11 @@ def test_stale_and_unknown_boundaries_are_refused(saved):
 
 def test_boundaries_of_a_world_leave_out_what_goes_round_in_a_circle(tmp_path):
     settings = BoundarySettings(SampleSettings(count=60), share=0.2)
-    card = interfacegan.train_boundaries("stylegan2-scene", settings, tmp_path / "scene.safetensors")
+    card = interfacegan.train_boundaries("stylegan2-scene-factors", settings, tmp_path / "scene.safetensors")
     assert "fog" in card["names"] and "hour" in card["left_out"] and "hour" not in card["names"]
-    editor = editors.load(f"interfacegan:fog@{tmp_path / 'scene.safetensors'}", generators.load("stylegan2-scene"))
+    editor = editors.load(
+        f"interfacegan:fog@{tmp_path / 'scene.safetensors'}", generators.load("stylegan2-scene-factors")
+    )
     assert editor.direction.norm() == pytest.approx(1, abs=1e-5) and editor.sigma > 0
 
 
@@ -129,7 +131,7 @@ def test_an_editors_name_tells_its_attribute():
 
 
 def test_an_editor_is_judged_by_what_the_pictures_show():
-    world = generators.load("stylegan2-scene")
+    world = generators.load("stylegan2-scene-factors")
     judge = editor_quality.EditorEvaluator(world, SampleSettings(count=50))
     ws = judge.samples.w[:4, None].expand(-1, world.num_ws, -1)
     still = Direction("nothing fog", torch.zeros(world.w_dim), 1.0)

@@ -154,7 +154,7 @@ def test_strength_one_may_stand_for_a_share_of_what_was_taught(taught, tiny):
 def test_a_shipped_mapper_raises_mountains_by_the_judgement_of_another_network():
     from dynode.perception import factor_reader
 
-    generator = generators.load("stylegan2-scene")
+    generator = generators.load("stylegan2-scene-factors")
     mapper, reader = editors.load("styleclip:mountain", generator), factor_reader.shipped("scene")
     assert mapper.name == "styleclip[captions[alexnet]]:mountain"
     ws = generator.mapping(torch.randn(16, generator.z_dim, generator=torch.Generator().manual_seed(7)), 0.7)

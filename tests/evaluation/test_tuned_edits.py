@@ -12,7 +12,7 @@ from dynode.evaluation.records import select
 from dynode.generators import tuned
 from dynode.io import assets
 
-NAME, SAMPLES = "stylegan2-isaac3d", SampleSettings(count=50)
+NAME, SAMPLES = "stylegan2-isaac3d-factors", SampleSettings(count=50)
 EDITS = {"latent-transformer:wall_color": 1.0}
 
 

@@ -50,7 +50,7 @@ def test_files(encoder, generator, tmp_path):
     assert encoders.card(tmp_path / "e.safetensors") == {"hours": 1} and loaded.settings == SMALL
     assert torch.allclose(loaded(images), encoder(images), atol=0.1)
     with pytest.raises(UserError, match="train an encoder for them"):
-        encoders.load(tmp_path / "e.safetensors", generators.load("stylegan2-scene"))
+        encoders.load(tmp_path / "e.safetensors", generators.load("stylegan2-scene-factors"))
 
 
 def test_its_file_has_at_most_ten_megabytes(generator, tmp_path):

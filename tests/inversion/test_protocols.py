@@ -282,7 +282,7 @@ def test_few_steps_where_a_curvature_ships_and_others_where_none_does():
     few = protocols.settings_of("chain", QUICK, True, True)
     assert (few.start, few.optimiser, few.steps) == ("moved", "whitened", 16) and not few.independent
     assert invert_frames.usual_settings("", "mobilestylegan-ffhq").optimiser == "whitened"
-    assert invert_frames.usual_settings("", "stylegan2-scene").optimiser == "adam"
+    assert invert_frames.usual_settings("", "stylegan2-scene-factors").optimiser == "adam"
 
 
 def test_a_start_that_is_wanted_has_the_settings_of_its_protocol():
@@ -297,7 +297,7 @@ def test_independent_frames_start_from_the_encoder_where_one_ships():
     assert protocols.settings_of("independent", QUICK, False, True) == APART
     encoded = protocols.settings_of("independent", QUICK, True, True)
     assert (encoded.start, encoded.first_steps, encoded.conjugate_steps) == ("encoder", 0, 10)
-    assert invert_frames.usual_settings("independent", "stylegan2-scene").start == "encoder"
+    assert invert_frames.usual_settings("independent", "stylegan2-scene-factors").start == "encoder"
     assert invert_frames.usual_settings("independent", "mobilestylegan-ffhq").start == "encoder"
 
 

@@ -120,7 +120,7 @@ def test_a_shipped_clip_that_is_the_input_by_name_is_refused(name, here, capsys)
     assert SHIPPED[name].stat().st_ino == before
 
 
-@pytest.mark.parametrize("given", ["stylegan2-scene", "stylegan2-scene@w", "scene.fog"])
+@pytest.mark.parametrize("given", ["stylegan2-scene-factors", "stylegan2-scene-factors@w", "scene.fog"])
 def test_other_inputs_by_name_are_refused_too(given):
     for path in outputs.named_files(given):
         with pytest.raises(UserError, match="is the input itself"):

@@ -157,7 +157,7 @@ def test_scores_survive_eight_bits():
 
 def test_scored_samples_are_kept_and_shorter_requests_are_their_beginning(tmp_path, monkeypatch):
     monkeypatch.setenv("DYNODE_CACHE", str(tmp_path))
-    world = generators.load("stylegan2-isaac3d")
+    world = generators.load("stylegan2-isaac3d-factors")
     monkeypatch.setattr(random_samples, "shipped_scores", dict)
     ten = random_samples.scored(world, random_samples.SampleSettings(count=10, seed=3))
     monkeypatch.setattr(random_samples, "measure", None)  # nothing is measured again
@@ -171,7 +171,11 @@ def test_scored_samples_are_kept_and_shorter_requests_are_their_beginning(tmp_pa
 def test_scores_by_another_scorer_are_made_anew(tmp_path, monkeypatch):
     monkeypatch.setenv("DYNODE_CACHE", str(tmp_path))
     monkeypatch.setattr(random_samples, "shipped_scores", dict)
-    world, few, measured = generators.load("stylegan2-isaac3d"), random_samples.SampleSettings(count=2, seed=3), []
+    world, few, measured = (
+        generators.load("stylegan2-isaac3d-factors"),
+        random_samples.SampleSettings(count=2, seed=3),
+        [],
+    )
     measure = random_samples.measure
     monkeypatch.setattr(
         random_samples, "measure", lambda *each, **named: measured.append(each) or measure(*each, **named)

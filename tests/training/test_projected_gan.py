@@ -20,7 +20,7 @@ from dynode.worlds import world
 
 TINY = {
     **{"generator.resolution": 16, "generator.w_dim": 12, "generator.channel_base": 128, "generator.channel_max": 8},
-    **{"batch": 4, "pictures": 32, "width": 4, "widths": [4, 4, 4, 4], "judged_every": 8, "coarse": 0.0},
+    **{"batch": 4, "pictures": 32, "width": 4, "widths": [4, 4, 4, 4, 4], "judged_every": 8, "coarse": 0.0},
 }
 
 
@@ -29,7 +29,7 @@ class Backbone(torch.nn.Module):
 
     def __init__(self):
         super().__init__()
-        for k, (a, b) in enumerate(zip((3, 64, *SCALES[:3]), (64, *SCALES), strict=True)):
+        for k, (a, b) in enumerate(zip((3, *SCALES[:-1]), SCALES, strict=True)):
             down = [torch.nn.MaxPool2d(2)] if k else []
             setattr(self, f"slice{k + 1}", torch.nn.Sequential(*down, torch.nn.Conv2d(a, b, 1), torch.nn.ReLU()))
 
@@ -86,8 +86,8 @@ def test_a_training_holds_pictures_and_noise_and_no_factor():
 def test_every_batch_changes_generator_and_heads_and_nothing_fixed():
     trainer = trainer_of()
     before = {name: {k: v.clone() for k, v in each.state_dict().items()} for name, each in trainer.networks().items()}
-    trainer.train_batches(2)
-    assert all(loss == loss and loss > 0 for loss in trainer.losses) and len(trainer.losses) == 2
+    trainer.train_batches(4)
+    assert all(loss == loss and loss > 0 for loss in trainer.losses) and len(trainer.losses) == 4
 
     def moved(name: str) -> set[str]:
         return {k for k, v in trainer.networks()[name].state_dict().items() if not torch.equal(v, before[name][k])}
@@ -107,9 +107,9 @@ def test_gradients_reach_the_pixels_through_every_head():
 
 @pytest.mark.parametrize("side", [16, 32, 64, 128])
 def test_heads_work_at_the_whole_resolution_and_at_half_of_it(side):
-    heads = Heads(side, (4, 4, 4, 4), 4)
+    heads = Heads(side, (4, 4, 4, 4, 4), 4)
     for size in (side, max(side // 2, 16)):
-        maps = [torch.randn(2, 4, size // 2**k, size // 2**k) for k in range(1, 5)]
+        maps = [torch.randn(2, 4, size // 2**k, size // 2**k) for k in range(5)]
         assert all(each.isfinite().all() and each.numel() for each in heads(maps))
 
 
@@ -184,7 +184,7 @@ def test_the_curve_has_a_point_every_so_many_pictures():
 def test_training_begins_at_half_the_resolution_warms_up_and_ends_cooler():
     trainer = trainer_of({"generator.resolution": 32, "coarse": 0.5, "pictures": 8000})
     trainer.pictures = torch.zeros(4, 3, 32, 32, dtype=torch.uint8)
-    assert trainer.size() == 16 and trainer.real().shape == (4, 3, 16, 16)
+    assert trainer.size() == 16 and trainer.real(trainer.size()).shape == (4, 3, 16, 16)
     rates = []
     for trainer.shown in (0, 396, 4000, 7200):
         trainer.ramp()

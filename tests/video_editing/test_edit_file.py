@@ -44,7 +44,7 @@ def film(tmp_path_factory):
 
 QUICK_STEPS = ["-p", "first_steps=2", "-p", "steps=1", "-p", "candidates=0"]
 QUICK_FIT = [part for name, value in QUICK.items() for part in ("-p", f"dynamics.{name}={value}")]
-OF_A_WORLD = ["--generator", "stylegan2-scene", "--editor", "flow", "--device", "cpu"]
+OF_A_WORLD = ["--generator", "stylegan2-scene-factors", "--editor", "flow", "--device", "cpu"]
 
 
 def edited(film, output, *more, steps=QUICK_STEPS):
@@ -98,8 +98,8 @@ def test_equal_frames_are_known_however_they_were_chosen(film, tmp_path, kept):
 
 
 def test_codes_are_kept_by_what_is_tried_where_a_frame_has_not_arrived(film, kept, monkeypatch):
-    footage = footages.from_centre(film, "stylegan2-scene")
-    generator, every = generators.load("stylegan2-scene"), np.ones(FRAMES, dtype=bool)
+    footage = footages.from_centre(film, "stylegan2-scene-factors")
+    generator, every = generators.load("stylegan2-scene-factors"), np.ones(FRAMES, dtype=bool)
 
     def prefixes():
         settings = ProjectionSettings(), ProjectionSettings(start="w_avg")
@@ -167,7 +167,7 @@ def test_side_by_side_has_source_and_edit_at_the_same_times(film, tmp_path):
         assert np.abs(both[:, :, :width].astype(float) - both[:, :, width:]).mean() > 4
 
 
-EDIT_A_WORLD = ["--generator", "stylegan2-scene", "--editor", "flow", "--attribute", "fog=1", "--device", "cpu"]
+EDIT_A_WORLD = ["--generator", "stylegan2-scene-factors", "--editor", "flow", "--attribute", "fog=1", "--device", "cpu"]
 
 
 def test_no_output_replaces_what_an_edit_is_made_from_or_another_record(film, tmp_path, capsys):

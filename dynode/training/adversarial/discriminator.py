@@ -12,13 +12,19 @@ from torch import nn
 
 from dynode.perception.lpips import LPIPS
 
-SCALES = (128, 256, 512, 512)  # channels of VGG16 at a half, a quarter, an eighth and a sixteenth of the resolution
+SCALES = (
+    64,
+    128,
+    256,
+    512,
+    512,
+)  # channels of VGG16 at the resolution, a half, a quarter, an eighth and a sixteenth of it
 SMALLEST = 4  # pixels a side that a head works down to
 SLOPE = 0.2
 
 
 class Features(nn.Module):
-    """VGG16's features of images (B, 3, R, R) in [-1, 1] at four scales, R/2 to R/16, in the number format of its weights.
+    """VGG16's features of images (B, 3, R, R) in [-1, 1] at five scales, R to R/16, in the number format of its weights.
 
     Standardised by the mean and standard deviation that every channel has over some pictures, see `measure`.
     """
@@ -39,7 +45,7 @@ class Features(nn.Module):
         for part in self.slices:
             x = part(x)
             maps.append(x)
-        return maps[1:]
+        return maps
 
     def forward(self, images: torch.Tensor) -> list[torch.Tensor]:
         with torch.autocast(images.device.type, enabled=False):
@@ -107,7 +113,7 @@ class SpectralConv(nn.Conv2d):
 
 
 class Projection(nn.Module):
-    """What is fixed of the discriminator: images (B, 3, R, R) in [-1, 1] -> mixed features at four scales."""
+    """What is fixed of the discriminator: images (B, 3, R, R) in [-1, 1] -> mixed features at five scales."""
 
     def __init__(self, network: LPIPS, dtype: torch.dtype, widths: tuple[int, ...]):
         super().__init__()
@@ -141,7 +147,7 @@ class Heads(nn.Module):
 
     def __init__(self, resolution: int, widths: tuple[int, ...], width: int):
         super().__init__()
-        sides = [resolution // 2 ** (k + 1) for k in range(len(SCALES))]
+        sides = [resolution // 2**k for k in range(len(SCALES))]
         self.heads = nn.ModuleList(Head(a, width, side) for a, side in zip(widths, sides, strict=True))
 
     def iterate(self) -> None:

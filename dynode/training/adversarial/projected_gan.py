@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -22,7 +23,15 @@ from dynode.io.images import area_resize, from_levels
 from dynode.perception.lpips import LPIPS
 from dynode.settings import require_positive, to_json
 from dynode.training.adversarial.augmentation import augmented, require_augmentations
-from dynode.training.adversarial.discriminator import Heads, Projection, generator_loss, made_loss, real_loss
+from dynode.training.adversarial.discriminator import (
+    SCALES,
+    Heads,
+    Projection,
+    generator_loss,
+    made_loss,
+    real_loss,
+)
+from dynode.training.adversarial.recording import Recorded
 from dynode.training.gan_training import require_same_shape
 from dynode.training.loops import WARM_UP, Trainer, follow, minimise, running_average
 
@@ -46,7 +55,7 @@ class ProjectedGANSettings:
     beta2: float = 0.99
     cooling: float = 0.2  # fraction at the end in which learning rates fall to a tenth
     augmentations: str = "translation,cutout"  # any of them and colour; "" for none
-    widths: tuple[int, ...] = (64, 64, 128, 128)  # channels that features are mixed into, from fine to coarse
+    widths: tuple[int, ...] = (32, 64, 64, 128, 128)  # channels that features are mixed into, from fine to coarse
     width: int = 64  # of the heads
     ema: int = 10_000  # half-life of the running average, in images
     judged_every: int = 25_000  # images between two points of the curve of quality
@@ -55,9 +64,9 @@ class ProjectedGANSettings:
     def __post_init__(self):
         require_positive(self, "batch", "pictures", "lr", "heads_lr", "width", "ema", "judged_every")
         require_augmentations(self.augmentations)
-        if len(self.widths) != 4 or min(self.widths) < 1:
+        if len(self.widths) != len(SCALES) or min(self.widths) < 1:
             raise UserError(
-                f"Features of four scales are mixed into channels, got widths {self.widths}: give four numbers."
+                f"Features of {len(SCALES)} scales are mixed into channels, got widths {self.widths}: give as many numbers."
             )
         if self.generator.resolution < SMALLEST or self.generator.z_dim < LEAST_Z:
             raise UserError(
@@ -105,8 +114,12 @@ class ProjectedGANTrainer(Trainer):
         self.heads: Heads = self.laid_out(Heads(s.generator.resolution, s.widths, s.width))
         self.fast_generator = self.fuse(self.generator, compiled)
         adam = torch.optim.Adam
-        self.g_optimiser = adam(self.generator.parameters(), lr=s.lr, betas=(0.0, s.beta2))
-        self.d_optimiser = adam(self.heads.parameters(), lr=s.heads_lr, betas=(0.0, s.beta2))
+        on_gpu = self.device.type == "cuda"
+        options: dict[str, Any] = {"betas": (0.0, s.beta2), "capturable": on_gpu}
+        rates = [torch.tensor(rate, device=self.device) if on_gpu else rate for rate in (s.lr, s.heads_lr)]
+        self.g_optimiser = adam(self.generator.parameters(), lr=rates[0], **options)
+        self.d_optimiser = adam(self.heads.parameters(), lr=rates[1], **options)
+        self.step = Recorded(self.both_players, self.rng) if on_gpu else self.both_players
         self.curve = torch.zeros(s.pictures // s.judged_every, len(COLUMNS), dtype=torch.float64)
 
     def laid_out(self, network: nn.Module):
@@ -128,12 +141,10 @@ class ProjectedGANTrainer(Trainer):
         coarse = self.position() < self.settings.coarse * self.total and whole >= 2 * SMALLEST
         return whole // 2 if coarse else whole
 
-    def real(self) -> torch.Tensor:
-        """A batch of pictures (B, 3, R, R) in [-1, 1]."""
-        if self.renew is not None:
-            self.renew(self.batch)
+    def real(self, size: int) -> torch.Tensor:
+        """A batch of pictures (B, 3, R, R) in [-1, 1] at a resolution."""
         chosen = torch.randint(len(self.pictures), (self.batch,), generator=self.rng, device=self.device)
-        return area_resize(from_levels(self.pictures[chosen]), self.size())
+        return area_resize(from_levels(self.pictures[chosen]), size)
 
     def latents(self) -> torch.Tensor:
         """Gaussian noise (B, Z)."""
@@ -151,16 +162,22 @@ class ProjectedGANTrainer(Trainer):
         s, left = self.settings, 1 - self.position() / self.total
         factor = max(0.1, min(1.0, left / s.cooling)) if s.cooling else 1.0
         warm = min(1.0, (self.shown / s.batch + 1) / WARM_UP) * self.warmth()
-        self.g_optimiser.param_groups[0]["lr"] = s.lr * factor * warm
-        self.d_optimiser.param_groups[0]["lr"] = s.heads_lr * factor
+        set_rate(self.g_optimiser, s.lr * factor * warm)
+        set_rate(self.d_optimiser, s.heads_lr * factor)
 
     def train_batch(self) -> torch.Tensor:
         """One step of the heads, then one of the generator; the loss of the heads."""
         self.ramp()
+        if self.renew is not None:
+            self.renew(self.batch)
+        return self.step(self.size())
+
+    def both_players(self, size: int) -> torch.Tensor:
+        """`train_batch` at a resolution: what a GPU records."""
         with torch.no_grad():
-            real = self.projected(self.real())
+            real = self.projected(self.real(size))
         with self.precision():
-            made = self.fast_generator(self.latents(), self.size())
+            made = self.fast_generator(self.latents(), size)
         made = self.projected(made)
         loss = self.heads_step(real, [each.detach() for each in made])
         self.generator_step(made)
@@ -215,3 +232,12 @@ class ProjectedGANTrainer(Trainer):
 
     def buffers(self) -> dict[str, torch.Tensor]:
         return dict(self.projection.features.named_buffers(prefix="features")) | {"curve": self.curve}
+
+
+def set_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:
+    """Set the learning rate of an optimiser, in place where it is a tensor."""
+    group = optimiser.param_groups[0]
+    if isinstance(group["lr"], torch.Tensor):
+        group["lr"].fill_(rate)
+    else:
+        group["lr"] = rate
