@@ -12,7 +12,8 @@ lint: setup
 	.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/lint-imports
 	.venv/bin/basedpyright --level error
 
-# Train everything that ships of the worlds anew: hours on a CPU, each resumed where it was stopped.
+# Train what ships of the worlds anew: hours on a CPU, each resumed where it was stopped.  The generator by pictures alone
+# wants a GPU: `dynode train all --only scene-gan --resolution 64 --minutes 13`.
 weights: setup
 	for world in scene bird isaac3d; do \
 	  $(DYNODE) train gan $$world -o dynode/weights/stylegan2-$$world-factors.safetensors --compiled || exit; \
