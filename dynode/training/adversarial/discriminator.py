@@ -12,13 +12,7 @@ from torch import nn
 
 from dynode.perception.lpips import LPIPS
 
-SCALES = (
-    64,
-    128,
-    256,
-    512,
-    512,
-)  # channels of VGG16 at the resolution, a half, a quarter, an eighth and a sixteenth of it
+SCALES = (64, 128, 256, 512, 512)  # channels of VGG16 at 1, 1/2, 1/4, 1/8 and 1/16 of the resolution
 SMALLEST = 4  # pixels a side that a head works down to
 SLOPE = 0.2
 

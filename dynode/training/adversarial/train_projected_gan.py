@@ -94,7 +94,7 @@ def train_adversarially(
     described = {"method": METHOD, "method_in_words": IN_WORDS, "distinct_pictures": len(images), "quality": quality}
     described |= {"curve": trainer.quality_curve(), "curve_measured_on": curve}
     card = card_of(world, settings, trainer, start, compiled) | described
-    weights.save(generator, output, card)
+    weights.save(generator, output, card, small=trainer.shown >= trainer.total)
     write_sheet(generator, names.beside(output.with_suffix(""), SHEET))
     if trainer.shown >= trainer.total:
         checkpoint.unlink(missing_ok=True)
