@@ -51,7 +51,7 @@ WORLD = (
         "world episode",
         "worlds:episode",
         "world episode bird flight",
-        "draw an episode -> video, factors of every frame",
+        "draw an episode -> video and its factors",
     ),
     Command("world invert", "worlds:invert_episode", "world invert bird flight", "draw an episode -> codes (a clip)"),
     Command(

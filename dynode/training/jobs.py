@@ -128,7 +128,7 @@ def save_gan(name: str, trainer: Trainer, path: Path, card: dict) -> None:
     trainer.average.measure()
     described = {"world": name, "settings": to_json(trainer.settings), "method": ADVERSARIAL}
     described |= {"curve": trainer.quality_curve(), "curve_measured_on": CURVE}
-    weights.save(trainer.average, path, described | card, small=card["reached"] >= 1)
+    weights.save(trainer.average, path, described | card, small=card.get("reached", 0) >= 1)
 
 
 def measure_gan(name: str, trainer: Trainer) -> dict[str, float]:
