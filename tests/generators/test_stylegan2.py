@@ -13,6 +13,7 @@ from dynode.generators import weights
 from dynode.generators.dcgan import DCGAN, DCGANSettings
 from dynode.generators.stylegan2 import ModulatedConv, StyleGAN2, StyleGAN2Settings
 from dynode.io.images import from_levels
+from dynode.io.tensor_files import LOST
 from dynode.training import train_gan
 from dynode.training.discriminator import Discriminator
 from dynode.training.gan_training import GANTrainer, GANTrainingSettings
@@ -78,6 +79,17 @@ def test_truncation_noise_and_precision(tiny):
     assert torch.equal(tiny(z), tiny(z))  # constant noise
     with torch.autocast("cpu", torch.bfloat16):
         assert (tiny(z) - tiny(z).float()).abs().max() == 0 and tiny(z).dtype == torch.float32
+
+
+def test_a_generator_that_is_not_trained_on_is_stored_in_8_bits(tmp_path):
+    generator, z = StyleGAN2(StyleGAN2Settings(resolution=16, channel_base=512)), torch.randn(2, 64)
+    paths = [tmp_path / "half.safetensors", tmp_path / "small.safetensors"]
+    for path, small in zip(paths, (False, True), strict=True):
+        weights.save(generator, path, {}, small=small)
+    half, small = (weights.load(path, "g")(z) for path in paths)
+    assert paths[1].stat().st_size < 0.65 * paths[0].stat().st_size
+    lost = LOST**2 * len(generator.modulated)  # of the variance, where each convolution adds what its kernel may lose
+    assert (small - half).square().mean() < 2 * lost * half.var()
 
 
 def test_saved_weights_come_back_with_their_hash(tiny, tmp_path):
