@@ -109,7 +109,7 @@ def fit(
     Args:
         clip: A clip file, or the name of a shipped clip such as single_face.1.
         output: The fit to write, by default CLIP.fit, or CLIP.PRESET.fit of another preset; a killed run resumes from the checkpoint beside it.
-        preset: dynode (recommended), calm, visible, exact, subspace, robust, paper, paper_scaled or demo; a sequence model: gru, ode_rnn, latent_ode, cde, sde; prior, learned from other clips; or a baseline without settings, such as linear, cubic or gp.
+        preset: dynode (recommended), trend, calm, visible, probable, curve, exact, subspace, robust, paper, paper_scaled or demo; a sequence model: gru, ode_rnn, latent_ode, cde, sde; prior, learned from other clips; or a baseline without settings, such as linear, cubic or gp.
         stride: Observe every N-th frame.
         sampling: How the observed frames are chosen: regular or irregular.
         hidden_end: Hold out the last N frames (scored as extrapolation).

@@ -16,7 +16,8 @@ ACTIVATIONS = {
     "softplus": nn.Softplus,
     "tanh": nn.Tanh,
 }
-TIME_FEATURES = ("none", "raw", "fourier")
+TIME_FEATURES = ("none", "raw", "fourier", "waves")
+HARMONICS = 4  # of a period, among the waves
 LAYOUTS = ("shared", "shared+row-embedding", "joint")
 DRIFTS = ("none", "trend")
 NORMALISATIONS = {"none": None, "feature": -1, "layer": -2, "global": (-2, -1)}  # the axes of (R, K) that are normed
@@ -35,6 +36,9 @@ class FieldSettings:
     activation: str = "leaky_relu"
     time_features: str = "raw"  # "none" makes the field autonomous
     frequencies: int = 4  # of "fourier": sin and cos of pi k t, k = 1..frequencies, beside t itself
+    waves: float = (
+        1.5  # of "waves": as many k for each observed interval, and harmonics of a period, all with amplitudes
+    )
     layout: str = "shared"  # one MLP for every row | with a learned row embedding | all rows at once
     row_embedding: int = 16
     zero_init: bool = False  # the field is zero before training: a constant path
@@ -42,7 +46,13 @@ class FieldSettings:
     learned_speed: bool = False  # a normalised field times one learned number
     drift: str = "none"  # "trend": the velocity of a Gaussian process through the observed states is added to the MLP
     trend_noise: bool = True  # the trend estimates the noise of the observed states; else it interpolates them
-    recurring: bool = False  # the trend may be periodic, by a log-evidence margin of 10
+    recurring: bool = False  # the trend, or without one the waves, may have a period, by a log-evidence margin of 10
+    sees_state: bool = True  # False: the MLP gets zeros for the state, so that the path is a curve in time alone
+    spread: float = (
+        0.0  # standard deviation of what waves add to a unit of the first layer; 0: PyTorch's initialisation
+    )
+    state_spread: float = 0.0  # the same for states of RMS 1, with `spread`
+    scaled: bool = False  # the velocity is multiplied by the standard deviation of the observed states, by coordinate
 
     def __post_init__(self):
         require_positive(self, "hidden")
@@ -55,6 +65,10 @@ class MLPField(nn.Module):
     Raises ValueError for a depth of 0, which is no depth yet.
     """
 
+    amplitudes: torch.Tensor  # (F,), of waves
+    period: torch.Tensor  # of waves, in the field's time; 0: none
+    scales: torch.Tensor  # (R, K), of a scaled velocity
+
     def __init__(self, state_shape: tuple[int, int], settings: FieldSettings, knots: int = 0):
         super().__init__()
         if not settings.depth:
@@ -66,26 +80,53 @@ class MLPField(nn.Module):
         self.settings = settings
         rows, width = state_shape
         out = rows * width if settings.layout == "joint" else width
-        extra = time_width(settings)
+        extra = time_width(settings, knots)
         if settings.layout == "shared+row-embedding":
             self.rows = nn.Parameter(0.1 * torch.randn(rows, settings.row_embedding))
             extra += settings.row_embedding
         self.net = build_mlp(out + extra, out, settings)
+        if settings.spread:
+            spread_out(self.net, out, settings)
+        if settings.time_features == "waves":
+            self.register_buffer("amplitudes", torch.ones(extra))
+            self.register_buffer("period", torch.zeros(()))  # 0: none
+        if settings.scaled:
+            self.register_buffer("scales", torch.ones(state_shape))
         self.speed = nn.Parameter(torch.ones(())) if settings.learned_speed else None
         trend = Trend(state_shape, knots, settings.trend_noise, settings.recurring)
         self.trend = trend if settings.drift == "trend" else None
 
     def forward(self, t: torch.Tensor, u: torch.Tensor) -> torch.Tensor:
+        velocity = normalised(self.net(self.inputs(t, u)).reshape(u.shape), self.axes, self.speed)
+        if self.settings.scaled:
+            velocity = velocity * self.scales
+        return velocity if self.trend is None else velocity + self.trend(torch.as_tensor(t).to(u))
+
+    def inputs(self, t: torch.Tensor, u: torch.Tensor) -> torch.Tensor:
+        """What the MLP gets (..., width): state, time features, row embeddings."""
         flat = u.flatten(-2) if self.settings.layout == "joint" else u
-        parts = [flat, *self.time_parts(t, flat)]
+        parts = [flat if self.settings.sees_state else torch.zeros_like(flat), *self.time_parts(t, flat)]
         if self.settings.layout == "shared+row-embedding":
             parts.append(self.rows.expand(*flat.shape[:-1], -1))
-        velocity = normalised(self.net(torch.cat(parts, dim=-1)).reshape(u.shape), self.axes, self.speed)
-        return velocity if self.trend is None else velocity + self.trend(torch.as_tensor(t).to(u))
+        return torch.cat(parts, dim=-1)
+
+    def hidden(self, t: torch.Tensor, u: torch.Tensor) -> torch.Tensor:
+        """What the last layer gets, and a 1 for its bias (..., hidden + 1)."""
+        activations = self.net[:-1](self.inputs(t, u))
+        return torch.cat([activations, torch.ones_like(activations[..., :1])], -1)
+
+    def wave_features(self, t: torch.Tensor) -> torch.Tensor:
+        """t (...) -> sin and cos of pi k t, then of the harmonics of a period (..., F), times their amplitudes."""
+        count = (len(self.amplitudes) - 2 * HARMONICS) // 2
+        turns = 2 * math.pi / self.period if self.period else torch.zeros_like(self.period)
+        angles = [math.pi * t[..., None] * torch.arange(1, count + 1).to(t)]
+        angles.append(turns.to(t) * t[..., None] * torch.arange(1, HARMONICS + 1).to(t))
+        return torch.cat([part for each in angles for part in (each.sin(), each.cos())], -1) * self.amplitudes
 
     def time_parts(self, t: torch.Tensor, flat: torch.Tensor) -> list[torch.Tensor]:
         """Time features broadcast to the state; t is a scalar, or has the leading shape of the state.  [] for "none"."""
-        features = time_features(torch.as_tensor(t, dtype=flat.dtype, device=flat.device), self.settings)
+        t = torch.as_tensor(t, dtype=flat.dtype, device=flat.device)
+        features = self.wave_features(t) if self.settings.time_features == "waves" else time_features(t, self.settings)
         if not features.shape[-1]:
             return []
         while features.dim() < flat.dim():
@@ -142,8 +183,8 @@ class StackedFields(nn.Module):
 
 
 def can_stack(settings: FieldSettings) -> bool:
-    """Whether `StackedFields` has these settings: those of the layout "joint"."""
-    return settings.layout == "joint"
+    """Whether `StackedFields` has these settings: those of the layout "joint" whose field reads its state unscaled."""
+    return settings.layout == "joint" and settings.sees_state and not settings.scaled
 
 
 def normalised(velocity: torch.Tensor, axes: int | tuple[int, int] | None, speed: torch.Tensor | None) -> torch.Tensor:
@@ -153,8 +194,10 @@ def normalised(velocity: torch.Tensor, axes: int | tuple[int, int] | None, speed
     return velocity if speed is None else velocity * speed
 
 
-def time_width(settings: FieldSettings) -> int:
-    """How many time features there are."""
+def time_width(settings: FieldSettings, knots: int = 0) -> int:
+    """How many time features there are, for a clip of `knots` observed frames."""
+    if settings.time_features == "waves":
+        return 2 * (round(settings.waves * (knots - 1)) + HARMONICS)
     return {"none": 0, "raw": 1, "fourier": 1 + 2 * settings.frequencies}[settings.time_features]
 
 
@@ -166,6 +209,21 @@ def time_features(t: torch.Tensor, settings: FieldSettings) -> torch.Tensor:
         return t[..., None]
     angles = math.pi * t[..., None] * torch.arange(1, settings.frequencies + 1).to(t)
     return torch.cat([t[..., None], angles.sin(), angles.cos()], dim=-1)
+
+
+def spread_out(net: nn.Sequential, states: int, settings: FieldSettings) -> None:
+    """Draw the weights of all layers but the last so that units differ over the range of times and states.
+
+    states: how many of the inputs are the state's, the first ones; all others are waves, whose squares sum to 1.
+    """
+    layers = [layer for layer in net if isinstance(layer, nn.Linear)][:-1]
+    for layer in layers:
+        nn.init.normal_(layer.weight, std=settings.spread / math.sqrt(layer.in_features))
+        nn.init.normal_(layer.bias, std=settings.spread / 2)
+    with torch.no_grad():
+        first = layers[0].weight
+        first[:, :states] = settings.state_spread / math.sqrt(states) * torch.randn_like(first[:, :states])
+        first[:, states:] = settings.spread * torch.randn_like(first[:, states:])
 
 
 def build_mlp(width_in: int, width_out: int, settings: FieldSettings) -> nn.Sequential:

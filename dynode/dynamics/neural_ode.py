@@ -67,7 +67,7 @@ class NeuralODE(Trajectory):
     forward from the observation before each time and backward from the one after, and the two are blended in
     proportion to time: the path interpolates the observed codes, linearly for a field of zero.
 
-    starts (m, R, K): the observed states it is solved from, at the field's times `taus` (m,).
+    starts (m, R, K): the observed states it is solved from, at the field's times `taus`, (m,) or of all observed frames.
     nfe: evaluations of the field in the last call.  log: training losses, seconds, evaluations.
     """
 

@@ -12,8 +12,12 @@ robust    the paper's method with stable training: standardised codes, Fourier t
 subspace  as `robust`, in the affine subspace of the observed codes, with tanh: a fit takes seconds.
 exact     an MLP alone, in the same subspace, whose roll-out from the first observation interpolates all others, by a few
           Gauss-Newton steps on all intervals, from a field of zero.
+probable  an MLP alone, in the same subspace, whose roll-out from the first observation passes the others as nearly as their
+          noise, which it estimates, makes probable; by a few Gauss-Newton steps.  The motion may have a period.
+curve     as `probable`, but the MLP does not see the state: a curve in time alone.  Where it is level, a state adds nothing.
 dynode    an MLP beside a smooth trend (a Gaussian process) through the observations, in the same subspace; the path is solved
           from the observation before and the one after each time, and interpolates both.  A fit takes a moment.
+trend     as `dynode` without the MLP, in closed form.  Where it is level, the network adds nothing.
 calm      as `dynode`, but the path interpolates the denoised codes (the trend's posterior mean): for noisy inversions.
 visible   as `dynode`, in a subspace weighted by the visible change of the image: for codes whose noise is invisible, such as
           an encoder's.
@@ -37,6 +41,7 @@ class TrainingSettings:
     segment_iterations: int = 0  # before them: every interval from its true code (multiple shooting)
     newton_steps: int = 0  # before both: Gauss-Newton steps on all intervals at once, at most
     newton_error: float = 1e-13  # at which these end, relative to the observed codes' variance
+    probable_steps: int = 0  # instead: Gauss-Newton steps to the most probable weights under a prior, at most
     batch: int = 5
     both_ways: bool = False  # intervals are also solved backward in time
     start: str = "subset"  # "subset": the earliest frame drawn | "first": always the first observed frame | "mixed"
@@ -183,6 +188,25 @@ PRESETS = {
         segment_solver=SolverSettings("rk4", step=0.1),
         training=TrainingSettings(iterations=0, newton_steps=30, start="first", reduction="mean"),
     ),
+    "probable": DynamicsSettings(
+        "probable",
+        space="subspace",
+        field=FieldSettings(
+            depth=1,
+            hidden=256,
+            activation="tanh",
+            time_features="waves",
+            layout="joint",
+            zero_init=True,
+            recurring=True,
+            waves=1.0,
+            spread=4.0,
+            state_spread=0.1,
+            scaled=True,
+        ),
+        solver=SolverSettings(rtol=1e-5, atol=1e-6),
+        training=TrainingSettings(iterations=0, probable_steps=6, start="first", reduction="mean", keep="last"),
+    ),
     "dynode": DynamicsSettings(
         "dynode",
         space="subspace",
@@ -213,6 +237,14 @@ PRESETS = {
         ),
     ),
 }
+PRESETS["curve"] = dataclasses.replace(
+    PRESETS["probable"], preset="curve", field=dataclasses.replace(PRESETS["probable"].field, sees_state=False)
+)
+PRESETS["trend"] = dataclasses.replace(
+    PRESETS["dynode"],
+    preset="trend",
+    training=dataclasses.replace(PRESETS["dynode"].training, segment_iterations=0),
+)
 PRESETS["calm"] = dataclasses.replace(PRESETS["dynode"], preset="calm", meets="trend")
 PRESETS["visible"] = dataclasses.replace(PRESETS["dynode"], preset="visible", space="visible")
 

@@ -23,6 +23,7 @@ from dynode.dynamics.neural_ode import Clock, NeuralODE
 from dynode.dynamics.presets import DynamicsSettings, preset
 from dynode.dynamics.state_spaces import StateSpace, fit_space
 from dynode.dynamics.trajectory import Trajectory, described, joined
+from dynode.dynamics.trend import Trend
 from dynode.errors import UserError
 from dynode.generators.curvature import curvature_of
 from dynode.settings import to_json
@@ -94,6 +95,11 @@ class PreparedFit:
         u, taus = space.encode(observed.ws).to(device), clock(observed.ts).float().to(device)
         if net.trend is not None:
             net.trend.fit(taus, u)
+        elif settings.field.recurring and settings.field.time_features == "waves":
+            process = Trend(space.state_shape, len(observed), recurring=True).to(device).fit(taus, u)
+            net.period.copy_(process.period * process.recurs)
+        if settings.field.scaled:
+            net.scales.copy_(standard_deviations(u))
         trainer = Trainer(net, u, taus, settings, torch.Generator().manual_seed(seed))
         if settings.training.tube:
             trainer.tube = Tube.around(u, settings.training.tube, encoded_edits(space, observed.ws[:1], edits, device))
@@ -116,8 +122,10 @@ class PreparedFit:
         """The trajectory of the trained field."""
         trainer, settings = self.trainer, self.trainer.settings
         net, space = trainer.field.cpu().requires_grad_(False), self.space.to("cpu")
-        kept = slice(1) if settings.path == "rollout" else slice(None)
-        u, taus = trainer.u[kept].cpu(), trainer.taus[kept].cpu()
+        rolled = settings.path == "rollout"
+        u, taus = trainer.u[: 1 if rolled else None].cpu(), trainer.taus.cpu()
+        if rolled and settings.field.time_features != "waves":  # whose number is that of the observed frames
+            taus = taus[:1]
         if net.trend is not None and settings.meets == "trend":
             u = net.trend.denoised(u)
         return NeuralODE(settings, net, space, self.clock, u, taus, self.span, self.log(), self.meta)
@@ -136,9 +144,17 @@ class PreparedFit:
         }
         if self.choice is not None:
             log |= self.choice.log()
-        if trend is not None and trend.recurs:
-            log["period"] = float(trend.period / self.clock.rate(self.span[:1])[0])  # seconds
-        return log
+        period = trend.period * trend.recurs if trend is not None else getattr(trainer.field, "period", 0)
+        if period:
+            log["period"] = float(period / self.clock.rate(self.span[:1])[0])  # seconds
+        return log | trainer.chosen
+
+
+def standard_deviations(u: torch.Tensor) -> torch.Tensor:
+    """Of states u (n, R, K) by coordinate (R, K), in units of their RMS; ones where nothing moves."""
+    stds = u.std(0, unbiased=False)
+    overall = stds.square().mean().sqrt()
+    return stds / overall if overall > 0 else torch.ones_like(stds)
 
 
 def prepared_with_depth(
@@ -181,5 +197,12 @@ def require_legal(settings: DynamicsSettings, edits: torch.Tensor | None, shape:
         raise UserError("`edits` needs training.tube > 0 (1 = up to the full edit).")
     if edits is not None and edits.shape[1:] != shape:
         raise UserError(f"Edits of codes {tuple(shape)} were wanted, got {tuple(edits.shape)}: (M, L, D).")
+    f = settings.field
+    legal = f.time_features == "waves" and f.scaled and f.layout == "joint" and f.drift == "none"
+    if t.probable_steps and not (legal and settings.path == "rollout"):
+        raise UserError(
+            "The most probable weights are those of a field of waves: with training.probable_steps set "
+            "field.time_features=waves, field.scaled=true, field.layout=joint, field.drift=none and path=rollout."
+        )
     if settings.meets == "trend" and (settings.path, settings.field.drift) != ("blended", "trend"):
         raise UserError("meets='trend' requires path='blended' and field.drift='trend'.")

@@ -16,6 +16,7 @@ from tqdm import tqdm
 
 from dynode.dynamics.fields import MLPField
 from dynode.dynamics.fitting.losses import ImageLoss
+from dynode.dynamics.fitting.most_probable import most_probable
 from dynode.dynamics.fitting.tube import Tube
 from dynode.dynamics.neural_ode import Stretched
 from dynode.dynamics.presets import DynamicsSettings, TrainingSettings
@@ -42,6 +43,7 @@ class Trainer:
 
     images: the losses in image space; decode, states -> codes, is needed with them.
     tube: random offsets of starts and targets; None where the settings have none.
+    chosen: what Gauss-Newton steps to the most probable weights chose along.
     fit_errors: relative squared error at the observed frames at every evaluation; best: the one that is kept.
     """
 
@@ -59,6 +61,7 @@ class Trainer:
     nfe: int = 0
     seconds: float = 0.0
     fit_errors: list[float] = default(default_factory=list)
+    chosen: dict[str, Any] = default(default_factory=dict)
     stopped: str = ""
     steep: bool = False
 
@@ -173,8 +176,8 @@ class Trainer:
         if not self.fit_errors:
             self.evaluate_fit()  # a fit that fails at once still has a state to return
         began = time.time() - self.seconds
-        if t.newton_steps and not self.iteration:
-            self.gauss_newton()
+        if (t.newton_steps or t.probable_steps) and not self.iteration:
+            self.gauss_newton() if t.newton_steps else self.find_most_probable()
             self.seconds = time.time() - began
         label = f"fit {self.settings.label}"
         with tqdm(total=t.total, initial=self.iteration, desc=label, disable=not progress, mininterval=1) as bar:
@@ -227,6 +230,16 @@ class Trainer:
         weights, _ = least_norm(residuals, start, t.newton_steps, t.newton_error * float(variance))
         nn.utils.vector_to_parameters(weights.to(self.u), self.field.parameters())
         self.nfe += sum(evaluations)
+        self.evaluate_fit()
+
+    def find_most_probable(self) -> None:
+        """The most probable weights, in double precision, and an evaluation."""
+        field = copy.deepcopy(self.field).double().requires_grad_(False)
+        steps = self.settings.training.probable_steps
+        weights, self.chosen = most_probable(field, self.u.double(), self.taus.double(), steps)
+        self.field.load_state_dict(field.state_dict())  # the waves' amplitudes are chosen along
+        nn.utils.vector_to_parameters(weights.to(self.u), self.field.parameters())
+        self.nfe += self.chosen.pop("nfe")
         self.evaluate_fit()
 
     def advance(self) -> None:

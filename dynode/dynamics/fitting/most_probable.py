@@ -1,0 +1,238 @@
+"""The most probable weights of a field, given noisy observed states: Gauss-Newton steps on the whole roll-out, with a prior.
+
+Weights have a Gaussian prior about their first values, whose last layer is zero: the most probable path without observations
+stands still.  How large their variance is beside that of the noise, how fast the power of the waves falls with their frequency
+and how much of it recurs is what makes the observed states likeliest (MacKay 1992, "A practical Bayesian framework for
+backpropagation networks"), for the field linearised at its first weights: the kernel of its paths is the same for every
+coordinate up to scale, so that an eigendecomposition of the size of the observed frames decides.
+"""
+
+import copy
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import torch
+from torch.func import functional_call, jvp, vjp
+
+from dynode.dynamics.fields import HARMONICS, MLPField
+
+Features: TypeAlias = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]  # (t, u) -> (..., F)
+STEPS = 2  # of the solver in an interval of mean length
+CORNERS = (
+    1.0,
+    2.0,
+    4.0,
+    8.0,
+    float("inf"),
+)  # half-waves in the observed span, above which the power of the waves falls
+SHARES = (0.0, 0.5, 0.9, 0.99)  # of the waves' power in harmonics of the period, where the motion has one
+NOISES = torch.logspace(-5, 2, 29, dtype=torch.float64)  # variance of the noise over that of the paths
+PRODUCTS, ACCURACY = 15, 1e-2  # of the conjugate gradient: at most so many products, until the residual is that small
+INNER = 0.1  # standard deviation of the weights before the last layer, in that of the last layer's
+HALVINGS = 8  # of a step that does not lower the objective
+ENOUGH = 1e-2  # decrease of the objective, for each number observed, below which no further step is made
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Times (N,) that a path is solved on, among them the observed ones at `index` (m,)."""
+
+    times: torch.Tensor
+    index: torch.Tensor
+
+    @classmethod
+    def over(cls, taus: torch.Tensor) -> "Grid":
+        """Equal steps in every interval between the observed times (m,), no longer than a mean interval over STEPS."""
+        longest = (taus[-1] - taus[0]) / (len(taus) - 1) / STEPS
+        counts = [max(1, int((float(gap / longest) - 1e-6) // 1) + 1) for gap in taus.diff()]
+        parts = [
+            a + (b - a) * torch.arange(1, n + 1).to(taus) / n for a, b, n in zip(taus, taus[1:], counts, strict=False)
+        ]
+        return cls(torch.cat([taus[:1], *parts]), torch.tensor([0, *counts]).cumsum(0))
+
+    def solved(self, field: Features, u0: torch.Tensor) -> torch.Tensor:
+        """States (N, ...) from u0 (...) on, by the classical Runge-Kutta method."""
+        states, u = [u0], u0
+        for a, b in zip(self.times, self.times[1:], strict=False):
+            middle, h = (a + b) / 2, b - a
+            first = field(a, u)
+            second = field(middle, u + h / 2 * first)
+            third = field(middle, u + h / 2 * second)
+            u = u + h / 6 * (first + 2 * second + 2 * third + field(b, u + h * third))
+            states.append(u)
+        return torch.stack(states)
+
+    def paths_of(self, features: Features, u: torch.Tensor) -> torch.Tensor:
+        """Integrals (m - 1, F) of features of the field along states u (N, R, K), from the first time to the other observed ones."""
+        a, b = self.times[:-1], self.times[1:]
+        at = torch.stack([a, (a + b) / 2, b])
+        states = torch.stack([u[:-1], (u[:-1] + u[1:]) / 2, u[1:]])
+        values = features(at, states)
+        parts = (b - a)[:, None] / 6 * (values[0] + 4 * values[1] + values[2])  # what the solver makes of it
+        return parts.cumsum(0)[self.index[1:] - 1]
+
+
+@dataclass(frozen=True)
+class Prior:
+    """What the evidence chose.
+
+    std: of every weight, in units of the noise's.  amplitudes (F,): of the waves.
+    """
+
+    std: float
+    amplitudes: torch.Tensor
+    evidence: float  # for each number observed
+    chosen: dict[str, float]
+
+
+def spectra(field: MLPField) -> Iterator[tuple[dict[str, float], torch.Tensor]]:
+    """Amplitudes (F,) of the waves that are compared, with what they stand for; sin and cos of all waves have the power 1."""
+    count = len(field.amplitudes) // 2 - HARMONICS
+    waves = torch.arange(1, count + 1, dtype=torch.float64)
+    for corner in CORNERS:
+        falling = 1 / (1 + (waves / corner).square())
+        for share in SHARES if field.period else SHARES[:1]:
+            recurring = torch.full((HARMONICS,), share / HARMONICS, dtype=torch.float64)
+            plain = (1 - share) * falling / falling.sum()
+            yield {"corner": corner, "recurring": share}, torch.cat([plain, plain, recurring, recurring]).sqrt()
+
+
+def choose_prior(field: MLPField, u: torch.Tensor, grid: Grid) -> Prior:
+    """The prior of highest evidence for states u (m, 1, K); its amplitudes are set in the field."""
+    moved, weight = (u[1:] - u[0]).flatten(1), field.scales.flatten().square()
+    still, best = u[:1].expand(len(grid.times), *u.shape[1:]), None
+    for chosen, amplitudes in spectra(field):
+        field.amplitudes.copy_(amplitudes)
+        paths = grid.paths_of(field.hidden, still)
+        kernel, size = scaled(paths @ paths.T)
+        values, vectors = torch.linalg.eigh(kernel)
+        evidence, noise = highest_evidence(values.clamp(min=0), (vectors.T @ moved).square(), weight)
+        if best is None or evidence > best.evidence:
+            best = Prior((size * noise) ** -0.5, amplitudes, evidence, chosen | {"noise": noise})
+    assert best is not None, "there is a spectrum"
+    field.amplitudes.copy_(best.amplitudes)
+    return best
+
+
+def scaled(kernel: torch.Tensor) -> tuple[torch.Tensor, float]:
+    """A kernel (n, n) of mean variance 1, and the variance it had."""
+    size = max(float(kernel.diagonal().mean()), 1e-12)
+    return kernel / size, size
+
+
+def highest_evidence(values: torch.Tensor, squares: torch.Tensor, weight: torch.Tensor) -> tuple[float, float]:
+    """The highest log evidence for each number, over the overall height, and the noise variance it is reached at.
+
+    values (n,): of the kernel.  squares (n, K): of the states along its vectors.  weight (K,): variances of the coordinates.
+    """
+    noises = NOISES.to(values) * float(values.mean())
+    variances = values[:, None] * weight + noises[:, None, None]
+    evidences = -0.5 * (variances.log().mean((1, 2)) + (squares / variances).mean((1, 2)).clamp(min=1e-30).log())
+    best = int(evidences.argmax())
+    return float(evidences[best]), float(noises[best])
+
+
+class Posterior:
+    """The objective over whitened weights e (P,): sum of squares of the residuals, over the noise's variance, plus that of e."""
+
+    def __init__(self, field: MLPField, u: torch.Tensor, taus: torch.Tensor):
+        self.field, self.u, self.grid = field, u, Grid.over(taus)
+        self.first = {name: weight.detach() for name, weight in field.named_parameters()}
+        self.prior = choose_prior(field, u, self.grid)
+        self.weight = field.scales.flatten().square()
+        self.solves = 0
+
+    def weights(self, e: torch.Tensor) -> dict[str, torch.Tensor]:
+        """The field's weights of whitened ones."""
+        parts = e.split([weight.numel() for weight in self.first.values()])
+        last = list(self.first)[-2:]  # weight and bias of the last layer
+        named = zip(self.first.items(), parts, strict=True)
+        return {
+            name: weight + self.prior.std * (1 if name in last else INNER) * part.view(weight.shape)
+            for (name, weight), part in named
+        }
+
+    def residuals(self, e: torch.Tensor) -> torch.Tensor:
+        """Solved minus observed states ((m - 1) K,), in units of the noise."""
+        self.solves += 1
+        named = self.weights(e)
+        solved = self.grid.solved(lambda t, x: functional_call(self.field, named, (t, x)), self.u[0])
+        self.states = solved.detach()
+        return (solved[self.grid.index[1:]] - self.u[1:]).flatten()
+
+    def objective(self, e: torch.Tensor) -> float:
+        return float(self.residuals(e).square().sum() + e.square().sum())
+
+    def gradient(self, e: torch.Tensor) -> torch.Tensor:
+        """Half the gradient of the objective (P,)."""
+        linearised: tuple[Any, ...] = vjp(self.residuals, e)
+        return linearised[1](linearised[0])[0] + e
+
+    def step(self, e: torch.Tensor) -> torch.Tensor:
+        """The minimiser of the linearised objective about e."""
+        self.linearise(e)
+        linearised: tuple[Any, ...] = vjp(self.residuals, e)
+        r, back = linearised
+        wanted = jvp(self.residuals, (e,), (e,))[1] - r
+        solution = self.conjugate_gradient(lambda x: jvp(self.residuals, (e,), (back(x)[0],))[1] + x, wanted)
+        return back(solution)[0]
+
+    def linearise(self, e: torch.Tensor) -> None:
+        """The kernel of the last layer's paths along the present path: what the preconditioner inverts."""
+        with torch.no_grad():
+            self.residuals(e)
+            now = copy.deepcopy(self.field)
+            now.load_state_dict(self.weights(e), strict=False)
+            paths = self.grid.paths_of(now.hidden, self.states)
+        values, self.vectors = torch.linalg.eigh(paths @ paths.T * self.prior.std**2)
+        self.values = values.clamp(min=0)
+
+    def preconditioned(self, x: torch.Tensor) -> torch.Tensor:
+        """The inverse of J J^T + 1 for the last layer alone, as if the path did not turn back on the field."""
+        turned = self.vectors.T @ x.view(len(self.u) - 1, -1)
+        return (self.vectors @ (turned / (self.values[:, None] * self.weight + 1))).flatten()
+
+    def conjugate_gradient(self, product: Callable[[torch.Tensor], torch.Tensor], b: torch.Tensor) -> torch.Tensor:
+        """x with product(x) = b, product symmetric and positive definite."""
+        x = self.preconditioned(b)
+        r = b - product(x)
+        z = self.preconditioned(r)
+        p, rz = z, r @ z
+        for _ in range(PRODUCTS):
+            if r.norm() <= ACCURACY * b.norm():
+                break
+            q = product(p)
+            alpha = rz / (p @ q)
+            x, r = x + alpha * p, r - alpha * q
+            z = self.preconditioned(r)
+            rz, before = r @ z, rz
+            p = z + rz / before * p
+        return x
+
+
+def most_probable(
+    field: MLPField, u: torch.Tensor, taus: torch.Tensor, steps: int
+) -> tuple[torch.Tensor, dict[str, Any]]:
+    """The most probable weights (P,) of a field for states u (m, 1, K) at times taus (m,), all in double precision.
+
+    At most `steps` Gauss-Newton steps.  Also returns what to log: the variances chosen, and the objective before each step.
+    """
+    posterior = Posterior(field, u, taus)
+    e = torch.zeros(sum(weight.numel() for weight in posterior.first.values())).to(u)
+    objectives = [posterior.objective(e)]
+    for _ in range(steps):
+        change = posterior.step(e) - e
+        for halved in range(HALVINGS):
+            value = posterior.objective(e + change / 2**halved)
+            if value < objectives[-1]:
+                e = e + change / 2**halved
+                break
+        else:
+            break
+        objectives.append(value)
+        if objectives[-2] - value < ENOUGH * u[1:].numel():
+            break
+    weights = torch.cat([weight.flatten() for weight in posterior.weights(e).values()])
+    log = {"evidence": posterior.prior.evidence, "prior": posterior.prior.chosen, "objectives": objectives}
+    return weights, log | {"nfe": 4 * (len(posterior.grid.times) - 1) * posterior.solves}

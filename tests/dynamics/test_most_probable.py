@@ -1,0 +1,139 @@
+"""The most probable weights: noise is averaged, smooth motion interpolated, a period found, and the path solves its field."""
+
+import math
+
+import pytest
+import torch
+
+from dynode import clips
+from dynode.clips import Clip
+from dynode.dynamics import fit_files, methods
+from dynode.dynamics.fitting.most_probable import ACCURACY, Grid, Posterior, highest_evidence
+from dynode.dynamics.fitting.single import PreparedFit
+from dynode.dynamics.presets import preset
+from dynode.dynamics.solvers.rollout import SolverSettings, rollout
+from dynode.errors import UserError
+from dynode.settings import changed
+
+FRAMES = 33
+
+
+def moving(
+    noise: float = 0.0, turns: float = 0.5, frames: int = FRAMES, dimension: int = 24
+) -> tuple[Clip, torch.Tensor]:
+    """A clip of codes on an arc of so many turns in a random plane, with noise of this deviation, and the codes without it."""
+    rng = torch.Generator().manual_seed(3)
+    ts = torch.arange(frames).double() / 24
+    angle = 2 * math.pi * turns * ts / ts[-1]
+    plane = torch.linalg.qr(torch.randn(dimension, 2, generator=rng)).Q.T
+    clean = torch.stack([angle.sin(), angle.cos()], 1).float() @ plane
+    noisy = clean + noise * torch.randn(clean.shape, generator=rng)
+    return Clip(noisy.view(frames, 2, -1), ts), clean.view(frames, 2, -1)
+
+
+def error(method, clip: Clip, true: torch.Tensor, hidden: bool = True) -> float:
+    """Mean squared error of a method at the hidden, or the observed, frames against codes without noise."""
+    chosen = clip.observed != hidden
+    return float((methods.fit(clip, method)(clip.ts[chosen]) - true[chosen]).square().mean())
+
+
+def test_smooth_motion_is_interpolated_and_nearer_than_by_straight_lines():
+    clip, true = moving()
+    sampled = clip.sampled("regular", 4)
+    assert methods.fit(sampled, "probable").log["observed_error"] < 1e-3
+    assert error("probable", sampled, true) < 0.2 * error("linear", sampled, true)
+
+
+def test_noise_is_averaged_also_at_the_observed_frames():
+    clip, true = moving(noise=0.15)
+    sampled = clip.sampled("regular", 2)
+    assert error("probable", sampled, true) < 0.8 * error("linear", sampled, true)
+    assert error("probable", sampled, true, hidden=False) < 0.8 * error("linear", sampled, true, hidden=False)
+
+
+def test_a_period_is_found_and_used():
+    clip, true = moving(noise=0.02, turns=4, frames=65)
+    sampled = clip.sampled("irregular", 5, 1)
+    path = methods.fit(sampled, "probable")
+    assert path.log["period"] == pytest.approx(float(clip.ts[-1]) / 4, rel=0.03)
+    without = error(changed(preset("probable"), {"field.recurring": False}), sampled, true)
+    assert error("probable", sampled, true) < 0.7 * without
+
+
+@pytest.mark.parametrize("name", ["scene.day", "bird.flight", "isaac3d.robot_x", "single_face.1"])
+def test_the_path_solves_its_field_without_a_jump_at_observed_times(name):
+    """dz/dt = f(z, t) at 100 times, observed ones among them, to the tolerance of the solver and of the differences."""
+    clip = clips.load(name).sampled("irregular", 8, 0)
+    path = methods.fit(clip, changed(preset("probable"), {"solver.rtol": 1e-7, "solver.atol": 1e-8}))
+    ts = torch.linspace(*path.span, 102, dtype=torch.float64)[1:-1]
+    ts = torch.cat([ts[: 100 - len(clip.observations().ts) + 2], clip.observations().ts[1:-1]])
+    half = 1e-3
+    numeric = (path(ts + half).double() - path(ts - half).double()) / (2 * half)
+    velocity = path.derivative(ts).double()
+    assert (numeric - velocity).norm() < 0.02 * velocity.norm()
+    jump = (path(ts + 1e-6) - path(ts - 1e-6)).abs().max()
+    assert jump < 1e-4 * path(ts).abs().max()
+
+
+def test_the_curve_does_not_see_the_state():
+    clip, _ = moving(noise=0.1)
+    fits = {name: methods.fit(clip.sampled("regular", 4), name) for name in ("probable", "curve")}
+    assert fits["curve"].label == "curve"
+    u = torch.randn(5, *fits["curve"].starts.shape[1:])
+    differing = {name: float(fit.field(torch.tensor(0.3), u).std(0).max()) for name, fit in fits.items()}
+    assert differing["curve"] == 0 < differing["probable"]
+
+
+def test_the_objective_is_stationary_at_the_end():
+    clip, _ = moving(noise=0.1)
+    trainer = PreparedFit.of(clip.sampled("regular", 4), preset("probable"), 0).trainer
+    posterior = Posterior(trainer.field.double().requires_grad_(False), trainer.u.double(), trainer.taus.double())
+    e = torch.zeros(sum(weight.numel() for weight in posterior.first.values())).double()
+    start = posterior.gradient(e).norm()
+    for _ in range(8):
+        e = posterior.step(e)
+    assert posterior.gradient(e).norm() < 2 * ACCURACY * start
+
+
+def test_evidence_finds_the_noise():
+    """Of states drawn from a process of known variances."""
+    rng = torch.Generator().manual_seed(0)
+    values = torch.logspace(1, -6, 40, dtype=torch.float64)
+    values = values / values.mean()
+    draws = torch.randn(40, 200, generator=rng, dtype=torch.float64) * (7 * (values + 0.01)).sqrt()[:, None]
+    _, noise = highest_evidence(values, draws.square(), torch.ones(200, dtype=torch.float64))
+    assert 0.005 < noise < 0.02
+
+
+def test_the_grid_meets_every_observed_time_and_solves_to_fourth_order():
+    taus = torch.tensor([0.0, 0.03, 0.5, 1.0], dtype=torch.float64)
+    grid = Grid.over(taus)
+    assert torch.equal(grid.times[grid.index], taus)
+    assert grid.times.diff().max() <= 1 / 3 / 2 + 1e-9
+    solved = grid.solved(lambda t, u: -u * t, torch.ones((), dtype=torch.float64))
+    exact = rollout(
+        lambda t, u: -u * t, torch.ones(1, dtype=torch.float64), grid.times, SolverSettings(rtol=1e-9, atol=1e-9)
+    )
+    assert torch.allclose(solved, exact.states[:, 0], atol=1e-5)
+
+
+def test_two_frames_and_a_still_clip_are_fitted():
+    clip, _ = moving(frames=9)
+    path = methods.fit(clip.sampled("regular", 8), "probable")
+    assert torch.isfinite(path(clip.ts)).all()
+    still = Clip(torch.ones(7, 2, 12), torch.arange(7).double() / 24)
+    assert torch.allclose(methods.fit(still.sampled("regular", 3), "probable")(still.ts), still.ws, atol=1e-5)
+
+
+def test_a_saved_fit_gives_the_same_codes(tmp_path):
+    clip, _ = moving(noise=0.05)
+    path = methods.fit(clip.sampled("irregular", 4, 1), "probable")
+    again = fit_files.load(path.save(tmp_path / "one.fit"))
+    assert torch.equal(again(clip.ts), path(clip.ts))
+    assert again.label == "probable"
+
+
+def test_a_field_without_waves_is_refused():
+    clip, _ = moving()
+    with pytest.raises(UserError, match="time_features=waves"):
+        methods.fit(clip.sampled("regular", 4), changed(preset("exact"), {"training.probable_steps": 2}))
