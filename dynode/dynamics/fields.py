@@ -36,9 +36,8 @@ class FieldSettings:
     activation: str = "leaky_relu"
     time_features: str = "raw"  # "none" makes the field autonomous
     frequencies: int = 4  # of "fourier": sin and cos of pi k t, k = 1..frequencies, beside t itself
-    waves: float = (
-        1.5  # of "waves": as many k for each observed interval, and harmonics of a period, all with amplitudes
-    )
+    # of "waves": as many k for each observed interval, and harmonics of a period, all with amplitudes
+    waves: float = 1.5
     layout: str = "shared"  # one MLP for every row | with a learned row embedding | all rows at once
     row_embedding: int = 16
     zero_init: bool = False  # the field is zero before training: a constant path
@@ -48,9 +47,8 @@ class FieldSettings:
     trend_noise: bool = True  # the trend estimates the noise of the observed states; else it interpolates them
     recurring: bool = False  # the trend, or without one the waves, may have a period, by a log-evidence margin of 10
     sees_state: bool = True  # False: the MLP gets zeros for the state, so that the path is a curve in time alone
-    spread: float = (
-        0.0  # standard deviation of what waves add to a unit of the first layer; 0: PyTorch's initialisation
-    )
+    # standard deviation of what waves add to a unit of the first layer; 0: the initialisation of PyTorch
+    spread: float = 0.0
     state_spread: float = 0.0  # the same for states of RMS 1, with `spread`
     scaled: bool = False  # the velocity is multiplied by the standard deviation of the observed states, by coordinate
 
@@ -88,7 +86,7 @@ class MLPField(nn.Module):
         if settings.spread:
             spread_out(self.net, out, settings)
         if settings.time_features == "waves":
-            self.register_buffer("amplitudes", torch.ones(extra))
+            self.register_buffer("amplitudes", torch.ones(time_width(settings, knots)))
             self.register_buffer("period", torch.zeros(()))  # 0: none
         if settings.scaled:
             self.register_buffer("scales", torch.ones(state_shape))
@@ -105,7 +103,7 @@ class MLPField(nn.Module):
     def inputs(self, t: torch.Tensor, u: torch.Tensor) -> torch.Tensor:
         """What the MLP gets (..., width): state, time features, row embeddings."""
         flat = u.flatten(-2) if self.settings.layout == "joint" else u
-        parts = [flat if self.settings.sees_state else torch.zeros_like(flat), *self.time_parts(t, flat)]
+        parts = [flat if self.settings.sees_state else 0 * flat, *self.time_parts(t, flat)]
         if self.settings.layout == "shared+row-embedding":
             parts.append(self.rows.expand(*flat.shape[:-1], -1))
         return torch.cat(parts, dim=-1)
@@ -183,8 +181,13 @@ class StackedFields(nn.Module):
 
 
 def can_stack(settings: FieldSettings) -> bool:
-    """Whether `StackedFields` has these settings: those of the layout "joint" whose field reads its state unscaled."""
-    return settings.layout == "joint" and settings.sees_state and not settings.scaled
+    """Whether `StackedFields` has these settings: those of the layout "joint" and a plain field."""
+    return settings.layout == "joint" and is_plain(settings)
+
+
+def is_plain(settings: FieldSettings) -> bool:
+    """Whether the MLP gets its state and `time_features`, and its output is not scaled."""
+    return settings.time_features != "waves" and settings.sees_state and not settings.scaled
 
 
 def normalised(velocity: torch.Tensor, axes: int | tuple[int, int] | None, speed: torch.Tensor | None) -> torch.Tensor:
@@ -197,7 +200,7 @@ def normalised(velocity: torch.Tensor, axes: int | tuple[int, int] | None, speed
 def time_width(settings: FieldSettings, knots: int = 0) -> int:
     """How many time features there are, for a clip of `knots` observed frames."""
     if settings.time_features == "waves":
-        return 2 * (round(settings.waves * (knots - 1)) + HARMONICS)
+        return 2 * (max(1, round(settings.waves * (knots - 1))) + HARMONICS)
     return {"none": 0, "raw": 1, "fourier": 1 + 2 * settings.frequencies}[settings.time_features]
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from dynode.dynamics.fields import MLPField, time_features
+from dynode.dynamics.fields import MLPField, is_plain, time_features
 
 aten = torch.ops.aten
 # name -> (in-place activation, gradient of its input from that of its output and the output itself)
@@ -20,7 +20,7 @@ ACTIVATIONS: dict[str, tuple[Callable[..., torch.Tensor], Callable[..., torch.Te
 
 
 def is_plain_mlp(module: nn.Module) -> TypeGuard[MLPField]:
-    """Whether `MLPVJP` has this field: without norm, trend and learned embedding, with one of ACTIVATIONS."""
+    """Whether `MLPVJP` has this field: plain, without norm, trend and learned embedding, with one of ACTIVATIONS."""
     if not isinstance(module, MLPField):
         return False
     s = module.settings
@@ -28,6 +28,7 @@ def is_plain_mlp(module: nn.Module) -> TypeGuard[MLPField]:
         (s.normalise, s.drift, s.learned_speed) == ("none", "none", False)
         and s.layout in ("shared", "joint")
         and s.activation in ACTIVATIONS
+        and is_plain(s)
     )
 
 
