@@ -17,7 +17,7 @@ probable  an MLP alone, in the same subspace, whose roll-out from the first obse
 curve     as `probable`, but the MLP does not see the state: a curve in time alone.  Where it is level, a state adds nothing.
 dynode    an MLP beside a smooth trend (a Gaussian process) through the observations, in the same subspace; the path is solved
           from the observation before and the one after each time, and interpolates both.  A fit takes a moment.
-trend     as `dynode` without the MLP, in closed form.  Where it is level, the network adds nothing.
+trend     as `dynode` without training, its MLP left at zero.  Where it is level, the network adds nothing.
 calm      as `dynode`, but the path interpolates the denoised codes (the trend's posterior mean): for noisy inversions.
 visible   as `dynode`, in a subspace weighted by the visible change of the image: for codes whose noise is invisible, such as
           an encoder's.

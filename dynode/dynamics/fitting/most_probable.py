@@ -19,13 +19,8 @@ from dynode.dynamics.fields import HARMONICS, MLPField
 
 Features: TypeAlias = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]  # (t, u) -> (..., F)
 STEPS = 2  # of the solver in an interval of mean length
-CORNERS = (
-    1.0,
-    2.0,
-    4.0,
-    8.0,
-    float("inf"),
-)  # half-waves in the observed span, above which the power of the waves falls
+# half-waves in the observed span, above which the power of the waves falls
+CORNERS = (1.0, 2.0, 4.0, 8.0, float("inf"))
 SHARES = (0.0, 0.5, 0.9, 0.99)  # of the waves' power in harmonics of the period, where the motion has one
 NOISES = torch.logspace(-5, 2, 29, dtype=torch.float64)  # variance of the noise over that of the paths
 PRODUCTS, ACCURACY = 15, 1e-2  # of the conjugate gradient: at most so many products, until the residual is that small

@@ -198,11 +198,11 @@ def require_legal(settings: DynamicsSettings, edits: torch.Tensor | None, shape:
     if edits is not None and edits.shape[1:] != shape:
         raise UserError(f"Edits of codes {tuple(shape)} were wanted, got {tuple(edits.shape)}: (M, L, D).")
     f = settings.field
-    legal = f.time_features == "waves" and f.scaled and f.layout == "joint" and f.drift == "none"
+    legal = f.time_features == "waves" and f.scaled and f.zero_init and f.layout == "joint" and f.drift == "none"
     if t.probable_steps and not (legal and settings.path == "rollout"):
         raise UserError(
             "The most probable weights are those of a field of waves: with training.probable_steps set "
-            "field.time_features=waves, field.scaled=true, field.layout=joint, field.drift=none and path=rollout."
+            "field.time_features=waves, field.scaled=true, field.zero_init=true, field.layout=joint, field.drift=none and path=rollout."
         )
     if settings.meets == "trend" and (settings.path, settings.field.drift) != ("blended", "trend"):
         raise UserError("meets='trend' requires path='blended' and field.drift='trend'.")
