@@ -34,7 +34,10 @@ def main(arguments: list[str]) -> int:
     children.end_with_parent()
     with stop.listening(), remarks_said():
         try:
-            return start(arguments)
+            try:
+                return start(arguments)
+            finally:
+                sys.stdout.flush()  # here, where a reader that went away is expected, and not when Python ends
         except BaseException as error:
             if not stop.number and not isinstance(error, KeyboardInterrupt):
                 return answered(error)

@@ -2,6 +2,7 @@
 
 import errno
 import json
+import os
 import re
 import subprocess
 import sys
@@ -181,11 +182,12 @@ def test_a_world_that_cannot_be_drawn_or_learned(capsys, here, arguments, part):
     assert part in told(capsys, *arguments)
 
 
-def test_a_reader_that_goes_away_gets_no_traceback():
-    command = f"{sys.executable} -m dynode list | true"
-    done = subprocess.run(
-        ["bash", "-c", f"set -o pipefail; {command}"], capture_output=True, text=True, cwd=runtime.ROOT
-    )
+@pytest.mark.parametrize("arguments", ["list", "--help", "fit --help"])
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_reader_that_goes_away_gets_no_traceback(arguments, unbuffered):
+    shell = ["bash", "-c", f"set -o pipefail; {sys.executable} -m dynode {arguments} | true"]
+    environment = os.environ | {"PYTHONUNBUFFERED": unbuffered}
+    done = subprocess.run(shell, capture_output=True, text=True, cwd=runtime.ROOT, env=environment)
     assert done.stderr == "" and done.returncode in (0, 141)
 
 
