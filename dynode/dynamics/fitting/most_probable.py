@@ -1,10 +1,14 @@
-"""The most probable weights of a field, given noisy observed states: Gauss-Newton steps on the whole roll-out, with a prior.
+"""The most probable weights of a field, given noisy observed states and a prior: Picard iterations, then Gauss-Newton steps.
 
 Weights have a Gaussian prior about their first values, whose last layer is zero: the most probable path without observations
 stands still.  How large their variance is beside that of the noise, how fast the power of the waves falls with their frequency
 and how much of it recurs is what makes the observed states likeliest (MacKay 1992, "A practical Bayesian framework for
 backpropagation networks"), for the field linearised at its first weights: the kernel of its paths is the same for every
 coordinate up to scale, so that an eigendecomposition of the size of the observed frames decides.
+
+Along a given path the roll-out is linear in the last layer: its most probable weights give the next path, whose features give
+the next weights, until the path is the solution of its own field (Picard).  Gauss-Newton steps on the whole roll-out then
+move the weights of all layers, where that pays.
 """
 
 import copy
@@ -19,8 +23,7 @@ from dynode.dynamics.fields import HARMONICS, MLPField
 
 Features: TypeAlias = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]  # (t, u) -> (..., F)
 STEPS = 2  # of the solver in an interval of mean length
-# half-waves in the observed span, above which the power of the waves falls
-CORNERS = (1.0, 2.0, 4.0, 8.0, float("inf"))
+PATHS, SAME = 30, 1e-4  # at most so many Picard iterations, until the path changes by this share of itself
 SHARES = (0.0, 0.5, 0.9, 0.99)  # of the waves' power in harmonics of the period, where the motion has one
 NOISES = torch.logspace(-5, 2, 29, dtype=torch.float64)  # variance of the noise over that of the paths
 PRODUCTS, ACCURACY = 15, 1e-2  # of the conjugate gradient: at most so many products, until the residual is that small
@@ -59,13 +62,17 @@ class Grid:
         return torch.stack(states)
 
     def paths_of(self, features: Features, u: torch.Tensor) -> torch.Tensor:
-        """Integrals (m - 1, F) of features of the field along states u (N, R, K), from the first time to the other observed ones."""
+        """Integrals (N - 1, F) of features of the field along states u (N, R, K), from the first time to all others."""
         a, b = self.times[:-1], self.times[1:]
         at = torch.stack([a, (a + b) / 2, b])
         states = torch.stack([u[:-1], (u[:-1] + u[1:]) / 2, u[1:]])
         values = features(at, states)
         parts = (b - a)[:, None] / 6 * (values[0] + 4 * values[1] + values[2])  # what the solver makes of it
-        return parts.cumsum(0)[self.index[1:] - 1]
+        return parts.cumsum(0)
+
+    def observed(self, integrals: torch.Tensor) -> torch.Tensor:
+        """Of integrals (N - 1, ...) those to the observed times (m - 1, ...)."""
+        return integrals[self.index[1:] - 1]
 
 
 @dataclass(frozen=True)
@@ -81,11 +88,16 @@ class Prior:
     chosen: dict[str, float]
 
 
+def corners(count: int) -> list[float]:
+    """Numbers of half-waves in the observed span above which the power of `count` waves falls: powers of 2, and none."""
+    return [2.0**k for k in range(max(count, 2).bit_length())] + [float("inf")]
+
+
 def spectra(field: MLPField) -> Iterator[tuple[dict[str, float], torch.Tensor]]:
     """Amplitudes (F,) of the waves that are compared, with what they stand for; sin and cos of all waves have the power 1."""
     count = len(field.amplitudes) // 2 - HARMONICS
     waves = torch.arange(1, count + 1, dtype=torch.float64)
-    for corner in CORNERS:
+    for corner in corners(count):
         falling = 1 / (1 + (waves / corner).square())
         for share in SHARES if field.period else SHARES[:1]:
             recurring = torch.full((HARMONICS,), share / HARMONICS, dtype=torch.float64)
@@ -99,7 +111,7 @@ def choose_prior(field: MLPField, u: torch.Tensor, grid: Grid) -> Prior:
     still, best = u[:1].expand(len(grid.times), *u.shape[1:]), None
     for chosen, amplitudes in spectra(field):
         field.amplitudes.copy_(amplitudes)
-        paths = grid.paths_of(field.hidden, still)
+        paths = grid.observed(grid.paths_of(field.hidden, still))
         kernel, size = scaled(paths @ paths.T)
         values, vectors = torch.linalg.eigh(kernel)
         evidence, noise = highest_evidence(values.clamp(min=0), (vectors.T @ moved).square(), weight)
@@ -164,13 +176,13 @@ class Posterior:
         linearised: tuple[Any, ...] = vjp(self.residuals, e)
         return linearised[1](linearised[0])[0] + e
 
-    def step(self, e: torch.Tensor) -> torch.Tensor:
-        """The minimiser of the linearised objective about e."""
+    def step(self, e: torch.Tensor, products: int = PRODUCTS) -> torch.Tensor:
+        """The minimiser of the linearised objective about e, by at most so many products of the conjugate gradient."""
         self.linearise(e)
         linearised: tuple[Any, ...] = vjp(self.residuals, e)
         r, back = linearised
         wanted = jvp(self.residuals, (e,), (e,))[1] - r
-        solution = self.conjugate_gradient(lambda x: jvp(self.residuals, (e,), (back(x)[0],))[1] + x, wanted)
+        solution = self.conjugate_gradient(lambda x: jvp(self.residuals, (e,), (back(x)[0],))[1] + x, wanted, products)
         return back(solution)[0]
 
     def linearise(self, e: torch.Tensor) -> None:
@@ -179,22 +191,45 @@ class Posterior:
             self.residuals(e)
             now = copy.deepcopy(self.field)
             now.load_state_dict(self.weights(e), strict=False)
-            paths = self.grid.paths_of(now.hidden, self.states)
+            self.decompose(self.grid.observed(self.grid.paths_of(now.hidden, self.states)))
+
+    def decompose(self, paths: torch.Tensor) -> None:
+        """Eigenvalues and vectors of the kernel of paths (m - 1, F) of the last layer's inputs."""
         values, self.vectors = torch.linalg.eigh(paths @ paths.T * self.prior.std**2)
         self.values = values.clamp(min=0)
+
+    def picard(self) -> torch.Tensor:
+        """Whitened weights whose last layer is the most probable one along the path that it makes; the others are zero."""
+        u, scales = self.u, self.field.scales
+        states = u[:1].expand(len(self.grid.times), *u.shape[1:])
+        for _ in range(PATHS):
+            paths = self.grid.paths_of(self.field.hidden, states)
+            self.decompose(self.grid.observed(paths))
+            wanted = self.preconditioned((u[1:] - u[0]).flatten()).view(len(u) - 1, -1)
+            last = self.prior.std * self.grid.observed(paths).T @ wanted * scales.flatten()
+            made = u[0] + (self.prior.std * paths @ last).view(-1, *u.shape[1:]) * scales
+            before, states = states, torch.cat([u[:1], made])
+            if (states - before).norm() <= SAME * (states - u[0]).norm():
+                break
+        others = sum(weight.numel() for weight in self.first.values()) - last.numel()
+        return torch.cat([torch.zeros(others).to(u), last[:-1].T.flatten(), last[-1]])
 
     def preconditioned(self, x: torch.Tensor) -> torch.Tensor:
         """The inverse of J J^T + 1 for the last layer alone, as if the path did not turn back on the field."""
         turned = self.vectors.T @ x.view(len(self.u) - 1, -1)
         return (self.vectors @ (turned / (self.values[:, None] * self.weight + 1))).flatten()
 
-    def conjugate_gradient(self, product: Callable[[torch.Tensor], torch.Tensor], b: torch.Tensor) -> torch.Tensor:
-        """x with product(x) = b, product symmetric and positive definite."""
+    def conjugate_gradient(
+        self, product: Callable[[torch.Tensor], torch.Tensor], b: torch.Tensor, products: int
+    ) -> torch.Tensor:
+        """x with product(x) = b, product symmetric and positive definite; 0 products: what the preconditioner makes of b."""
         x = self.preconditioned(b)
+        if not products:
+            return x
         r = b - product(x)
         z = self.preconditioned(r)
         p, rz = z, r @ z
-        for _ in range(PRODUCTS):
+        for _ in range(products):
             if r.norm() <= ACCURACY * b.norm():
                 break
             q = product(p)
@@ -211,13 +246,14 @@ def most_probable(
 ) -> tuple[torch.Tensor, dict[str, Any]]:
     """The most probable weights (P,) of a field for states u (m, 1, K) at times taus (m,), all in double precision.
 
-    At most `steps` Gauss-Newton steps.  Also returns what to log: the variances chosen, and the objective before each step.
+    At most `steps` Gauss-Newton steps.  Also returns what to log: the variances chosen, and the objective of the first weights,
+    after the Picard iterations and after each step.
     """
     posterior = Posterior(field, u, taus)
-    e = torch.zeros(sum(weight.numel() for weight in posterior.first.values())).to(u)
-    objectives = [posterior.objective(e)]
-    for _ in range(steps):
-        change = posterior.step(e) - e
+    e, enough = posterior.picard(), ENOUGH * u[1:].numel()
+    objectives = [posterior.objective(torch.zeros_like(e)), posterior.objective(e)]
+    for count in range(steps):
+        change = posterior.step(e, PRODUCTS if count else 0) - e  # the first one is cheap: is there anything to gain?
         for halved in range(HALVINGS):
             value = posterior.objective(e + change / 2**halved)
             if value < objectives[-1]:
@@ -226,7 +262,7 @@ def most_probable(
         else:
             break
         objectives.append(value)
-        if objectives[-2] - value < ENOUGH * u[1:].numel():
+        if objectives[-2] - value < enough:
             break
     weights = torch.cat([weight.flatten() for weight in posterior.weights(e).values()])
     log = {"evidence": posterior.prior.evidence, "prior": posterior.prior.chosen, "objectives": objectives}
