@@ -109,7 +109,7 @@ def fit(
     Args:
         clip: A clip file, or the name of a shipped clip such as single_face.1.
         output: The fit to write, by default CLIP.fit, or CLIP.PRESET.fit of another preset; a killed run resumes from the checkpoint beside it.
-        preset: dynode (recommended), trend, calm, visible, probable, curve, exact, subspace, robust, paper, paper_scaled or demo; a sequence model: gru, ode_rnn, latent_ode, cde, sde; prior, learned from other clips; or a baseline without settings, such as linear, cubic or gp.
+        preset: dynode (the default), "dynode[no z]", trend+mlp, trend, calm, visible, exact, subspace, robust, paper, paper_scaled or demo; a sequence model: gru, ode_rnn, latent_ode, cde, sde; prior, learned from other clips; or a baseline without settings, such as linear, cubic or gp.
         stride: Observe every N-th frame.
         sampling: How the observed frames are chosen: regular or irregular.
         hidden_end: Hold out the last N frames (scored as extrapolation).
@@ -137,8 +137,10 @@ def fit(
 
 
 def fit_name(clip: str, preset: str) -> str:
-    """The default file of a fit; other presets than the recommended one are part of the name."""
-    return f"{stem(clip)}.fit" if preset == "dynode" else f"{stem(clip)}.{preset}.fit"
+    """The default file of a fit; other presets than the default are part of the name."""
+    from dynode.io import names
+
+    return f"{stem(clip)}.fit" if preset == "dynode" else f"{stem(clip)}.{names.slug(preset)}.fit"
 
 
 def image_loss_cost(settings: Any) -> str:
@@ -278,7 +280,7 @@ def choose_depth(
         clips: Clip files, or names of shipped clips.
         output: Also write every number as a record (.json).
         depths: What to choose from.
-        preset: dynode (recommended), robust, paper or demo.
+        preset: dynode (the default), trend+mlp, robust, paper or demo.
         stride: Every N-th frame is observed; half of those are fitted, the other half validate.
         seeds: Fits of each clip and depth.
         p: Change a setting of the preset, such as training.iterations=200.

@@ -1,4 +1,4 @@
-"""Named settings of the dynamics.  `dynode` is the recommended preset; the others are frozen.
+"""Named settings of the dynamics.  `dynode` is the neural ODE of this package and the default; the others are frozen.
 
 paper     the paper's own choices: codes as they are, raw frame index as time, Adam 0.01 constant, sums of squares, with the
           latent, image, LPIPS and identity losses; `latent_only` keeps the first of them.
@@ -12,15 +12,15 @@ robust    the paper's method with stable training: standardised codes, Fourier t
 subspace  as `robust`, in the affine subspace of the observed codes, with tanh: a fit takes seconds.
 exact     an MLP alone, in the same subspace, whose roll-out from the first observation interpolates all others, by a few
           Gauss-Newton steps on all intervals, from a field of zero.
-probable  an MLP alone, in the same subspace, whose roll-out from the first observation passes the others as nearly as their
-          noise, which it estimates, makes probable; by a few Gauss-Newton steps.  The motion may have a period.
-curve     as `probable`, but the MLP does not see the state: a curve in time alone.  Where it is level, a state adds nothing.
-dynode    an MLP beside a smooth trend (a Gaussian process) through the observations, in the same subspace; the path is solved
-          from the observation before and the one after each time, and interpolates both.  A fit takes a moment.
-trend     as `dynode` without training, its MLP left at zero.  Where it is level, the network adds nothing.
-calm      as `dynode`, but the path interpolates the denoised codes (the trend's posterior mean): for noisy inversions.
-visible   as `dynode`, in a subspace weighted by the visible change of the image: for codes whose noise is invisible, such as
-          an encoder's.
+dynode    an MLP alone, in the same subspace, whose roll-out from the first observation passes the others as nearly as their
+          noise, which it estimates, makes probable; by Picard iterations and Gauss-Newton steps.  The motion may have a period.
+dynode[no z]  as `dynode`, but the MLP does not see the state: a curve in time alone.  Where it is level, a state adds nothing.
+trend+mlp     an MLP beside a smooth trend (a Gaussian process) through the observations, in the same subspace; the path is
+          solved from the observation before and the one after each time, and interpolates both.  No roll-out from the first code.
+trend     as `trend+mlp` without training, its MLP left at zero.  Where it is level, the network adds nothing.
+calm      as `trend+mlp`, but the path interpolates the denoised codes (the trend's posterior mean): for noisy inversions.
+visible   as `trend+mlp`, in a subspace weighted by the visible change of the image: for codes whose noise is invisible, such
+          as an encoder's.
 """
 
 import dataclasses
@@ -188,8 +188,8 @@ PRESETS = {
         segment_solver=SolverSettings("rk4", step=0.1),
         training=TrainingSettings(iterations=0, newton_steps=30, start="first", reduction="mean"),
     ),
-    "probable": DynamicsSettings(
-        "probable",
+    "dynode": DynamicsSettings(
+        "dynode",
         space="subspace",
         field=FieldSettings(
             depth=1,
@@ -205,10 +205,12 @@ PRESETS = {
             scaled=True,
         ),
         solver=SolverSettings(rtol=1e-5, atol=1e-6),
-        training=TrainingSettings(iterations=0, probable_steps=6, start="first", reduction="mean", keep="last"),
+        training=TrainingSettings(
+            iterations=0, probable_steps=6, start="first", reduction="mean", check_every=1, keep="last"
+        ),
     ),
-    "dynode": DynamicsSettings(
-        "dynode",
+    "trend+mlp": DynamicsSettings(
+        "trend+mlp",
         space="subspace",
         path="blended",
         field=FieldSettings(
@@ -237,16 +239,16 @@ PRESETS = {
         ),
     ),
 }
-PRESETS["curve"] = dataclasses.replace(
-    PRESETS["probable"], preset="curve", field=dataclasses.replace(PRESETS["probable"].field, sees_state=False)
+PRESETS["dynode[no z]"] = dataclasses.replace(
+    PRESETS["dynode"], preset="dynode[no z]", field=dataclasses.replace(PRESETS["dynode"].field, sees_state=False)
 )
 PRESETS["trend"] = dataclasses.replace(
-    PRESETS["dynode"],
+    PRESETS["trend+mlp"],
     preset="trend",
-    training=dataclasses.replace(PRESETS["dynode"].training, segment_iterations=0),
+    training=dataclasses.replace(PRESETS["trend+mlp"].training, segment_iterations=0),
 )
-PRESETS["calm"] = dataclasses.replace(PRESETS["dynode"], preset="calm", meets="trend")
-PRESETS["visible"] = dataclasses.replace(PRESETS["dynode"], preset="visible", space="visible")
+PRESETS["calm"] = dataclasses.replace(PRESETS["trend+mlp"], preset="calm", meets="trend")
+PRESETS["visible"] = dataclasses.replace(PRESETS["trend+mlp"], preset="visible", space="visible")
 
 
 def preset(name: str) -> DynamicsSettings:

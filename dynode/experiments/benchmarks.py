@@ -113,8 +113,8 @@ def neural_ode(fit: object) -> NeuralODE:
 
 
 def batched_fits(repeats: int) -> Comparison:
-    """Fits of the default preset as one batched problem, beside sequential fits (which are timed on an eighth of them)."""
-    settings, few = preset("dynode"), FITS // 8
+    """Fits of the preset `trend+mlp` as one batched problem, beside sequential fits (which are timed on an eighth of them)."""
+    settings, few = preset("trend+mlp"), FITS // 8
     observed = [clips.load(CLIP).sampled("irregular", STRIDE, seed, 2) for seed in range(FITS)]
     ts = observed[0].ts
 
@@ -150,7 +150,7 @@ def unseen_times(repeats: int, equal: bool = False) -> Comparison:
 
     equal: with the loosest tolerances, by factors of ten, that are as near to the exact solution as our fixed steps.
     """
-    fit = neural_ode(single.fit(clips.load(CLIP).sampled("regular", STRIDE, 0, 2), preset("dynode")))
+    fit = neural_ode(single.fit(clips.load(CLIP).sampled("regular", STRIDE, 0, 2), preset("trend+mlp")))
     ts = torch.linspace(*fit.span, TIMES + 2, dtype=torch.float64)[1:-1]
     taus = fit.clock(ts).to(fit.starts)
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 from pathlib import Path
 
 LONGEST = 100  # bytes of a name inside another one: file systems allow 143 to 255
@@ -14,6 +15,11 @@ def short(name: str) -> str:
         return name
     digest = hashlib.sha256(encoded).hexdigest()[:12]
     return f"{encoded[: LONGEST - 13].decode(errors='ignore')}-{digest}"
+
+
+def slug(label: str) -> str:
+    """A method's label as a part of a file's name, without brackets and spaces: dynode[no z] -> dynode-no-z."""
+    return re.sub(r"[^\w.+-]+", "-", label).strip("-")
 
 
 def beside(output: Path | str, suffix: str) -> Path:

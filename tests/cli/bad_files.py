@@ -61,7 +61,7 @@ def broken_clip(path: Path, **changes) -> None:
 
 def make_clips(folder: Path) -> None:
     """Clips and fits: of a generator that was other then, of one with other codes, of a small one, and broken ones."""
-    quick = changed(preset("dynode"), {"training.segment_iterations": 2, "training.iterations": 1})
+    quick = changed(preset("trend+mlp"), {"training.segment_iterations": 2, "training.iterations": 1})
     weights = tiny_weights(folder, "scene")
     small = {"generator": weights, "generator_hash": generators.hash_of(weights)}
     codes = generators.load(weights).mapping(torch.randn(8, 9, generator=torch.Generator().manual_seed(0)))

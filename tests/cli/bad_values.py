@@ -121,8 +121,8 @@ choose-depth {here}/small.safetensors --seeds 0 0 | The seeds must be different 
 choose-depth {here}/small.safetensors --stride 0 | The stride must be at least 1, got 0: every N-th frame is
 choose-depth {here}/small.safetensors --stride 100 | small has 8 frames: too few to hold out half of those that
 choose-depth {here}/small.safetensors --preset nope | There is no preset 'nope', did you mean 'dynode'; legal are
-choose-depth {here}/small.safetensors --preset gru | There is no preset 'gru'; legal are calm, curve, demo, dynode
-choose-depth {here}/small.safetensors --preset linear | There is no preset 'linear'; legal are calm, curve, demo, dynode
+choose-depth {here}/small.safetensors --preset gru | There is no preset 'gru'; legal are calm, demo, dynode
+choose-depth {here}/small.safetensors --preset linear | There is no preset 'linear'; legal are calm, demo, dynode
 choose-depth {here}/small.safetensors -p nope=1 | There is no setting 'nope'; legal are clock, field, losses
 choose-depth {here}/small.safetensors {here}/small.safetensors -p training.iterations=1 -p training.segment_iterations=1 --stride 2 | is named 2 times: name it once
 invert {here}/grey.mp4 --generator stylegan2-scene-factors --encoder {here}/encoder.safetensors | An encoder is read with start=encoder or start=moved: add one

@@ -156,7 +156,7 @@ def test_every_item_has_its_notebook_and_legal_parameters():
 
 def test_a_clip_of_two_frames_is_enough(tmp_path):
     two = Clip(torch.randn(2, 2, 4), torch.tensor([0.0, 0.1]))
-    fit = single.fit(two, changed(preset("dynode"), {"training.segment_iterations": 50, "training.iterations": 5}))
+    fit = single.fit(two, changed(preset("trend+mlp"), {"training.segment_iterations": 50, "training.iterations": 5}))
     assert fit(two.ts).shape == (2, 2, 4)
 
 

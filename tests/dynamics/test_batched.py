@@ -11,7 +11,7 @@ from dynode.dynamics.fitting.store import FitStore
 from dynode.dynamics.presets import preset
 from dynode.settings import changed
 
-QUICK = changed(preset("dynode"), {"training.segment_iterations": 12, "field.hidden": 8})
+QUICK = changed(preset("trend+mlp"), {"training.segment_iterations": 12, "field.hidden": 8})
 
 
 def spiral(frames=16, speed=7.0, name="spiral", shots=None):
@@ -63,7 +63,7 @@ def test_a_store_batches_missing_fits_and_reads_them_again(tmp_path, monkeypatch
     store.fit_many(sparse[:2], QUICK)
     store.fit_many(sparse, QUICK)
     store.fit_many(sparse, QUICK)
-    assert made == [2, 1] and len(list(tmp_path.glob("spiral.dynode.*"))) == 3
+    assert made == [2, 1] and len(list(tmp_path.glob("spiral.trend+mlp.*"))) == 3
     monkeypatch.setattr("dynode.dynamics.fitting.store.fit_to_file", lambda *_, **__: pytest.fail("fitted again"))
     assert store.fit(sparse[1][0], QUICK, sparse[1][1]).meta["seed"] == 1
     assert len(store.fit_many(sparse, "linear")) == 3  # nothing to learn

@@ -93,11 +93,13 @@ def test_hidden_frames_have_no_part_in_the_choice(circle):
 
 
 def test_fits_that_choose_their_depth_are_not_batched():
-    assert batched.can_batch(preset("dynode")) and not batched.can_batch(changed(preset("dynode"), {"field.depth": 0}))
+    assert batched.can_batch(preset("trend+mlp")) and not batched.can_batch(
+        changed(preset("trend+mlp"), {"field.depth": 0})
+    )
 
 
 def test_a_choice_belongs_to_every_preset(circle):
-    chosen = changed(preset("dynode"), {"field.depth": 0, "training.segment_iterations": 3, "field.hidden": 8})
+    chosen = changed(preset("trend+mlp"), {"field.depth": 0, "training.segment_iterations": 3, "field.hidden": 8})
     (fit,) = methods.fit_many([circle.sampled("regular", 3)], chosen)
     assert fit.settings.field.depth == fit.log["depth"]
 

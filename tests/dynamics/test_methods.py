@@ -18,7 +18,7 @@ from dynode.errors import UserError
 from dynode.settings import changed
 
 QUICK = {"training.segment_iterations": 3, "training.iterations": 0}
-SHORT = {name: changed(preset(name), QUICK) for name in ("subspace", "dynode", "calm")}
+SHORT = {name: changed(preset(name), QUICK) for name in ("subspace", "trend+mlp", "calm")}
 SHORT["exact"] = changed(preset("exact"), {"training.newton_steps": 2})
 SHORT |= {
     name: changed(methods.settings_of(name), {"iterations": 2, "hidden": 4}) for name in ("gru", "ode_rnn", "cde")
@@ -52,19 +52,19 @@ def test_a_path_made_of_another_says_what_to_save(sparse):
 
 
 def test_a_method_is_a_name_or_settings_and_nothing_else(sparse):
-    by_settings = methods.fit(sparse, SHORT["dynode"], seed=1)
-    assert by_settings.label == "dynode[3/150]" or by_settings.label.startswith("dynode[")
+    by_settings = methods.fit(sparse, SHORT["trend+mlp"], seed=1)
+    assert by_settings.label.startswith("trend+mlp[")
     with pytest.raises(UserError, match="did you mean 'linear'"):
         methods.fit(sparse, "liner")
     with pytest.raises(UserError, match="name such as dynode or linear, or the settings of one, got a dict"):
         methods.fit(sparse, {"field.depth": 4})
     with pytest.raises(TypeError):
-        methods.fit(sparse, "gru", preset("dynode"))  # a name and settings that disagree cannot be given
+        methods.fit(sparse, "gru", preset("trend+mlp"))  # a name and settings that disagree cannot be given
 
 
 def test_many_fits_are_those_one_after_another(sparse):
     clips = [sparse, sparse]
-    for method in (SHORT["dynode"], "cubic", SHORT["gru"]):
+    for method in (SHORT["trend+mlp"], "cubic", SHORT["gru"]):
         many = methods.fit_many(clips, method, seeds=[0, 1])
         for seed, path in enumerate(many):
             assert torch.allclose(path(sparse.ts), methods.fit(sparse, method, seed=seed)(sparse.ts), atol=1e-4)
@@ -93,13 +93,13 @@ def test_a_fit_wants_a_clip():
 
 
 def test_a_fit_is_found_again_only_for_the_same_generator_and_plugin(sparse, tmp_path, monkeypatch):
-    settings = SHORT["dynode"]
+    settings = SHORT["trend+mlp"]
     other = replace(sparse, meta=sparse.meta | {"generator_hash": "other"})
     assert store.key_of(sparse, settings, 0) != store.key_of(other, settings, 0)
     foreign = types.ModuleType("somebody")
     foreign.__file__ = str(tmp_path / "somebody.py")
     monkeypatch.setitem(sys.modules, "somebody", foreign)
-    method = replace(METHODS["dynode"], module="somebody")
+    method = replace(METHODS["trend+mlp"], module="somebody")
     keys = set()
     for text in ("a = 1", "a = 2"):
         (tmp_path / "somebody.py").write_text(text)

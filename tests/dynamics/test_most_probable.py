@@ -40,31 +40,31 @@ def error(method, clip: Clip, true: torch.Tensor, hidden: bool = True) -> float:
 def test_smooth_motion_is_interpolated_and_nearer_than_by_straight_lines():
     clip, true = moving()
     sampled = clip.sampled("regular", 4)
-    assert methods.fit(sampled, "probable").log["observed_error"] < 1e-3
-    assert error("probable", sampled, true) < 0.2 * error("linear", sampled, true)
+    assert methods.fit(sampled, "dynode").log["observed_error"] < 1e-3
+    assert error("dynode", sampled, true) < 0.2 * error("linear", sampled, true)
 
 
 def test_noise_is_averaged_also_at_the_observed_frames():
     clip, true = moving(noise=0.15)
     sampled = clip.sampled("regular", 2)
-    assert error("probable", sampled, true) < 0.8 * error("linear", sampled, true)
-    assert error("probable", sampled, true, hidden=False) < 0.8 * error("linear", sampled, true, hidden=False)
+    assert error("dynode", sampled, true) < 0.8 * error("linear", sampled, true)
+    assert error("dynode", sampled, true, hidden=False) < 0.8 * error("linear", sampled, true, hidden=False)
 
 
 def test_a_period_is_found_and_used():
     clip, true = moving(noise=0.02, turns=4, frames=65)
     sampled = clip.sampled("irregular", 5, 1)
-    path = methods.fit(sampled, "probable")
+    path = methods.fit(sampled, "dynode")
     assert path.log["period"] == pytest.approx(float(clip.ts[-1]) / 4, rel=0.03)
-    without = error(changed(preset("probable"), {"field.recurring": False}), sampled, true)
-    assert error("probable", sampled, true) < 0.7 * without
+    without = error(changed(preset("dynode"), {"field.recurring": False}), sampled, true)
+    assert error("dynode", sampled, true) < 0.7 * without
 
 
 @pytest.mark.parametrize("name", ["scene.day", "bird.flight", "isaac3d.robot_x", "single_face.1"])
 def test_the_path_solves_its_field_without_a_jump_at_observed_times(name):
     """dz/dt = f(z, t) at 100 times, observed ones among them, to the tolerance of the solver and of the differences."""
     clip = clips.load(name).sampled("irregular", 8, 0)
-    path = methods.fit(clip, changed(preset("probable"), {"solver.rtol": 1e-7, "solver.atol": 1e-8}))
+    path = methods.fit(clip, changed(preset("dynode"), {"solver.rtol": 1e-7, "solver.atol": 1e-8}))
     ts = torch.linspace(*path.span, 102, dtype=torch.float64)[1:-1]
     ts = torch.cat([ts[: 100 - len(clip.observations().ts) + 2], clip.observations().ts[1:-1]])
     half = 1e-3
@@ -77,10 +77,10 @@ def test_the_path_solves_its_field_without_a_jump_at_observed_times(name):
 
 def test_the_curve_does_not_see_the_state():
     clip, _ = moving(noise=0.1)
-    fits = {name: methods.fit(clip.sampled("regular", 4), name) for name in ("probable", "curve")}
-    assert fits["curve"].label == "curve"
+    fits = {name: methods.fit(clip.sampled("regular", 4), name) for name in ("dynode", "dynode[no z]")}
+    assert fits["dynode[no z]"].label == "dynode[no z]"
     slopes = {name: slope_in_the_state(fit) for name, fit in fits.items()}
-    assert slopes["curve"] == 0 < slopes["probable"]
+    assert slopes["dynode[no z]"] == 0 < slopes["dynode"]
 
 
 def slope_in_the_state(fit) -> float:
@@ -92,7 +92,7 @@ def slope_in_the_state(fit) -> float:
 
 def test_the_objective_is_stationary_at_the_end():
     clip, _ = moving(noise=0.1)
-    trainer = PreparedFit.of(clip.sampled("regular", 4), preset("probable"), 0).trainer
+    trainer = PreparedFit.of(clip.sampled("regular", 4), preset("dynode"), 0).trainer
     posterior = Posterior(trainer.field.double().requires_grad_(False), trainer.u.double(), trainer.taus.double())
     e = torch.zeros(sum(weight.numel() for weight in posterior.first.values())).double()
     start = posterior.gradient(e).norm()
@@ -125,18 +125,18 @@ def test_the_grid_meets_every_observed_time_and_solves_to_fourth_order():
 
 def test_two_frames_and_a_still_clip_are_fitted():
     clip, _ = moving(frames=9)
-    path = methods.fit(clip.sampled("regular", 8), "probable")
+    path = methods.fit(clip.sampled("regular", 8), "dynode")
     assert torch.isfinite(path(clip.ts)).all()
     still = Clip(torch.ones(7, 2, 12), torch.arange(7).double() / 24)
-    assert torch.allclose(methods.fit(still.sampled("regular", 3), "probable")(still.ts), still.ws, atol=1e-5)
+    assert torch.allclose(methods.fit(still.sampled("regular", 3), "dynode")(still.ts), still.ws, atol=1e-5)
 
 
 def test_a_saved_fit_gives_the_same_codes(tmp_path):
     clip, _ = moving(noise=0.05)
-    path = methods.fit(clip.sampled("irregular", 4, 1), "probable")
+    path = methods.fit(clip.sampled("irregular", 4, 1), "dynode")
     again = fit_files.load(path.save(tmp_path / "one.fit"))
     assert torch.equal(again(clip.ts), path(clip.ts))
-    assert again.label == "probable"
+    assert again.label == "dynode"
 
 
 def test_a_field_without_waves_is_refused():

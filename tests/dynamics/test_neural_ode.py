@@ -80,7 +80,7 @@ def test_a_fit_answers_any_times_in_any_order_and_its_derivative_is_one(name, ci
 
 def blended(clip, changes):
     """A fit of the recommended preset after a few iterations."""
-    return single.fit(clip, changed(preset("dynode"), {"training.segment_iterations": 5} | changes))
+    return single.fit(clip, changed(preset("trend+mlp"), {"training.segment_iterations": 5} | changes))
 
 
 def test_a_blended_path_interpolates_however_little_it_has_learned(circle):
@@ -125,7 +125,7 @@ def test_the_trend_of_noise_is_slow():
 
 
 def test_equal_seeds_give_equal_fits_and_other_seeds_others(circle):
-    quick = changed(preset("dynode"), QUICK | {"training.segment_iterations": 20, "training.iterations": 5})
+    quick = changed(preset("trend+mlp"), QUICK | {"training.segment_iterations": 20, "training.iterations": 5})
     sparse = circle.sampled("regular", 3)
     a, b, c = (single.fit(sparse, quick, seed)(circle.ts) for seed in (0, 0, 1))
     assert torch.equal(a, b) and not torch.equal(a, c)
@@ -166,7 +166,7 @@ def test_the_adjoint_trains_like_the_direct_gradient(segments, circle):
 
 
 def test_labels_say_when_a_preset_is_shortened_changed_or_run_in_part():
-    assert preset("dynode").label == "dynode"
+    assert preset("dynode").label == "dynode" and preset("dynode[no z]").label == "dynode[no z]"
     assert preset("paper").label == "paper" and latent_only(preset("paper")).label == "paper[latent]"
     assert changed(preset("demo"), {"training.iterations": 1000}).label == "demo[1000/20000]"
     assert changed(latent_only(preset("paper")), {"training.iterations": 9}).label == "paper[latent,9/5000]"
@@ -201,7 +201,7 @@ def test_baselines_interpolate_the_observed_codes(circle):
 
 def test_a_clip_that_stands_still_is_fitted_as_standing_still(circle):
     still = type(circle)(circle_codes(torch.zeros(6)), torch.arange(6) / 30)
-    fit = single.fit(still, changed(preset("dynode"), QUICK))
+    fit = single.fit(still, changed(preset("trend+mlp"), QUICK))
     assert torch.allclose(fit(still.ts), still.ws, atol=1e-5)
 
 

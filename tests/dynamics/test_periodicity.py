@@ -13,7 +13,7 @@ from dynode.dynamics.trend import SCALES, Trend, slope
 from dynode.settings import changed
 
 PERIOD = 0.31  # seconds
-QUICK = changed(preset("dynode"), {"training.segment_iterations": 5, "field.hidden": 8})
+QUICK = changed(preset("trend+mlp"), {"training.segment_iterations": 5, "field.hidden": 8})
 
 
 def beating(frames=64, drift=0.0, noise=0.0, seed=0) -> Clip:

@@ -206,6 +206,6 @@ def test_losses_in_images_need_the_generator(circle):
 
 
 def test_every_preset_is_selectable():
-    names = "paper paper_scaled demo robust subspace exact probable curve dynode trend calm visible"
-    assert set(PRESETS) == set(names.split())
+    names = "paper, paper_scaled, demo, robust, subspace, exact, dynode, trend+mlp, dynode[no z], trend, calm, visible"
+    assert set(PRESETS) == set(names.split(", "))
     assert all(PRESETS[name].preset == name for name in PRESETS)

@@ -142,7 +142,7 @@ def test_paths_of_several_shots_run_backward_too():
     ts = torch.tensor([0.0, 0.1, 0.2, 0.3, 1.0, 1.1, 1.2])
     codes = torch.arange(7.0)[:, None, None]
     clip = Clip(codes, ts, shots=torch.tensor([0, 0, 0, 0, 1, 1, 1]), meta={"name": "cut"})
-    fit = methods.fit(clip, changed(preset("dynode"), {"training.segment_iterations": 2}))
+    fit = methods.fit(clip, changed(preset("trend+mlp"), {"training.segment_iterations": 2}))
     assert isinstance(fit, Shots)
     times = retiming.frame_times(retiming.reverse(fit), 20)
     backward = retiming.reverse(fit)
@@ -187,7 +187,7 @@ def test_render_takes_speed_direction_and_loop(tmp_path, exact, capsys):
     meta = {"name": "robot", "generator": name, "generator_hash": generators.hash_of(name)}
     shape, rng = (10, 128), torch.Generator().manual_seed(0)
     robot = replace(clip, ws=circle_codes(clip.ts, *shape) + torch.randn(shape, generator=rng), meta=meta)
-    fit = methods.fit(robot, changed(preset("dynode"), {"training.segment_iterations": 1}))
+    fit = methods.fit(robot, changed(preset("trend+mlp"), {"training.segment_iterations": 1}))
     file = fit.save(tmp_path / "fit.safetensors")
 
     def frames(*options):

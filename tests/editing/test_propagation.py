@@ -254,7 +254,7 @@ def test_a_tube_makes_the_flow_of_an_edit_its_offset(lessons):
     ts = torch.linspace(0, 0.5, 9, dtype=torch.float64)
     clip = Clip(circle_codes(ts), ts, meta={"name": "circle"})
     whole = {"training.segment_iterations": 0, "training.iterations": 100, "path": "rollout"}
-    settings = changed(preset("dynode"), FREE | (whole if lessons == "roll-outs" else {}))
+    settings = changed(preset("trend+mlp"), FREE | (whole if lessons == "roll-outs" else {}))
     basis = methods.fit(clip).space.basis
     edited = clip.ws[0] + 4 * basis[:2].sum(0).view(3, 8)
     plain, tube = (single.fit(clip, changed(settings, {"training.tube": scale})) for scale in (0.0, 0.5))
@@ -266,7 +266,7 @@ def test_a_tube_makes_the_flow_of_an_edit_its_offset(lessons):
 def test_a_tube_of_given_edits_learns_them(fits):
     clip, path = fits[0], fits[1]["dynode"]
     edits = 4 * path.space.basis[:1].view(1, 3, 8)
-    settings = changed(preset("dynode"), FREE)
+    settings = changed(preset("trend+mlp"), FREE)
     plain = single.fit(clip, settings)
     tube = single.fit(clip, changed(settings, {"training.tube": 1.0}), edits=edits)
     assert propagated_drift(clip, tube, clip.ws[0] + edits[0]) < 0.6 * propagated_drift(
@@ -292,7 +292,7 @@ def test_tubes_that_cannot_be_are_refused(fits):
     with pytest.raises(UserError, match="needs training.tube > 0"):
         single.fit(clip, edits=clip.ws[:1])
     with pytest.raises(UserError, match=r"codes \(3, 8\) were wanted, got \(1, 2, 8\)"):
-        single.fit(clip, changed(preset("dynode"), {"training.tube": 0.5}), edits=clip.ws[:1, :2])
-    assert not batched.can_batch(changed(preset("dynode"), {"training.tube": 0.5})) and batched.can_batch(
-        preset("dynode")
+        single.fit(clip, changed(preset("trend+mlp"), {"training.tube": 0.5}), edits=clip.ws[:1, :2])
+    assert not batched.can_batch(changed(preset("trend+mlp"), {"training.tube": 0.5})) and batched.can_batch(
+        preset("trend+mlp")
     )

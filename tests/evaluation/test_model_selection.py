@@ -14,7 +14,7 @@ from dynode.evaluation.records import Row
 from dynode.reporting import tables
 from dynode.settings import changed
 
-QUICK = changed(preset("dynode"), {"training.segment_iterations": 5, "training.iterations": 1})
+QUICK = changed(preset("trend+mlp"), {"training.segment_iterations": 5, "training.iterations": 1})
 
 
 def test_frames_that_a_stride_hides_decide_nothing():

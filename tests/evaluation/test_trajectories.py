@@ -127,19 +127,19 @@ def test_path_length_and_roughness_of_known_paths():
 def test_evaluate_prints_a_table_and_writes_every_number(head, tmp_path, capsys):
     clip = head.save(tmp_path / "head.safetensors")
     observed = head.sampled("regular", 2, hidden_end=1)
-    fit = methods.fit(observed, changed(preset("dynode"), QUICK))
+    fit = methods.fit(observed, changed(preset("trend+mlp"), QUICK))
     fit.save(tmp_path / "one.safetensors")
     arguments = [tmp_path / "one.safetensors", "--clip", clip, "-o", tmp_path / "rows.json", "--device", "cpu"]
     assert cli.main(["evaluate", *map(str, arguments)]) == 0
     table = capsys.readouterr().out
-    assert "dynode[21/100]" in table and "| extrapolated | cubic |" in table
+    assert "trend+mlp[21/100]" in table and "| extrapolated | cubic |" in table
     rows = json.loads((tmp_path / "rows.json").read_text())["rows"]
-    assert {row["method"] for row in rows} == {"hold", "cubic", "linear", "dynode[21/100]"}
+    assert {row["method"] for row in rows} == {"hold", "cubic", "linear", "trend+mlp[21/100]"}
 
 
 def test_the_observations_of_a_fit_are_found_again(head):
     observed = head.sampled("irregular", 2, seed=3, hidden_end=1)
-    fit = methods.fit(observed, changed(preset("dynode"), QUICK))
+    fit = methods.fit(observed, changed(preset("trend+mlp"), QUICK))
     assert torch.equal(compare_fits.observed_by(fit, head), observed.observed)
     with pytest.raises(UserError, match="times differ"):
         compare_fits.observed_by(fit, dataclasses.replace(head, ts=head.ts + 0.01))

@@ -133,14 +133,14 @@ def test_a_trend_that_takes_all_for_motion_follows_noise():
     taus, u = torch.linspace(0, 1, 12), torch.randn(12, 1, 6, generator=torch.Generator().manual_seed(0))
     calm, eager = (Trend((1, 6), 12, noise).fit(taus, u)(taus).square().mean() for noise in (True, False))
     assert eager > 3 * calm
-    field = changed(preset("dynode"), {"field.trend_noise": False})
+    field = changed(preset("trend+mlp"), {"field.trend_noise": False})
     assert single.PreparedFit.of(synthetic_curves.clip_of("loop"), field, 0).trainer.field.trend.noise is False
 
 
 @pytest.mark.parametrize("changes", [{"field.normalise": "global", "field.learned_speed": True}, {"field.depth": 1}])
 def test_fields_of_fixed_norm_learn_together_as_alone(changes):
     quick = {"training.segment_iterations": 8, "field.hidden": 8, "field.zero_init": False}
-    settings = changed(preset("dynode"), quick | changes)
+    settings = changed(preset("trend+mlp"), quick | changes)
     observed = [Condition().observe(synthetic_curves.clip_of(name), 0) for name in ("loop", "pause")]
     for clip, fit in zip(observed, batched.fit_batched(observed, [3, 4], settings), strict=True):
         alone = single.fit(clip, settings, fit.meta["seed"])

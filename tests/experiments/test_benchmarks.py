@@ -27,7 +27,7 @@ def test_the_face_layer_by_layer_is_the_face(generator):
 
 
 def test_the_products_of_fits_are_counted(circle):
-    settings = changed(preset("dynode"), {"training.segment_iterations": 2, "field.hidden": 8})
+    settings = changed(preset("trend+mlp"), {"training.segment_iterations": 2, "field.hidden": 8})
     fit = single.fit(circle.sampled("regular", 2), settings)
     layers = [weight for weight in fit.field.parameters() if weight.dim() == 2]
     assert len(products_of_fits(fit, 4)) == 2 * 16 * 3 * len(layers)
@@ -35,7 +35,7 @@ def test_the_products_of_fits_are_counted(circle):
 
 
 def test_a_path_from_both_sides_is_the_blended_path(circle):
-    fit = single.fit(circle.sampled("regular", 3), changed(preset("dynode"), {"training.segment_iterations": 20}))
+    fit = single.fit(circle.sampled("regular", 3), changed(preset("trend+mlp"), {"training.segment_iterations": 20}))
     taus = fit.taus[0] + (fit.taus[1] - fit.taus[0]) * torch.tensor([0.2, 0.6])
     with torch.no_grad():
         assert torch.allclose(benchmarks.from_both_sides(fit, taus, 0, {}), fit.blended(taus), atol=1e-3)
@@ -52,4 +52,4 @@ def test_the_command_prints_ratios_and_writes_a_record_and_a_chart(tmp_path, mon
 
 
 def test_stacked_fields_refuse_what_they_cannot_stack():
-    assert not batched.can_batch(changed(preset("dynode"), {"field.layout": "shared"}))
+    assert not batched.can_batch(changed(preset("trend+mlp"), {"field.layout": "shared"}))

@@ -26,7 +26,7 @@ from dynode.reporting import plots
 from dynode.reporting.plots.curves import differ_widely
 from dynode.settings import changed
 
-QUICK = changed(preset("dynode"), {"training.segment_iterations": 5, "field.hidden": 8})
+QUICK = changed(preset("trend+mlp"), {"training.segment_iterations": 5, "field.hidden": 8})
 
 
 def draws(*shape, seed=0):

@@ -26,7 +26,7 @@ from dynode.perception import face_tracking
 from dynode.perception.face_detection import Face, FaceDetector
 from dynode.settings import changed
 
-QUICK = changed(preset("dynode"), {"training.iterations": 2, "training.segment_iterations": 30, "training.batch": 6})
+QUICK = changed(preset("trend+mlp"), {"training.iterations": 2, "training.segment_iterations": 30, "training.batch": 6})
 TINY = ProjectionSettings(first_steps=5, steps=2, resolution=32)
 
 

@@ -38,7 +38,7 @@ FRAMES, GONE = 9, 2  # frames that show the face, and frames after them that do 
 SHAPE = (48, 64, 3)
 QUAD = np.array([[12.0, 4.0], [12.0, 44.0], [52.0, 44.0], [52.0, 4.0]])
 
-QUICK = changed(preset("dynode"), {"training.segment_iterations": 3, "training.iterations": 1})
+QUICK = changed(preset("trend+mlp"), {"training.segment_iterations": 3, "training.iterations": 1})
 
 
 def ours(**named):

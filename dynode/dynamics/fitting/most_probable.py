@@ -198,8 +198,14 @@ class Posterior:
         values, self.vectors = torch.linalg.eigh(paths @ paths.T * self.prior.std**2)
         self.values = values.clamp(min=0)
 
-    def picard(self) -> torch.Tensor:
-        """Whitened weights whose last layer is the most probable one along the path that it makes; the others are zero."""
+    def error(self, e: torch.Tensor) -> float:
+        """Of the solved states at all observed times, relative to the variance of the observed ones."""
+        with torch.no_grad():
+            squares = self.residuals(e).square().sum() / self.u.numel()
+        return float(squares / self.u.var(0, unbiased=False).mean().clamp(min=1e-12))
+
+    def picard(self) -> Iterator[torch.Tensor]:
+        """Whitened weights (P,), whose last layer is the most probable one along the path of those before; the others are zero."""
         u, scales = self.u, self.field.scales
         states = u[:1].expand(len(self.grid.times), *u.shape[1:])
         for _ in range(PATHS):
@@ -209,10 +215,10 @@ class Posterior:
             last = self.prior.std * self.grid.observed(paths).T @ wanted * scales.flatten()
             made = u[0] + (self.prior.std * paths @ last).view(-1, *u.shape[1:]) * scales
             before, states = states, torch.cat([u[:1], made])
+            others = sum(weight.numel() for weight in self.first.values()) - last.numel()
+            yield torch.cat([torch.zeros(others).to(u), last[:-1].T.flatten(), last[-1]])
             if (states - before).norm() <= SAME * (states - u[0]).norm():
                 break
-        others = sum(weight.numel() for weight in self.first.values()) - last.numel()
-        return torch.cat([torch.zeros(others).to(u), last[:-1].T.flatten(), last[-1]])
 
     def preconditioned(self, x: torch.Tensor) -> torch.Tensor:
         """The inverse of J J^T + 1 for the last layer alone, as if the path did not turn back on the field."""
@@ -246,12 +252,15 @@ def most_probable(
 ) -> tuple[torch.Tensor, dict[str, Any]]:
     """The most probable weights (P,) of a field for states u (m, 1, K) at times taus (m,), all in double precision.
 
-    At most `steps` Gauss-Newton steps.  Also returns what to log: the variances chosen, and the objective of the first weights,
-    after the Picard iterations and after each step.
+    At most `steps` Gauss-Newton steps.  Also returns what to log: the variances chosen, the objective after the Picard
+    iterations and after each step, and the relative error at the observed times before and after each of either kind.
     """
     posterior = Posterior(field, u, taus)
-    e, enough = posterior.picard(), ENOUGH * u[1:].numel()
-    objectives = [posterior.objective(torch.zeros_like(e)), posterior.objective(e)]
+    e, enough = torch.zeros(sum(weight.numel() for weight in posterior.first.values())).to(u), ENOUGH * u[1:].numel()
+    errors = [posterior.error(e)]
+    for e in posterior.picard():
+        errors.append(posterior.error(e))
+    objectives = [posterior.objective(e)]
     for count in range(steps):
         change = posterior.step(e, PRODUCTS if count else 0) - e  # the first one is cheap: is there anything to gain?
         for halved in range(HALVINGS):
@@ -262,8 +271,9 @@ def most_probable(
         else:
             break
         objectives.append(value)
+        errors.append(posterior.error(e))
         if objectives[-2] - value < enough:
             break
     weights = torch.cat([weight.flatten() for weight in posterior.weights(e).values()])
     log = {"evidence": posterior.prior.evidence, "prior": posterior.prior.chosen, "objectives": objectives}
-    return weights, log | {"nfe": 4 * (len(posterior.grid.times) - 1) * posterior.solves}
+    return weights, log | {"looks": errors, "nfe": 4 * (len(posterior.grid.times) - 1) * posterior.solves}

@@ -73,7 +73,10 @@ class FitStore:
 
     def path(self, clip: Clip, settings: Any, seed: int) -> Path:
         """The file of a fit."""
-        return self.folder / f"{names.short(clip.name)}.{settings.preset}.{key_of(clip, settings, seed)}.safetensors"
+        return (
+            self.folder
+            / f"{names.short(clip.name)}.{names.slug(settings.preset)}.{key_of(clip, settings, seed)}.safetensors"
+        )
 
     def fit(self, clip: Clip, method: str | Any = "dynode", seed: int = 0) -> Trajectory:
         """The trajectory of a method: read if it was fitted before, else fitted (from its checkpoint, if any) and written."""

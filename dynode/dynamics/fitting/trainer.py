@@ -240,6 +240,7 @@ class Trainer:
         self.field.load_state_dict(field.state_dict())  # the waves' amplitudes are chosen along
         nn.utils.vector_to_parameters(weights.to(self.u), self.field.parameters())
         self.nfe += self.chosen.pop("nfe")
+        self.fit_errors = self.chosen.pop("looks")
         self.evaluate_fit()
 
     def advance(self) -> None:

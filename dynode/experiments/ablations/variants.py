@@ -18,7 +18,7 @@ class Variant:
     """
 
     changes: dict[str, Any] = field(default_factory=dict)
-    base: str = "dynode"
+    base: str = "trend+mlp"
     solve_with: dict[str, Any] = field(default_factory=dict)
 
     def settings(self, max_iterations: int = 0) -> DynamicsSettings | None:
@@ -102,7 +102,12 @@ def time_features(base: dict | None = None) -> dict[str, Variant]:
 
 
 SPACES = ("wplus", "standardised", "subspace")
-OBSERVERS = {"dynode": Variant(), "cubic": Variant(base="cubic"), "catmull_rom": Variant(base="catmull_rom")}
+OBSERVERS = {
+    "dynode": Variant(base="dynode"),
+    "trend+mlp": Variant(),
+    "cubic": Variant(base="cubic"),
+    "catmull_rom": Variant(base="catmull_rom"),
+}
 NOISY = OBSERVERS | {"calm": Variant(base="calm"), "all motion": Variant({"field.trend_noise": False})}
 UNIT_SPEED = ALONE | {"field.normalise": "global"}
 
@@ -213,7 +218,12 @@ IN_IMAGES = Ablation(
 
 IN_SPACES = Ablation(
     "The same frames in W+, in W and in Z.",
-    {"linear": Variant(base="linear"), "dynode": Variant(), "cubic": Variant(base="cubic")},
+    {
+        "linear": Variant(base="linear"),
+        "dynode": Variant(base="dynode"),
+        "trend+mlp": Variant(),
+        "cubic": Variant(base="cubic"),
+    },
 )
 
 LONG = ALONE | {"field.frequencies": 4, "training.segment_iterations": 400, "training.both_ways": False}
@@ -224,8 +234,9 @@ KNOWN_PATHS = Ablation(
         "time": Variant(LONG, solve_with=ROLLED),
         "autonomous": Variant(LONG | AUTONOMOUS, solve_with=ROLLED),
         "exact": Variant(base="exact"),
-        "dynode": Variant(),
-        "never recurring": Variant({"field.recurring": False}),
+        "dynode": Variant(base="dynode"),
+        "never recurring": Variant({"field.recurring": False}, base="dynode"),
+        "trend+mlp": Variant(),
         "cubic": Variant(base="cubic"),
         "linear": Variant(base="linear"),
     },
