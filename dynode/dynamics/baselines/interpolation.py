@@ -1,6 +1,6 @@
 """Interpolation of the observed codes: baselines without training.
 
-Outside the observed span every path but `Hold` and `Slerp` is extrapolated linearly, with its slope at the end.
+Outside the observed span every path but `Hold`, `Damped` and `Slerp` is extrapolated linearly, with its slope at the end.
 """
 
 from abc import abstractmethod
@@ -52,6 +52,25 @@ class Linear(Interpolation):
 
     def derivative(self, ts: Times) -> torch.Tensor:
         return self.slopes()[self.interval(double(ts))].float()
+
+
+@baseline("damped")
+class Damped(Linear):
+    """Linear interpolation whose last slope dies away beyond the end, within a mean interval (a damped trend; Gardner 1985)."""
+
+    def dying(self, ts: torch.Tensor) -> torch.Tensor:
+        """What is left (T, 1, 1) of the slope at each time."""
+        interval = (self.ts[-1] - self.ts[0]) / (len(self.ts) - 1)
+        return (-(ts - self.ts[-1]).clamp(min=0) / interval).exp()[:, None, None]
+
+    def __call__(self, ts: Times) -> torch.Tensor:
+        ts = double(ts)
+        interval = (self.ts[-1] - self.ts[0]) / (len(self.ts) - 1)
+        gone = interval * (1 - self.dying(ts)) * self.slopes()[-1]
+        return (super().__call__(ts.clamp(max=self.ts[-1])) + gone).float()
+
+    def derivative(self, ts: Times) -> torch.Tensor:
+        return super().derivative(ts) * self.dying(double(ts)).float()
 
 
 @baseline("slerp")

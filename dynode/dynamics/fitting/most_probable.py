@@ -12,6 +12,7 @@ move the weights of all layers, where that pays.
 """
 
 import copy
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -181,8 +182,12 @@ class Posterior:
         self.linearise(e)
         linearised: tuple[Any, ...] = vjp(self.residuals, e)
         r, back = linearised
-        wanted = jvp(self.residuals, (e,), (e,))[1] - r
-        solution = self.conjugate_gradient(lambda x: jvp(self.residuals, (e,), (back(x)[0],))[1] + x, wanted, products)
+        with warnings.catch_warnings():  # what PyTorch says of itself where it compiles its forward mode
+            warnings.filterwarnings("ignore", ".*torch.jit.script", FutureWarning)
+            wanted = jvp(self.residuals, (e,), (e,))[1] - r
+            solution = self.conjugate_gradient(
+                lambda x: jvp(self.residuals, (e,), (back(x)[0],))[1] + x, wanted, products
+            )
         return back(solution)[0]
 
     def linearise(self, e: torch.Tensor) -> None:

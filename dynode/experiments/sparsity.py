@@ -1,0 +1,165 @@
+"""Errors on clips of the test set against how sparsely they are observed: the rows of notebook 14."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from tqdm import tqdm
+
+from dynode import clips, generators
+from dynode.clips import Clip
+from dynode.dynamics.baselines.interpolation import Linear
+from dynode.dynamics.fitting.store import FitStore
+from dynode.dynamics.methods import label_of
+from dynode.errors import UserError
+from dynode.evaluation.evaluator import Evaluator
+from dynode.evaluation.kept_evaluations import digest_of
+from dynode.evaluation.records import Row
+from dynode.evaluation.trajectories import splits
+from dynode.experiments.test_set import EpisodeSet, episode_sets, episodes_of, face_images, face_windows_tested
+from dynode.generators.protocol import Generator
+from dynode.generators.registry import of_clip
+from dynode.inversion import encoder_files
+from dynode.inversion.frame_sources import reference_images
+from dynode.metrics import METRICS
+from dynode.worlds import Episode, world
+
+GENERATORS = {name: f"stylegan2-{name}-factors" for name in ("scene", "bird", "isaac3d")}  # of the worlds' codes
+METRIC, PASSES = "mse", 24  # frames that an encoder gets at once
+OWN = "own codes"  # rendered: what is left to a method that knows every code
+
+
+@dataclass(frozen=True)
+class Seen:
+    """How a clip is observed: one of the conditions of the test set.  hidden_end: of the last frames, which are scored then."""
+
+    sampling: str
+    stride: int
+    draw: int = 0
+    hidden_end: int = 0
+
+    @property
+    def split(self) -> str:
+        return "extrapolated" if self.hidden_end else "unobserved"
+
+    @property
+    def variant(self) -> str:
+        """As in rows: how far beyond the last observed frame."""
+        return f"{self.hidden_end} frames beyond" if self.hidden_end else ""
+
+    def observe(self, clip: Clip) -> Clip:
+        return clip.sampled(self.sampling, self.stride, 0, self.hidden_end, self.draw)
+
+
+def conditions(
+    strides: Sequence[int], draws: Sequence[int], hidden_ends: Sequence[int], extrapolated_at: int
+) -> list[Seen]:
+    """Regular and irregular samplings of every stride, these for each draw; then the horizons beyond the last observed frame."""
+    inside = [Seen("regular", stride) for stride in strides]
+    inside += [Seen("irregular", stride, draw) for stride in strides for draw in draws]
+    return inside + [Seen("regular", extrapolated_at, hidden_end=end) for end in hidden_ends]
+
+
+class Subject:
+    """A clip of the test set with what renders and what it is compared with.
+
+    category: as in rows.  beat_stride: where a set of episodes has one, it is a stride of its own.
+    every: of the frames to be scored every N-th is.
+    """
+
+    def __init__(self, category: str, clip: Clip, evaluator: Evaluator, beat_stride: int = 0, every: int = 1):
+        self.category, self.clip, self.evaluator = category, clip, evaluator
+        self.beat_stride, self.every = beat_stride, every
+
+    @property
+    def reference(self) -> str:
+        """The truth, or the footage."""
+        return list(self.evaluator.references)[-1]
+
+    def scored(self, observed: Clip, split: str) -> torch.Tensor:
+        """Which frames (T,) bool are scored."""
+        chosen = splits(observed)[split]
+        return chosen & (chosen.cumsum(0) % self.every == 0 if self.every > 1 else torch.ones_like(chosen))
+
+
+def encoded(chosen: EpisodeSet, episode: Episode, generator: Generator, encoder: Any) -> tuple[Clip, torch.Tensor]:
+    """Codes of an episode, each frame by itself, by an encoder; and the true pictures (T, 3, R, R)."""
+    images = world(episode.world).images(episode.factors(chosen.ts), generator.resolution)
+    ws = torch.cat([encoder(part).detach() for part in images.split(PASSES)])
+    known = {"generator": generator.name, "generator_hash": generator.hash}
+    clip = Clip(ws.cpu(), torch.from_numpy(chosen.ts), meta=known | {"name": chosen.clip_name(episode)})
+    return clip, images
+
+
+def of_worlds(names: Sequence[str], episodes: int, device: torch.device | str = "cpu") -> Iterator[Subject]:
+    """The first episodes of some sets of the test set.  Raises UserError for an unknown set."""
+    for name in names:
+        chosen = episodes_of(name)[:episodes]
+        each = episode_sets()[name]
+        generator = generators.load(GENERATORS[each.world], device=device)
+        encoder = encoder_files.load(encoder_files.shipped_for(generator), generator)
+        for episode in chosen:
+            clip, images = encoded(each, episode, generator, encoder)
+            evaluator = Evaluator(clip, generator, others={"truth": images})
+            yield Subject(name, clip, evaluator, each.beat_stride)
+
+
+def of_faces(windows: Sequence[str], device: torch.device | str = "cpu") -> Iterator[Subject]:
+    """Test windows of faces by name.  Raises UserError for one that is not of the test set."""
+    tested = {window.name for window in face_windows_tested()}
+    if others := [name for name in windows if name not in tested]:
+        raise UserError(f"{', '.join(others)} is no window of the test set; those are {', '.join(sorted(tested))}.")
+    for name in windows:
+        clip = clips.load(name)
+        generator = of_clip(clip.meta, name, device=device)
+        evaluator = Evaluator(clip, generator, others=reference_images(clip, min(256, generator.resolution)))
+        yield Subject("face", clip, evaluator, every=face_images().every)
+
+
+def measure(
+    subject: Subject, seen: Sequence[Seen], methods: Sequence[str], store: FitStore, progress: tqdm | None = None
+) -> Iterator[Row]:
+    """The error of every method, and of the clip's own codes, under every condition: in images, and in codes.
+
+    In images a method is rendered at the frames that are scored alone.
+    """
+    extra = [Seen("irregular", subject.beat_stride, draw) for draw in dict.fromkeys(one.draw for one in seen)]
+    known = {one.stride for one in seen if one.sampling == "irregular"} | {0}
+    for one in [*seen, *(extra if subject.beat_stride not in known else [])]:
+        observed = one.observe(subject.clip)
+        frames = subject.scored(observed, one.split)
+        named: dict[str, Any] = {"category": subject.category, "clip": subject.clip.name, "variant": one.variant}
+        named |= {"sampling": one.sampling, "stride": one.stride, "draw": one.draw, "split": one.split}
+        named |= {"frames": int(frames.sum()), "protocol": "independent"}
+        for method in methods:
+            codes = store.fit(observed, method)(subject.clip.ts)
+            yield from errors(subject, codes, frames, label_of(method), **named)
+            if progress is not None:
+                progress.update()
+        yield from errors(subject, subject.clip.ws, frames, OWN, **named)
+
+
+def errors(subject: Subject, codes: torch.Tensor, at: torch.Tensor, method: str, **named: Any) -> Iterator[Row]:
+    """Mean squared errors of codes (T, L, D) at the frames `at` (T,) bool: in images, against the truth or the footage, and in codes."""
+    own = subject.clip.ws
+    path = Linear(subject.clip.ts, torch.where(at[:, None, None], codes, own))  # other frames need no picture
+    path.label = method
+    result = subject.evaluator.evaluate(subject.clip, path)
+    value = float(result.values(METRIC, subject.reference)[at].mean())
+    result.write()
+    result.release()
+    yield Row(METRIC, value, method=method, reference=subject.reference, unit=METRICS[METRIC].unit, **named)
+    if method != OWN:
+        value = float(METRICS["latent_mse"](codes, own)[at].mean())
+        yield Row("latent_mse", value, method=method, space="latent", unit=METRICS["latent_mse"].unit, **named)
+
+
+def key_of(clip: Clip) -> str:
+    """A hash of the codes of a clip, to tell that they are those of a record."""
+    return digest_of(clip.ws)[:12]
+
+
+def of_categories(rows: Sequence[Row]) -> list[Row]:
+    """Rows of the sets of one world as those of its category: bird.fast and bird.steady are bird."""
+    return [replace(row, category=row.category.partition(".")[0]) for row in rows]

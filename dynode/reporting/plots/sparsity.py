@@ -1,0 +1,75 @@
+"""Errors against how sparsely a clip is observed."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from dynode.evaluation.paired_comparison import compare
+from dynode.evaluation.records import Row, select
+from dynode.reporting.plots.looks import look
+from dynode.reporting.plots.style import FULL_WIDTH, head_legend, house_style, subplots
+
+KINDS = {"regular": "stride, regular times", "irregular": "stride, irregular times", "": "frames beyond the last one"}
+LIMITS = 0.08, 2.5
+TICKS = (0.1, 0.2, 0.5, 1, 2)
+
+
+def sparsity(rows: Sequence[Row], methods: Sequence[str], banded: str = "dynode", baseline: str = "linear") -> Figure:
+    """Image errors over those of linear interpolation: a line of panels for each category, a line for each method.
+
+    rows: `mse` of all clips under all conditions.  banded: the method whose 95 % interval over clips is shaded.
+    """
+    with house_style():
+        rows = select(rows, metric="mse")
+        names = list(dict.fromkeys(row.category for row in rows))
+        size = (FULL_WIDTH, 0.6 + 1.25 * len(names))
+        figure, axes = subplots(len(names), len(KINDS), figsize=size, sharey=True, squeeze=False)
+        for line, name in zip(axes, names, strict=True):
+            for axis, (kind, label) in zip(line, KINDS.items(), strict=True):
+                own = select(rows, category=name)
+                panel(axis, [row for row in own if kind_of(row) == kind], methods, banded, baseline)
+                axis.set(xlabel=label if name == names[-1] else "", title=name if not kind_index(kind) else "")
+            line[0].set_ylabel(f"MSE / {baseline}")
+        marks = [Line2D([], [], **look(method).curve) for method in methods]
+        head_legend(figure, marks, methods)
+        return figure
+
+
+def kind_of(row: Row) -> str:
+    """The panel that a row belongs to."""
+    return row.sampling if row.split == "unobserved" else ""
+
+
+def kind_index(kind: str) -> int:
+    return list(KINDS).index(kind)
+
+
+def condition_of(row: Row) -> tuple[int, str]:
+    """Its place on the axis, and the field `variant` that tells the horizons apart."""
+    return (row.stride if row.split == "unobserved" else int(row.variant.split()[0])), row.variant
+
+
+def panel(axis: Axes, rows: list[Row], methods: Sequence[str], banded: str, baseline: str) -> None:
+    """One line for each method over the conditions that these rows have."""
+    places = sorted({condition_of(row) for row in rows})
+    for method in methods:
+        ratios = []
+        for place, variant in places:
+            own = [row for row in rows if condition_of(row) == (place, variant) and row.method in (method, baseline)]
+            if {row.method for row in own} == {method, baseline}:
+                ratios.append((place, compare(own, method, [baseline], variant=variant).ratio))
+        xs, values = [place for place, _ in ratios], [ratio.value for _, ratio in ratios]
+        axis.plot(xs, np.clip(values, *LIMITS), **look(method).curve)
+        if method == banded:
+            low, high = ([getattr(ratio, end) for _, ratio in ratios] for end in ("low", "high"))
+            axis.fill_between(
+                xs, np.clip(low, *LIMITS), np.clip(high, *LIMITS), color=look(method).colour, alpha=0.15, lw=0
+            )
+    shown = [place for place, _ in places]
+    axis.set(xscale="log", yscale="log", ylim=LIMITS, xticks=shown, yticks=TICKS)
+    axis.set_xticks(shown, [str(place) for place in shown])
+    axis.set_yticks(TICKS, [f"{tick:g}" for tick in TICKS])
+    axis.minorticks_off()
