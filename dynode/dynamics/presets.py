@@ -42,6 +42,7 @@ class TrainingSettings:
     newton_steps: int = 0  # before both: Gauss-Newton steps on all intervals at once, at most
     newton_error: float = 1e-13  # at which these end, relative to the observed codes' variance
     probable_steps: int = 0  # instead: Gauss-Newton steps to the most probable weights under a prior, at most
+    noise_at_most: float = 0.01  # their noise, in variance of the paths: more would be motion that images show
     batch: int = 5
     both_ways: bool = False  # intervals are also solved backward in time
     start: str = "subset"  # "subset": the earliest frame drawn | "first": always the first observed frame | "mixed"

@@ -106,7 +106,7 @@ def spectra(field: MLPField) -> Iterator[tuple[dict[str, float], torch.Tensor]]:
             yield {"corner": corner, "recurring": share}, torch.cat([plain, plain, recurring, recurring]).sqrt()
 
 
-def choose_prior(field: MLPField, u: torch.Tensor, grid: Grid) -> Prior:
+def choose_prior(field: MLPField, u: torch.Tensor, grid: Grid, noise_at_most: float) -> Prior:
     """The prior of highest evidence for states u (m, 1, K); its amplitudes are set in the field."""
     moved, weight = (u[1:] - u[0]).flatten(1), field.scales.flatten().square()
     still, best = u[:1].expand(len(grid.times), *u.shape[1:]), None
@@ -115,7 +115,8 @@ def choose_prior(field: MLPField, u: torch.Tensor, grid: Grid) -> Prior:
         paths = grid.observed(grid.paths_of(field.hidden, still))
         kernel, size = scaled(paths @ paths.T)
         values, vectors = torch.linalg.eigh(kernel)
-        evidence, noise = highest_evidence(values.clamp(min=0), (vectors.T @ moved).square(), weight)
+        squares = (vectors.T @ moved).square()
+        evidence, noise = highest_evidence(values.clamp(min=0), squares, weight, noise_at_most)
         if best is None or evidence > best.evidence:
             best = Prior((size * noise) ** -0.5, amplitudes, evidence, chosen | {"noise": noise})
     assert best is not None, "there is a spectrum"
@@ -129,12 +130,14 @@ def scaled(kernel: torch.Tensor) -> tuple[torch.Tensor, float]:
     return kernel / size, size
 
 
-def highest_evidence(values: torch.Tensor, squares: torch.Tensor, weight: torch.Tensor) -> tuple[float, float]:
+def highest_evidence(
+    values: torch.Tensor, squares: torch.Tensor, weight: torch.Tensor, noise_at_most: float = float("inf")
+) -> tuple[float, float]:
     """The highest log evidence for each number, over the overall height, and the noise variance it is reached at.
 
     values (n,): of the kernel.  squares (n, K): of the states along its vectors.  weight (K,): variances of the coordinates.
     """
-    noises = NOISES.to(values) * float(values.mean())
+    noises = NOISES[max(noise_at_most, float(NOISES[0])) * (1 + 1e-6) >= NOISES].to(values) * float(values.mean())
     variances = values[:, None] * weight + noises[:, None, None]
     evidences = -0.5 * (variances.log().mean((1, 2)) + (squares / variances).mean((1, 2)).clamp(min=1e-30).log())
     best = int(evidences.argmax())
@@ -144,10 +147,10 @@ def highest_evidence(values: torch.Tensor, squares: torch.Tensor, weight: torch.
 class Posterior:
     """The objective over whitened weights e (P,): sum of squares of the residuals, over the noise's variance, plus that of e."""
 
-    def __init__(self, field: MLPField, u: torch.Tensor, taus: torch.Tensor):
+    def __init__(self, field: MLPField, u: torch.Tensor, taus: torch.Tensor, noise_at_most: float = float("inf")):
         self.field, self.u, self.grid = field, u, Grid.over(taus)
         self.first = {name: weight.detach() for name, weight in field.named_parameters()}
-        self.prior = choose_prior(field, u, self.grid)
+        self.prior = choose_prior(field, u, self.grid, noise_at_most)
         self.weight = field.scales.flatten().square()
         self.solves = 0
 
@@ -253,14 +256,14 @@ class Posterior:
 
 
 def most_probable(
-    field: MLPField, u: torch.Tensor, taus: torch.Tensor, steps: int
+    field: MLPField, u: torch.Tensor, taus: torch.Tensor, steps: int, noise_at_most: float = float("inf")
 ) -> tuple[torch.Tensor, dict[str, Any]]:
     """The most probable weights (P,) of a field for states u (m, 1, K) at times taus (m,), all in double precision.
 
-    At most `steps` Gauss-Newton steps.  Also returns what to log: the variances chosen, the objective after the Picard
+    At most `steps` Gauss-Newton steps; the noise has at most that variance, in that of the paths.  Also returns what to log: the variances chosen, the objective after the Picard
     iterations and after each step, and the relative error at the observed times before and after each of either kind.
     """
-    posterior = Posterior(field, u, taus)
+    posterior = Posterior(field, u, taus, noise_at_most)
     e, enough = torch.zeros(sum(weight.numel() for weight in posterior.first.values())).to(u), ENOUGH * u[1:].numel()
     errors = [posterior.error(e)]
     for e in posterior.picard():

@@ -235,8 +235,9 @@ class Trainer:
     def find_most_probable(self) -> None:
         """The most probable weights, in double precision, and an evaluation."""
         field = copy.deepcopy(self.field).double().requires_grad_(False)
-        steps = self.settings.training.probable_steps
-        weights, self.chosen = most_probable(field, self.u.double(), self.taus.double(), steps)
+        t = self.settings.training
+        u, taus = self.u.double(), self.taus.double()
+        weights, self.chosen = most_probable(field, u, taus, t.probable_steps, t.noise_at_most)
         self.field.load_state_dict(field.state_dict())  # the waves' amplitudes are chosen along
         nn.utils.vector_to_parameters(weights.to(self.u), self.field.parameters())
         self.nfe += self.chosen.pop("nfe")
