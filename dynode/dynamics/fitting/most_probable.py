@@ -1,10 +1,11 @@
 """The most probable weights of a field, given noisy observed states and a prior: Picard iterations, then Gauss-Newton steps.
 
 Weights have a Gaussian prior about their first values, whose last layer is zero: the most probable path without observations
-stands still.  How large their variance is beside that of the noise, how fast the power of the waves falls with their frequency
-and how much of it recurs is what makes the observed states likeliest (MacKay 1992, "A practical Bayesian framework for
-backpropagation networks"), for the field linearised at its first weights: the kernel of its paths is the same for every
-coordinate up to scale, so that an eigendecomposition of the size of the observed frames decides.
+stands still.  How large their variance is beside that of the noise, how the power of the waves depends on their frequency and
+how much of it recurs is what predicts observed states best that are left out one at a time, for the field linearised at its
+first weights: the kernel of its paths is the same for every coordinate up to scale, so that these predictions need an
+eigendecomposition of the size of the observed frames and no fit (Allen 1974, "PRESS").  The last observed state is not left
+out: to predict it is to extrapolate.
 
 Along a given path the roll-out is linear in the last layer: its most probable weights give the next path, whose features give
 the next weights, until the path is the solution of its own field (Picard).  Gauss-Newton steps on the whole roll-out then
@@ -15,6 +16,7 @@ import copy
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import product
 from typing import Any, TypeAlias
 
 import torch
@@ -24,6 +26,11 @@ from dynode.dynamics.fields import HARMONICS, MLPField
 
 Features: TypeAlias = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]  # (t, u) -> (..., F)
 STEPS = 2  # of the solver in an interval of mean length
+RISES = (
+    0.0,
+    1.0,
+    2.0,
+)  # powers of the frequency that the power of slow waves rises with: 2 is a motion that stays where it is
 PATHS, SAME = 30, 1e-4  # at most so many Picard iterations, until the path changes by this share of itself
 SHARES = (0.0, 0.5, 0.9, 0.99)  # of the waves' power in harmonics of the period, where the motion has one
 NOISES = torch.logspace(-5, 2, 29, dtype=torch.float64)  # variance of the noise over that of the paths
@@ -78,14 +85,14 @@ class Grid:
 
 @dataclass(frozen=True)
 class Prior:
-    """What the evidence chose.
+    """What predicts observed states best that are left out.
 
     std: of every weight, in units of the noise's.  amplitudes (F,): of the waves.
     """
 
     std: float
     amplitudes: torch.Tensor
-    evidence: float  # for each number observed
+    left_out_error: float  # of these predictions, mean square
     chosen: dict[str, float]
 
 
@@ -98,27 +105,28 @@ def spectra(field: MLPField) -> Iterator[tuple[dict[str, float], torch.Tensor]]:
     """Amplitudes (F,) of the waves that are compared, with what they stand for; sin and cos of all waves have the power 1."""
     count = len(field.amplitudes) // 2 - HARMONICS
     waves = torch.arange(1, count + 1, dtype=torch.float64)
-    for corner in corners(count):
-        falling = 1 / (1 + (waves / corner).square())
+    for rise, corner in product(RISES, corners(count)):
+        power = waves**rise / (1 + (waves / corner).square()) ** (1 + rise / 2)
         for share in SHARES if field.period else SHARES[:1]:
             recurring = torch.full((HARMONICS,), share / HARMONICS, dtype=torch.float64)
-            plain = (1 - share) * falling / falling.sum()
-            yield {"corner": corner, "recurring": share}, torch.cat([plain, plain, recurring, recurring]).sqrt()
+            plain = (1 - share) * power / power.sum()
+            chosen = {"rise": rise, "corner": corner, "recurring": share}
+            yield chosen, torch.cat([plain, plain, recurring, recurring]).sqrt()
 
 
 def choose_prior(field: MLPField, u: torch.Tensor, grid: Grid, noise_at_most: float) -> Prior:
-    """The prior of highest evidence for states u (m, 1, K); its amplitudes are set in the field."""
+    """The prior that predicts states u (m, 1, K) best that are left out; its amplitudes are set in the field."""
     moved, weight = (u[1:] - u[0]).flatten(1), field.scales.flatten().square()
     still, best = u[:1].expand(len(grid.times), *u.shape[1:]), None
+    noises = NOISES[max(noise_at_most, float(NOISES[0])) * (1 + 1e-6) >= NOISES].to(u)
     for chosen, amplitudes in spectra(field):
         field.amplitudes.copy_(amplitudes)
-        paths = grid.observed(grid.paths_of(field.hidden, still))
+        with torch.no_grad():
+            paths = grid.observed(grid.paths_of(field.hidden, still))
         kernel, size = scaled(paths @ paths.T)
-        values, vectors = torch.linalg.eigh(kernel)
-        squares = (vectors.T @ moved).square()
-        evidence, noise = highest_evidence(values.clamp(min=0), squares, weight, noise_at_most)
-        if best is None or evidence > best.evidence:
-            best = Prior((size * noise) ** -0.5, amplitudes, evidence, chosen | {"noise": noise})
+        for noise, error in zip(noises.tolist(), left_out_errors(kernel, moved, weight, noises), strict=True):
+            if best is None or error < best.left_out_error:
+                best = Prior((size * noise) ** -0.5, amplitudes, error, chosen | {"noise": noise})
     assert best is not None, "there is a spectrum"
     field.amplitudes.copy_(best.amplitudes)
     return best
@@ -130,18 +138,21 @@ def scaled(kernel: torch.Tensor) -> tuple[torch.Tensor, float]:
     return kernel / size, size
 
 
-def highest_evidence(
-    values: torch.Tensor, squares: torch.Tensor, weight: torch.Tensor, noise_at_most: float = float("inf")
-) -> tuple[float, float]:
-    """The highest log evidence for each number, over the overall height, and the noise variance it is reached at.
+def left_out_errors(
+    kernel: torch.Tensor, states: torch.Tensor, weight: torch.Tensor, noises: torch.Tensor
+) -> list[float]:
+    """Mean squared errors of states (n, K), each predicted from all others, at some variances of the noise.
 
-    values (n,): of the kernel.  squares (n, K): of the states along its vectors.  weight (K,): variances of the coordinates.
+    kernel (n, n): of a coordinate of variance 1.  weight (K,): variances of the coordinates.  The last state is not left out,
+    unless it is the only one.
     """
-    noises = NOISES[max(noise_at_most, float(NOISES[0])) * (1 + 1e-6) >= NOISES].to(values) * float(values.mean())
-    variances = values[:, None] * weight + noises[:, None, None]
-    evidences = -0.5 * (variances.log().mean((1, 2)) + (squares / variances).mean((1, 2)).clamp(min=1e-30).log())
-    best = int(evidences.argmax())
-    return float(evidences[best]), float(noises[best])
+    values, vectors = torch.linalg.eigh(kernel)
+    turned, errors = vectors.T @ states, []
+    for noise in noises:
+        inverse = 1 / (values.clamp(min=0)[:, None] * weight + noise)
+        residuals = (vectors @ (inverse * turned)) / (vectors.square() @ inverse)
+        errors.append(float((residuals[:-1] if len(residuals) > 1 else residuals).square().mean()))
+    return errors
 
 
 class Posterior:
@@ -283,5 +294,5 @@ def most_probable(
         if objectives[-2] - value < enough:
             break
     weights = torch.cat([weight.flatten() for weight in posterior.weights(e).values()])
-    log = {"evidence": posterior.prior.evidence, "prior": posterior.prior.chosen, "objectives": objectives}
+    log = {"left_out_error": posterior.prior.left_out_error, "prior": posterior.prior.chosen, "objectives": objectives}
     return weights, log | {"looks": errors, "nfe": 4 * (len(posterior.grid.times) - 1) * posterior.solves}
