@@ -31,7 +31,7 @@ OWN = "own codes"  # rendered: what is left to a method that knows every code
 
 
 @dataclass(frozen=True)
-class Seen:
+class Sampling:
     """How a clip is observed: one of the conditions of the test set.  hidden_end: of the last frames, which are scored then."""
 
     sampling: str
@@ -54,11 +54,11 @@ class Seen:
 
 def conditions(
     strides: Sequence[int], draws: Sequence[int], hidden_ends: Sequence[int], extrapolated_at: int
-) -> list[Seen]:
+) -> list[Sampling]:
     """Regular and irregular samplings of every stride, these for each draw; then the horizons beyond the last observed frame."""
-    inside = [Seen("regular", stride) for stride in strides]
-    inside += [Seen("irregular", stride, draw) for stride in strides for draw in draws]
-    return inside + [Seen("regular", extrapolated_at, hidden_end=end) for end in hidden_ends]
+    inside = [Sampling("regular", stride) for stride in strides]
+    inside += [Sampling("irregular", stride, draw) for stride in strides for draw in draws]
+    return inside + [Sampling("regular", extrapolated_at, hidden_end=end) for end in hidden_ends]
 
 
 class Subject:
@@ -118,15 +118,19 @@ def of_faces(windows: Sequence[str], device: torch.device | str = "cpu") -> Iter
 
 
 def measure(
-    subject: Subject, seen: Sequence[Seen], methods: Sequence[str], store: FitStore, progress: tqdm | None = None
+    subject: Subject,
+    samplings: Sequence[Sampling],
+    methods: Sequence[str],
+    store: FitStore,
+    progress: tqdm | None = None,
 ) -> Iterator[Row]:
     """The error of every method, and of the clip's own codes, under every condition: in images, and in codes.
 
     In images a method is rendered at the frames that are scored alone.
     """
-    extra = [Seen("irregular", subject.beat_stride, draw) for draw in dict.fromkeys(one.draw for one in seen)]
-    known = {one.stride for one in seen if one.sampling == "irregular"} | {0}
-    for one in [*seen, *(extra if subject.beat_stride not in known else [])]:
+    extra = [Sampling("irregular", subject.beat_stride, draw) for draw in dict.fromkeys(one.draw for one in samplings)]
+    known = {one.stride for one in samplings if one.sampling == "irregular"} | {0}
+    for one in [*samplings, *(extra if subject.beat_stride not in known else [])]:
         observed = one.observe(subject.clip)
         frames = subject.scored(observed, one.split)
         named: dict[str, Any] = {"category": subject.category, "clip": subject.clip.name, "variant": one.variant}

@@ -73,7 +73,7 @@ def test_many_fits_are_those_one_after_another(sparse):
 
 def test_the_registry_names_every_preset_and_baseline():
     assert set(methods.unlearned_names()) == {
-        "hold", "linear", "slerp", "cubic", "pchip", "catmull_rom", "gp", "gp_periodic"
+        "hold", "linear", "damped", "slerp", "cubic", "pchip", "catmull_rom", "gp", "gp_periodic"
     }  # fmt: skip
     assert {"dynode", "paper", "demo", "gru", "cde", "sde", "prior"} <= set(methods.learned_names())
     assert set(METHODS) == {*methods.unlearned_names(), *methods.learned_names()}

@@ -26,6 +26,7 @@ SCORED = {
     "11_predict_pixels": {"clip_names"},
     "12_reuse_motion": {"kept_clips"},
     "13_tune_to_a_person": {"clip_names"},
+    "14_test_on_new_clips": {"windows"},
 }
 # and those that are projected, edited, transferred or played: their codes may be of a chain, and outputs say so.
 SHOWN = {

@@ -192,7 +192,7 @@ class Posterior:
         return linearised[1](linearised[0])[0] + e
 
     def step(self, e: torch.Tensor, products: int = PRODUCTS) -> torch.Tensor:
-        """The minimiser of the linearised objective about e, by at most so many products of the conjugate gradient."""
+        """The minimiser of the linearised objective about e, by at most `products` products of the conjugate gradient."""
         self.linearise(e)
         linearised: tuple[Any, ...] = vjp(self.residuals, e)
         r, back = linearised

@@ -33,7 +33,7 @@ from dynode.reporting.plots.retiming import backward_gap as backward_gap
 from dynode.reporting.plots.retiming import compression as compression
 from dynode.reporting.plots.retiming import over_time as over_time
 from dynode.reporting.plots.retiming import retimed as retimed
-from dynode.reporting.plots.sparsity import sparsity as sparsity
+from dynode.reporting.plots.sparsity_curves import sparsity as sparsity
 from dynode.reporting.plots.style import note as note
 from dynode.reporting.plots.tuning_benchmark import tuning_quality as tuning_quality
 from dynode.reporting.plots.uncertainty import KERNEL_PARTS as KERNEL_PARTS

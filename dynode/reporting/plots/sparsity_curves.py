@@ -48,28 +48,28 @@ def kind_index(kind: str) -> int:
 
 
 def condition_of(row: Row) -> tuple[int, str]:
-    """Its place on the axis, and the field `variant` that tells the horizons apart."""
+    """Where it is on the axis, and the field `variant`, which differs between horizons."""
     return (row.stride if row.split == "unobserved" else int(row.variant.split()[0])), row.variant
 
 
 def panel(axis: Axes, rows: list[Row], methods: Sequence[str], banded: str, baseline: str) -> None:
     """One line for each method over the conditions that these rows have."""
-    places = sorted({condition_of(row) for row in rows})
+    points = sorted({condition_of(row) for row in rows})
     for method in methods:
         ratios = []
-        for place, variant in places:
-            own = [row for row in rows if condition_of(row) == (place, variant) and row.method in (method, baseline)]
+        for point, variant in points:
+            own = [row for row in rows if condition_of(row) == (point, variant) and row.method in (method, baseline)]
             if {row.method for row in own} == {method, baseline}:
-                ratios.append((place, compare(own, method, [baseline], variant=variant).ratio))
-        xs, values = [place for place, _ in ratios], [ratio.value for _, ratio in ratios]
+                ratios.append((point, compare(own, method, [baseline], variant=variant).ratio))
+        xs, values = [point for point, _ in ratios], [ratio.value for _, ratio in ratios]
         axis.plot(xs, np.clip(values, *LIMITS), **look(method).curve)
         if method == banded:
             low, high = ([getattr(ratio, end) for _, ratio in ratios] for end in ("low", "high"))
             axis.fill_between(
                 xs, np.clip(low, *LIMITS), np.clip(high, *LIMITS), color=look(method).colour, alpha=0.15, lw=0
             )
-    shown = [place for place, _ in places]
+    shown = [point for point, _ in points]
     axis.set(xscale="log", yscale="log", ylim=LIMITS, xticks=shown, yticks=TICKS)
-    axis.set_xticks(shown, [str(place) for place in shown])
+    axis.set_xticks(shown, [str(point) for point in shown])
     axis.set_yticks(TICKS, [f"{tick:g}" for tick in TICKS])
     axis.minorticks_off()
