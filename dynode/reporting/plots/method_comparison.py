@@ -23,7 +23,7 @@ def skills(rows: list[Row], methods: Sequence[str]) -> Figure:
         for axis, metric, title in zip(axes, ("skill", "skill_latent"), ("in images", "in codes"), strict=True):
             for k, method in enumerate(methods):
                 at = {(r.clip, r.sampling, r.stride): r for r in rows if (r.method, r.metric) == (method, metric)}
-                y = [keys.index(key) + 0.12 * (k - len(methods) / 2 + 0.5) for key in at]
+                y = [keys.index(key) + min(0.12, 0.8 / len(methods)) * (k - len(methods) / 2 + 0.5) for key in at]
                 stds = [r.std or 0 for r in at.values()]
                 values = [r.value for r in at.values()]
                 axis.errorbar(values, y, xerr=stds, ms=3.5, **look(method).dots, label=method)
@@ -49,7 +49,8 @@ def categories(
             unit = {r.clip: r.value for r in chosen if r.method == "linear"}
             for k, method in enumerate(methods):
                 ours = [r for r in chosen if r.method == method and unit.get(r.clip)]
-                at = [names.index(r.category) + 0.16 * (k - len(methods) / 2 + 0.5) for r in ours]
+                step = min(0.16, 0.8 / len(methods))
+                at = [names.index(r.category) + step * (k - len(methods) / 2 + 0.5) for r in ours]
                 ratios = [r.value / unit[r.clip] for r in ours]
                 axis.plot(at, ratios, ms=3, alpha=0.5, **look(method).dots)
                 for x in dict.fromkeys(at):
