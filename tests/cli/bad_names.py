@@ -129,10 +129,10 @@ fit {here}/circle.safetensors --hidden-end -1 | The number of frames to hold out
 fit {here}/circle.safetensors --seed -1 | A seed must be 0 or more and below 2**63, got -1
 fit {here}/circle.safetensors -p training.iteration=5 | There is no setting 'iteration', did you mean 'iterations'
 fit {here}/circle.safetensors -p training=5 | training has the settings batch, betas, both_ways
-fit {here}/circle.safetensors -p training.lr.x=5 | lr is one value, such as 0.003: there is no lr.x
-fit {here}/circle.safetensors -p training.lr=fast | lr wants a number such as 0.003, got 'fast'
-fit {here}/circle.safetensors -p training.lr=.nan | lr wants a finite number of 0 or more, such as 0.003, got nan
-fit {here}/circle.safetensors -p training.lr=-1 | lr wants a finite number of 0 or more, such as 0.003, got
+fit {here}/circle.safetensors -p training.lr.x=5 | lr is one value, such as 0.01: there is no lr.x
+fit {here}/circle.safetensors -p training.lr=fast | lr wants a number such as 0.01, got 'fast'
+fit {here}/circle.safetensors -p training.lr=.nan | lr wants a finite number of 0 or more, such as 0.01, got nan
+fit {here}/circle.safetensors -p training.lr=-1 | lr wants a finite number of 0 or more, such as 0.01, got
 fit {here}/circle.safetensors -p training.betas=[0.9] | betas wants a list of 2 such as 0.9,0.999, got 0.9
 fit {here}/circle.safetensors -p training.betas=[0.9,1.5] | The betas of Adam must be below 1, got (0.9, 1.5)
 fit {here}/circle.safetensors -p training.check_every=0 | check_every must be above 0, got 0

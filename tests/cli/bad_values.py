@@ -20,9 +20,9 @@ fit {here}/circle.safetensors --device '' | There is no device '': name cpu, cud
 fit {here}/circle.safetensors --device CPU0 | There is no device 'CPU0': name cpu, cuda, cuda:1 or auto
 fit {here}/circle.safetensors -p iterations=5 | There is no setting 'iterations'; legal are clock, field
 fit {here}/circle.safetensors -p field=3 | field has the settings activation, depth, drift, frequencies
-fit {here}/circle.safetensors -p training.lr= | lr wants a number such as 0.003, got none
-fit {here}/circle.safetensors -p training.lr=nan | lr wants a finite number of 0 or more, such as 0.003, got nan
-fit {here}/circle.safetensors -p training.lr=1e400 | lr wants a finite number of 0 or more, such as 0.003, got inf
+fit {here}/circle.safetensors -p training.lr= | lr wants a number such as 0.01, got none
+fit {here}/circle.safetensors -p training.lr=nan | lr wants a finite number of 0 or more, such as 0.01, got nan
+fit {here}/circle.safetensors -p training.lr=1e400 | lr wants a finite number of 0 or more, such as 0.01, got inf
 fit {here}/circle.safetensors -p training.iterations=1e3 | iterations wants a whole number such as 0, got '1e3'
 fit {here}/circle.safetensors -p training.iterations=-1 | iterations wants a finite number of 0 or more, such as 0, got
 fit {here}/circle.safetensors -p training.iterations=2.5 | iterations wants a whole number such as 0, got 2.5
@@ -42,10 +42,10 @@ fit {here}/circle.safetensors -p .lr=5 | There is no setting ''; legal are clock
 fit {here}/circle.safetensors -p 'space: 5' | -p wants NAME=VALUE, such as seed=1, got 'space: 5'
 fit {here}/circle.safetensors -p space=nope | There is no state space 'nope'; legal are entrywise, standardised
 fit {here}/circle.safetensors -p 'training.lr=!!python/object:os.system x' | -p training.lr=!!python/object:os.system x cannot be read: a
-fit {here}/circle.safetensors -p training.lr=2024-01-01 | lr wants a number such as 0.003, got datetime.date(2024, 1
-fit {here}/circle.safetensors -p training.lr=–1 | lr wants a number such as 0.003, got '–1'
-fit {here}/circle.safetensors -p 'training.lr=0,01' | lr wants a number such as 0.003, got '0,01'
-fit {here}/circle.safetensors -p training.lr={{}} | lr wants a number such as 0.003, got {}
+fit {here}/circle.safetensors -p training.lr=2024-01-01 | lr wants a number such as 0.01, got datetime.date(2024, 1
+fit {here}/circle.safetensors -p training.lr=–1 | lr wants a number such as 0.01, got '–1'
+fit {here}/circle.safetensors -p 'training.lr=0,01' | lr wants a number such as 0.01, got '0,01'
+fit {here}/circle.safetensors -p training.lr={{}} | lr wants a number such as 0.01, got {}
 fit {here}/circle.safetensors --preset linear -p depth=3 | This method has no settings, got -p depth=3: leave it out
 fit {here}/circle.safetensors --preset gru -p hidden=0 | hidden must be above 0, got 0
 fit {here}/circle.safetensors --preset gru -p hiden=3 | There is no setting 'hiden', did you mean 'hidden'; legal are

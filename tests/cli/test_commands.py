@@ -272,7 +272,7 @@ def test_the_edit_of_a_video_gets_its_name_frames_and_settings(monkeypatch, tmp_
 def test_settings_of_the_dynamics_reach_the_plug_in(tmp_path):
     request = edit_file.EditRequest("a.mp4", tmp_path / "b.mp4", ("smile=1",), dynamics={"field.depth": 4})
     system = edit_file.parts_of(request, "mobilestylegan-ffhq")["system"]
-    assert system.method == parameters.settings_with(preset("trend+mlp"), ("field.depth=4",))
+    assert system.method == parameters.settings_with(preset("dynode"), ("field.depth=4",))
     host = dataclasses.replace(request, method="latent-transformer")
     with pytest.raises(UserError, match="fits no dynamics"):
         edit_file.parts_of(host, "mobilestylegan-ffhq")
