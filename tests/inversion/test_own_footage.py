@@ -118,7 +118,7 @@ def test_footage_of_a_world_is_refused(own, tmp_path, capsys):
 
 
 def test_what_a_fit_misses_is_said_of_the_path_and_of_its_field(own, tmp_path, capsys):
-    quick = ["-p", "training.iterations=1", "-p", "training.segment_iterations=1"]
+    quick = ["--preset", "trend+mlp", "-p", "training.iterations=1", "-p", "training.segment_iterations=1"]
     assert cli.main(["fit", str(own / "talk.safetensors"), "-o", str(tmp_path / "a.fit"), "--stride", "3", *quick]) == 0
     printed = capsys.readouterr().out
     (missed, alone) = re.search(
