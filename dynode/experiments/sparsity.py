@@ -1,7 +1,7 @@
 """Errors on clips of the test set against how sparsely they are observed: the rows of notebook 14."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -162,8 +162,3 @@ def errors(subject: Subject, codes: torch.Tensor, at: torch.Tensor, method: str,
 def key_of(clip: Clip) -> str:
     """A hash of the codes of a clip, to tell that they are those of a record."""
     return digest_of(clip.ws)[:12]
-
-
-def of_categories(rows: Sequence[Row]) -> list[Row]:
-    """Rows of the sets of one world as those of its category: bird.fast and bird.steady are bird."""
-    return [replace(row, category=row.category.partition(".")[0]) for row in rows]

@@ -1,0 +1,125 @@
+"""The test of sparsity: its conditions, the frames that are scored, its quantities, table and figure."""
+
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from dynode.clips import Clip
+from dynode.dynamics import methods
+from dynode.errors import UserError
+from dynode.evaluation.records import Row
+from dynode.experiments import sparsity
+from dynode.experiments.claims.quantities import QUANTITIES
+from dynode.experiments.sparsity import Sampling, Subject
+from dynode.io.names import slug
+from dynode.reporting import plots, tables
+
+ERRORS = {"linear": 2.0, "cubic": 4.0, "dynode": 1.0, "dynode[no z]": 1.0}  # of the first clip
+
+
+def rows_of(category: str, factor: float = 1.0, stride: int = 8, variant: str = "") -> list[Row]:
+    """Of four clips; `dynode` has half the error of the best other method, times a factor."""
+    named = {"category": category, "sampling": "regular", "stride": stride, "reference": "truth", "variant": variant}
+    named["split"] = "extrapolated" if variant else "unobserved"
+    return [
+        Row(
+            "mse",
+            error * (1 + k) * (factor if method == "dynode" else 1),
+            clip=f"c{k}",
+            method=method,
+            frames=5,
+            **named,
+        )
+        for k in range(4)
+        for method, error in ERRORS.items()
+    ]
+
+
+def of(rows: list[Row], *chosen: str) -> list[Row]:
+    return [row for row in rows if row.method in chosen]
+
+
+def test_conditions_are_those_inside_a_clip_and_the_horizons_beyond_it():
+    made = sparsity.conditions([2, 4], [0, 1], [3], 4)
+    assert made[:2] == [Sampling("regular", 2), Sampling("regular", 4)]
+    assert made[2:6] == [Sampling("irregular", stride, draw) for stride in (2, 4) for draw in (0, 1)]
+    assert made[6:] == [Sampling("regular", 4, hidden_end=3)]
+    assert (made[6].split, made[6].variant) == ("extrapolated", "3 frames beyond")
+
+
+def test_every_second_of_the_hidden_frames_is_scored():
+    clip = Clip(torch.randn(9, 2, 4), torch.arange(9).double())
+    observed = Sampling("regular", 4).observe(clip)
+    evaluator = SimpleNamespace(references={"code": None, "source": None})
+    every, second = (Subject("face", clip, evaluator, every=n).scored(observed, "unobserved") for n in (1, 2))
+    assert every.nonzero().flatten().tolist() == [1, 2, 3, 5, 6, 7]
+    assert second.nonzero().flatten().tolist() == [2, 5, 7]
+    assert Subject("face", clip, evaluator).reference == "source"
+    beyond = Sampling("regular", 4, hidden_end=2)
+    assert Subject("face", clip, evaluator).scored(beyond.observe(clip), beyond.split).nonzero().flatten().tolist() == [
+        7,
+        8,
+    ]
+
+
+def test_windows_of_the_development_set_are_refused():
+    with pytest.raises(UserError, match="single_face.1 is no window of the test set"):
+        next(sparsity.of_faces(["single_face.1"]))
+
+
+def test_a_method_is_compared_with_the_best_of_the_others():
+    rows = rows_of("bird")
+    value, low, high = (
+        QUANTITIES["ratio_to_best"](of(rows, "dynode"), of(rows, "linear", "cubic"), end=end)
+        for end in ("value", "low", "high")
+    )
+    assert value == pytest.approx(0.5) and low == pytest.approx(0.5) and high == pytest.approx(0.5)
+
+
+def test_the_third_of_the_categories_and_the_highest_end_decide():
+    rows = [*rows_of("bird"), *rows_of("scene", 1.2), *rows_of("isaac3d", 3.0), *rows_of("face", 1.4)]
+    ours, theirs = of(rows, "dynode"), of(rows, "linear", "cubic")
+    assert QUANTITIES["third_ratio"](ours, theirs) == pytest.approx(0.7)
+    assert QUANTITIES["highest_end"](ours, theirs) == pytest.approx(1.5)
+    two = [row for row in ours if row.category in ("bird", "scene")]
+    assert QUANTITIES["third_ratio"](two, theirs) is None and QUANTITIES["highest_end"]([], []) is None
+
+
+def test_the_table_names_the_best_baseline_and_the_control():
+    rows = [*rows_of("bird"), *rows_of("bird", 1.5, variant="4 frames beyond")]
+    table = tables.sparsity_table(rows, ["linear", "cubic", "gp"])
+    assert [line[:4] for line in table.cells] == [
+        ["bird", "regular, stride 8", "4", "linear"],
+        ["bird", "4 frames beyond", "4", "linear"],
+    ]
+    assert table.cells[0][4].startswith("0.500") and table.cells[1][5].startswith("1.500")
+
+
+def test_the_figure_has_a_panel_for_each_kind_of_condition():
+    rows = [
+        *rows_of("bird"),
+        *rows_of("bird", stride=4),
+        *rows_of("bird", variant="4 frames beyond"),
+        *rows_of("scene"),
+    ]
+    figure = plots.sparsity(rows, ["linear", "dynode"])
+    assert len(figure.axes) == 6 and [len(axis.lines) for axis in figure.axes[:3]] == [2, 2, 2]
+    (_, ours) = figure.axes[0].lines
+    assert list(ours.get_xdata()) == [4, 8] and list(ours.get_ydata()) == pytest.approx([0.5, 0.5])
+
+
+def test_a_damped_line_comes_to_rest_within_an_interval():
+    ts = torch.tensor([0.0, 1.0, 2.0], dtype=torch.float64)
+    clip = Clip(torch.tensor([0.0, 1.0, 3.0])[:, None, None].expand(3, 1, 4).contiguous(), ts)
+    damped, linear = (methods.fit(clip, name) for name in ("damped", "linear"))
+    inside = torch.linspace(0, 2, 9, dtype=torch.float64)
+    assert torch.equal(damped(inside), linear(inside))
+    assert float(damped([50.0])[0, 0, 0]) == pytest.approx(3 + 2)  # the last slope times the mean interval
+    times = torch.tensor([0.5, 2.1, 4.0], dtype=torch.float64)
+    numeric = (damped(times + 1e-3).double() - damped(times - 1e-3).double()) / 2e-3
+    assert torch.allclose(damped.derivative(times).double(), numeric, atol=1e-3)
+
+
+def test_a_label_is_a_part_of_a_files_name():
+    assert [slug(each) for each in ("dynode[no z]", "trend+mlp", "demo")] == ["dynode-no-z", "trend+mlp", "demo"]
