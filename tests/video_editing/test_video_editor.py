@@ -244,7 +244,7 @@ def test_dynamics_are_a_name_or_settings(film, tiny):
     lines = edited(film, tiny, load_system("dynode+latent-transformer", method="linear")).codes
     assert not torch.equal(lines.ws, edited(film, tiny, ours()).codes.ws)
     assert load_system("dynode+latent-transformer", method="linear").settings["preset"] == "linear"
-    assert ours().settings["preset"] == "dynode" and ours().settings["dynamics"]["training"]["iterations"] == 1
+    assert ours().settings["preset"] == "trend+mlp" and ours().settings["dynamics"]["training"]["iterations"] == 1
     with pytest.raises(UserError, match="did you mean 'dynode'"):
         load_system("dynode+latent-transformer", method="dynodes")
 
