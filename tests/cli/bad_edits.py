@@ -62,7 +62,7 @@ edit single_face.warm --attribute smile=1 --every 0 | --first and --frames must 
 edit single_face.warm --attribute smile=1 --face 3 | single_face.warm is a clip, whose frames were chosen before
 edit single_face.warm --attribute smile=1 -p nope=1 | There is no setting of an edit 'nope'; legal are batch
 edit single_face.warm --attribute smile=1 -p dynamics.nope=1 | There is no setting of an edit 'dynamics.nope', did you mean
-edit single_face.warm --attribute smile=1 -p dynamics.field.depth=x | depth wants a whole number such as 2, got 'x'
+edit single_face.warm --attribute smile=1 -p dynamics.field.depth=x | depth wants a whole number such as 1, got 'x'
 edit single_face.warm --attribute smile=1 -p dynamics.=1 | There is no setting of an edit 'dynamics.', did you mean
 edit single_face.warm --attribute smile=1 -p steps=x | single_face.warm is a clip, whose codes were inverted before
 edit single_face.warm --attribute smile=1 --device gpu | There is no device 'gpu': name cpu, cuda, cuda:1 or auto
