@@ -41,10 +41,17 @@ def compare(
         raise UserError(
             f"{method} and {', '.join(others)} ran on different frames ({named}): run them on the same ones."
         )
-    by_clip = {name: summed_by_clip(known) for name, known in errors.items()}
-    best = best_baseline({name: list(by_clip[name].values()) for name in baselines})
-    pairs = [(error, by_clip[best][clip]) for clip, error in by_clip[method].items()]
-    return Comparison(method, best, paired_ratio(*zip(*pairs, strict=True), seed=seed))
+    return Comparison(method, *over_best(errors[method], {name: errors[name] for name in baselines}, seed))
+
+
+def over_best(
+    errors: Mapping["Frames", float], others: Mapping[str, Mapping["Frames", float]], seed: int = 0
+) -> tuple[str, Ratio]:
+    """The baseline of the lowest mean error over clips, and the ratio of summed errors on the same frames to its own."""
+    ours, by_clip = summed_by_clip(errors), {name: summed_by_clip(known) for name, known in others.items()}
+    best = best_baseline({name: list(known.values()) for name, known in by_clip.items()})
+    pairs = [(error, by_clip[best][clip]) for clip, error in ours.items()]
+    return best, paired_ratio(*zip(*pairs, strict=True), seed=seed)
 
 
 Frames = tuple[str, int, int | None]  # clip, draw, and the seed where it decides which frames are observed

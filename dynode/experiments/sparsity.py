@@ -87,8 +87,10 @@ def encoded(chosen: EpisodeSet, episode: Episode, generator: Generator, encoder:
     """Codes of an episode, each frame by itself, by an encoder; and the true pictures (T, 3, R, R)."""
     images = world(episode.world).images(episode.factors(chosen.ts), generator.resolution)
     ws = torch.cat([encoder(part).detach() for part in images.split(PASSES)])
-    known = {"generator": generator.name, "generator_hash": generator.hash}
-    clip = Clip(ws.cpu(), torch.from_numpy(chosen.ts), meta=known | {"name": chosen.clip_name(episode)})
+    known = {"generator": generator.name, "generator_hash": generator.hash, "protocol": "independent"}
+    shown = {"world": episode.world, "kind": episode.kind, "seed": episode.seed, "seconds": chosen.seconds}
+    meta: dict[str, Any] = known | {"name": chosen.clip_name(episode), "episode": shown}
+    clip = Clip(ws.cpu(), torch.from_numpy(chosen.ts), meta=meta)
     return clip, images
 
 

@@ -5,11 +5,12 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from dynode import clips
 from dynode.clips import Clip
 from dynode.dynamics import methods
 from dynode.errors import UserError
 from dynode.evaluation.records import Row
-from dynode.experiments import sparsity
+from dynode.experiments import sparsity, test_set
 from dynode.experiments.claims.quantities import QUANTITIES
 from dynode.experiments.sparsity import Sampling, Subject
 from dynode.io.names import slug
@@ -61,6 +62,15 @@ def test_every_second_of_the_hidden_frames_is_scored():
         7,
         8,
     ]
+
+
+def test_codes_of_an_episode_name_the_world_as_a_stand_in():
+    chosen = test_set.episode_sets()["isaac3d"]
+    (episode,) = test_set.development_episodes("isaac3d", 1)
+    generator = SimpleNamespace(name="stylegan2-isaac3d-factors", hash="0", resolution=16)
+    clip, images = sparsity.encoded(chosen, episode, generator, lambda part: part.flatten(2)[:, :, :8])
+    assert clip.ws.shape == (48, 3, 8) and images.shape == (48, 3, 16, 16) and clip.protocol == "independent"
+    assert clips.stand_ins([clip]) == ("rendered world isaac3d",)
 
 
 def test_windows_of_the_development_set_are_refused():

@@ -8,9 +8,9 @@ import statistics
 from collections.abc import Callable, Sequence
 
 from dynode.errors import UserError
-from dynode.evaluation.paired_comparison import errors_of, summed_by_clip
+from dynode.evaluation.paired_comparison import errors_of, over_best
 from dynode.evaluation.records import Row
-from dynode.metrics.paired_bootstrap import Ratio, best_baseline, paired_ratio
+from dynode.metrics.paired_bootstrap import Ratio
 
 Rows = Sequence[Row]
 QUANTITIES: dict[str, Callable[..., float | None]] = {}
@@ -110,14 +110,14 @@ def ratio_to_best(rows: Rows, others: Rows, *, end: str = "value") -> float | No
 
     low and high are the ends of the 95 % interval over clips.
     """
-    return getattr(over_best(rows, others), end) if rows and others else None
+    return getattr(best_ratio(rows, others), end) if rows and others else None
 
 
 @quantity
 def third_ratio(rows: Rows, others: Rows) -> float | None:
     """The third lowest of the categories' ratios to the best other method; None where there are fewer."""
     ours, theirs = by(rows, "category"), by(others, "category")
-    ratios = sorted(over_best(ours[key], theirs[key]).value for key in ours.keys() & theirs.keys())
+    ratios = sorted(best_ratio(ours[key], theirs[key]).value for key in ours.keys() & theirs.keys())
     return ratios[2] if len(ratios) > 2 else None
 
 
@@ -126,15 +126,12 @@ def highest_end(rows: Rows, others: Rows) -> float | None:
     """The highest upper end of the interval of the ratio to the best other method, over categories, samplings and strides."""
     keys = ("category", "sampling", "stride", "variant")
     ours, theirs = by(rows, *keys), by(others, *keys)
-    return max((over_best(ours[key], theirs[key]).high for key in ours.keys() & theirs.keys()), default=None)
+    return max((best_ratio(ours[key], theirs[key]).high for key in ours.keys() & theirs.keys()), default=None)
 
 
-def over_best(rows: Rows, others: Rows) -> Ratio:
+def best_ratio(rows: Rows, others: Rows) -> Ratio:
     """The ratio of summed squared errors to those of the best other method, which ran on the same frames."""
-    errors = {name: summed_by_clip(errors_of(each)) for (name,), each in by(others, "method").items()}
-    mine = summed_by_clip(errors_of(rows))
-    best = errors[best_baseline({name: list(each.values()) for name, each in errors.items()})]
-    return paired_ratio(list(mine.values()), [best[clip] for clip in mine])
+    return over_best(errors_of(rows), {name: errors_of(each) for (name,), each in by(others, "method").items()})[1]
 
 
 @quantity

@@ -31,7 +31,7 @@ def sparsity(rows: Sequence[Row], methods: Sequence[str], banded: str = "dynode"
             for axis, (kind, label) in zip(line, KINDS.items(), strict=True):
                 own = select(rows, category=name)
                 panel(axis, [row for row in own if kind_of(row) == kind], methods, banded, baseline)
-                axis.set(xlabel=label if name == names[-1] else "", title=name if not kind_index(kind) else "")
+                axis.set(xlabel=label if name == names[-1] else "", title="" if axis is not line[0] else name)
             line[0].set_ylabel(f"MSE / {baseline}")
         marks = [Line2D([], [], **look(method).curve) for method in methods]
         head_legend(figure, marks, methods)
@@ -41,10 +41,6 @@ def sparsity(rows: Sequence[Row], methods: Sequence[str], banded: str = "dynode"
 def kind_of(row: Row) -> str:
     """The panel that a row belongs to."""
     return row.sampling if row.split == "unobserved" else ""
-
-
-def kind_index(kind: str) -> int:
-    return list(KINDS).index(kind)
 
 
 def condition_of(row: Row) -> tuple[int, str]:
