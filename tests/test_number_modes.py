@@ -29,6 +29,7 @@ SHORT = {
     "solver.max_nfe": 400,
     "solver.rtol": 1e-3,
     "solver.atol": 1e-3,
+    "left_out": 1,
 }
 
 

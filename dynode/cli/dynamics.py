@@ -109,7 +109,7 @@ def fit(
     Args:
         clip: A clip file, or the name of a shipped clip such as single_face.1.
         output: The fit to write, by default CLIP.fit, or CLIP.PRESET.fit of another preset; a killed run resumes from the checkpoint beside it.
-        preset: dynode (the default), "dynode[no z]", trend+mlp, trend, calm, visible, exact, subspace, robust, paper, paper_scaled or demo; a sequence model: gru, ode_rnn, latent_ode, cde, sde; prior, learned from other clips; or a baseline without settings, such as linear, cubic or gp.
+        preset: dynode (the default), auto (the quick method that predicts observed frames best which are left out), "dynode[no z]", trend+mlp, trend, calm, visible, exact, subspace, robust, paper, paper_scaled or demo; a sequence model: gru, ode_rnn, latent_ode, cde, sde; prior, learned from other clips; or a baseline without settings, such as linear, cubic or gp.
         stride: Observe every N-th frame.
         sampling: How the observed frames are chosen: regular or irregular.
         hidden_end: Hold out the last N frames (scored as extrapolation).
@@ -158,6 +158,7 @@ def fit_summary(shot: "Trajectory", clip: "Clip") -> str:
     log = shot.log
     counted = [f"{log['nfe']} field evaluations"] if "nfe" in log else []  # sequence models do not count theirs
     counted += [f"DEPTH {log['depth']} chosen"] if "depth" in log else []
+    counted += [f"{log['chosen']} chosen"] if "chosen" in log else []
     cost = ", ".join([f"{log['seconds']:.1f} s", *counted, f"{log['parameters']} parameters"])
     missed = f"misses the observed codes by {observed_error(shot, clip):.1e} of their variance"
     if getattr(getattr(shot, "settings", None), "path", "") == "blended":

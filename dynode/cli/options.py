@@ -13,6 +13,7 @@ from dynode.errors import UserError
 from dynode.settings import closest
 
 if TYPE_CHECKING:
+    from dynode.clips import Clip
     from dynode.io.video import Stretch
 
 ClipName = Positional[Annotated[str, arg(metavar="CLIP")]]
@@ -83,6 +84,13 @@ class Observation:
     """Hold out the last N frames."""
     seed: int = 0
     """Seeds the irregular sampling."""
+
+    def of(self, clip: "Clip") -> "Clip":
+        """The clip with these frames observed.  Raises UserError as `Clip.sampled` does."""
+        return clip.sampled(self.sampling, self.stride, self.seed, self.hidden_end)
+
+
+ALL_OBSERVED = Observation()
 
 
 def output_path(output: Path | None, name: str, *inputs: Path | str) -> Path:

@@ -22,6 +22,8 @@ trend     as `trend+mlp` without training, its MLP left at zero.  Where it is le
 calm      as `trend+mlp`, but the path interpolates the denoised codes (the trend's posterior mean): for noisy inversions.
 visible   as `trend+mlp`, in a subspace weighted by the visible change of the image: for codes whose noise is invisible, such
           as an encoder's.
+
+`auto` is no preset of these, but chooses among `trend`, `dynode` and baselines: `dynode.dynamics.leave_one_out`.
 """
 
 import dataclasses

@@ -52,7 +52,11 @@ class How:
     checkpoint: Path | None = None
 
 
-METHODS: Registry[Method] = Registry("dynode.dynamics.baselines", "dynode.methods", first=("dynode.dynamics.methods",))
+METHODS: Registry[Method] = Registry(
+    "dynode.dynamics.baselines",
+    "dynode.methods",
+    first=("dynode.dynamics.methods", "dynode.dynamics.leave_one_out"),
+)
 
 
 def baseline(name: str) -> Callable[[T], T]:

@@ -7,6 +7,8 @@ import torch
 
 from dynode.clips import Clip, frame_rate, sampled_frames
 from dynode.dynamics.baselines import interpolation
+from dynode.dynamics.leave_one_out import FEW, SIMPLEST, Comparison
+from dynode.evaluation.counts import counted
 from dynode.evaluation.inversion_quality import inversion_quality
 from dynode.metrics.latent import latent_mse
 
@@ -15,7 +17,6 @@ NOISY = 0.5  # fraction of a clip's squared steps from which jitter makes smooth
 RELATED = 0.25  # mean cosine of neighbouring steps below which one step hardly predicts the next
 EXPLAINED = 0.9  # of the codes' variance, the fraction that linear interpolation should still explain
 CUT_RATIO = 6.0  # a step this many times the median is a cut candidate
-FEW = 4  # observed frames of a shot, below which a path hardly differs from linear interpolation
 NETS = {"lpips_vgg": "VGG", "lpips_alex": "Alex"}
 
 
@@ -182,3 +183,15 @@ def advice_on_few(frames: int, stride: int) -> str:
     if smaller == 1 < stride:
         return "a longer excerpt, or a stride of 1, which observes them all and leaves none to predict"
     return "a longer excerpt"
+
+
+def recommended_method(compared: Comparison) -> str:
+    """A sentence on the method that observed frames left out recommend, which the preset `auto` takes."""
+    if not compared.errors:
+        return (
+            f"Recommended: --preset {compared.chosen}, since fewer than {FEW} observed frames are too few to choose by."
+        )
+    where = f"at {counted(len(compared.ts), 'observed frame')} left out"
+    if compared.chosen == SIMPLEST:
+        return f"Recommended: --preset {SIMPLEST}; no other error {where} is lower by more than one standard error."
+    return f"Recommended: --preset {compared.chosen}; its error {where} is {compared.ratio(compared.chosen):.2f} of linear interpolation's."

@@ -6,7 +6,7 @@ fit single_face.warm --stride 10000000000000000000000000000000000000 | --stride 
 fit single_face.warm --seed 1e3 | --seed wants a whole number, got '1e3'; `dynode fit --help`
 fit single_face.warm --seed= | --seed wants a whole number, got ''; `dynode fit --help`
 fit single_face.warm --preset | --preset is given without its value; `dynode fit --help`
-fit single_face.warm --preset= | There is no method ''; legal are calm, catmull_rom, cde
+fit single_face.warm --preset= | There is no method ''; legal are auto, calm, catmull_rom, cde
 fit single_face.warm --presets robust | `dynode fit` has no option --presets, did you mean --preset
 fit single_face.warm --hidden-end two | --hidden-end wants a whole number, got 'two'; `dynode fit
 fit single_face.warm --latent-only=1 | --latent-only is a switch and takes no value, got '1'

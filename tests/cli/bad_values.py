@@ -7,8 +7,8 @@ fit {here}/circle.safetensors --stride 1000000000000000000000000000000 --samplin
 fit {here}/circle.safetensors --hidden-end 1000000000000000000000000000000 | --hidden-end wants a whole number of at most
 fit {here}/circle.safetensors --seed 1000000000000000000000000000000 | A seed must be 0 or more and below 2**63, got
 fit {here}/circle.safetensors --seed 18446744073709551616 | A seed must be 0 or more and below 2**63, got
-fit {here}/circle.safetensors --preset '' | There is no method ''; legal are calm, catmull_rom, cde
-fit {here}/circle.safetensors --preset DynODE | There is no method 'DynODE'; legal are calm, catmull_rom
+fit {here}/circle.safetensors --preset '' | There is no method ''; legal are auto, calm, catmull_rom, cde
+fit {here}/circle.safetensors --preset DynODE | There is no method 'DynODE'; legal are auto, calm, catmull_rom
 fit {here}/circle.safetensors --sampling '' | There is no sampling ''; legal are irregular, regular
 fit {here}/circle.safetensors --device gpu | There is no device 'gpu': name cpu, cuda, cuda:1 or auto
 fit {here}/circle.safetensors --device cuda | The device cuda was asked for, but torch finds no CUDA device
@@ -51,6 +51,9 @@ fit {here}/circle.safetensors --preset gru -p hidden=0 | hidden must be above 0,
 fit {here}/circle.safetensors --preset gru -p hiden=3 | There is no setting 'hiden', did you mean 'hidden'; legal are
 fit {here}/circle.safetensors --preset gru -p iterations=0 | iterations must be above 0, got 0
 fit {here}/circle.safetensors --preset latent_ode -p hidden=x | hidden wants a whole number such as 32, got 'x'
+fit {here}/circle.safetensors --preset auto -p candidates=linear,auto | auto cannot choose itself: name other methods
+fit {here}/circle.safetensors --preset auto -p candidates=linear,cubix | There is no method 'cubix', did you mean 'cubic'
+fit {here}/circle.safetensors --preset auto -p left_out=0 | left_out must be above 0, got 0
 fit {here}/circle.safetensors --preset prior | No other clip is shipped to learn the motion of circle from
 fit {here}/circle.safetensors --preset dynode --latent-only -p nope=1 | There is no setting 'nope'; legal are clock, field, losses
 invert {here}/grey.mp4 -p steps=many | steps wants a whole number such as 16, got 'many'

@@ -9,6 +9,7 @@ import torch
 from dynode import cli, clips
 from dynode.cli.diagnosis import print_faces
 from dynode.cli.dynamics import inversion_summary
+from dynode.dynamics import leave_one_out
 from dynode.errors import UserError
 from dynode.evaluation import face_report
 from dynode.evaluation.face_fidelity import MEASURES, FaceFidelity
@@ -85,3 +86,20 @@ def test_an_inversion_ends_with_the_report_and_never_fails_by_it(tmp_path, capsy
     world = clips.load("scene.day").head(3).save(tmp_path / "w.safetensors")
     print_faces(world, tmp_path / "talk.mp4", torch.device("cpu"))
     assert capsys.readouterr().out == ""
+
+
+def test_methods_are_compared_at_a_sampling_and_one_is_recommended(tmp_path, capsys, circle, monkeypatch):
+    quick = leave_one_out.AutoSettings(candidates="linear,cubic")
+    compare = leave_one_out.compare
+    monkeypatch.setattr(leave_one_out, "compare", lambda shot, **choices: compare(shot, quick, **choices))
+    path, figure = str(circle.save(tmp_path / "c.safetensors")), str(tmp_path / "d.png")
+    assert cli.main(["diagnose", path, "-o", figure]) == 0 and "Recommended" not in capsys.readouterr().out
+    assert cli.main(["diagnose", path, "-o", figure, "--methods"]) == 0
+    assert "16 of 16 frames observed" in capsys.readouterr().out
+    assert cli.main(["diagnose", path, "-o", figure, "--stride", "3"]) == 0
+    printed = capsys.readouterr().out
+    assert "6 of 16 frames observed" in printed and "| linear | <u>1.00</u> |" in printed
+    assert "circle: Recommended: --preset cubic; its error at 4 observed frames left out is 0." in printed
+    assert cli.main(["diagnose", path, "-o", figure, "--stride", "8"]) == 0
+    printed = capsys.readouterr().out
+    assert "| cubic" not in printed and "Recommended: --preset linear, since fewer than 4 observed frames" in printed

@@ -99,5 +99,5 @@ def test_a_class_without_fit_is_no_baseline():
 
 
 def test_an_unknown_method_names_all_that_are_known(tiny_clip):
-    with pytest.raises(UserError, match="did you mean 'linear'; legal are calm, catmull_rom"):
+    with pytest.raises(UserError, match="did you mean 'linear'; legal are auto, calm, catmull_rom"):
         methods.fit(tiny_clip, "liner")

@@ -29,6 +29,7 @@ class Look(NamedTuple):
 LOOKS = {
     "dynode": Look(BLUE),
     "linear": Look(ORANGE),
+    "auto": Look(BLACK, "^", DOTTED),
     "hold": Look(GREY),
     "cubic": Look(VERMILION),
     "pchip": Look(SKY),

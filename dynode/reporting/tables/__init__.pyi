@@ -1,5 +1,6 @@
 from dynode.reporting.tables.attribute_scores import scores_table as scores_table
 from dynode.reporting.tables.benchmarks import bench_table as bench_table
+from dynode.reporting.tables.candidates import candidates_table as candidates_table
 from dynode.reporting.tables.cells import Table as Table
 from dynode.reporting.tables.cells import cell as cell
 from dynode.reporting.tables.cells import crossed as crossed
