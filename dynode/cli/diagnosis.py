@@ -43,7 +43,7 @@ def diagnose(
     Args:
         clip: A clip file, or the name of a shipped clip.
         output: The figure to write, by default CLIP-diagnosis.png.
-        methods: Also compare quick methods, at the sampling of --stride, --sampling and --hidden-end, by their errors at observed frames left out one at a time, and recommend one; a minute or less on 2 CPU cores. Naming a sampling does so too.
+        methods: Also compare quick methods, at the sampling of --stride, --sampling and --hidden-end, by their errors at observed frames left out one at a time, and recommend one; about a minute on 2 CPU cores, longer for hundreds of frames. Naming a sampling does so too.
         faces: Also render every frame, about a second each on 2 CPU cores, and compare eyes, gaze, mouth, blinks and identity with the footage; looked for beside the clip, in the current folder and among the assets.
         footage: The video that the clip was made from, where it lies elsewhere; compares with it.
         record: A file for every number of that comparison, as a record (.json).

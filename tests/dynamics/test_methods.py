@@ -23,6 +23,7 @@ SHORT["exact"] = changed(preset("exact"), {"training.newton_steps": 2})
 SHORT |= {
     name: changed(methods.settings_of(name), {"iterations": 2, "hidden": 4}) for name in ("gru", "ode_rnn", "cde")
 }
+SHORT["auto"] = changed(methods.settings_of("auto"), {"candidates": "linear,cubic", "left_out": 2})
 EVERY = [*methods.unlearned_names(), *SHORT]
 
 
@@ -75,7 +76,7 @@ def test_the_registry_names_every_preset_and_baseline():
     assert set(methods.unlearned_names()) == {
         "hold", "linear", "damped", "slerp", "cubic", "pchip", "catmull_rom", "gp", "gp_periodic"
     }  # fmt: skip
-    assert {"dynode", "paper", "demo", "gru", "cde", "sde", "prior"} <= set(methods.learned_names())
+    assert {"dynode", "auto", "paper", "demo", "gru", "cde", "sde", "prior"} <= set(methods.learned_names())
     assert set(METHODS) == {*methods.unlearned_names(), *methods.learned_names()}
 
 
