@@ -29,11 +29,13 @@ class Propagation:
     """How an edit reaches all frames."""
 
     method: str = "dynode+latent-transformer"
-    """dynode+latent-transformer (some frames inverted, one edited, dynamics propagate the edit) or latent-transformer (every frame edited)."""
+    """latent-transformer, stit, tcsve (every frame edited), or dynode+latent-transformer, dynode+tcsve (one, by dynamics)."""
     mode: str = "offset"
     """How dynamics propagate an edit: offset, flow or tangent."""
     stride: int = 4
-    """Invert every N-th frame (of dynode+latent-transformer)."""
+    """Invert every N-th frame (of methods with dynode)."""
+    scale: str = "embedded"
+    """How much stit and tcsve compute: embedded (minutes on a CPU) or published (on a GPU)."""
 
 
 @dataclass(frozen=True)
@@ -106,14 +108,14 @@ def edit(
         rows: Edit the first N style rows; 0: all; -1: all but the fine ones of faces (16 of 23), which hold colours and texture.
         strength_over_time: SECONDS:FACTOR,... multiplies every strength, such as 0:0,1:1.
         generator: A shipped generator or a file of weights, for a video.
-        p: Change a setting of the projection, such as steps=80, or of the dynamics, such as dynamics.field.depth=4.
+        p: Change a setting of the projection (steps=80), the dynamics (dynamics.field.depth=4), the method (system.tuning.passes=20).
     """
     from dynode import clips, runtime
     from dynode.io import outputs
     from dynode.video_editing import edit_file
 
     named, excerpt = named_footage(video, excerpt, clips.shipped_names())
-    changes = dict(zip(("projection", "dynamics"), edit_settings(p), strict=True))
+    changes = dict(zip(("projection", "dynamics", "system"), edit_settings(p), strict=True))
     groups = vars(propagation) | vars(pasting) | vars(excerpt) | vars(copies)
     chosen = {"attribute": attribute, "editor": editor, "rows": rows, "strength_over_time": strength_over_time}
     target = output or Path(f"{stem(video)}-edited.mp4")
@@ -122,24 +124,28 @@ def edit(
     print(edit_file.run(request, runtime.device(device)).text)
 
 
-def edit_settings(p: tuple[str, ...]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """-p of an edit as changes of the projection and of the dynamics, whose names begin with "dynamics.".
+def edit_settings(p: tuple[str, ...]) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+    """-p of an edit as changes of the projection, of the dynamics, and of a method that tunes, by "dynamics." and "system.".
 
-    Raises UserError for a name that neither has, with the nearest.
+    Raises UserError for a name that none of them has, with the nearest.
     """
     from dynode.dynamics.presets import preset
     from dynode.inversion.projection_settings import ProjectionSettings
     from dynode.settings import changed, choose, field_names
+    from dynode.video_editing.systems.stit import StitSettings
+    from dynode.video_editing.systems.tcsve import TcsveSettings
 
-    dynamics, prefix = preset("dynode"), "dynamics."
-    legal = [*field_names(ProjectionSettings()), *(prefix + name for name in field_names(dynamics))]
+    dynamics, prefixes = preset("dynode"), ("dynamics.", "system.")
+    of_systems = {name for each in (StitSettings(), TcsveSettings()) for name in field_names(each)}
+    legal = [*field_names(ProjectionSettings()), *(prefixes[0] + name for name in field_names(dynamics))]
+    legal += [prefixes[1] + name for name in sorted(of_systems)]
     is_list = is_list_in(dynamics)
-    values = assignments(p, lambda name: name.startswith(prefix) and is_list(name.removeprefix(prefix)))
+    values = assignments(p, lambda name: name.startswith(prefixes[0]) and is_list(name.removeprefix(prefixes[0])))
     for name in values:
-        choose("setting of an edit", ".".join(name.split(".")[: 2 if name.startswith(prefix) else 1]), legal)
-    propagated = {name.removeprefix(prefix): value for name, value in values.items() if name.startswith(prefix)}
-    changed(dynamics, propagated)  # a wrong name or value is an error now, not after the inversion
-    return {name: value for name, value in values.items() if not name.startswith(prefix)}, propagated
+        choose("setting of an edit", ".".join(name.split(".")[: 2 if name.startswith(prefixes) else 1]), legal)
+    parts = [{k.removeprefix(each): v for k, v in values.items() if k.startswith(each)} for each in prefixes]
+    changed(dynamics, parts[0])  # a wrong name or value is an error now, not after the inversion
+    return {name: value for name, value in values.items() if not name.startswith(prefixes)}, parts[0], parts[1]
 
 
 def evaluate_edit(

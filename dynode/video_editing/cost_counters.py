@@ -24,6 +24,8 @@ WORDS = {
     "generator_forward": ("pass of the generator", "passes of the generator"),
     "generator_backward": ("backward pass of the generator", "backward passes of the generator"),
     "optimiser_steps": ("optimiser step", "optimiser steps"),
+    "tuning_steps": ("optimiser step of tuning and stitching", "optimiser steps of tuning and stitching"),
+    "tuning_steps_before": ("optimiser step of a tuning taken before", "optimiser steps of a tuning taken before"),
     "edits": ("edit", "edits"),
     "detections": ("face detection", "face detections"),
     "landmark_tracks": ("track of landmarks", "tracks of landmarks"),
@@ -40,7 +42,8 @@ class Counters:
     """How often each part was used, seconds by stage, and the process's peak memory in bytes.  An observer.
 
     frames_inverted: frames whose codes were needed.  steps_before: the optimiser steps of codes that were already
-    inverted, by a run that was stopped too, counted apart from `optimiser_steps`, which were taken here.  edits: codes that an editor edited.
+    inverted, by a run that was stopped too, counted apart from `optimiser_steps`, which were taken here.  tuning_steps: those of a system that
+    tunes the generator; tuning_steps_before: of its stages and frames that were finished before and kept.  edits: codes that an editor edited.
     landmark_tracks: Lucas-Kanade fields that landmarks were followed by.  field_evaluations: of a neural ODE, during
     fitting and evaluation; of a fit that was read from disk those of its fitting count too.
     """
@@ -51,6 +54,8 @@ class Counters:
     generator_forward: int = 0
     generator_backward: int = 0
     optimiser_steps: int = 0
+    tuning_steps: int = 0
+    tuning_steps_before: int = 0
     edits: int = 0
     detections: int = 0
     landmark_tracks: int = 0

@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,6 +23,7 @@ from dynode.generators.protocol import Generator
 from dynode.generators.registry import of_clip
 from dynode.inversion.invert_frames import print_warnings, usual_settings
 from dynode.inversion.observer import Observer
+from dynode.inversion.projection_settings import ProjectionSettings
 from dynode.io import assets, files, outputs
 from dynode.io.video import Stretch
 from dynode.settings import changed, choose
@@ -38,6 +40,7 @@ from dynode.video_editing.masks import MaskSettings
 from dynode.video_editing.paste import PasteSettings
 from dynode.video_editing.per_frame import rows_of
 from dynode.video_editing.registry import System, system_class, taken_by
+from dynode.video_editing.systems.tuning_system import SCALES, TuningSystem
 from dynode.video_editing.video_editor import VideoEditor
 
 
@@ -123,24 +126,38 @@ def record(request: EditRequest, result: EditResult, device: torch.device | str)
 def parts_of(request: EditRequest, generator_name: str) -> dict:
     """What a video editor is made of, for the generator of that name."""
     is_face = generators.category_of(generator_name) == "face"
+    system = system_of(request)
+    stitches = isinstance(system, TuningSystem)  # so there are no colours left to match
+    projection = pivot_settings(generator_name) if stitches else usual_settings("", generator_name)
     return {
-        "system": system_of(request),
-        "paste": PasteSettings(request.paste),
+        "system": system,
+        "paste": PasteSettings("feather" if stitches and request.paste == "seamless" else request.paste),
         "mask": MaskSettings(request.mask or ("landmarks" if is_face else "whole")),
-        "projection": changed(usual_settings("", generator_name), request.projection),
+        "projection": changed(projection, request.projection),
     }
 
 
+def pivot_settings(generator_name: str) -> ProjectionSettings:
+    """How pivots are made: by the generator's encoder alone, without one by a projection of each frame."""
+    settings = usual_settings("independent", generator_name)
+    return dataclasses.replace(settings, first_steps=0, conjugate_steps=0) if settings.encoded else settings
+
+
 def system_of(request: EditRequest) -> System:
-    """The system, with those of the request's settings that it takes.  Raises UserError for dynamics where it has none."""
+    """The system, with those of the request's settings that it takes.  Raises UserError for settings where it has none."""
     make = system_class(request.method)
-    settings = {"mode": request.mode, "stride": request.stride}
+    choose("scale of a system's settings", request.scale, SCALES)
+    settings: dict[str, Any] = {"mode": request.mode, "stride": request.stride, "scale": request.scale}
     if request.dynamics:
         settings["method"] = changed(preset("dynode"), request.dynamics)
+    if scaled := getattr(make, "scaled", None):
+        settings["chosen"] = changed(scaled(request.scale), request.system)
     taken = taken_by(make, settings)
     if request.dynamics and "method" not in taken:
         raise UserError(f"{request.method} fits no dynamics: leave out {', '.join(request.dynamics)}.")
-    for name in ("mode", "stride"):
+    if request.system and "chosen" not in taken:
+        raise UserError(f"{request.method} has no settings of its own: leave out {', '.join(request.system)}.")
+    for name in ("mode", "stride", *(("scale",) * ("chosen" not in taken))):
         if name not in taken and settings[name] != getattr(EditRequest, name):
             raise UserError(f"{request.method} has no {name}: leave out --{name}, or choose another --method.")
     return make(**taken)

@@ -26,7 +26,8 @@ CHOSEN_BEFORE = {"first": 0, "frames": 0, "every": 1, "face": "largest"}  # of a
 class EditRequest:
     """What is edited, how, and where it goes; the fields are the options of `dynode edit`, whose help describes them.
 
-    projection, dynamics: changed settings of the inversion, and of the preset dynode.
+    scale: of the settings of a system that tunes the generator.  projection, dynamics, system: changed settings of the
+    inversion, of the preset dynode, and of such a system.
     """
 
     video: str | Path | Clip
@@ -38,6 +39,7 @@ class EditRequest:
     rows: int = -1
     mode: str = "offset"
     stride: int = 4
+    scale: str = "embedded"
     paste: str = "seamless"
     mask: str = ""
     footage: str = ""
@@ -52,6 +54,7 @@ class EditRequest:
     side_by_side: bool = False
     projection: dict = field(default_factory=dict)
     dynamics: dict = field(default_factory=dict)
+    system: dict = field(default_factory=dict)
 
     def __post_init__(self):
         if self.stride < 1:
@@ -117,6 +120,7 @@ class EditRequest:
         chosen = {f.name.replace("_", "-"): value for f in plain if (value := getattr(self, f.name)) != f.default}
         options = [part for name, value in chosen.items() for part in (f"--{name}", str(value))]
         settings = self.projection | {f"dynamics.{name}": value for name, value in self.dynamics.items()}
+        settings |= {f"system.{name}": value for name, value in self.system.items()}
         changes = [part for name, value in settings.items() for part in ("-p", f"{name}={value}")]
         return shlex.join(["dynode", "edit", self.source, *edits, *options, *changes])
 

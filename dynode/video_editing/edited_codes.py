@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import torch
 
@@ -14,12 +15,16 @@ class EditedShot:
 
     observed: frames that dynamics were fitted to; None where every frame was inverted.
     drift: distance of the last offset from the first edit, relative to that edit's length; None where it was not measured.
+    weights: differences of the generator's weights that render it, by name, where a system tuned them.  measured: numbers of
+    that tuning and of the stitching of its frames, which are added once they are rendered.
     """
 
     ws: torch.Tensor
     edited: torch.Tensor
     observed: int | None = None
     drift: float | None = None
+    weights: dict[str, torch.Tensor] = field(default_factory=dict)
+    measured: dict[str, Any] = field(default_factory=dict)
 
     def __repr__(self):
         return f"<EditedShot: {len(self.ws)} codes, {self.observed or 'all'} observed>"
@@ -28,7 +33,7 @@ class EditedShot:
     def metadata(self) -> dict:
         """The numbers that are known, for records."""
         numbers = {"observed": self.observed, "drift": self.drift}
-        return {name: value for name, value in numbers.items() if value is not None}
+        return {name: value for name, value in numbers.items() if value is not None} | self.measured
 
 
 @dataclass(frozen=True, repr=False)

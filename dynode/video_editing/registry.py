@@ -56,7 +56,12 @@ class System(Protocol):
         ...
 
 
-SYSTEMS: Registry[Callable[..., System]] = Registry("dynode.video_editing", "dynode.video_editing")
+TUNING = ("stit", "tcsve", "propagated_tcsve")  # modules of systems that tune the generator
+SYSTEMS: Registry[Callable[..., System]] = Registry(
+    "dynode.video_editing",
+    "dynode.video_editing",
+    first=tuple(f"dynode.video_editing.systems.{name}" for name in TUNING),
+)
 
 
 def system(name: str) -> Callable[[Class], Class]:

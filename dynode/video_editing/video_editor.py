@@ -38,6 +38,9 @@ from dynode.video_editing.masks import MaskSettings, RegionFinder
 from dynode.video_editing.paste import PasteSettings
 from dynode.video_editing.patches import Patch, masked
 from dynode.video_editing.registry import System
+from dynode.video_editing.systems import shots as tuned_shots
+from dynode.video_editing.systems.scene import Scene
+from dynode.video_editing.systems.tuning_system import TuningSystem
 
 UNOBSERVED = NoObserver()
 STAND_IN = re.compile(r"captions\[[^]]+\]")  # in the name of an editor: what taught it in place of CLIP
@@ -105,16 +108,30 @@ class VideoEditor:
 
         Where crops are not pasted the frames are the crops (S, S, 3).
         """
-        track = footage.track
-        size = self.resolution or decoding_size(track.width, self.generator.resolution)
-        generator = observed_generator(self.generator, observer)
-        crops = timed(observer, "decode", decoded_crops(generator, codes.edited, size, track.width))
         number = 0
-        for patches in self.patches(footage, crops, observer):
+        for patches in self.rendered(footage, codes, observer):
             for frame in timed(observer, "paste", paste.stream(patches, self.paste)):
                 observer.count("pastes", int(self.pastes))
                 yield number, frame
                 number += 1
+
+    def rendered(self, footage: Footage, codes: EditedCodes, observer: Observer) -> Iterator[Iterator[Patch]]:
+        """The patches of every shot, in order, decoded by the generator, or stitched by a system that tunes it."""
+        if isinstance(self.system, TuningSystem):
+            scenes = self.scenes(self.system, footage, observer)
+            yield from tuned_shots.stitched_patches(self.system, scenes, footage, codes.shots, observer)
+            return
+        track = footage.track
+        size = self.resolution or decoding_size(track.width, self.generator.resolution)
+        generator = observed_generator(self.generator, observer)
+        crops = timed(observer, "decode", decoded_crops(generator, codes.edited, size, track.width))
+        yield from self.patches(footage, crops, observer)
+
+    def scenes(self, system: TuningSystem, footage: Footage, observer: Observer) -> Iterator[Scene]:
+        """Every shot as a system sees it that tunes the generator, in order; what it finishes is kept beside the codes."""
+        folder = None if self.codes is None else self.codes / "systems"
+        find = self.regions(observer) if self.mask.varies else None
+        yield from tuned_shots.scenes_of(footage, system, self.generator, find, self.mask, folder, observer)
 
     def patches(
         self, footage: Footage, crops: Iterable[torch.Tensor], observer: Observer = UNOBSERVED
@@ -169,14 +186,23 @@ class VideoEditor:
     def edited_shots(self, clip: Clip, footage: Footage, edit: Edit, observer: Observer) -> Iterator[EditedShot]:
         """The system's codes of every shot, in order."""
         ts, shots = torch.from_numpy(footage.track.ts), torch.from_numpy(footage.track.shots)
-        for shot in shots.unique():
-            of_shot = clip if clip.shots is None else clip.where(clip.shots == shot)
-            yield self.system.edit_shot(of_shot, ts[shots == shot], edit, float(ts[0]), observer)
+        parts = [(clip if clip.shots is None else clip.where(clip.shots == k), ts[shots == k]) for k in shots.unique()]
+        if isinstance(self.system, TuningSystem):
+            scenes = self.scenes(self.system, footage, observer)
+            for scene, part in zip(scenes, parts, strict=True):
+                yield self.system.tuned_shot(scene, *part, edit, float(ts[0]), observer)
+            return
+        for part in parts:
+            yield self.system.edit_shot(*part, edit, float(ts[0]), observer)
 
     def region_finder(self, observer: Observer = UNOBSERVED) -> RegionFinder | None:
         """What finds the face in a crop, where the mask depends on it."""
         if not self.mask.varies or not self.pastes:
             return None
+        return self.regions(observer)
+
+    def regions(self, observer: Observer) -> RegionFinder:
+        """What finds the face in a crop, each use counted."""
         return ObservedCalls(masks.region_finder(self.mask, self.landmarks(), self.device), observer, "segmentations")
 
     def landmarks(self) -> Callable | None:
@@ -205,6 +231,8 @@ class VideoEditor:
 
     def stand_ins(self, footage: Footage, edit: Edit | None = None) -> tuple[str, ...]:
         """Every part that is not the real one: of the codes, the mask, and the teachers of the editors."""
-        mask = (self.mask.name,) if self.mask.kind in masks.KINDS and self.pastes else ()
+        tunes = isinstance(self.system, TuningSystem)
+        mask = (self.mask.name,) if self.mask.kind in masks.KINDS and (self.pastes or tunes) else ()
+        parts = self.system.stand_ins if isinstance(self.system, TuningSystem) else ()
         teachers = [name for editor in (edit.editors if edit else ()) for name in STAND_IN.findall(editor.name)]
-        return (*(clips.stand_ins([footage.clip]) if footage.clip else ()), *mask, *dict.fromkeys(teachers))
+        return (*(clips.stand_ins([footage.clip]) if footage.clip else ()), *parts, *mask, *dict.fromkeys(teachers))

@@ -156,12 +156,12 @@ def test_the_parameters_of_a_notebook_say_it_too():
     assert given == {"frames": 3, "device": "cpu", "nothing": "1,2"}
 
 
-def test_settings_of_an_edit_are_of_the_projection_or_of_the_dynamics():
-    projection, ours = editing.edit_settings(
-        ("steps=80", "dynamics.field.depth=4", "dynamics.training.betas=0.8,0.9", "dynamics.training.lr=1e-3")
-    )
+def test_settings_of_an_edit_are_of_the_projection_of_the_dynamics_or_of_the_method():
+    dynamics = ("dynamics.field.depth=4", "dynamics.training.betas=0.8,0.9", "dynamics.training.lr=1e-3")
+    projection, ours, method = editing.edit_settings(("steps=80", *dynamics, "system.tuning.passes=5"))
     assert projection == {"steps": 80}
     assert ours == {"field.depth": 4, "training.betas": [0.8, 0.9], "training.lr": "1e-3"}
+    assert method == {"tuning.passes": 5}
 
 
 @pytest.mark.parametrize(
@@ -172,6 +172,7 @@ def test_settings_of_an_edit_are_of_the_projection_or_of_the_dynamics():
         ("dynamics.field.dept=4", "'depth'"),
         ("dynamic.field.depth=4", "'dynamics."),
         ("dynamics=4", "'dynamics."),
+        ("system.tunning.passes=4", "'system.tuning'"),
     ],
 )
 def test_a_wrong_setting_of_an_edit_is_answered_by_the_nearest(pair, nearest, capsys):
