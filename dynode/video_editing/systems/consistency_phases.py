@@ -158,21 +158,35 @@ class Phases:
         return self.settings.pairs(len(self.edited))
 
     def refined_codes(self) -> Stage:
-        """Phase W: codes ("edited", (T, L, D)), and the loss of the first and of the last epoch.  Each epoch is kept."""
+        """Phase W: codes ("edited", (T, L, D)), and the loss of the first and of the last epoch."""
+        if not (self.settings.code_epochs and self.pairs):
+            return Stage({"edited": self.edited}, {"steps": 0})
+        stage = self.scene.kept.stage("codes", self.decided_by, self.code_epochs, self.observer)
+        for epoch in self.epochs:
+            self.scene.kept.forget("epoch", epoch)
+        return stage
+
+    @property
+    def epochs(self) -> list[dict]:
+        """What decides each epoch of phase W."""
+        return [self.decided_by | {"epoch": epoch} for epoch in range(self.settings.code_epochs)]
+
+    def code_epochs(self) -> Stage:
+        """All epochs of phase W; each is kept until the last is done."""
         correction = Correction(self.settings, self.scene.generator, self.rows)
         state, losses, steps = {}, [], 0
-        for epoch in range(self.settings.code_epochs if self.pairs else 0):
-            decided_by = self.decided_by | {"epoch": epoch}
-            stage = self.scene.kept.stage(
-                "codes", decided_by, lambda state=state: self.code_epoch(correction, state), self.observer
-            )
+        for epoch in self.epochs:
+
+            def make(state=state) -> Stage:
+                return self.code_epoch(correction, state)
+
+            stage = self.scene.kept.stage("epoch", epoch, make, self.observer)
             state, steps = stage.tensors, steps + stage.numbers["steps"]
             losses.append(stage.numbers["loss"])
-        if state:
-            correction.load_state_dict(training_state.part(state, "correction."))
+        correction.load_state_dict(training_state.part(state, "correction."))
         with torch.no_grad():
             codes = correction(self.edited.to(self.scene.device)).cpu()
-        return Stage({"edited": codes if state else self.edited}, {"steps": steps, **ends("codes", losses)})
+        return Stage({"edited": codes}, {"steps": steps, **ends("codes", losses)})
 
     def code_epoch(self, correction: Correction, state: Mapping[str, torch.Tensor]) -> Stage:
         """One epoch of phase W from a state: that of the correction and of its optimiser."""

@@ -40,11 +40,6 @@ class KeptStages:
         """The file of a stage, None where nothing is kept."""
         return self.folder / f"{name}.{digest_of(decided_by)}.safetensors" if self.folder else None
 
-    def has(self, name: str, decided_by: Mapping[str, Any]) -> bool:
-        """Whether a stage is finished."""
-        path = self.path(name, decided_by)
-        return path is not None and path.is_file()
-
     def stage(
         self, name: str, decided_by: Mapping[str, Any], make: Callable[[], Stage], observer: Observer | None = None
     ) -> Stage:
@@ -64,6 +59,12 @@ class KeptStages:
             path.parent.mkdir(parents=True, exist_ok=True)
             write_checkpoint(path, stage.tensors, FORMAT, numbers=json.dumps(stage.numbers))
         return stage
+
+    def forget(self, name: str, decided_by: Mapping[str, Any]) -> None:
+        """Delete the file of a stage that another one has made superfluous."""
+        path = self.path(name, decided_by)
+        if path is not None:
+            path.unlink(missing_ok=True)
 
     @contextlib.contextmanager
     def checkpoint(self, name: str, decided_by: Mapping[str, Any]) -> Iterator[Path]:

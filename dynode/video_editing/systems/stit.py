@@ -22,6 +22,7 @@ from dynode.video_editing.systems.fidelity import CHANGED, KEPT, LEFT_OUT, Part
 from dynode.video_editing.systems.scene import Scene, pivots_of
 from dynode.video_editing.systems.stitched_host import StitchedHost
 from dynode.video_editing.systems.stitching import StitchSettings
+from dynode.video_editing.systems.trained_weights import RATES
 
 FIDELITY = (
     Part("alignment", "FFHQ's rule; centres smoothed over time with sigma 1, axes with sigma 3", KEPT),
@@ -43,6 +44,7 @@ FIDELITY = (
     Part("generator", "StyleGAN2 of 1024 pixels", CHANGED, "any of the package; of faces MobileStyleGAN"),
     Part("tuning", "one generator on all frames, one frame a step, Adam at 3e-5, 10 L2 + LPIPS (AlexNet)", KEPT),
     Part("trained weights", "all", CHANGED, "all but the mapping's, which no image of a code depends on"),
+    RATES,
     Part("passes", "80 in the examples", KEPT, "fewer in the embedded settings, at a higher rate: minutes on a CPU"),
     Part("resolution", "1024", KEPT, "256 in the embedded settings"),
     Part("locality", "there, off by default", KEPT),

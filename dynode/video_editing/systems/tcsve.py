@@ -22,6 +22,7 @@ from dynode.video_editing.systems.fidelity import CHANGED, KEPT, LEFT_OUT, Part
 from dynode.video_editing.systems.scene import Scene, pivots_of
 from dynode.video_editing.systems.stitched_host import StitchedHost
 from dynode.video_editing.systems.stitching import StitchSettings
+from dynode.video_editing.systems.trained_weights import RATES
 
 FIDELITY = (
     Part(
@@ -34,6 +35,7 @@ FIDELITY = (
         "the package's refining encoder, 3 passes: e4e's weights belong to StyleGAN2",
     ),
     Part("tuning", "one generator, 200 passes, Adam at 3e-4, L2 + LPIPS (AlexNet), locality, no early stop", KEPT),
+    RATES,
     Part("passes and epochs", "200, 10 and 3", KEPT, "fewer in the embedded settings: minutes on a CPU"),
     Part("direct edit", "a StyleCLIP mapper on every code", CHANGED, "any editor of the package on every code"),
     Part("out of domain", "generators of StyleGAN-NADA", LEFT_OUT, "no such weights ship"),

@@ -13,10 +13,17 @@ from dynode.generators.tuned import weights_of
 from dynode.inversion.observer import Observer
 from dynode.inversion.projection_settings import PRECISIONS
 from dynode.inversion.tuning_updates import Update
+from dynode.video_editing.systems.fidelity import CHANGED, Part
 
 Differences = Mapping[
     str, torch.Tensor
 ]  # to the weights of a generator, by name; without any it is the generator itself
+RATES = Part(
+    "rates of weights",
+    "steps of weights of unit variance: StyleGAN2's are equalised",
+    CHANGED,
+    "times each tensor's root mean square: the same for such weights, and no ruin for those kept at other sizes",
+)
 
 
 class TrainedWeights:

@@ -182,6 +182,9 @@ def test_an_epoch_that_is_finished_is_kept(tmp_path, monkeypatch):
     parts = phases(folder=tmp_path, observer=counters).refined_codes()
     assert (counters.tuning_steps_before, counters.tuning_steps) == (PAIRS, PAIRS)
     assert torch.equal(parts.tensors["edited"], whole.tensors["edited"]) and parts.numbers == whole.numbers
+    assert [path.name.partition(".")[0] for path in tmp_path.iterdir()] == ["codes"]
+    again = phases(folder=tmp_path, observer=(counters := Counters())).refined_codes()
+    assert counters.tuning_steps_before == 2 * PAIRS and torch.equal(again.tensors["edited"], whole.tensors["edited"])
 
 
 def test_a_loss_that_is_no_number_is_one_sentence():
