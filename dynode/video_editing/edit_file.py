@@ -128,7 +128,7 @@ def parts_of(request: EditRequest, generator_name: str) -> dict:
     is_face = generators.category_of(generator_name) == "face"
     system = system_of(request)
     stitches = isinstance(system, TuningSystem)  # so there are no colours left to match
-    projection = pivot_settings(generator_name) if stitches else usual_settings("", generator_name)
+    projection = pivot_settings(generator_name, request.scale) if stitches else usual_settings("", generator_name)
     return {
         "system": system,
         "paste": PasteSettings("feather" if stitches and request.paste == "seamless" else request.paste),
@@ -137,10 +137,15 @@ def parts_of(request: EditRequest, generator_name: str) -> dict:
     }
 
 
-def pivot_settings(generator_name: str) -> ProjectionSettings:
-    """How pivots are made: by the generator's encoder alone, without one by a projection of each frame."""
+def pivot_settings(generator_name: str, scale: str) -> ProjectionSettings:
+    """How pivots are made: each frame by itself, from the generator's encoder where it has one.
+
+    The published scale keeps an encoder's codes as they are; the embedded one, whose tuning is short, takes the few steps of
+    the protocol `independent` from there.
+    """
     settings = usual_settings("independent", generator_name)
-    return dataclasses.replace(settings, first_steps=0, conjugate_steps=0) if settings.encoded else settings
+    alone = scale == "published" and settings.encoded
+    return dataclasses.replace(settings, first_steps=0, conjugate_steps=0) if alone else settings
 
 
 def system_of(request: EditRequest) -> System:

@@ -39,7 +39,7 @@ FIDELITY = (
         "pivots",
         "e4e, one pass",
         CHANGED,
-        "the package's refining encoder, 3 passes: e4e's weights belong to StyleGAN2",
+        "our refining encoder, 3 passes: e4e's weights belong to StyleGAN2; embedded: few steps from there",
     ),
     Part("generator", "StyleGAN2 of 1024 pixels", CHANGED, "any of the package; of faces MobileStyleGAN"),
     Part("tuning", "one generator on all frames, one frame a step, Adam at 3e-5, 10 L2 + LPIPS (AlexNet)", KEPT),

@@ -32,7 +32,7 @@ FIDELITY = (
         "pivots",
         "e4e, one pass",
         CHANGED,
-        "the package's refining encoder, 3 passes: e4e's weights belong to StyleGAN2",
+        "our refining encoder, 3 passes: e4e's weights belong to StyleGAN2; embedded: few steps from there",
     ),
     Part("tuning", "one generator, 200 passes, Adam at 3e-4, L2 + LPIPS (AlexNet), locality, no early stop", KEPT),
     RATES,

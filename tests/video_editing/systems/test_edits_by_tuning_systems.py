@@ -73,7 +73,7 @@ def test_a_video_is_edited_and_what_that_took_is_recorded_and_kept(film, tmp_pat
     inverted = 3 if more else FRAMES
     assert numbers["frames_inverted"] == inverted and numbers["encoder_passes"] == inverted
     pairs = 0 if method == "stit" else 2 * (inverted - 1)
-    assert numbers["tuning_steps"] == inverted + pairs + 2 * FRAMES and numbers["optimiser_steps"] == 0
+    assert numbers["tuning_steps"] == inverted + pairs + 2 * FRAMES and numbers["optimiser_steps"] == 10 * inverted
     assert numbers["flow_calls"] == 2 * pairs and {"seconds_tune", "seconds_stitch"} <= set(numbers)
     (told,) = provenance["told"]["shots"]
     assert len(told["stitching"]) == FRAMES and told["tuning"]["steps"] == inverted
@@ -163,6 +163,9 @@ def test_the_scale_chooses_the_settings(tmp_path):
         )
 
     assert chosen("published") == Stit(Stit.scaled("published")) and chosen("embedded") == Stit()
+    kept, refined = (edit_file.pivot_settings("mobilestylegan-ffhq", scale) for scale in ("published", "embedded"))
+    assert kept.start == refined.start == "encoder" and (kept.first_steps, refined.first_steps) == (0, 15)
+    assert edit_file.pivot_settings("dcgan-isaac3d", "published").start == "w_avg"  # without an encoder
     assert chosen("published", system={"tuning.passes": 3}).chosen.tuning.passes == 3
     with pytest.raises(UserError, match="must be above 0"):
         chosen("embedded", system={"factor": 0.0})
