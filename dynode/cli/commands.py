@@ -76,6 +76,9 @@ TRAIN = (
         "train encoder", "training:train_encoder", "train encoder stylegan2-bird-factors", "an encoder of a generator"
     ),
     Command(
+        "train rigid", "training:train_rigid", "train rigid single_face.1", "RIGID's recurrent encoder for footage"
+    ),
+    Command(
         "train factors",
         "training:train_factors",
         "train factors scene",

@@ -26,6 +26,8 @@ from dynode.cli.options import (
 from dynode.cli.parameters import Parameters, assignments, settings_with
 from dynode.cli.tuning import SUFFIX, finished, tune_inverted
 from dynode.cli.windows import load_clip, video_file
+from dynode.errors import UserError
+from dynode.settings import choose
 
 if TYPE_CHECKING:
     from dynode.clips import Clip
@@ -37,6 +39,7 @@ def invert(
     output: Output = None,
     *,
     excerpt: OmitArgPrefixes[Excerpt] = WHOLE,
+    method: str = "projection",
     protocol: Protocol = "",
     stride: int = 0,
     generator: str = "mobilestylegan-ffhq",
@@ -51,31 +54,55 @@ def invert(
     Args:
         video: A video file, the name of a video asset such as single-face-video, or of a window of one such as pexels.2.
         output: The clip to write, by default VIDEO.safetensors; a killed run resumes from the partial result beside it.
+        method: projection, each frame by itself or from the one before it, or igci, windows of five frames together.
         stride: Of the protocol observed, 4 by default: every N-th frame and the last are observed, the others held out.
         generator: A shipped generator or a file of weights; one of anything but faces gets the middle square of every frame.
         encoder: The file of an encoder, for -p start=encoder; by default the shipped one of the generator.
         tune: Then tune the generator on the observed frames, as `dynode tune` does, into OUTPUT.tuning.safetensors, which the clip names; after a kill the same command goes on with the codes that are finished.
-        p: Change a projection setting, such as steps=80 or start=w_avg (every frame by itself, from the average code).
+        p: Change a setting of the method, such as steps=80 or start=w_avg (every frame by itself, from the average code).
     """
     from dynode import runtime
+
+    footage, excerpt = video_file(video, excerpt)
+    output = output_path(output, f"{stem(video)}.safetensors", video, generator, encoder)
+    own = {"protocol": protocol, "stride": stride, "encoder": encoder, "compiled": compiled}
+    choices = {"generator": generator, "stretch": excerpt.stretch, "face": excerpt.face}
+    choices |= {"device": runtime.device(device)}
+    if choose("method of inversion", method, ["projection", "igci"]) == "igci":
+        invert_windows(footage, output, p, choices, own | {"tune": tune})
+        return
+    if tune:
+        output_path(output.with_suffix(SUFFIX), "", video, generator, encoder)
+    project(footage, output, p, choices | own, tune)
+
+
+def project(footage: Path, output: Path, p: Parameters, choices: dict, tune: bool) -> None:
+    """The projection of a video, and the tuning to it where it is wanted."""
     from dynode.evaluation.face_report import of_face
     from dynode.inversion.invert_frames import invert as run_inversion
     from dynode.inversion.invert_frames import usual_settings
 
-    footage, excerpt = video_file(video, excerpt)
-    output = output_path(output, f"{stem(video)}.safetensors", video, generator, encoder)
-    settings = settings_with(usual_settings(protocol, generator, assignments(p).get("start", "")), p)
-    chosen = runtime.device(device)
-    if tune:
-        output_path(output.with_suffix(SUFFIX), "", video, generator, encoder)
-    choices = {"protocol": protocol, "stride": stride, "generator": generator, "encoder": encoder, "compiled": compiled}
-    choices |= {"settings": settings, "stretch": excerpt.stretch, "face": excerpt.face}
-    clip = finished(output, footage, **choices, device=chosen) if tune else None
-    clip = clip or run_inversion(footage, output, **choices, device=chosen)
+    usual = usual_settings(choices["protocol"], choices["generator"], assignments(p).get("start", ""))
+    choices |= {"settings": settings_with(usual, p)}
+    clip = finished(output, footage, **choices) if tune else None
+    clip = clip or run_inversion(footage, output, **choices)
     print(f"{output}: {inversion_summary(clip, faces=of_face(clip))}")
     if tune:
-        tune_inverted(clip, output, footage, chosen)
-    print_faces(output, footage, chosen)
+        tune_inverted(clip, output, footage, choices["device"])
+    print_faces(output, footage, choices["device"])
+
+
+def invert_windows(footage: Path, output: Path, p: Parameters, choices: dict, refused: dict) -> None:
+    """IGCI's inversion of a video.  refused: options that it does not have, by name.  Raises UserError where one is set."""
+    from dynode.evaluation.face_report import of_face
+    from dynode.inversion.joint import invert_windows as windows
+    from dynode.inversion.joint.window_settings import EMBEDDED
+
+    if given := [f"--{name}" for name, value in refused.items() if value]:
+        raise UserError(f"The method igci inverts all frames in windows and has no {given[0]}: leave it out.")
+    clip = windows.invert(footage, output, settings=settings_with(EMBEDDED, p), **choices)
+    print(f"{output}: {inversion_summary(clip, faces=of_face(clip))}")
+    print_faces(output, footage, choices["device"])
 
 
 def inversion_summary(clip: "Clip", faces: bool = False) -> str:

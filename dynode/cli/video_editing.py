@@ -3,7 +3,7 @@
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from tyro.conf import OmitArgPrefixes, Positional, UseAppendAction, arg
 
@@ -29,13 +29,13 @@ class Propagation:
     """How an edit reaches all frames."""
 
     method: str = "dynode+latent-transformer"
-    """latent-transformer, stit, tcsve (every frame edited), or dynode+latent-transformer, dynode+tcsve (one, by dynamics)."""
+    """latent-transformer, igci, rigid, stit, tcsve (every frame edited), or dynode+latent-transformer, dynode+tcsve (one)."""
     mode: str = "offset"
     """How dynamics propagate an edit: offset, flow or tangent."""
     stride: int = 4
     """Invert every N-th frame (of methods with dynode)."""
     scale: str = "embedded"
-    """How much stit and tcsve compute: embedded (minutes on a CPU) or published (on a GPU)."""
+    """How much igci, stit and tcsve compute: embedded (minutes on a CPU) or published (on a GPU)."""
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ def edit(
     from dynode.video_editing import edit_file
 
     named, excerpt = named_footage(video, excerpt, clips.shipped_names())
-    changes = dict(zip(("projection", "dynamics", "system"), edit_settings(p), strict=True))
+    changes = dict(zip(("projection", "dynamics", "system"), edit_settings(p, propagation.method), strict=True))
     groups = vars(propagation) | vars(pasting) | vars(excerpt) | vars(copies)
     chosen = {"attribute": attribute, "editor": editor, "rows": rows, "strength_over_time": strength_over_time}
     target = output or Path(f"{stem(video)}-edited.mp4")
@@ -124,28 +124,40 @@ def edit(
     print(edit_file.run(request, runtime.device(device)).text)
 
 
-def edit_settings(p: tuple[str, ...]) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
-    """-p of an edit as changes of the projection, of the dynamics, and of a method that tunes, by "dynamics." and "system.".
+def edit_settings(p: tuple[str, ...], method: str = PROPAGATION.method) -> tuple[dict, dict, dict]:
+    """-p of an edit as changes of the projection, of the dynamics, and of the method: "dynamics." or "system." before a name.
 
     Raises UserError for a name that none of them has, with the nearest.
     """
     from dynode.dynamics.presets import preset
     from dynode.inversion.projection_settings import ProjectionSettings
     from dynode.settings import changed, choose, field_names
-    from dynode.video_editing.systems.stit import StitSettings
-    from dynode.video_editing.systems.tcsve import TcsveSettings
+    from dynode.video_editing.registry import scaled, system_class
 
-    dynamics, prefixes = preset("dynode"), ("dynamics.", "system.")
-    of_systems = {name for each in (StitSettings(), TcsveSettings()) for name in field_names(each)}
-    legal = [*field_names(ProjectionSettings()), *(prefixes[0] + name for name in field_names(dynamics))]
-    legal += [prefixes[1] + name for name in sorted(of_systems)]
-    is_list = is_list_in(dynamics)
-    values = assignments(p, lambda name: name.startswith(prefixes[0]) and is_list(name.removeprefix(prefixes[0])))
+    groups = {"dynamics.": preset("dynode"), "system.": scaled(system_class(method), "embedded")}
+    known = {prefix: settings for prefix, settings in groups.items() if settings is not None}
+    legal = [*field_names(ProjectionSettings())]
+    legal += [prefix + name for prefix, settings in known.items() for name in field_names(settings)]
+
+    def prefix_of(name: str) -> str:
+        return next((prefix for prefix in groups if name.startswith(prefix)), "")
+
+    def is_list(name: str) -> bool:
+        prefix = prefix_of(name)
+        return prefix in known and is_list_in(known[prefix])(name.removeprefix(prefix))
+
+    values = assignments(p, is_list)
     for name in values:
-        choose("setting of an edit", ".".join(name.split(".")[: 2 if name.startswith(prefixes) else 1]), legal)
-    parts = [{k.removeprefix(each): v for k, v in values.items() if k.startswith(each)} for each in prefixes]
-    changed(dynamics, parts[0])  # a wrong name or value is an error now, not after the inversion
-    return {name: value for name, value in values.items() if not name.startswith(prefixes)}, parts[0], parts[1]
+        if prefix_of(name) != "system.":  # a method without settings of its own refuses these with its name
+            choose("setting of an edit", ".".join(name.split(".")[: 2 if prefix_of(name) else 1]), legal)
+    parts = [
+        {name.removeprefix(prefix): value for name, value in values.items() if prefix_of(name) == prefix}
+        for prefix in ("", *groups)
+    ]
+    for prefix, changes in zip(groups, parts[1:], strict=True):
+        if prefix in known:
+            changed(known[prefix], changes)  # a wrong name or value is an error now, not after the inversion
+    return parts[0], parts[1], parts[2]
 
 
 def evaluate_edit(

@@ -102,6 +102,8 @@ class InversionQuality:
         first, steps = (
             2 * max(self.settings.get(name, 0), least) for name, least in (("first_steps", 200), ("steps", 40))
         )
+        if "window" in self.settings:  # of frames that are inverted together
+            return f"more steps, such as steps={2 * self.settings['steps']} and first_steps={2 * self.settings['first_steps']}"
         if self.settings.get("start", "previous") != "previous":
             return f"-p first_steps={first}"
         return f"-p steps={steps} -p first_steps={first}, or each by itself with --protocol independent"

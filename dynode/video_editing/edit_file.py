@@ -37,10 +37,11 @@ from dynode.video_editing.edited_video import write_side_by_side
 from dynode.video_editing.footage import Footage
 from dynode.video_editing.keyframes import edit_of
 from dynode.video_editing.masks import MaskSettings
+from dynode.video_editing.own_codes import OwnCodes
 from dynode.video_editing.paste import PasteSettings
 from dynode.video_editing.per_frame import rows_of
-from dynode.video_editing.registry import System, system_class, taken_by
-from dynode.video_editing.systems.tuning_system import SCALES, TuningSystem
+from dynode.video_editing.registry import System, scaled, system_class, taken_by
+from dynode.video_editing.systems.tuning_system import TuningSystem
 from dynode.video_editing.video_editor import VideoEditor
 
 
@@ -151,12 +152,11 @@ def pivot_settings(generator_name: str, scale: str) -> ProjectionSettings:
 def system_of(request: EditRequest) -> System:
     """The system, with those of the request's settings that it takes.  Raises UserError for settings where it has none."""
     make = system_class(request.method)
-    choose("scale of a system's settings", request.scale, SCALES)
     settings: dict[str, Any] = {"mode": request.mode, "stride": request.stride, "scale": request.scale}
     if request.dynamics:
         settings["method"] = changed(preset("dynode"), request.dynamics)
-    if scaled := getattr(make, "scaled", None):
-        settings["chosen"] = changed(scaled(request.scale), request.system)
+    if own := scaled(make, request.scale):
+        settings["chosen"] = changed(own, request.system)
     taken = taken_by(make, settings)
     if request.dynamics and "method" not in taken:
         raise UserError(f"{request.method} fits no dynamics: leave out {', '.join(request.dynamics)}.")
@@ -165,7 +165,13 @@ def system_of(request: EditRequest) -> System:
     for name in ("mode", "stride", *(("scale",) * ("chosen" not in taken))):
         if name not in taken and settings[name] != getattr(EditRequest, name):
             raise UserError(f"{request.method} has no {name}: leave out --{name}, or choose another --method.")
-    return make(**taken)
+    system = make(**taken)
+    if request.projection and isinstance(system, OwnCodes):
+        options = ", ".join(f"-p {name}" for name in request.projection)
+        raise UserError(
+            f"{request.method} inverts by itself, got {options}: its own settings are -p system.NAME=VALUE."
+        )
+    return system
 
 
 def footage_of(request: EditRequest, clip: Clip | None, editor: VideoEditor, observer: Observer) -> Footage:

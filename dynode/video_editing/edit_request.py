@@ -26,8 +26,8 @@ CHOSEN_BEFORE = {"first": 0, "frames": 0, "every": 1, "face": "largest"}  # of a
 class EditRequest:
     """What is edited, how, and where it goes; the fields are the options of `dynode edit`, whose help describes them.
 
-    scale: of the settings of a system that tunes the generator.  projection, dynamics, system: changed settings of the
-    inversion, of the preset dynode, and of such a system.
+    scale: of a method's own settings.  projection, dynamics, system: changed settings of the inversion, of the preset
+    dynode, and of the method.
     """
 
     video: str | Path | Clip

@@ -17,6 +17,7 @@ from dynode.video_editing.edited_codes import EditedShot
 from dynode.video_editing.keyframes import Edit
 
 Class = TypeVar("Class", bound=type)
+SCALES = ("embedded", "published")  # of a system's own settings: for a CPU, or those of its authors
 Detector = Callable[[np.ndarray], list[Face]]  # frame uint8 (H, W, 3) -> its faces, largest first
 
 
@@ -56,11 +57,11 @@ class System(Protocol):
         ...
 
 
-TUNING = ("stit", "tcsve", "propagated_tcsve")  # modules of systems that tune the generator
+OWN = ("igci", "rigid", "stit", "tcsve", "propagated_tcsve")  # modules of systems in a room of their own
 SYSTEMS: Registry[Callable[..., System]] = Registry(
     "dynode.video_editing",
     "dynode.video_editing",
-    first=tuple(f"dynode.video_editing.systems.{name}" for name in TUNING),
+    first=tuple(f"dynode.video_editing.systems.{name}" for name in OWN),
 )
 
 
@@ -84,6 +85,15 @@ def taken_by(make: Callable[..., System], settings: Mapping[str, Any]) -> dict[s
     parameters = inspect.signature(make).parameters
     open_ended = any(each.kind is inspect.Parameter.VAR_KEYWORD for each in parameters.values())
     return {name: value for name, value in settings.items() if open_ended or name in parameters}
+
+
+def scaled(make: Callable[..., System], scale: str) -> Any:
+    """The settings of its own that a system has at a scale, one of SCALES; None where it has none.
+
+    It has them as `scaled(scale)`, and takes them as its parameter `chosen`; `-p system.NAME=VALUE` changes one.
+    """
+    choose("scale of a system's settings", scale, SCALES)
+    return make.scaled(scale) if hasattr(make, "scaled") else None  # pyright: ignore[reportFunctionMemberAccess]
 
 
 def load_system(name: str, **settings) -> System:

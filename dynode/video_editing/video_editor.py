@@ -35,6 +35,7 @@ from dynode.video_editing.footage import Footage
 from dynode.video_editing.inverted_codes import inverted_clip, keyframe_codes
 from dynode.video_editing.keyframes import Edit
 from dynode.video_editing.masks import MaskSettings, RegionFinder
+from dynode.video_editing.own_codes import EditsFrames, OwnCodes, shot_frames
 from dynode.video_editing.paste import PasteSettings
 from dynode.video_editing.patches import Patch, masked
 from dynode.video_editing.registry import System
@@ -96,7 +97,7 @@ class VideoEditor:
             shots=shots,
             text=edit.text,
             inverted=len(clip),
-            inverted_before=footage.clip is not None,
+            inverted_before=footage.clip is not None and not isinstance(self.system, OwnCodes),
             quality=quality.at(clip.ts.tolist()),
             kept=str(kept or ""),
             projection=clip.meta.get("settings", {}),
@@ -171,17 +172,25 @@ class VideoEditor:
         """The clip of the frames that the system wants, inverted before or now; its quality; the file that keeps it."""
         wanted = self.system.wanted(footage.track)
         observer.count("frames_inverted", int(wanted.sum()))
+        if isinstance(self.system, OwnCodes):
+            parts = self.required_folder(footage), self.generator, self.device, observer
+            clip, kept = self.system.own_codes(footage, wanted, *parts)
+            return clip, inversion_quality(clip), kept
         if footage.clip is not None:
             clip = footage.clip.where(torch.from_numpy(wanted))
             observer.count("steps_before", clip.optimiser_steps)
             return clip, footage.quality, None
         if footage.keyframes is not None:
             return keyframe_codes(footage, footage.keyframes, wanted, observer), footage.quality, None
+        choices = self.system.stride, self.projection, self.generator, self.device, observer
+        clip, kept = inverted_clip(footage, wanted, self.required_folder(footage), *choices)
+        return clip, inversion_quality(Clip.load(kept)), kept
+
+    def required_folder(self, footage: Footage) -> Path:
+        """The folder that keeps what is inverted here.  Raises UserError where none was named."""
         if self.codes is None:
             raise UserError(f"{footage.path} has no codes yet: name a folder that keeps them once they are inverted.")
-        choices = self.system.stride, self.projection, self.generator, self.device, observer
-        clip, kept = inverted_clip(footage, wanted, self.codes, *choices)
-        return clip, inversion_quality(Clip.load(kept)), kept
+        return self.codes
 
     def edited_shots(self, clip: Clip, footage: Footage, edit: Edit, observer: Observer) -> Iterator[EditedShot]:
         """The system's codes of every shot, in order."""
@@ -192,8 +201,12 @@ class VideoEditor:
             for scene, part in zip(scenes, parts, strict=True):
                 yield self.system.tuned_shot(scene, *part, edit, float(ts[0]), observer)
             return
-        for part in parts:
-            yield self.system.edit_shot(*part, edit, float(ts[0]), observer)
+        for k, part in zip(shots.unique(), parts, strict=True):
+            if isinstance(self.system, EditsFrames):
+                frames = shot_frames(footage, (shots == k).numpy(), self.generator, self.device)
+                yield self.system.edit_frames(part[0], frames, edit, float(ts[0]), observer)
+            else:
+                yield self.system.edit_shot(*part, edit, float(ts[0]), observer)
 
     def region_finder(self, observer: Observer = UNOBSERVED) -> RegionFinder | None:
         """What finds the face in a crop, where the mask depends on it."""
@@ -233,6 +246,7 @@ class VideoEditor:
         """Every part that is not the real one: of the codes, the mask, and the teachers of the editors."""
         tunes = isinstance(self.system, TuningSystem)
         mask = (self.mask.name,) if self.mask.kind in masks.KINDS and (self.pastes or tunes) else ()
-        parts = self.system.stand_ins if isinstance(self.system, TuningSystem) else ()
+        parts = getattr(self.system, "stand_ins", ())
         teachers = [name for editor in (edit.editors if edit else ()) for name in STAND_IN.findall(editor.name)]
-        return (*(clips.stand_ins([footage.clip]) if footage.clip else ()), *parts, *mask, *dict.fromkeys(teachers))
+        of_footage = clips.stand_ins([footage.clip]) if footage.clip else ()
+        return tuple(dict.fromkeys((*of_footage, *parts, *mask, *teachers)))

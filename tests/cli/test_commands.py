@@ -158,8 +158,9 @@ def test_the_parameters_of_a_notebook_say_it_too():
 
 def test_settings_of_an_edit_are_of_the_projection_of_the_dynamics_or_of_the_method():
     dynamics = ("dynamics.field.depth=4", "dynamics.training.betas=0.8,0.9", "dynamics.training.lr=1e-3")
-    projection, ours, method = editing.edit_settings(("steps=80", *dynamics, "system.tuning.passes=5"))
+    projection, ours, method = editing.edit_settings(("steps=80", *dynamics, "system.tuning.passes=5"), "stit")
     assert projection == {"steps": 80}
+    assert editing.edit_settings(("system.steps=7", "system.start=zero"), "igci")[2] == {"steps": 7, "start": "zero"}
     assert ours == {"field.depth": 4, "training.betas": [0.8, 0.9], "training.lr": "1e-3"}
     assert method == {"tuning.passes": 5}
 
@@ -172,7 +173,6 @@ def test_settings_of_an_edit_are_of_the_projection_of_the_dynamics_or_of_the_met
         ("dynamics.field.dept=4", "'depth'"),
         ("dynamic.field.depth=4", "'dynamics."),
         ("dynamics=4", "'dynamics."),
-        ("system.tunning.passes=4", "'system.tuning'"),
     ],
 )
 def test_a_wrong_setting_of_an_edit_is_answered_by_the_nearest(pair, nearest, capsys):

@@ -1,1 +1,1 @@
-"""Host systems that tune the generator on a shot and stitch its edited frames: STIT, TCSVE, and DynODE in TCSVE."""
+"""The systems that the paper compares with; STIT, TCSVE and DynODE in TCSVE tune the generator on a shot and stitch its frames."""

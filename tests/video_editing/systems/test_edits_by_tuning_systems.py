@@ -143,7 +143,7 @@ WRONG = {
     "--method stit --scale large": "There is no scale of a system's settings 'large'",
     "--method stit -p system.tuning.pass=1": "There is no setting 'pass', did you mean 'passes'",
     "--method stit -p system.phases.scale=1": "There is no setting 'phases'",
-    "--method stit -p system.stich.steps=1": "did you mean 'system.stitching'",
+    "--method stit -p system.stich.steps=1": "did you mean 'stitching'",
     "--method stit -p dynamics.training.iterations=1": "stit fits no dynamics",
     "--method stit --stride 2": "stit has no stride",
     "--method tcsve -p system.phases.anchor=last": "There is no anchor 'last'",

@@ -1,0 +1,1 @@
+"""RIGID's recurrent encoder: windows of footage, the losses, the training."""
