@@ -4,6 +4,7 @@ Needs `pip install openvino`. Stored per seed: w (512,), three 32-pixel crops of
 brightness of its 256-pixel reduction in fixed point (step 1e-4, differences along rows), all in f32 precision.
 """
 
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -48,6 +49,14 @@ def openvino_network(name: str):
     return lambda x: model(x)[0]
 
 
+def write(path: Path, arrays: dict[str, np.ndarray]) -> None:
+    """As `np.savez_compressed` does, a tenth smaller; `np.load` reads it."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_LZMA) as archive:
+        for name, array in arrays.items():
+            with archive.open(f"{name}.npy", "w") as file:
+                np.lib.format.write_array(file, array)
+
+
 def main() -> None:
     mapping, synthesis = openvino_network("mapping"), openvino_network("synthesis")
     found = {}
@@ -57,7 +66,7 @@ def main() -> None:
         found[f"w{seed}"], found[f"crops{seed}"] = w[0], crops(image)
         found[f"brightness{seed}"] = fixed_point(brightness(image))
     FIXTURE.parent.mkdir(exist_ok=True)
-    np.savez_compressed(FIXTURE, **found)
+    write(FIXTURE, found)
     print(f"{FIXTURE}: {FIXTURE.stat().st_size / 1e3:.0f} kB")
 
 
