@@ -16,9 +16,9 @@ from dynode.reporting.plots.style import FULL_WIDTH, head_legend, house_style, s
 def skills(rows: list[Row], methods: Sequence[str]) -> Figure:
     """Skill over linear at unobserved times: a row of dots for each clip, sampling and stride, images beside codes."""
     with house_style():
+        rows = [r for r in rows if r.split == "unobserved" and r.metric in ("skill", "skill_latent")]
         keys = list(dict.fromkeys((r.clip, r.sampling, r.stride) for r in rows))
         names = [f"{clip}, {sampling} {stride}" for clip, sampling, stride in keys]
-        rows = [r for r in rows if r.split == "unobserved"]
         figure, axes = subplots(1, 2, figsize=(FULL_WIDTH, 0.5 + 0.24 * len(keys)), sharey=True)
         for axis, metric, title in zip(axes, ("skill", "skill_latent"), ("in images", "in codes"), strict=True):
             for k, method in enumerate(methods):
