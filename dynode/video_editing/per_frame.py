@@ -1,7 +1,6 @@
 """Latent Transformer for videos (Yao et al. 2021): every frame is inverted, every code edited by itself.
 
-Landmarks are steadied by Lucas-Kanade tracks, squares are smoothed, fine rows are kept.  Not taken over: the encoder pSp,
-whose weights cannot be had here, and 24 frames a second whatever the footage has.
+`FIDELITY` says what of the published system is kept and what is not.
 """
 
 from dataclasses import dataclass, replace
@@ -21,10 +20,24 @@ from dynode.video_editing import footage
 from dynode.video_editing.edited_codes import EditedShot
 from dynode.video_editing.keyframes import Edit
 from dynode.video_editing.registry import Detector, system
+from dynode.video_editing.systems.fidelity import CHANGED, KEPT, LEFT_OUT, Part
 
 SQUARES_SIGMA = 6.0  # frames
 TRACK_VARIANCE = 100.0  # px^2: how far a landmark may be from its track before the track no longer counts
 SIDE = 96  # pixels that a face is reduced to before it is tracked
+FIDELITY = (
+    Part("edit", "every frame is inverted, every code edited by itself", KEPT),
+    Part("landmarks", "steadied by Lucas-Kanade tracks", KEPT),
+    Part("squares", "smoothed over time", KEPT),
+    Part("fine rows", "kept as they are", KEPT),
+    Part(
+        "inversion",
+        "the encoder pSp",
+        CHANGED,
+        "projection, or the package's own encoder and a few steps: no registry carries pSp",
+    ),
+    Part("frame rate", "24 a second whatever the footage has", LEFT_OUT, "the footage's own"),
+)
 EDITED_ROWS = {"face": 16}  # style rows; those after them, colour and texture, stay (rows >= 11 of the official 18)
 
 
@@ -39,6 +52,7 @@ class PerFrame:
     """The host: N inversions and N edits for N frames."""
 
     name: str = "latent-transformer"
+    fidelity = FIDELITY
 
     @property
     def stride(self) -> int:

@@ -1,23 +1,7 @@
 """RIGID's recurrent encoder (Xu et al. 2023): offsets of codes that depend on the frames before; our re-implementation.
 
-    offsets_t, h_t = R(source_(t-1), source_t, reconstruction_(t-1), edited_(t-1); h_(t-1))
-    w_t = [coarse rows of the encoder's code of frame t; fine rows of that of frame 0] + [offsets_t; 0]
-
-What is kept, changed and why:
-
-| SPEC 2.5 | here | why |
-| --- | --- | --- |
-| 12 channels at 256 pixels, strided convolutions to 4 x 4 x 512, ConvLSTM 512 with 3 x 3 kernels, linear to the offsets | kept, the last layer zero at first; embedded: narrower, with a layer of 64 before the offsets | weights of a few megabytes, trained on a CPU |
-| StyleGAN's blocks | residual blocks with group normalisation, as in the package's encoders | |
-| rows 0 to 9 of 14: of layers up to 64 pixels | rows of layers up to 64 pixels, 13 of the face generator's 23 | the same layers |
-| e4e | the package's encoder of the generator | no registry carries e4e |
-| fine rows of frame 0 | kept | |
-| pasted by BiSeNet's masks, of source and edit together | hulls of jaw and brows of both, of 68 landmarks, in the aligned square; of other than faces the whole square | no registry carries BiSeNet |
-| before frame 0 | frame 0 itself in all three inputs | not stated |
-| losses 1 MSE, 0.8 LPIPS, 2 short-term, 5 in-between, windows of 5, Adam 1e-4 | kept, see `dynode.training.rigid` | |
-| the generator is trained too | it is not | its codes and editors stay valid |
-| a map of spatial noise | constant noise | the released script has none either |
-| FlowNet2 and a network of visibility | TV-L1; visible where flow there and back agree | no registry carries them |
+offsets_t, h_t = R(source_(t-1), source_t, reconstruction_(t-1), edited_(t-1); h_(t-1))
+w_t = [coarse rows of the encoder's code of frame t; fine rows of that of frame 0] + [offsets_t; 0]
 """
 
 from dataclasses import dataclass

@@ -1,19 +1,6 @@
 """Joint inversion of a window of frames (Xu et al. 2021, "From Continuity to Editability"): one code and its increments.
 
-    w_k = w + d_1 + ... + d_k,   w of L rows, each d of one row that all rows share
-
-What is kept, changed and why:
-
-| SPEC 2.1 | here | why |
-| --- | --- | --- |
-| window of 5 frames, cumulative increments shared by all rows | kept | |
-| w from zero, 5,000 steps of Adam at 0.01, 1,024 pixels | the defaults of `WindowSettings`; embedded: from the encoder or the code of the frame before, 60 and 20 steps, 256 pixels | hours for each frame on a CPU |
-| squared error, four maps of VGG16, flow-warped error, weights 1 | kept; means over frames and over pairs | the scale of the flow's sum is not stated |
-| VGG16 of ImageNet | kept, images normalised as ImageNet's | its normalisation is not stated |
-| FlowNet2, 8 fields for a window | TV-L1, 8 fields; embedded: on images of 128 pixels | no registry carries FlowNet2's weights |
-| only the first frame of a window is kept; the last four are lost | a last window in reverse order gives them | every frame is wanted |
-| StyleGAN1 of FFHQ | any generator | |
-| edits of each code; no pasting | the alignment and pasting that all systems share | |
+w_k = w + d_1 + ... + d_k,   w of L rows, each d of one row that all rows share
 """
 
 from collections.abc import Callable

@@ -1,7 +1,6 @@
 """IGCI (Xu et al. 2021): every frame is inverted together with the four that follow it, every code edited by itself.
 
-`dynode.inversion.joint.windows` has the inversion, with a table of what is kept of the publication.  It publishes no
-alignment and no pasting: those are the ones that all systems share.
+`dynode.inversion.joint.windows` has the inversion; `FIDELITY` says what of the published system is kept and what is not.
 """
 
 import dataclasses
@@ -25,6 +24,41 @@ from dynode.video_editing.inverted_codes import KeptCodes, of_frames, selected
 from dynode.video_editing.own_codes import without_codes
 from dynode.video_editing.per_frame import PerFrame
 from dynode.video_editing.registry import system
+from dynode.video_editing.systems.fidelity import CHANGED, KEPT, Part
+
+FIDELITY = (
+    Part("window", "5 frames, one code and cumulative increments of one row that all rows share", KEPT),
+    Part(
+        "start",
+        "the code zero, 5,000 steps for the first window",
+        KEPT,
+        "embedded settings: from the encoder or the code of the frame before, 60 and 20 steps",
+    ),
+    Part("optimiser", "Adam at 0.01", KEPT),
+    Part("resolution", "1024", KEPT, "256 in the embedded settings: hours for each frame on a CPU otherwise"),
+    Part(
+        "loss",
+        "squared error, four maps of VGG16, flow-warped error, weights 1",
+        KEPT,
+        "means over frames and over pairs: the scale of the flow's sum is not stated",
+    ),
+    Part("VGG16", "of ImageNet", KEPT, "images normalised as ImageNet's: its normalisation is not stated"),
+    Part(
+        "optical flow",
+        "FlowNet2, 8 fields for a window",
+        CHANGED,
+        "TV-L1: no registry carries FlowNet2's weights; embedded settings: on images of 128 pixels",
+    ),
+    Part(
+        "last frames",
+        "of a window the first frame is kept, so that the last four are lost",
+        CHANGED,
+        "a last window in reverse order gives them: every frame is wanted",
+    ),
+    Part("generator", "StyleGAN of FFHQ", CHANGED, "any of the package; of faces MobileStyleGAN"),
+    Part("edit", "each code by itself", KEPT),
+    Part("alignment and pasting", "none published", CHANGED, "those that all systems share"),
+)
 
 
 @system("igci")
@@ -34,6 +68,7 @@ class IGCI(PerFrame):
 
     chosen: WindowSettings = EMBEDDED
     name: str = NAME
+    fidelity = FIDELITY
 
     @staticmethod
     def scaled(scale: str) -> WindowSettings:

@@ -1,7 +1,7 @@
 """RIGID (Xu et al. 2023), this package's re-implementation: a recurrent encoder, which reads how the frame before came out.
 
-`dynode.inversion.joint.recurrent_encoder` has the network, with a table of what is kept of the publication; `dynode train
-rigid` trains it.  Base codes are those of the generator's encoder, without a step of optimisation.
+`dynode.inversion.joint.recurrent_encoder` has the network, `dynode train rigid` trains it; `FIDELITY` says what of the published
+system is kept and what is not.  Base codes are those of the generator's encoder, without a step of optimisation.
 """
 
 import dataclasses
@@ -32,6 +32,7 @@ from dynode.video_editing.keyframes import Edit
 from dynode.video_editing.own_codes import ShotFrames, without_codes
 from dynode.video_editing.per_frame import PerFrame
 from dynode.video_editing.registry import system
+from dynode.video_editing.systems.fidelity import CHANGED, KEPT, LEFT_OUT, Part
 
 LABEL = "RIGID[re-implementation]"  # as outputs name it
 PASSES = 3  # of the generator for a frame: its base code's image is judged, its own and the edited one are read
@@ -52,6 +53,42 @@ class RIGIDChoices:
 
 USUAL = RIGIDChoices()
 
+FIDELITY = (
+    Part(
+        "recurrent encoder",
+        "12 channels at 256 pixels, strided convolutions to 512 of 4 x 4, a ConvLSTM of 512 with 3 x 3 kernels, linear to the offsets",
+        KEPT,
+        "the last layer zero at first; embedded settings: narrower, with a layer of 64 before the offsets",
+    ),
+    Part("blocks", "StyleGAN's", CHANGED, "residual blocks with group normalisation, as in the package's encoders"),
+    Part(
+        "offset rows", "0 to 9 of 14: of layers up to 64 pixels", KEPT, "13 of the face generator's 23: the same layers"
+    ),
+    Part("base codes", "e4e", CHANGED, "the package's encoder of the generator: no registry carries e4e"),
+    Part("fine rows", "of frame 0 for every frame", KEPT),
+    Part("before frame 0", "not stated", CHANGED, "frame 0 itself in all three inputs"),
+    Part(
+        "losses",
+        "1 squared error, 0.8 LPIPS, 2 short-term, 5 in-between, windows of 5, Adam at 1e-4",
+        KEPT,
+        "embedded settings: windows of 3",
+    ),
+    Part("generator", "trained too", LEFT_OUT, "its codes and editors stay valid"),
+    Part("spatial noise", "a map of it", LEFT_OUT, "constant noise; the released script has no map either"),
+    Part(
+        "flow and visibility",
+        "FlowNet2, and a network",
+        CHANGED,
+        "TV-L1; visible where flow there and back agree: no registry carries their weights",
+    ),
+    Part(
+        "pasting",
+        "by BiSeNet's masks of source and edit together",
+        CHANGED,
+        "hulls of jaw and brows of both, of 68 landmarks; of other than faces the whole square",
+    ),
+)
+
 
 @system("rigid")
 @dataclass(frozen=True)
@@ -60,6 +97,8 @@ class RIGID(PerFrame):
 
     chosen: RIGIDChoices = USUAL
     name: str = "rigid"
+
+    fidelity = FIDELITY
 
     @staticmethod
     def scaled(scale: str) -> RIGIDChoices:
