@@ -19,6 +19,7 @@ from dynode.io.files import written_whole
 LEAST_FPS, MOST_FPS = 0.001, 1000
 TICK = Fraction(1, 90_000)  # seconds; all usual frame durations are multiples of it
 USUAL = Look()
+ONE_LOOKAHEAD = "lookahead-threads=1"  # with several, x264 writes other bytes now and then
 BEGINS = "begins at {} s of its source"  # in the comment of a video whose first frame is a later one of its source
 Timed = Iterable[tuple[int, np.ndarray]]  # time in ticks, frame uint8 (H, W, 3)
 
@@ -104,7 +105,8 @@ def encode(
 def prepare(stream: VideoStream, encoding: Encoding) -> None:
     """Set all of an encoder but the size, which is known with the first frame."""
     codec, look = stream.codec_context, encoding.look
-    stream.pix_fmt, stream.options, codec.time_base = "yuv420p", {"crf": str(encoding.crf)}, encoding.tick
+    stream.pix_fmt, codec.time_base = "yuv420p", encoding.tick
+    stream.options = {"crf": str(encoding.crf), "x264-params": ONE_LOOKAHEAD}
     if look.pixel != 1:
         codec.sample_aspect_ratio = look.pixel
     for name, value in look.tags.items():

@@ -7,7 +7,7 @@ from films import GREYS as CORNERS
 from films import corners_of, four_corners, noise, written
 
 from dynode.errors import UserError
-from dynode.io import video
+from dynode.io import video, video_writing
 from dynode.io.video import Stretch
 from dynode.perception import face_tracking
 from dynode.perception.face_detection import Face
@@ -160,3 +160,13 @@ def test_what_is_written_is_read_back(tmp_path):
     images, ts = video.read(path, 5)
     assert len(images) == 5 and ts == pytest.approx(np.arange(5) * 1001 / 30000, abs=1e-4)
     assert corners_of(images[4]) == pytest.approx(CORNERS, abs=4)
+
+
+def test_the_same_frames_give_the_same_file(tmp_path):
+    rng = np.random.default_rng(0)
+    frames = rng.integers(0, 255, (8, 240, 322, 3), dtype=np.uint8)
+    written = set()
+    for k in range(12):
+        path = video_writing.write_timed(tmp_path / f"{k}.mp4", ((i / 24, each) for i, each in enumerate(frames)), 24.0)
+        written.add(path.read_bytes())
+    assert len(written) == 1
