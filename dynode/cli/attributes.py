@@ -40,18 +40,22 @@ def score(
         print(scores_table(measured, {name: each.unit for name, each in units.items()}, *random_faces).text(), end="")
 
 
-def editors(*, generator: str = "") -> None:
+def editors(*, generator: str = "", method: str = "") -> None:
     """List what `dynode edit` can change: editors, attributes, recommended and valid strengths, units; prints a table.
 
     Within the valid range the attribute changes monotonically, on the mean of random codes.
 
     Args:
         generator: Only the editors of its codes, such as mobilestylegan-ffhq (faces) or stylegan2-scene-factors; by default all.
+        method: Instead, what of the system that `dynode edit --method` names, such as stit or tcsve, is kept and what is changed.
     """
     from dynode.editing.listing import editors_by_generator
     from dynode.errors import UserError
     from dynode.reporting.tables import Table
 
+    if method:
+        print_fidelity(method)
+        return
     rows = [[name, *each.cells] for name, listed in editors_by_generator(generator).items() for each in listed]
     if not rows:
         raise UserError(f"No editor ships for {generator}: `dynode train` makes some.")
@@ -61,6 +65,17 @@ def editors(*, generator: str = "") -> None:
         print(
             "interfacegan also holds others fixed, as in --attribute 'smile|age,gender=2'; ganspace takes any component."
         )
+
+
+def print_fidelity(method: str) -> None:
+    """Print what of a published system is kept here and what is not.  Raises UserError for an unknown one."""
+    from dynode.video_editing.registry import system_class
+    from dynode.video_editing.systems.fidelity import table
+
+    if parts := getattr(system_class(method), "fidelity", ()):
+        print(table(parts))
+    else:
+        print(f"{method} is a way to edit of this package: it follows no other system's publication.")
 
 
 def score_samples(

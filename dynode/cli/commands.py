@@ -42,7 +42,6 @@ VIDEO = (
 EDITING = (
     Command("edit", "video_editing:edit", "edit talk.mp4 --attribute smile=1.5", "edit a video"),
     Command("editors", "attributes:editors", "editors", "what edit can change, how far, and in which unit"),
-    Command("systems", "video_editing:systems", "systems stit", "systems that edit videos, and what is kept of them"),
     Command("edit-text", "text_editing:edit_text", 'edit-text single_face.1 "red lips"', "edit a frame by a text"),
     Command("score", "attributes:score", "score talk.mp4", "attributes of a face, as numbers"),
     Command("evaluate-edit", "video_editing:evaluate_edit", "evaluate-edit talk.mp4 out.mp4", "judge an edited video"),

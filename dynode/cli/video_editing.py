@@ -160,27 +160,6 @@ def edit_settings(p: tuple[str, ...], method: str = PROPAGATION.method) -> tuple
     return parts[0], parts[1], parts[2]
 
 
-def systems(name: Positional[Annotated[str, arg(metavar="NAME")]] = "") -> None:
-    """List the systems that `dynode edit --method` takes; of a named one, what of the published system is kept and what is changed.
-
-    Args:
-        name: Such as stit or tcsve; by default all of them, a line each.
-    """
-    from dynode.reporting.tables import Table
-    from dynode.video_editing.registry import SYSTEMS, system_class
-    from dynode.video_editing.systems.fidelity import table
-
-    if not name:
-        made = {each: system_class(each) for each in SYSTEMS}
-        rows = [[each, (made[each].__doc__ or "").split("\n")[0]] for each in made]
-        print(Table(["--method", "what it is"], rows, {}).markdown(), end="")
-        return
-    if parts := getattr(system_class(name), "fidelity", ()):
-        print(table(parts))
-    else:
-        print(f"{name} is a way to edit of this package: it follows no other system's publication.")
-
-
 def evaluate_edit(
     source: Positional[str],
     edited: Positional[str],

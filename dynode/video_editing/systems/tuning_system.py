@@ -15,7 +15,6 @@ from dynode.video_editing.systems.fidelity import Part
 from dynode.video_editing.systems.scene import Scene
 from dynode.video_editing.systems.stitching import Stitched
 
-SCALES = ("embedded", "published")  # of the settings: minutes on a CPU, or those of the authors, on a GPU
 PIVOTS = "pivots[not of e4e]"  # a stand-in: the codes of an encoder of our own, or those that came with a clip
 
 
