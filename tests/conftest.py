@@ -25,6 +25,13 @@ def codes_apart(tmp_path_factory):
         yield
 
 
+@pytest.fixture
+def kept(tmp_path, monkeypatch):
+    """The folder of kept codes and stages, empty."""
+    monkeypatch.setattr(inverted_codes, "kept_folder", lambda: tmp_path / "kept")
+    return tmp_path / "kept"
+
+
 @pytest.fixture(scope="session", autouse=True)
 def evaluations_apart():
     """What tests evaluate is measured every time: a number that an earlier run has kept would hide a mistake."""

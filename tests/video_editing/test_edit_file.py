@@ -27,11 +27,7 @@ FRAMES = 11
 QUICK = {"training.segment_iterations": 3, "training.iterations": 1}
 
 
-@pytest.fixture(autouse=True)
-def kept(tmp_path, monkeypatch):
-    """The folder of kept codes, empty."""
-    monkeypatch.setattr(inverted_codes, "kept_folder", lambda: tmp_path / "kept")
-    return tmp_path / "kept"
+pytestmark = pytest.mark.usefixtures("kept")
 
 
 @pytest.fixture(scope="module")

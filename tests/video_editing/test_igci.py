@@ -10,7 +10,6 @@ from dynode.clips import Clip
 from dynode.evaluation import records
 from dynode.inversion.joint.window_settings import EMBEDDED, WindowSettings
 from dynode.io import video
-from dynode.video_editing import inverted_codes
 from dynode.video_editing.edit_file import system_of
 from dynode.video_editing.edit_request import EditRequest
 
@@ -19,11 +18,7 @@ QUICK = ["first_steps=2", "steps=1", "feature_resolution=32", "flow_resolution=3
 OF_A_WORLD = ["--generator", "stylegan2-scene-factors", "--device", "cpu"]
 
 
-@pytest.fixture(autouse=True)
-def kept(tmp_path, monkeypatch):
-    """The folder of kept codes, empty."""
-    monkeypatch.setattr(inverted_codes, "kept_folder", lambda: tmp_path / "kept")
-    return tmp_path / "kept"
+pytestmark = pytest.mark.usefixtures("kept")
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from dynode import cli, generators
 from dynode.errors import UserError
 from dynode.evaluation import records
 from dynode.io import video
-from dynode.video_editing import edit_file, inverted_codes
+from dynode.video_editing import edit_file
 from dynode.video_editing.cost_counters import Counters
 from dynode.video_editing.edit_request import EditRequest
 from dynode.video_editing.keyframes import EditTrack, edit_of
@@ -33,11 +33,7 @@ QUICK_PHASES = {"phases.code_epochs": 1, "phases.flow_size": 16, "phases.width":
 QUICK_FIT = {"dynamics.training.segment_iterations": 3, "dynamics.training.iterations": 1}
 
 
-@pytest.fixture(autouse=True)
-def kept(tmp_path, monkeypatch):
-    """The folder of kept codes and stages, empty."""
-    monkeypatch.setattr(inverted_codes, "kept_folder", lambda: tmp_path / "kept")
-    return tmp_path / "kept"
+pytestmark = pytest.mark.usefixtures("kept")
 
 
 @pytest.fixture(scope="module")
