@@ -66,7 +66,8 @@ def experiments() -> dict[str, Any]:
     path = ROOT / "experiments.yaml"
     if not path.is_file():
         raise UserError(f"There is no {path}: items and notebooks lie in the repository, run this from a checkout.")
-    return yaml.safe_load(path.read_text(encoding="utf-8"))
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # PyYAML's fast one, where libyaml is there
+    return yaml.load(path.read_text(encoding="utf-8"), loader)
 
 
 def item(name: str) -> Item:

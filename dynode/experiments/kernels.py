@@ -5,6 +5,7 @@ import logging
 import os
 import signal
 import socket
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -32,8 +33,8 @@ OPTIONS = (
 
 
 @contextlib.contextmanager
-def own() -> Iterator[tuple[type[AsyncKernelManager], Path]]:
-    """Yields the class by which nbclient starts the kernel of a notebook, and a folder for its time.
+def own() -> Iterator[tuple[type[AsyncKernelManager], Path, "Printed"]]:
+    """Yields the class by which nbclient starts the kernel of a notebook, a folder for its time, and its cells' stderr.
 
     Afterwards no process of it is left, and no folder.
 
@@ -47,6 +48,7 @@ def own() -> Iterator[tuple[type[AsyncKernelManager], Path]]:
                 f"A folder for temporary files could not be made ({error.strerror}): name one that can be written in TMPDIR."
             ) from None
         started: list[AsyncKernelManager] = []
+        printed = Printed()
 
         class Own(AsyncKernelManager):
             """Starts this Python with this process's modules, in a folder of its own, reached by sockets in it."""
@@ -61,14 +63,34 @@ def own() -> Iterator[tuple[type[AsyncKernelManager], Path]]:
             def kernel_spec(self) -> KernelSpec:
                 return specification()
 
+            async def shutdown_kernel(self, *options: Any, **named: Any) -> None:
+                printed.ended = True
+                await super().shutdown_kernel(*options, **named)
+
             async def start_kernel(self, **options: Any) -> None:
                 with open(folder / LOG, "wb") as log:
                     await super().start_kernel(**options, env=environment(folder), stderr=log)
 
         try:
-            yield Own, folder
+            yield Own, folder, printed
         finally:
             end(started)
+
+
+class Printed:
+    """This process's stderr for what cells print there, until their kernel is ended.
+
+    A cell that a signal stops, while it imports a module for example, prints tracebacks that say nothing.
+    """
+
+    ended = False
+
+    def write(self, text: str) -> None:
+        if not self.ended:
+            sys.stderr.write(text)
+
+    def flush(self) -> None:
+        sys.stderr.flush()
 
 
 def specification() -> KernelSpec:

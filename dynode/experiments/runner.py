@@ -44,14 +44,14 @@ def execute(item: items.Item, profile: str, values: dict[str, Any], executed: Pa
 
     from dynode.experiments import kernels
 
-    with kernels.own() as (kernel, folder), failures.explained(item, profile, folder / executed.name):
+    with kernels.own() as (kernel, folder, printed), failures.explained(item, profile, folder / executed.name):
         notebook = papermill.execute_notebook(
             as_template(runtime.ROOT / item.notebook),
             as_template(folder / executed.name),
             parameters=values,
             kernel_name=kernels.NAME,
             kernel_manager_class=kernel,
-            stderr_file=sys.stderr,
+            stderr_file=printed,
             extra_arguments=["--log-level=ERROR"],
         )
     notebook.metadata.papermill["output_path"] = str(executed)

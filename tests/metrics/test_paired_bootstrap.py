@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from dynode.metrics import paired_bootstrap
 from dynode.metrics.paired_bootstrap import best_baseline, expanded, paired_ratio
@@ -48,6 +49,16 @@ def test_intervals_are_the_same_every_time_and_others_under_another_seed():
     assert paired_ratio(errors, baseline).low != paired_ratio(errors, baseline, seed=1).low
     narrow, wide = (paired_ratio(errors, baseline, confidence=level) for level in (0.8, 0.99))
     assert wide.low < narrow.low < narrow.value < narrow.high < wide.high
+
+
+def test_intervals_are_those_of_scipy_by_its_percentile_bootstrap():
+    pair = tuple(np.random.default_rng(1).lognormal(size=(2, 7)))
+    choices = {"paired": True, "vectorized": True, "n_resamples": 9999, "method": "percentile"}
+    level, rng = expanded(0.95, 7), np.random.default_rng(3)
+    made = stats.bootstrap(pair, paired_bootstrap.ratio_of_sums, confidence_level=level, rng=rng, **choices)
+    ratio = paired_ratio(*pair, seed=3)
+    assert (ratio.low, ratio.high) == pytest.approx(tuple(made.confidence_interval), rel=1e-12)
+    assert level == pytest.approx(1 - 2 * stats.norm.cdf(stats.t.ppf(0.025, 6) * (7 / 6) ** 0.5), rel=1e-12)
 
 
 def test_one_clip_has_a_ratio_and_no_interval():

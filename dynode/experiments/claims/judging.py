@@ -3,11 +3,12 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from itertools import chain
 from typing import Protocol
 
 from dynode.evaluation.records import Row, averaged
 from dynode.experiments.claims.declared import Claim, Selector
-from dynode.experiments.claims.quantities import QUANTITIES, by, matches
+from dynode.experiments.claims.quantities import QUANTITIES, by, fits, matches
 
 
 class Kind(StrEnum):
@@ -85,11 +86,22 @@ def judge(rows: Iterable[Row], item: HasClaims, profile: str = "embedded") -> li
 
     profile: rows of "smoke" are of a few frames, so nothing is judged by them.
     """
-    rows = list(rows)
-    return [judged(rows, item.name, claim, profile) for claim in item.claims]
+    metrics = by_metric(rows)
+    return [judged(metrics, item.name, claim, profile) for claim in item.claims]
 
 
-def judged(rows: list[Row], item: str, claim: Claim, profile: str) -> Verdict:
+ByMetric = dict[str, list[Row]]
+
+
+def by_metric(rows: Iterable[Row]) -> ByMetric:
+    """Rows by their metric, in which selectors find theirs quickly."""
+    metrics: ByMetric = {}
+    for row in rows:
+        metrics.setdefault(row.metric, []).append(row)
+    return metrics
+
+
+def judged(rows: ByMetric, item: str, claim: Claim, profile: str) -> Verdict:
     """The verdict on one claim."""
     if not claim.row:
         return Verdict(item, claim, Kind.NOT_JUDGED, note=claim.unmeasured)
@@ -101,7 +113,7 @@ def judged(rows: list[Row], item: str, claim: Claim, profile: str) -> Verdict:
     return Verdict(item, claim, min((case.kind for case in cases), key=ORDER.index), cases, claim.easy)
 
 
-def cases_of(rows: list[Row], claim: Claim) -> Iterable[Case]:
+def cases_of(rows: ByMetric, claim: Claim) -> Iterable[Case]:
     """Every combination of the fields in `over` that the rows have."""
     controls = dict(values_of(rows, claim, claim.control)) if claim.control else {}
     for at, number in values_of(rows, claim):
@@ -115,7 +127,7 @@ def kind_of(claim: Claim, number: float, control: float | None) -> Kind:
     return Kind.TOO_EASY if claim.easy or (control is not None and claim.met(control)) else Kind.PASS
 
 
-def values_of(rows: list[Row], claim: Claim, change: Selector | None = None) -> Iterable[tuple[str, float]]:
+def values_of(rows: ByMetric, claim: Claim, change: Selector | None = None) -> Iterable[tuple[str, float]]:
     """(combination in words, quantity) of the claim's rows, or of the control's where `change` names what differs."""
     meant = {**claim.row, **(change or {})}
     kept = {key: each for key, each in (change or {}).items() if key not in claim.to}
@@ -128,9 +140,12 @@ def values_of(rows: list[Row], claim: Claim, change: Selector | None = None) -> 
             yield words(claim.over, key), number
 
 
-def grouped(rows: Iterable[Row], selector: Selector, over: Sequence[str]) -> dict[tuple, list[Row]]:
+def grouped(rows: ByMetric, selector: Selector, over: Sequence[str]) -> dict[tuple, list[Row]]:
     """The rows that a selector means, means over seeds, by the fields in `over`."""
-    return by(averaged(row for row in rows if matches(row, dict(selector))), *over)
+    others = dict(selector)
+    metric = others.pop("metric", "*")
+    chosen = chain.from_iterable(each for name, each in rows.items() if fits(name, metric))
+    return by(averaged(row for row in chosen if matches(row, others)), *over)
 
 
 def words(over: Sequence[str], key: tuple) -> str:
