@@ -50,7 +50,7 @@ def paired_ratio(
         return Ratio(value, float("nan"), float("nan"), clips)
     drawn = np.random.default_rng(seed).integers(0, clips, (RESAMPLES, clips))
     tail = 50 * (1 - expanded(confidence, clips))
-    low, high = np.percentile(ratio_of_sums(*(each[drawn] for each in pair)), [tail, 100 - tail])
+    low, high = np.percentile(ratio_of_sums(pair[0][drawn], pair[1][drawn]), [tail, 100 - tail])
     return Ratio(value, float(low), float(high), clips)
 
 
