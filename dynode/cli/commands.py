@@ -8,12 +8,16 @@ from dynode.settings import closest
 
 @dataclass(frozen=True)
 class Command:
-    """name: as typed.  function: "module:name" in `dynode.cli`, "" for a line of the help.  example: what is typed after `dynode`."""
+    """name: as typed.  function: "module:name" in `dynode.cli`, "" for a line of the help.  example: what is typed after `dynode`.
+
+    first: whether the front page shows the example; it gives the names of the others in a line for each heading.
+    """
 
     name: str
     function: str
     example: str
     purpose: str
+    first: bool = True
 
 
 REPRODUCTION = (
@@ -22,12 +26,12 @@ REPRODUCTION = (
     Command("reproduce", "", "reproduce", "install, run all items; or: setup, test, test-all"),
     Command("verify", "experiments:verify", "verify --recorded", "which claims hold, by the records"),
     Command("fetch", "experiments:fetch", "fetch --list", "third-party weights and videos"),
-    Command("bench", "bench:bench", "bench fits", "time this package against others"),
+    Command("bench", "bench:bench", "bench fits", "time this package against others", first=False),
 )
 VIDEO = (
     Command("invert", "dynamics:invert", "invert talk.mp4 --frames 60", "video -> codes (a clip)"),
-    Command("tune", "tuning:tune", "tune talk.safetensors --stride 4", "a generator tuned to the person"),
-    Command("clip", "codes:clip", "clip projected_w.npz --fps 25", "another projector's codes -> a clip"),
+    Command("tune", "tuning:tune", "tune talk.safetensors --stride 4", "a generator tuned to the person", first=False),
+    Command("clip", "codes:clip", "clip projected_w.npz --fps 25", "another projector's codes -> a clip", first=False),
     Command(
         "diagnose",
         "diagnosis:diagnose",
@@ -37,14 +41,26 @@ VIDEO = (
     Command("fit", "dynamics:fit", "fit talk.safetensors --stride 4", "codes -> learned path (a fit)"),
     Command("evaluate", "dynamics:evaluate", "evaluate talk.fit", "errors beside the baselines'"),
     Command("render", "dynamics:render", "render talk.fit --fps 60", "path -> video at any frame rate"),
-    Command("choose-depth", "dynamics:choose_depth", "choose-depth talk.safetensors", "select DEPTH by validation"),
+    Command(
+        "choose-depth",
+        "dynamics:choose_depth",
+        "choose-depth talk.safetensors",
+        "select DEPTH by validation",
+        first=False,
+    ),
 )
 EDITING = (
     Command("edit", "video_editing:edit", "edit talk.mp4 --attribute smile=1.5", "edit a video"),
     Command("editors", "attributes:editors", "editors", "what edit can change, how far, and in which unit"),
     Command("edit-text", "text_editing:edit_text", 'edit-text single_face.1 "red lips"', "edit a frame by a text"),
-    Command("score", "attributes:score", "score talk.mp4", "attributes of a face, as numbers"),
-    Command("evaluate-edit", "video_editing:evaluate_edit", "evaluate-edit talk.mp4 out.mp4", "judge an edited video"),
+    Command("score", "attributes:score", "score talk.mp4", "attributes of a face, as numbers", first=False),
+    Command(
+        "evaluate-edit",
+        "video_editing:evaluate_edit",
+        "evaluate-edit talk.mp4 out.mp4",
+        "judge an edited video",
+        first=False,
+    ),
 )
 WORLD = (
     Command(
@@ -137,10 +153,12 @@ HELP = ("--help", "-h")
 
 
 def front_help() -> str:
-    """All commands and groups, a line with an example each."""
+    """Commands of the first day and groups, a line with an example each; the others by name."""
     lines = [f"DynODE {__version__}: the dynamics of a video in the latent space of a GAN, as a neural ODE."]
     for heading, commands in FRONT.items():
-        lines += [heading, *map(line_of, commands)]
+        lines += [heading, *(line_of(each) for each in commands if each.first)]
+        if others := [each.name for each in commands if not each.first]:
+            lines.append(f"  {'also: ' + ', '.join(others):46} `dynode {others[0]} --help`")
     return "\n".join(lines)
 
 

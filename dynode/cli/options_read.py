@@ -39,15 +39,18 @@ def bound(command: Command, function: Callable[..., None], arguments: Sequence[s
 
     page = help_pages.wrapped() if "--help" in arguments else contextlib.nullcontext()
     with mistakes.on_parse_error(refuse), page:
-        call = tyro.cli(postponed(function), args=arguments, prog=f"dynode {command.name}")
+        call = tyro.cli(postponed(function, command), args=arguments, prog=f"dynode {command.name}")
     refuse_huge_numbers(call.keywords)
     return call
 
 
-def postponed(function: Callable[..., None]) -> Callable[..., functools.partial[None]]:
-    """A function with the options of another, and its help, which only gathers what was typed."""
+def postponed(function: Callable[..., None], command: Command) -> Callable[..., functools.partial[None]]:
+    """A function with the options of another, and its help with an example, which only gathers what was typed."""
     kept = functools.wraps(function)(lambda *values, **options: functools.partial(function, *values, **options))
-    kept.__doc__ = help_pages.unbroken(function.__doc__ or "")
+    text, named, options = (function.__doc__ or "").partition("Args:")
+    kept.__doc__ = help_pages.unbroken(
+        f"{text.rstrip()}\n\n    Example: `dynode {command.example}`\n\n    {named}{options}"
+    )
     vars(kept)["__signature__"] = inspect.signature(function)
     del vars(kept)["__wrapped__"]  # whose docstring tyro would read
     return kept

@@ -47,11 +47,21 @@ def lines(capsys, *arguments: str, code: int = 0) -> list[str]:
 
 
 @pytest.mark.parametrize("word", ["--help", "-h"])
-def test_the_front_help_has_a_line_with_an_example_for_each_command_or_group(word, capsys):
+def test_the_front_help_has_a_line_with_an_example_for_each_command_or_group_or_its_name(word, capsys):
     printed = lines(capsys, word)
     assert len(printed) <= 26 and max(map(len, printed)) <= 100
-    for name in [name for name in COMMANDS if " " not in name] + [*GROUPS, "reproduce"]:
+    others = ", ".join(re.findall(r"^  also: (.*?)  ", "\n".join(printed), re.M)).split(", ")
+    assert others == [name for name, each in COMMANDS.items() if not each.first]
+    for name in [name for name, each in COMMANDS.items() if each.first and " " not in name] + [*GROUPS, "reproduce"]:
         assert any(re.match(rf"  (python3 -m )?dynode {name}\b.*  +\w", line) for line in printed), name
+
+
+def test_a_command_that_the_front_help_only_names_shows_its_example_itself(capsys):
+    for each in COMMANDS.values():
+        if not each.first:
+            with pytest.raises(SystemExit):
+                cli.main([each.name, "--help"])
+            assert f"dynode {each.example}" in capsys.readouterr().out
 
 
 def test_without_a_command_the_help_is_printed_and_that_is_a_mistake(capsys):
