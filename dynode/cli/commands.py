@@ -91,6 +91,7 @@ TRAIN = (
     Command(
         "train encoder", "training:train_encoder", "train encoder stylegan2-bird-factors", "an encoder of a generator"
     ),
+    Command("train dynamics", "training:train_dynamics", "train dynamics bird", "a field that clips of a world share"),
     Command(
         "train rigid", "training:train_rigid", "train rigid single_face.1", "RIGID's recurrent encoder for footage"
     ),

@@ -251,6 +251,35 @@ def train_factors(
     print_numbers(card["accuracy"])
 
 
+def train_dynamics(
+    world: WorldName,
+    output: Output = None,
+    *,
+    p: Parameters = (),
+    minutes: float = float("inf"),
+    device: Device = "auto",
+) -> None:
+    """Train a field that all clips of a world share, and the encoder that tells it which clip this is, for dynode[amortised].
+
+    Args:
+        world: scene, bird or isaac3d.
+        output: The weights to write, by default GENERATOR.dynamics.safetensors; a killed run resumes from the checkpoint beside them.
+        p: Change a setting, such as encoded=400, total=400000, network.hidden=256 or generator=stylegan2-bird-factors.
+        minutes: Stop training after that long, encoding not counted; what is reached by then is written.
+    """
+    from dynode import runtime, worlds
+    from dynode.training.amortised.train_amortised import AmortisedTrainingSettings, train_amortised
+    from dynode.training.loops import require_minutes
+
+    require_minutes(minutes)
+    known, settings = worlds.world(world), settings_with(AmortisedTrainingSettings(), p)
+    output = output_path(output, f"{settings.generator_of(known)}.dynamics.safetensors")
+    chosen = runtime.device(device)
+    card = train_amortised(known, output, settings, minutes=minutes, device=chosen, progress=runtime.bars())
+    print(f"{output}: {card['episodes_shown']} episodes shown in {card['hours']:.2f} hours")
+    print_numbers(card["quality"])
+
+
 def train_flow(
     generator: GeneratorName,
     factor: FactorName,

@@ -55,7 +55,7 @@ class How:
 METHODS: Registry[Method] = Registry(
     "dynode.dynamics.baselines",
     "dynode.methods",
-    first=("dynode.dynamics.methods", "dynode.dynamics.leave_one_out"),
+    first=("dynode.dynamics.methods", "dynode.dynamics.leave_one_out", "dynode.dynamics.amortised.amortised_path"),
 )
 
 

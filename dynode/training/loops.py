@@ -70,6 +70,7 @@ class Trainer(ABC):
     """
 
     subject = "the network"  # as error messages call it
+    unit = "picture"  # as the progress bar counts
     checkpoint_format = ""
     batch: int
     total: int
@@ -158,7 +159,7 @@ class Trainer(ABC):
         write = keep or (lambda: None if checkpoint is None else self.save(checkpoint))
         written = time.time()
         bar = tqdm(
-            total=self.total, initial=self.shown, desc="train", unit="picture", disable=not progress, mininterval=5
+            total=self.total, initial=self.shown, desc="train", unit=self.unit, disable=not progress, mininterval=5
         )
         with bar, locks.claimed(checkpoint):
             while count := self.batches_before(until):

@@ -7,6 +7,9 @@ import torch
 
 from dynode.settings import choose
 
+RADIUS = 1.2  # of the circle: a usual length of two normal numbers
+END = 3e-3  # fractions of a range nearer to its ends are taken for this one
+
 
 @dataclass(frozen=True)
 class Factor:
@@ -62,6 +65,22 @@ def from_normal(factors: tuple[Factor, ...], z: torch.Tensor) -> torch.Tensor:
             columns.append(factor.at(torch.special.ndtr(z[:, k])))
         k += 2 if factor.circular else 1
     return torch.stack(columns, 1)
+
+
+def to_normal(factors: tuple[Factor, ...], values: torch.Tensor) -> torch.Tensor:
+    """Normal numbers (B, Z) that `from_normal` maps to factors (B, F).
+
+    Those of a circular factor lie on a circle; the ends of a range, which no number maps to, are taken for fractions next to them.
+    """
+    columns = []
+    for k, factor in enumerate(factors):
+        fraction = factor.fraction(values[:, k].double())
+        if factor.circular:
+            angle = 2 * math.pi * fraction
+            columns += [RADIUS * torch.sin(angle), RADIUS * torch.cos(angle)]
+        else:
+            columns.append(torch.special.ndtri(fraction.clamp(END, 1 - END)))
+    return torch.stack(columns, 1).float()
 
 
 def on_grid(factors: tuple[Factor, ...], index: torch.Tensor) -> torch.Tensor:

@@ -1,0 +1,207 @@
+"""`dynode train dynamics`: a field and a context encoder for all clips of a world, by roll-outs under random samplings."""
+
+import math
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from dynode import generators, runtime
+from dynode.dynamics.amortised import field_files
+from dynode.dynamics.amortised.axes import VisibleAxes
+from dynode.dynamics.amortised.field_files import SharedField
+from dynode.dynamics.amortised.network import AmortisedField, AmortisedNetworkSettings, ContextEncoder
+from dynode.errors import UserError
+from dynode.generators.protocol import Generator
+from dynode.settings import require_positive, to_json
+from dynode.training.amortised.encoded_episodes import (
+    FIRST,
+    FPS,
+    FRAMES,
+    LAST,
+    EncodedEpisodes,
+    encode_episodes,
+)
+from dynode.training.amortised.simulated_episodes import Batch, Episodes
+from dynode.training.loops import Loss, Trainer
+from dynode.worlds import World
+
+STEP = 2  # frames that a step of the solver goes; the one between is interpolated by the velocities
+BEYOND = (2, 12)  # frames that a sampling may end before the last one: at least, below
+WARM_UP = 12_800  # episodes over which the learning rate rises
+HELD_OUT = 8  # whole episodes that the quality is measured on
+
+
+@dataclass(frozen=True)
+class AmortisedTrainingSettings:
+    """How a field is trained.  The first `held_out` development episodes teach nothing; the next `encoded` are encoded."""
+
+    network: AmortisedNetworkSettings = field(default_factory=AmortisedNetworkSettings)
+    generator: str = ""  # whose codes; by default stylegan2-WORLD-factors
+    held_out: int = 100
+    encoded: int = 240
+    total: int = 220_000  # episodes to show
+    batch: int = 64
+    lr: float = 2e-3
+    weight_decay: float = 1e-2
+    beyond: float = 0.35  # how often a sampling ends before the last frame
+    seed: int = 0
+
+    def __post_init__(self):
+        require_positive(self, "held_out", "encoded", "total", "batch", "lr")
+        if self.held_out + self.encoded > LAST + 1 - FIRST:
+            raise UserError(f"There are {LAST + 1 - FIRST} development episodes: hold out and encode fewer.")
+
+    def generator_of(self, world: World) -> str:
+        return self.generator or f"stylegan2-{world.name}-factors"
+
+    @property
+    def seeds(self) -> range:
+        """Of the episodes that teach."""
+        return range(FIRST + self.held_out, LAST + 1)
+
+
+class AmortisedTraining(Trainer):
+    """The training of a field and its encoder on episodes of states."""
+
+    subject = "the dynamics"
+    checkpoint_format = "dynode-amortised-training-1"
+    unit = "episode"
+
+    def __init__(self, settings: AmortisedTrainingSettings, episodes: Episodes, owner: dict[str, str]):
+        super().__init__(settings.seed, "cpu")
+        runtime.seed_everything(settings.seed)
+        self.settings, self.episodes, self.owner = settings, episodes, owner
+        self.batch, self.total = settings.batch, settings.total
+        self.encoder, self.field = ContextEncoder(settings.network), AmortisedField(settings.network)
+        weights = [*self.encoder.parameters(), *self.field.parameters()]
+        self.optimiser = torch.optim.AdamW(weights, settings.lr, weight_decay=settings.weight_decay)
+
+    def job(self) -> str:
+        return to_json(self.settings) + self.owner["hash"]
+
+    def networks(self) -> dict[str, nn.Module]:
+        return {"encoder": self.encoder, "field": self.field}
+
+    def optimisers(self) -> dict[str, torch.optim.Optimizer]:
+        return {"adam": self.optimiser}
+
+    def train_batch(self) -> Loss:
+        passed = self.position() / self.total
+        rate = min(1.0, (self.shown + self.batch) / WARM_UP) * 0.5 * (1 + math.cos(math.pi * min(passed, 1.0)))
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.settings.lr * rate * self.warmth()
+        loss = self.error(self.episodes.draw(self.batch, self.rng))
+        self.optimiser.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_([*self.encoder.parameters(), *self.field.parameters()], 1.0)
+        self.optimiser.step()
+        return float(loss.detach())
+
+    def error(self, batch: Batch) -> torch.Tensor:
+        """Mean squared error of roll-outs at all frames after the first, under random samplings of each episode."""
+        observed = samplings(batch.index, batch.valid, self.settings.beyond, self.rng)
+        context = self.encoder(batch.given, batch.index / FPS, observed)
+        paths = rolled_out(self.field, context, batch.given[:, 0])
+        at = batch.index[..., None].expand(-1, -1, paths.shape[2])
+        counted = batch.valid.float()
+        counted[:, 0] = 0
+        errors = (paths.gather(1, at) - batch.wanted).square().sum(2)
+        return (errors * counted).sum() / counted.sum()
+
+
+def samplings(index: torch.Tensor, valid: torch.Tensor, beyond: float, rng: torch.Generator) -> torch.Tensor:
+    """Which frames (B, M) bool are observed: always the first, a random share of the others, at times none near the end."""
+    size = len(index)
+    share = torch.rand(size, 1, generator=rng) * 0.75 + 0.2
+    observed = (torch.rand(index.shape, generator=rng) < share) & valid
+    observed[:, 0] = True
+    whole = torch.rand(size, generator=rng) < 0.5
+    observed[torch.arange(size)[whole], valid.sum(1)[whole] - 1] = True  # a sampling of a clip has both ends
+    ends_before = torch.rand(size, generator=rng) < beyond
+    last = FRAMES - 1 - ends_before * torch.randint(*BEYOND, (size,), generator=rng)
+    return observed & (index <= last[:, None])
+
+
+def rolled_out(field: AmortisedField, context: torch.Tensor, start: torch.Tensor) -> torch.Tensor:
+    """States (B, FRAMES, K) from the first ones (B, K) on, by the classical Runge-Kutta method and cubic Hermite polynomials."""
+    steps, h = math.ceil((FRAMES - 1) / STEP), STEP / FPS
+    driven = field.driven((torch.arange(2 * steps + 1) * h / 2).expand(len(start), -1), context[:, None])
+    u, states, velocities = start, [start], []
+    for k in range(steps):
+        before, half, after = driven[:, 2 * k], driven[:, 2 * k + 1], driven[:, 2 * k + 2]
+        first = field.velocity(before, u)
+        second = field.velocity(half, u + h / 2 * first)
+        third = field.velocity(half, u + h / 2 * second)
+        u = u + h / 6 * (first + 2 * second + 2 * third + field.velocity(after, u + h * third))
+        states.append(u)
+        velocities.append(first)
+    velocities.append(field.velocity(driven[:, -1], u))
+    at, speed = torch.stack(states, 1), torch.stack(velocities, 1)
+    between = (at[:, :-1] + at[:, 1:]) / 2 + h / 8 * (speed[:, :-1] - speed[:, 1:])
+    return torch.cat([torch.stack([at[:, :-1], between], 2).flatten(1, 2), at[:, -1:]], 1)[:, :FRAMES]
+
+
+@torch.no_grad()
+def quality(shared: SharedField, whole: EncodedEpisodes) -> dict[str, float]:
+    """Summed squared errors of roll-outs over those of linear interpolation, in states, at regular strides of whole episodes."""
+    states, result = shared.axes.encode(whole.ws), {}
+    for stride in (2, 4, 8, 16):
+        seen = sorted({*range(0, FRAMES, stride), FRAMES - 1})
+        ts, hidden = torch.tensor(seen) / FPS, [k for k in range(FRAMES) if k not in seen]
+        context = shared.encoder(states[:, seen], ts.expand(len(states), -1))
+        made = rolled_out(shared.field, context, states[:, 0])
+        linear = interpolated(states[:, seen], seen)
+        errors = [(path - states)[:, hidden].square().sum() for path in (made, linear)]
+        result[f"over_linear_stride_{stride}"] = round(float(errors[0] / errors[1]), 4)
+    return result
+
+
+def interpolated(states: torch.Tensor, seen: list[int]) -> torch.Tensor:
+    """States (B, FRAMES, K) by linear interpolation of those of the frames `seen`."""
+    at, every = torch.tensor(seen), torch.arange(FRAMES)
+    k = (torch.searchsorted(at, every, right=True) - 1).clamp(0, len(seen) - 2)
+    weight = ((every - at[k]) / (at[k + 1] - at[k]))[:, None]
+    return torch.lerp(states[:, k], states[:, k + 1], weight)
+
+
+def train_amortised(
+    world: World,
+    output: Path,
+    settings: AmortisedTrainingSettings,
+    *,
+    minutes: float = math.inf,
+    device: torch.device | str = "cpu",
+    progress: bool = False,
+) -> dict[str, Any]:
+    """Train, write the file, and return its card.  minutes: of training; device: of rendering and encoding."""
+    generator = generators.load(settings.generator_of(world), device=device)
+    seeds, owner = settings.seeds, {"name": generator.name, "hash": generator.hash}
+    encoded = encode_episodes(world, seeds[: settings.encoded], generator, progress=progress)
+    axes = axes_of(encoded, generator, settings.network.coordinates)
+    training = AmortisedTraining(settings, Episodes(world, generator, encoded, axes, seeds), owner)
+    checkpoint = output.with_suffix(output.suffix + ".checkpoint")
+    training.resume(checkpoint)
+    training.loop(checkpoint, until=time.time() + 60 * minutes, progress=progress)
+    shared = SharedField(settings.network, training.encoder.eval(), training.field.eval(), axes, owner)
+    whole = encode_episodes(world, range(FIRST, FIRST + HELD_OUT), generator, whole=True, progress=progress)
+    card = {
+        "settings": to_json(settings),
+        "episodes_shown": training.shown,
+        "hours": training.seconds / 3600,
+        "losses": [round(loss, 5) for loss in training.losses[-50:]],
+        "quality": quality(shared, whole),
+        "provenance": runtime.provenance(torch.device("cpu")),
+    }
+    field_files.save(shared, output, card)
+    checkpoint.unlink(missing_ok=True)
+    return card
+
+
+def axes_of(encoded: EncodedEpisodes, generator: Generator, coordinates: int) -> VisibleAxes:
+    """The visible axes of the codes of encoded episodes."""
+    device = generator.w_avg.device
+    return VisibleAxes.fit(encoded.ws[encoded.valid], lambda ws: generator.synthesis(ws.to(device)).cpu(), coordinates)
