@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import nn
 
 from dynode import runtime
@@ -40,9 +41,15 @@ def save(shared: SharedField, path: Path, card: dict[str, Any]) -> None:
     tensors = {
         f"{name}.{key}": value for name, net in shared.networks().items() for key, value in net.state_dict().items()
     }
-    tensors |= {f"axes.{key}": value for key, value in shared.axes.tensors().items()}
+    tensors |= {f"axes.{key}": value for key, value in by_rows(shared.axes).items()}
     owner = {"generator": shared.generator, "settings": to_json(shared.settings), "card": card}
     write_safetensors(path, eight_bits(tensors), FORMAT, **owner)
+
+
+def by_rows(axes: VisibleAxes) -> dict[str, torch.Tensor]:
+    """The tensors of axes, a row for each style row: where each of these has a scale, 8 bits are enough."""
+    tensors = axes.tensors()
+    return tensors | {name: tensors[name].reshape(-1, axes.mean.shape[1]) for name in ("basis", "dual")}
 
 
 def load(path: Path | str) -> SharedField:
@@ -54,7 +61,8 @@ def load(path: Path | str) -> SharedField:
         for name, network in {"encoder": encoder, "field": field}.items():
             network.load_state_dict(part(values, f"{name}."))
             network.eval().requires_grad_(False)
-        axes = VisibleAxes(**part(values, "axes."))
+        each = part(values, "axes.")
+        axes = VisibleAxes(each["mean"], *(each[name].view(settings.coordinates, -1) for name in ("basis", "dual")))
         return SharedField(settings, encoder, field, axes, json.loads(metadata["generator"]))
 
 

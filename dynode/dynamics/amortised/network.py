@@ -12,14 +12,18 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from dynode.settings import require_positive
+from dynode.settings import choose, require_positive
 
 WAVES_PER_SPAN = 0.375  # frequency of the slowest wave, in periods over the span that clips have
 
 
 @dataclass(frozen=True)
 class AmortisedNetworkSettings:
-    """The shape of both networks.  context: numbers that say which clip this is.  seconds: the span of the clips they learn from."""
+    """The shape of both networks.  context: numbers that say which clip this is.  seconds: the span of the clips they learn from.
+
+    state: how the field looks at the state: "mlp", as all its inputs | "linear", by a matrix alone, A u + b(t, c) | "none", so that
+    it is a curve in time.
+    """
 
     coordinates: int = 48
     context: int = 96
@@ -28,9 +32,10 @@ class AmortisedNetworkSettings:
     heads: int = 4
     frequencies: int = 32
     seconds: float = 2.0
-    sees_state: bool = True  # whether the field has u as an input; without, it is a curve in time
+    state: str = "mlp"
 
     def __post_init__(self):
+        choose("field", self.state, ["mlp", "linear", "none"])
         require_positive(self, "coordinates", "context", "hidden", "layers", "heads", "frequencies", "seconds")
 
 
@@ -82,18 +87,24 @@ class AmortisedField(nn.Module):
         self.waves, width = Waves(settings), settings.hidden
         self.of_time = nn.Linear(self.waves.width, width)
         self.gain, self.of_context = nn.Linear(settings.context, width), nn.Linear(settings.context, width)
-        self.of_state = nn.Linear(settings.coordinates, width, bias=False) if settings.sees_state else None
+        inputs, self.linear = settings.coordinates, settings.state == "linear"
+        outputs = {"mlp": width, "linear": settings.coordinates, "none": 0}[settings.state]
+        self.of_state = nn.Linear(inputs, outputs, bias=False) if outputs else None
         self.inner, self.last = nn.Linear(width, width), nn.Linear(width, settings.coordinates)
         nn.init.zeros_(self.last.weight)
         nn.init.zeros_(self.last.bias)
+        if self.linear and self.of_state is not None:
+            nn.init.zeros_(self.of_state.weight)
 
     def driven(self, t: torch.Tensor, c: torch.Tensor) -> torch.Tensor:
         """What time and context bring to the first layer, (..., H), for times t (...) and contexts c (..., C)."""
         return self.of_time(self.waves(t)) * (1 + self.gain(c)) + self.of_context(c)
 
     def velocity(self, driven: torch.Tensor, u: torch.Tensor) -> torch.Tensor:
-        x = F.silu(driven if self.of_state is None else driven + self.of_state(u))
-        return self.last(x + F.silu(self.inner(x)))
+        of_state = 0 if self.of_state is None else self.of_state(u)
+        x = F.silu(driven if self.linear else driven + of_state)
+        velocity = self.last(x + F.silu(self.inner(x)))
+        return velocity + of_state if self.linear else velocity
 
     def forward(self, t: torch.Tensor, u: torch.Tensor, c: torch.Tensor) -> torch.Tensor:
         return self.velocity(self.driven(t, c), u)
