@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from dynode import generators, worlds
-from dynode.dynamics.amortised import field_files
+from dynode.dynamics.amortised import axes, field_files
 from dynode.dynamics.amortised.network import AmortisedField, AmortisedNetworkSettings, FieldOfClip
 from dynode.dynamics.solvers.rollout import SolverSettings, rollout
 from dynode.errors import UserError
@@ -42,6 +42,8 @@ def mapped_codes(monkeypatch):
         return encoded_episodes.gathered(kept)
 
     monkeypatch.setattr(train_amortised, "encode_episodes", encode)
+    monkeypatch.setattr(axes, "PROBES", 4)
+    monkeypatch.setattr(axes, "AXES", 24)
     return encode
 
 
@@ -83,8 +85,8 @@ def test_normal_numbers_lead_back_to_the_factors(name):
 def test_simulated_episodes_have_offsets_and_jitter_of_encoded_ones(scene, mapped_codes):
     world, generator = scene
     encoded = mapped_codes(world, range(105, 125), generator)
-    axes = train_amortised.axes_of(encoded, generator, 6)
-    episodes = Episodes(world, generator, encoded, axes, range(105, 135), jitter_share=1.0)
+    visible = train_amortised.axes_of(encoded, generator, 6)
+    episodes = Episodes(world, generator, encoded, visible, range(105, 135), jitter_share=1.0)
     rng = torch.Generator().manual_seed(0)
     batch = episodes.draw_simulated(64, rng)
     assert batch.index.shape == (64, max(encoded_episodes.COUNTS))
@@ -92,7 +94,7 @@ def test_simulated_episodes_have_offsets_and_jitter_of_encoded_ones(scene, mappe
     assert (batch.index.diff() > 0).all()
     jitter = (batch.given - batch.wanted).square().sum(2).mean()
     assert float(jitter) == pytest.approx(float(episodes.jitter.square().sum(1).mean()), rel=0.2)
-    quiet = Episodes(world, generator, encoded, axes, range(105, 135), jitter_share=0.0).draw_simulated(8, rng)
+    quiet = Episodes(world, generator, encoded, visible, range(105, 135), jitter_share=0.0).draw_simulated(8, rng)
     assert torch.equal(quiet.given, quiet.wanted)
     real = episodes.draw_encoded(8, rng)
     assert torch.equal(real.given, real.wanted)
@@ -100,7 +102,7 @@ def test_simulated_episodes_have_offsets_and_jitter_of_encoded_ones(scene, mappe
 
 
 def test_samplings_have_the_first_frame_and_some_end_early():
-    index = torch.arange(0, FRAMES, 3).expand(200, -1)
+    index = torch.arange(-1, FRAMES, 3).clamp(min=0).expand(200, -1)  # both ends among them
     valid = torch.ones(index.shape, dtype=torch.bool)
     rng = torch.Generator().manual_seed(0)
     for beyond, most in ((0.0, 1.0), (1.0, 0.0)):
@@ -108,7 +110,7 @@ def test_samplings_have_the_first_frame_and_some_end_early():
         assert observed[:, 0].all()
         assert 0.3 < float(observed.float().mean()) < 0.8
         assert float(observed[:, -1].float().mean()) <= most
-    assert not train_amortised.samplings(index, index < 30, 0.0, rng)[:, 10:].any()
+    assert not train_amortised.samplings(index, index < 30, 0.0, rng)[:, 11:].any()
 
 
 def test_roll_outs_of_the_training_are_those_of_the_solver():
@@ -141,12 +143,12 @@ def test_a_stopped_training_goes_on(scene, mapped_codes, tmp_path):
     world, generator = scene
     settings = AmortisedTrainingSettings(SMALL, encoded=4, held_out=2980, total=256, batch=32)
     encoded: EncodedEpisodes = mapped_codes(world, settings.seeds[:4], generator)
-    axes = train_amortised.axes_of(encoded, generator, 6)
+    visible = train_amortised.axes_of(encoded, generator, 6)
     owner = {"name": "stylegan2-scene-factors", "hash": generator.hash}
 
     def training():
         return train_amortised.AmortisedTraining(
-            settings, Episodes(world, generator, encoded, axes, settings.seeds), owner
+            settings, Episodes(world, generator, encoded, visible, settings.seeds), owner
         )
 
     straight, first, second = training(), training(), training()
