@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -9,9 +10,12 @@ from tqdm import tqdm
 
 from dynode import clips, generators
 from dynode.clips import Clip
+from dynode.dynamics.amortised import amortised_path
+from dynode.dynamics.amortised.amortised_path import AmortisedSettings
 from dynode.dynamics.baselines.interpolation import Linear
 from dynode.dynamics.fitting.store import FitStore
 from dynode.dynamics.methods import label_of
+from dynode.dynamics.trajectory import Trajectory
 from dynode.errors import UserError
 from dynode.evaluation.evaluator import Evaluator
 from dynode.evaluation.kept_evaluations import digest_of
@@ -22,12 +26,17 @@ from dynode.generators.protocol import Generator
 from dynode.generators.registry import of_clip
 from dynode.inversion import encoder_files
 from dynode.inversion.frame_sources import reference_images
+from dynode.io import assets
 from dynode.metrics import METRICS
 from dynode.worlds import Episode, world
 
 GENERATORS = {name: f"stylegan2-{name}-factors" for name in ("scene", "bird", "isaac3d")}  # of the worlds' codes
 METRIC, PASSES = "mse", 24  # frames that an encoder gets at once
 OWN = "own codes"  # rendered: what is left to a method that knows every code
+# Controls of dynode[amortised]: the context of another clip; fields trained alike that see the state by a matrix, or not at all.
+OTHER_CONTEXT = "dynode[amortised,other context]"
+TRAINED = {"dynode[amortised,linear]": "linear", "dynode[amortised,no z]": "none"}
+CONTROLS = (OTHER_CONTEXT, *TRAINED)
 
 
 @dataclass(frozen=True)
@@ -61,15 +70,37 @@ def conditions(
     return inside + [Sampling("regular", extrapolated_at, hidden_end=end) for end in hidden_ends]
 
 
+@dataclass(frozen=True)
+class Controls:
+    """Methods that are measured under some conditions alone: at these strides, and at these horizons."""
+
+    methods: Sequence[str] = ()
+    strides: Sequence[int] = ()
+    hidden_ends: Sequence[int] = ()
+
+    def at(self, sampling: Sampling, clip: Clip) -> list[str]:
+        """Those that are measured under a condition, on a clip."""
+        chosen = sampling.hidden_end in self.hidden_ends if sampling.hidden_end else sampling.stride in self.strides
+        return [name for name in self.methods if chosen and is_trained(name, clip.meta["generator"])]
+
+
 class Subject:
     """A clip of the test set with what renders and what it is compared with.
 
     category: as in rows.  beat_stride: where a set of episodes has one, it is a stride of its own.
-    every: of the frames to be scored every N-th is.
+    every: of the frames to be scored every N-th is.  other: a clip of the same set, for controls.
     """
 
-    def __init__(self, category: str, clip: Clip, evaluator: Evaluator, beat_stride: int = 0, every: int = 1):
-        self.category, self.clip, self.evaluator = category, clip, evaluator
+    def __init__(
+        self,
+        category: str,
+        clip: Clip,
+        evaluator: Evaluator,
+        beat_stride: int = 0,
+        every: int = 1,
+        other: Clip | None = None,
+    ):
+        self.category, self.clip, self.evaluator, self.other = category, clip, evaluator, other
         self.beat_stride, self.every = beat_stride, every
 
     @property
@@ -95,16 +126,16 @@ def encoded(chosen: EpisodeSet, episode: Episode, generator: Generator, encoder:
 
 
 def of_worlds(names: Sequence[str], episodes: int, device: torch.device | str = "cpu") -> Iterator[Subject]:
-    """The first episodes of some sets of the test set.  Raises UserError for an unknown set."""
+    """The first episodes of some sets of the test set; the other clip is the next of them.  Raises UserError for an unknown set."""
     for name in names:
-        chosen = episodes_of(name)[:episodes]
+        chosen = episodes_of(name)[: max(episodes, 2)]
         each = episode_sets()[name]
         generator = generators.load(GENERATORS[each.world], device=device)
         encoder = encoder_files.load(encoder_files.shipped_for(generator), generator)
-        for episode in chosen:
-            clip, images = encoded(each, episode, generator, encoder)
+        made = [encoded(each, episode, generator, encoder) for episode in chosen]
+        for (clip, images), (other, _) in list(zip(made, [*made[1:], made[0]], strict=True))[:episodes]:
             evaluator = Evaluator(clip, generator, others={"truth": images})
-            yield Subject(name, clip, evaluator, each.beat_stride)
+            yield Subject(name, clip, evaluator, each.beat_stride, other=other)
 
 
 def of_faces(windows: Sequence[str], device: torch.device | str = "cpu") -> Iterator[Subject]:
@@ -125,6 +156,7 @@ def measure(
     methods: Sequence[str],
     store: FitStore,
     progress: tqdm | None = None,
+    controls: Controls = Controls(),
 ) -> Iterator[Row]:
     """The error of every method, and of the clip's own codes, under every condition: in images, and in codes.
 
@@ -138,12 +170,41 @@ def measure(
         named: dict[str, Any] = {"category": subject.category, "clip": subject.clip.name, "variant": one.variant}
         named |= {"sampling": one.sampling, "stride": one.stride, "draw": one.draw, "split": one.split}
         named |= {"frames": int(frames.sum()), "protocol": "independent"}
-        for method in methods:
-            codes = store.fit(observed, method)(subject.clip.ts)
-            yield from errors(subject, codes, frames, label_of(method), **named)
+        for method in (*methods, *controls.at(one, subject.clip)):
+            codes = fitted(subject, one, method, store)(subject.clip.ts)
+            yield from errors(subject, codes, frames, method if method in CONTROLS else label_of(method), **named)
             if progress is not None:
                 progress.update()
         yield from errors(subject, subject.clip.ws, frames, OWN, **named)
+
+
+def fitted(subject: Subject, sampling: Sampling, method: str, store: FitStore) -> Trajectory:
+    """A method's path through the observed codes of a subject, or that of a control."""
+    observed = sampling.observe(subject.clip)
+    if method == OTHER_CONTEXT:
+        assert subject.other is not None, "worlds have another clip"
+        return amortised_path.fit_told(observed, sampling.observe(subject.other))
+    if method in TRAINED:
+        return store.fit(observed, AmortisedSettings(file=str(trained(observed.meta["generator"], TRAINED[method]))))
+    return store.fit(observed, method)
+
+
+def trained(generator: str, state: str) -> Path:
+    """The file of the field of a generator that sees the state so, where `make fields` leaves it."""
+    return assets.own_dir() / "training" / "dynamics" / f"{generator}.{state}.safetensors"
+
+
+def say_untrained(controls: Sequence[str], sets: Sequence[str]) -> None:
+    """Print which controls are left out, since their fields were not trained here."""
+    worlds = dict.fromkeys(GENERATORS[episode_sets()[name].world] for name in sets)
+    for generator in worlds:
+        if lost := [name for name in controls if not is_trained(name, generator)]:
+            print(f"Not trained here for {generator}, so left out: {', '.join(lost)}.  `make fields` trains them.")
+
+
+def is_trained(control: str, generator: str) -> bool:
+    """Whether a control can be measured on codes of a generator: of those with a field of their own it has to be there."""
+    return control not in TRAINED or trained(generator, TRAINED[control]).is_file()
 
 
 def errors(subject: Subject, codes: torch.Tensor, at: torch.Tensor, method: str, **named: Any) -> Iterator[Row]:

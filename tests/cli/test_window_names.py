@@ -16,7 +16,7 @@ from dynode.video_editing import edit_file
 def elsewhere(tmp_path, monkeypatch):
     """Another folder, and a package whose codes are those of one clip and of one window."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(clips, "shipped_names", lambda: ["pexels.1", "pexels.warm"])
+    monkeypatch.setattr(clips, "shipped_names", lambda: ["pexels.1", "pexels.1.observed"])
 
 
 def test_a_window_is_its_asset_and_its_own_frames_unless_a_file_or_clip_has_the_name(tmp_path):
@@ -40,7 +40,7 @@ def test_another_number_behind_a_name_lists_the_windows(command, name, capsys):
         and said.count("pexels.1, pexels.2, pexels.3, pexels.4") == 1
         and "pexels-video" in said
     )
-    assert ("pexels.warm" in said) == (command[0] == "edit")
+    assert ("pexels.1.observed" in said) == (command[0] == "edit")
 
 
 @pytest.mark.parametrize("command", [["invert"], ["edit", "--attribute", "smile=1"]])
@@ -67,4 +67,4 @@ def test_a_command_that_wants_codes_says_how_to_make_them(command, capsys):
 def test_a_name_that_is_neither_is_refused_as_before():
     with pytest.raises(UserError, match="There is no clip 'pexels.9'"):
         load_clip("pexels.9")
-    assert len(load_clip("pexels.warm")) == 24
+    assert len(load_clip("pexels.1.observed")) == 36

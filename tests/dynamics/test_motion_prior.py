@@ -118,7 +118,7 @@ def test_named_clips_are_checked():
     with pytest.raises(UserError, match="same footage as scene.day"):
         motion_prior.training_clips(clip, motion_prior.PriorSettings(clips="scene.day.encoder"))
     with pytest.raises(UserError, match="name clips of one generator"):
-        motion_prior.training_clips(clip, motion_prior.PriorSettings(clips="carphone.warm"))
+        motion_prior.training_clips(clip, motion_prior.PriorSettings(clips="single_face.warm"))
     with pytest.raises(UserError, match="No other clip is shipped"):
         methods.fit(process(0, SMOOTH), "prior")
 

@@ -13,7 +13,7 @@ from dynode.reporting.outputs import lay_out, page
 from dynode.reporting.plots.looks import LOOKS, OTHERS, look
 
 METHODS = [*unlearned_names(), *learned_names()]
-CLIPS = ["single_face.independent", "pexels.warm", "scene.day", "bird.take_off", "isaac3d.robot_x", "carphone.warm"]
+CLIPS = ["single_face.independent", "webcam2.1", "scene.day", "bird.take_off", "isaac3d.robot_x", "carphone.1"]
 TS = torch.linspace(0, 2, 24)
 OBSERVED = torch.arange(24) % 4 == 0
 

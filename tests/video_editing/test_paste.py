@@ -100,7 +100,7 @@ def test_a_frames_own_crop_comes_back_and_outside_the_mask_nothing_changes(frame
     assert error[inside].mean() < 0.5 and np.percentile(error[inside], 99) < 3
 
 
-@pytest.mark.parametrize("name", ["single_face.warm", "carphone.warm", "pexels.warm", "webcam.warm"])
+@pytest.mark.parametrize("name", ["single_face.warm", "carphone.1", "pexels.1", "webcam.1", "webcam2.1"])
 def test_every_clips_own_crop_comes_back_at_the_size_at_which_edits_are_decoded(name, monkeypatch):
     followed = footage.from_clip(clips.load(name)).only(slice(0, 1))
     editor = VideoEditor(None, SimpleNamespace(resolution=1024), mask=MaskSettings("ellipse"))

@@ -135,14 +135,24 @@ def fit(clip: Clip, settings: AmortisedSettings, seed: int, how: How) -> Traject
     return joined([fit_shot(shot, shared, settings, seed, how) for shot in clip.split()])
 
 
+def fit_told(clip: Clip, other: Clip, settings: AmortisedSettings = AmortisedSettings(), seed: int = 0) -> Trajectory:
+    """The same for a clip of one shot with the context of another clip's observed frames: a control, which has no file.
+
+    Raises UserError as `fit` does.
+    """
+    shared = field_files.load(field_files.path_for(clip, settings.file))
+    return fit_shot(clip, shared, settings, seed, How(), other)
+
+
 @torch.no_grad()
-def fit_shot(clip: Clip, shared: SharedField, settings: AmortisedSettings, seed: int, how: How) -> AmortisedPath:
-    """The path of a clip of one shot."""
+def fit_shot(
+    clip: Clip, shared: SharedField, settings: AmortisedSettings, seed: int, how: How, other: Clip | None = None
+) -> AmortisedPath:
+    """The path of a clip of one shot.  other: a clip whose observed codes the context is inferred from instead, as a control."""
     observed, began = clip.observations(), time.time()
     first, last = float(observed.ts[0]), float(observed.ts[-1])
     require_short(clip, last - first, shared.settings.seconds)
-    states, ts = shared.axes.encode(observed.ws), (observed.ts - first).float()
-    field = FieldOfClip(shared.field, shared.encoder(states[None], ts[None])[0])
+    field = FieldOfClip(shared.field, context_of((other or clip).observations(), shared))
     meta, start = described(clip, seed), observed.ws[0]
     path = AmortisedPath(settings, shared.settings, field, shared.axes, start, None, (first, last), {}, meta)
     left, variance = observed.ws - path(observed.ts), observed.ws.var(0, unbiased=False).mean().clamp(min=1e-12)
@@ -156,6 +166,12 @@ def fit_shot(clip: Clip, shared: SharedField, settings: AmortisedSettings, seed:
     error = (path(observed.ts) - observed.ws).square().mean() / variance
     path.log = {"observed_error": float(error), "seconds": round(time.time() - began, 3), "parameters": 0, **log}
     return path
+
+
+def context_of(observed: Clip, shared: SharedField) -> torch.Tensor:
+    """The context (C,) that the encoder infers from observed codes."""
+    states, ts = shared.axes.encode(observed.ws), (observed.ts - observed.ts[0]).float()
+    return shared.encoder(states[None], ts[None])[0]
 
 
 def require_short(clip: Clip, seconds: float, at_most: float) -> None:
