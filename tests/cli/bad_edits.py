@@ -144,6 +144,8 @@ render {here}/small.fit -o {here}/small.fit | is the input itself: name another 
 choose-depth {here}/small.safetensors -o {here}/text.json | is no record, and one of choose-depth would replace it: name
 train gan bird -o x.mp4 | x.mp4 does not say what is written, .safetensors: name it
 train gan bird -o {here}/folder | cannot be written: it is a folder, name a file
+train dynamics bird -o x.mp4 | x.mp4 does not say what is written, .safetensors: name it
+train dynamics bird -o {here}/folder | cannot be written: it is a folder, name a file
 train encoder stylegan2-bird-factors -o {here}/folder | cannot be written: it is a folder, name a file
 world invert bird flight -o {here}/folder | cannot be written: it is a folder, name a file
 world flow stylegan2-scene-factors scene.fog -o {here}/folder | cannot be written: it is a folder, name a file

@@ -50,6 +50,12 @@ train gan scene --start {here}/encoder.safetensors | has format 'dynode-encoder-
 train encoder {here}/tiny.safetensors --pictures 0 | At least one picture of a world is wanted to learn from, got
 train encoder {here}/half-tiny.safetensors | is no safetensors file, or is cut off: a generator (as
 train encoder {here}/encoder.safetensors | has format 'dynode-encoder-1': a generator (as `dynode train
+train dynamics birds | There is no world 'birds', did you mean 'bird'
+train dynamics bird -p network.state=matrix | There is no field 'matrix'
+train dynamics bird -p encoded=99999 | There are 2995 development episodes: hold out and encode fewer
+train dynamics bird -p generator=stylegan2-birds | train a generator by `dynode train gan`, or name a known one
+train dynamics bird --minutes 0 | minutes
+fit {here}/circle.safetensors --preset 'dynode[amortised]' | No field learned across clips comes with the package for codes of
 train flow {here}/none.safetensors fog | train a generator by `dynode train gan`, or name a known one
 train flow {here}/circle.safetensors fog | has format 'dynode-clip-1': a generator (as `dynode train
 train transformer {here}/circle.safetensors fog | has format 'dynode-clip-1': a generator (as `dynode train

@@ -12,6 +12,7 @@ world invert scene | `dynode world invert` wants KIND, as in `dynode world inver
 world flow | `dynode world flow` wants GENERATOR, as in `dynode world flow
 train gan | `dynode train gan` wants WORLD, as in `dynode train gan
 train encoder | `dynode train encoder` wants GENERATOR, as in `dynode train
+train dynamics | `dynode train dynamics` wants WORLD, as in `dynode train
 train factors | `dynode train factors` wants WORLD, as in `dynode train
 train flow stylegan2-scene-factors | `dynode train flow` wants FACTOR, as in `dynode train flow
 train transformer stylegan2-scene-factors | `dynode train transformer` wants ATTRIBUTE, as in `dynode
@@ -105,6 +106,7 @@ edit a.mp4 smile=1 | 'smile=1' is one word too many for `dynode edit`: a name wi
 edit a.mp4 --rows x | --rows wants a whole number, got 'x'; `dynode edit --help`
 edit a.mp4 --smile 1.5 | `dynode edit` has no option --smile; `dynode edit --help` lists
 bench --repeats x | --repeats wants a whole number, got 'x'; `dynode bench
+train dynamics bird --minutes soon | --minutes wants a number, got 'soon'; `dynode train
 train gan bird --minutes soon | --minutes wants a number, got 'soon'; `dynode train gan
 train gan bird --pictures many | --pictures wants a whole number, got 'many'; `dynode train
 fit --tyro-print-completion zzz | --tyro-print-completion wants bash, zsh, tcsh or fish, got

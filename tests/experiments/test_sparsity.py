@@ -8,11 +8,12 @@ import torch
 from dynode import clips
 from dynode.clips import Clip
 from dynode.dynamics import methods
+from dynode.dynamics.fitting.store import FitStore
 from dynode.errors import UserError
 from dynode.evaluation.records import Row
 from dynode.experiments import sparsity, test_set
 from dynode.experiments.claims.quantities import QUANTITIES
-from dynode.experiments.sparsity import Sampling, Subject
+from dynode.experiments.sparsity import Controls, Sampling, Subject
 from dynode.io.names import slug
 from dynode.reporting import plots, tables
 
@@ -117,6 +118,33 @@ def test_the_figure_has_a_panel_for_each_kind_of_condition():
     assert len(figure.axes) == 6 and [len(axis.lines) for axis in figure.axes[:3]] == [2, 2, 2]
     (_, ours) = figure.axes[0].lines
     assert list(ours.get_xdata()) == [4, 8] and list(ours.get_ydata()) == pytest.approx([0.5, 0.5])
+
+
+def test_controls_are_measured_where_they_are_wanted_and_trained(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("DYNODE_CACHE", str(tmp_path))
+    clip = Clip(torch.randn(9, 2, 4), torch.arange(9).double(), meta={"generator": "stylegan2-bird-factors"})
+    controls = Controls(sparsity.CONTROLS, [8], [4])
+    assert controls.at(Sampling("regular", 8), clip) == [sparsity.OTHER_CONTEXT]
+    assert controls.at(Sampling("regular", 4), clip) == [] == Controls().at(Sampling("regular", 8), clip)
+    assert controls.at(Sampling("regular", 4, hidden_end=4), clip) == [sparsity.OTHER_CONTEXT]
+    assert controls.at(Sampling("regular", 8, hidden_end=2), clip) == []
+    sparsity.say_untrained(sparsity.CONTROLS, ["bird", "bird.fast"])
+    assert capsys.readouterr().out.count("Not trained here for stylegan2-bird-factors") == 1
+    path = sparsity.trained("stylegan2-bird-factors", "linear")
+    path.parent.mkdir(parents=True)
+    path.touch()
+    assert controls.at(Sampling("regular", 8), clip) == [sparsity.OTHER_CONTEXT, "dynode[amortised,linear]"]
+
+
+@pytest.mark.long
+def test_a_control_has_the_context_of_another_clip_and_the_same_first_code(tmp_path):
+    (subject,), sampling = sparsity.of_worlds(["bird"], 1), Sampling("regular", 16)
+    assert subject.other is not None and not torch.equal(subject.other.ws, subject.clip.ws)
+    store = FitStore(tmp_path)
+    own, told = (
+        sparsity.fitted(subject, sampling, name, store) for name in ("dynode[amortised]", sparsity.OTHER_CONTEXT)
+    )
+    assert not torch.equal(own.field.context, told.field.context) and torch.equal(own.start, told.start)
 
 
 def test_a_damped_line_comes_to_rest_within_an_interval():

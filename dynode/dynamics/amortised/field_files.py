@@ -19,6 +19,7 @@ from dynode.io.training_state import part
 from dynode.settings import from_json, to_json
 
 FORMAT = "dynode-amortised-1"
+ROW = 32  # numbers of the axes that share a scale
 WHAT = "an amortised field (as `dynode train dynamics` writes it)"
 
 
@@ -47,9 +48,10 @@ def save(shared: SharedField, path: Path, card: dict[str, Any]) -> None:
 
 
 def by_rows(axes: VisibleAxes) -> dict[str, torch.Tensor]:
-    """The tensors of axes, a row for each style row: where each of these has a scale, 8 bits are enough."""
-    tensors = axes.tensors()
-    return tensors | {name: tensors[name].reshape(-1, axes.mean.shape[1]) for name in ("basis", "dual")}
+    """The tensors of axes in short rows where that is possible: each has a scale of its own, with which 8 bits are enough."""
+    tensors, width = axes.tensors(), axes.mean.shape[1]
+    row = ROW if width % ROW == 0 else width
+    return tensors | {name: tensors[name].reshape(-1, row) for name in ("basis", "dual")}
 
 
 def load(path: Path | str) -> SharedField:
