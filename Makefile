@@ -36,16 +36,15 @@ weights: setup
 
 # Train the fields that clips of a world share, which ship, and in the cache the controls of notebook 14: the same that see the
 # state by a matrix alone, or not at all.  Encoding takes 15 seconds an episode on a CPU core and is kept; a field, ten minutes.
-KEPT_FIELDS = $${DYNODE_CACHE:-$${XDG_CACHE_HOME:-$$HOME/.cache}/dynode}/training/dynamics
+FIELDS = $${DYNODE_CACHE:-$${XDG_CACHE_HOME:-$$HOME/.cache}/dynode}/training/dynamics
 fields: setup
-	for world in bird scene isaac3d; do \
-	  name=stylegan2-$$world-factors; \
-	  case $$world in isaac3d) size="-p network.context=128 -p network.hidden=256 -p encoded=400 -p total=360000";; \
-	    bird) size="-p encoded=280";; *) size="-p encoded=200";; esac; \
-	  $(DYNODE) train dynamics $$world -o dynode/weights/dynamics/$$name.safetensors $$size || exit; \
-	  for state in linear none; do \
-	    $(DYNODE) train dynamics $$world -o $(KEPT_FIELDS)/$$name.$$state.safetensors $$size -p network.state=$$state || exit; \
+	for one in bird:280:96:192:220000 scene:200:96:192:220000 isaac3d:400:128:256:360000; do \
+	  set -- $$(echo $$one | tr : ' '); \
+	  for state in mlp linear none; do \
+	    $(DYNODE) train dynamics $$1 -o $(FIELDS)/stylegan2-$$1-factors.$$state.safetensors -p network.state=$$state \
+	      -p encoded=$$2 -p network.context=$$3 -p network.hidden=$$4 -p total=$$5 || exit; \
 	  done; \
+	  cp $(FIELDS)/stylegan2-$$1-factors.mlp.safetensors dynode/weights/dynamics/stylegan2-$$1-factors.safetensors || exit; \
 	done
 
 # Make the worlds' codes that ship anew: three minutes for each of the projected ones on a CPU core.

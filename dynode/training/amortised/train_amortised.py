@@ -150,20 +150,20 @@ def quality(shared: SharedField, whole: EncodedEpisodes) -> dict[str, float]:
     """Summed squared errors of roll-outs over those of linear interpolation, in states, at regular strides of whole episodes."""
     states, result = shared.axes.encode(whole.ws), {}
     for stride in (2, 4, 8, 16):
-        seen = sorted({*range(0, FRAMES, stride), FRAMES - 1})
-        ts, hidden = torch.tensor(seen) / FPS, [k for k in range(FRAMES) if k not in seen]
-        context = shared.encoder(states[:, seen], ts.expand(len(states), -1))
+        shown = sorted({*range(0, FRAMES, stride), FRAMES - 1})
+        ts, hidden = torch.tensor(shown) / FPS, [k for k in range(FRAMES) if k not in shown]
+        context = shared.encoder(states[:, shown], ts.expand(len(states), -1))
         made = rolled_out(shared.field, context, states[:, 0])
-        linear = interpolated(states[:, seen], seen)
+        linear = interpolated(states[:, shown], shown)
         errors = [(path - states)[:, hidden].square().sum() for path in (made, linear)]
         result[f"over_linear_stride_{stride}"] = round(float(errors[0] / errors[1]), 4)
     return result
 
 
-def interpolated(states: torch.Tensor, seen: list[int]) -> torch.Tensor:
-    """States (B, FRAMES, K) by linear interpolation of those of the frames `seen`."""
-    at, every = torch.tensor(seen), torch.arange(FRAMES)
-    k = (torch.searchsorted(at, every, right=True) - 1).clamp(0, len(seen) - 2)
+def interpolated(states: torch.Tensor, shown: list[int]) -> torch.Tensor:
+    """States (B, FRAMES, K) by linear interpolation of those of the frames `shown`."""
+    at, every = torch.tensor(shown), torch.arange(FRAMES)
+    k = (torch.searchsorted(at, every, right=True) - 1).clamp(0, len(shown) - 2)
     weight = ((every - at[k]) / (at[k + 1] - at[k]))[:, None]
     return torch.lerp(states[:, k], states[:, k + 1], weight)
 
