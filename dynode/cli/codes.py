@@ -26,7 +26,7 @@ def clip(
         output: The clip to write, by default FILE.clip.safetensors.
         times: The seconds of the frames: a file with one number a line, an .npy, or 0,0.04,0.08.
         fps: The frame rate of the frames, instead of times.
-        generator: What the codes were projected with: a shipped generator or a file of weights.
+        generator: What the codes were projected with: a shipped generator or a file of weights, such as a published StyleGAN2's .pkl or .pt.
     """
     from dynode.generators.foreign_codes import clip_of_codes
     from dynode.io.code_files import read_times

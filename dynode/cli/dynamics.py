@@ -56,7 +56,7 @@ def invert(
         output: The clip to write, by default VIDEO.safetensors; a killed run resumes from the partial result beside it.
         method: projection, each frame by itself or from the one before it, or igci, windows of five frames together.
         stride: Of the protocol observed, 4 by default: every N-th frame and the last are observed, the others held out.
-        generator: A shipped generator or a file of weights; one of anything but faces gets the middle square of every frame.
+        generator: A shipped generator or a file of weights, such as a published StyleGAN2's .pkl or .pt; one of anything but faces gets the middle square of every frame.
         encoder: The file of an encoder, for -p start=encoder; by default the shipped one of the generator.
         tune: Then tune the generator on the observed frames, as `dynode tune` does, into OUTPUT.tuning.safetensors, which the clip names; after a kill the same command goes on with the codes that are finished.
         p: Change a setting of the method, such as steps=80 or start=w_avg (every frame by itself, from the average code).

@@ -107,7 +107,7 @@ def edit(
         editor: How one code is edited: latent-transformer, interfacegan, styleclip, ganspace or flow.
         rows: Edit the first N style rows; 0: all; -1: all but the fine ones of faces (16 of 23), which hold colours and texture.
         strength_over_time: SECONDS:FACTOR,... multiplies every strength, such as 0:0,1:1.
-        generator: A shipped generator or a file of weights, for a video.
+        generator: A shipped generator or a file of weights, such as a published StyleGAN2's .pkl or .pt, for a video.
         p: Change a setting of the projection (steps=80), the dynamics (dynamics.field.depth=4), the method (system.tuning.passes=20).
     """
     from dynode import clips, runtime

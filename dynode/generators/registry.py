@@ -1,7 +1,8 @@
 """Generators by name: the registry `SOURCES`, loading, and rendering of codes.
 
-A generator has a name in `SOURCES`, or is a file: weights that `dynode train gan` wrote, or a tuning by `dynode tune`, which
-has everything but its images from its base, the hash included; `@w` or `@z` behind the name takes codes of W or Z instead of W+.
+A generator has a name in `SOURCES`, or is a file: weights that `dynode train gan` wrote, a StyleGAN2 as others publish it (.pkl,
+.pt), or a tuning by `dynode tune`, which has everything but its images from its base, the hash included; `@w` or `@z` behind
+the name takes codes of W or Z instead of W+.
 """
 
 import hashlib
@@ -16,7 +17,7 @@ from tqdm import tqdm
 from dynode import runtime
 from dynode.border import numbers, ordinary_modes, public
 from dynode.errors import UserError
-from dynode.generators import tuned, weights
+from dynode.generators import published_stylegan2, tuned, weights
 from dynode.generators.latent_spaces import OneRow
 from dynode.generators.protocol import Generator
 from dynode.io import assets
@@ -65,10 +66,15 @@ def source_of(name: str) -> Source | Path:
     if tuning := tuning_of(name):
         return source_of(tuning.base)
     name = name.partition("@")[0]
-    if name.endswith(".safetensors"):
+    if name.endswith((".safetensors", *published_stylegan2.SUFFIXES)):
         return require_file(name, "train a generator by `dynode train gan`, or name a known one")
     sources: dict[str, Source | Path] = {**SOURCES, **shipped()}
     return choose("generator", name, sources)
+
+
+def format_of(path: Path) -> Any:
+    """The module that reads a file of weights: `load`, `category`, `resolution` and `code_shape` of its path."""
+    return published_stylegan2 if path.suffix in published_stylegan2.SUFFIXES else weights
 
 
 def of_world(world: str) -> str:
@@ -91,20 +97,20 @@ def base_of(name: str) -> str:
 def category_of(name: str) -> str:
     """What the generator shows: "face", or the name of the world it was trained on."""
     source = source_of(name)
-    return weights.card(source)["world"] if isinstance(source, Path) else source.category
+    return format_of(source).category(source) if isinstance(source, Path) else source.category
 
 
 def resolution_of(name: str) -> int:
     """Pixels a side of the generator's images, without loading it."""
     source = source_of(name)
-    return weights.shape(source)["resolution"] if isinstance(source, Path) else source.resolution
+    return format_of(source).resolution(source) if isinstance(source, Path) else source.resolution
 
 
 def code_shape_of(name: str) -> tuple[int, int]:
     """(num_ws, w_dim) of the generator's codes, without reading its weights where that can be."""
     source = source_of(name)
     if isinstance(source, Path) and "@" not in name:
-        return weights.code_shape(source)
+        return format_of(source).code_shape(source)
     if isinstance(source, Source) and source.code_shape and "@" not in name:
         return source.code_shape
     network = load(name)
@@ -131,7 +137,7 @@ def load(name: str = "mobilestylegan-ffhq", device: torch.device | str = "cpu") 
         name = tuning.base
         require_base(tuning)
     if isinstance(source, Path):
-        network: Any = weights.load(source, name)
+        network: Any = format_of(source).load(source, name)
     else:
         network = source.build(*(assets.fetch(asset) for asset in source.assets))
     if at:

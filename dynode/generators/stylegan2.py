@@ -167,21 +167,23 @@ class StyleGAN2(WeightsGenerator):
     """The generator; see `StyleGenerator` in `dynode.generators.protocol`.  w_avg (D,) and w_std (D,) are measured."""
 
     img_channels = 3
+    layer_type: type[StyledLayer] = StyledLayer
+    to_rgb_type: type[ToRGB] = ToRGB
 
     def __init__(self, settings: StyleGAN2Settings):
         super().__init__()
-        s = self.settings = settings
-        self.name, self.hash = "stylegan2", ""
+        s, layer, to_rgb = settings, self.layer_type, self.to_rgb_type
+        self.settings, self.name, self.hash = settings, "stylegan2", ""
         self.z_dim, self.w_dim, self.resolution = s.z_dim, s.w_dim, s.resolution
         self.num_ws = 2 * len(s.resolutions)
         self.mapping_network = MappingNetwork(s)
         self.constant = nn.Parameter(torch.randn(1, s.channels(SMALLEST), SMALLEST, SMALLEST))
-        self.layers = nn.ModuleList([StyledLayer(s.channels(SMALLEST), s.channels(SMALLEST), SMALLEST, s.w_dim)])
-        self.to_rgb = nn.ModuleList([ToRGB(s.channels(SMALLEST), s.w_dim)])
+        self.layers = nn.ModuleList([layer(s.channels(SMALLEST), s.channels(SMALLEST), SMALLEST, s.w_dim)])
+        self.to_rgb = nn.ModuleList([to_rgb(s.channels(SMALLEST), s.w_dim)])
         for below, size in zip(s.resolutions[:-1], s.resolutions[1:], strict=True):
-            self.layers.append(StyledLayer(s.channels(below), s.channels(size), size, s.w_dim, up=True))
-            self.layers.append(StyledLayer(s.channels(size), s.channels(size), size, s.w_dim))
-            self.to_rgb.append(ToRGB(s.channels(size), s.w_dim))
+            self.layers.append(layer(s.channels(below), s.channels(size), size, s.w_dim, up=True))
+            self.layers.append(layer(s.channels(size), s.channels(size), size, s.w_dim))
+            self.to_rgb.append(to_rgb(s.channels(size), s.w_dim))
         self.register_buffer("w_avg", torch.zeros(s.w_dim))
         self.register_buffer("w_std", torch.ones(s.w_dim))
 

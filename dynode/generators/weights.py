@@ -122,6 +122,16 @@ def shape(path: Path) -> dict:
     return json.loads(read_metadata(Path(path), tuple(formats()), WHAT)["settings"])
 
 
+def category(path: Path) -> str:
+    """The world that the generator in a file was trained on."""
+    return card(path)["world"]
+
+
+def resolution(path: Path) -> int:
+    """Pixels a side of a generator's images, without reading its weights."""
+    return shape(path)["resolution"]
+
+
 def code_shape(path: Path) -> tuple[int, int]:
     """(num_ws, w_dim) of the codes of a generator in a file of weights, without reading the weights."""
     metadata = read_metadata(Path(path), tuple(formats()), WHAT)

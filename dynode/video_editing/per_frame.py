@@ -13,6 +13,7 @@ from skimage.registration import optical_flow_ilk
 from dynode import generators
 from dynode.clips import Clip
 from dynode.editing import propagation
+from dynode.generators import registry
 from dynode.inversion.observer import Observer
 from dynode.perception.face_detection import Face
 from dynode.perception.face_tracking import FaceTrack, nearest_face
@@ -38,12 +39,16 @@ FIDELITY = (
     ),
     Part("frame rate", "24 a second whatever the footage has", LEFT_OUT, "the footage's own"),
 )
-EDITED_ROWS = {"face": 16}  # style rows; those after them, colour and texture, stay (rows >= 11 of the official 18)
+EDITED_ROWS = {23: 16}  # style rows of the distilled generator; those after them, colour and texture, stay
+OFFICIAL_ROWS = 11  # of StyleGAN2 itself, up to 128 pixels; one of fewer rows is edited in all
 
 
 def rows_of(generator_name: str) -> int:
-    """How many style rows are edited; 0: all."""
-    return EDITED_ROWS.get(generators.category_of(generator_name), 0)
+    """How many style rows are edited; 0: all, of generators of anything but faces."""
+    if generators.category_of(generator_name) != "face":
+        return 0
+    rows, _ = registry.code_shape_of(generator_name.partition("@")[0])
+    return EDITED_ROWS.get(rows, min(OFFICIAL_ROWS, rows))
 
 
 @system("latent-transformer")
