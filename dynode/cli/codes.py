@@ -1,14 +1,17 @@
-"""The command that makes a clip of codes which another projector left."""
+"""The commands for what others made: codes of another projector become a clip, folders of datasets are read."""
 
 from pathlib import Path
 from typing import Annotated
 
-from tyro.conf import Positional, arg
+from tyro.conf import Positional, UseAppendAction, arg
 
 from dynode.cli.options import Output, output_path, stem
 from dynode.errors import UserError
 
 CodeFiles = Positional[Annotated[tuple[Path, ...], arg(metavar="FILE [FILE ...]")]]
+DatasetName = Positional[Annotated[str, arg(metavar="NAME")]]
+Folder = Positional[Annotated[Path, arg(metavar="FOLDER")]]
+Labels = Annotated[UseAppendAction[tuple[str, ...]], arg(metavar="LABEL=VALUE")]
 
 
 def clip(
@@ -41,3 +44,44 @@ def clip(
     if rows > 1 and (made.ws == made.ws[:, :1]).all():
         print(f"Each code is one vector of W, which its {rows} rows share.")
     print(f"Reconstruction {made.meta['reconstruction']}.")
+
+
+def dataset(
+    name: DatasetName,
+    folder: Folder,
+    output: Output = None,
+    *,
+    select: Labels = (),
+    vary: str = "",
+    fps: float = 10.0,
+    size: int = 256,
+) -> None:
+    """List what a folder of a published dataset holds, with its licence; write a film of its pictures.
+
+    Args:
+        name: ravdess, talkinghead-1kh (videos, which `dynode invert` takes as they are), ffhq, cub, places or isaac3d (pictures).
+        folder: Where it was unpacked to, as published.
+        output: A video of the pictures, one a frame, for `dynode invert`; none is written by default.
+        select: Only entries with that label, such as emotion=happy.
+        vary: Only those that differ from the first in this label alone, such as robot_x.
+        fps: The frame rate of the video.
+        size: Pixels a side of the video: the middle square of a picture, or that around its bird.
+    """
+    from dynode.io import datasets
+
+    held = datasets.load(name, folder).chosen(dict(map(label_and_value, select)))
+    held = held.varied(vary) if vary else held
+    print("\n".join(datasets.summary(held)))
+    if output:
+        datasets.film(held, output_path(output, "film.mp4"), fps=fps, size=size)
+        print(f"{output}: {len(held)} frames; `dynode invert {output} --generator FILE` inverts them")
+    elif held.kind == "videos":
+        print(f"`dynode invert {held.entries[0].path}` inverts the first")
+
+
+def label_and_value(text: str) -> tuple[str, str]:
+    """ "emotion=happy" -> its two parts.  Raises UserError for anything else."""
+    name, equals, value = text.partition("=")
+    if not (name and equals and value):
+        raise UserError(f"--select wants LABEL=VALUE, such as emotion=happy, got {text!r}.")
+    return name, value

@@ -32,6 +32,7 @@ VIDEO = (
     Command("invert", "dynamics:invert", "invert talk.mp4 --frames 60", "video -> codes (a clip)"),
     Command("tune", "tuning:tune", "tune talk.safetensors --stride 4", "a generator tuned to the person", first=False),
     Command("clip", "codes:clip", "clip projected_w.npz --fps 25", "another projector's codes -> a clip", first=False),
+    Command("dataset", "codes:dataset", "dataset ravdess FOLDER", "what a dataset's folder holds", first=False),
     Command(
         "diagnose",
         "diagnosis:diagnose",
