@@ -26,6 +26,7 @@ REPRODUCTION = (
     Command("reproduce", "", "reproduce", "install, run all items; or: setup, test, test-all"),
     Command("verify", "experiments:verify", "verify --recorded", "which claims hold, by the records"),
     Command("fetch", "experiments:fetch", "fetch --list", "third-party weights and videos"),
+    Command("doctor", "doctor:doctor", "doctor", "check this machine", first=False),
     Command("bench", "bench:bench", "bench fits", "time this package against others", first=False),
 )
 VIDEO = (
@@ -120,7 +121,7 @@ TRAIN = (
     ),
     Command(
         "train curvature",
-        "curvature:train_curvature",
+        "training:train_curvature",
         "train curvature mobilestylegan-ffhq",
         "the curvature that a projection steps by",
     ),

@@ -40,18 +40,23 @@ def package_file(package: Package, folder: Path) -> Path:
     return download(registry_url(package), package.sha256, folder / package.file)
 
 
+def npm() -> str | None:
+    """The program: beside this Python, where the extra `npm` puts it, or on the PATH."""
+    return shutil.which("npm", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]))
+
+
 def npm_packed(package: Package, folder: Path) -> Path:
     """The package's file by `npm pack`, with the user's own npm settings; nothing of it is installed or run."""
     refuse_offline(package.file)
-    npm = shutil.which("npm", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]))
-    if not npm:
+    program = npm()
+    if not program:
         raise Unreachable(
             package.file,
             "it comes from the npm registry and there is no npm here",
             "install Node.js, which brings it",
         )
     patience = ["--fetch-retries=1", "--fetch-retry-mintimeout=1000", "--fetch-timeout=60000"]
-    command = [npm, "pack", f"{package.name}@{package.version}", "--ignore-scripts", "--silent", *patience]
+    command = [program, "pack", f"{package.name}@{package.version}", "--ignore-scripts", "--silent", *patience]
     done = subprocess.run(command, cwd=folder, capture_output=True)
     if done.returncode or not (folder / package.file).is_file():
         raise Unreachable(package.file, f"npm ended with {done.returncode}")

@@ -86,6 +86,8 @@ evaluate a.fit --source talk.mp4 | got 'talk.mp4', name the footage by --footage
 render a.fit --reverse=yes | --reverse is a switch and takes no value, got 'yes'; `dynode
 fetch --profile nope | --profile must be one of smoke, embedded, paper, got 'nope'
 fetch --profile | --profile is given without its value; `dynode fetch --help`
+doctor --slrum | `dynode doctor` has no option --slrum, did you mean --slurm; `dynode
+doctor all | 'all' is one word too many for `dynode doctor`: a name with
 fetch --all | `dynode fetch` has no option --all; `dynode fetch --help`
 run table1 --jobs two | --jobs wants a whole number, got 'two'; `dynode run --help`
 run table1 --jobs 1.5 | --jobs wants a whole number, got '1.5'; `dynode run --help`
