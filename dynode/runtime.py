@@ -10,8 +10,10 @@ import random
 import re
 import subprocess
 import sys
+import tempfile
 import time
 import warnings
+from collections.abc import Iterator
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -27,17 +29,23 @@ PACKAGE = Path(__file__).resolve().parent
 ROOT = PACKAGE.parent  # the checkout
 GIT_SECONDS = 20  # on a slow network file system git compares every file
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # parameters of glibc's mallopt
+DEVICE, DETERMINISTIC = "DYNODE_DEVICE", "DYNODE_DETERMINISTIC"  # variables, which notebooks and other children inherit
+NO_FLOAT64 = "it has no float64 numbers, in which paths and metrics are computed"
+GPUS: dict[str, Any] = {}  # the locks of those that this process has taken, None for those that another one had
 RECORDED_VERSIONS = ("torch", "torchdiffeq", "lpips", "numpy", "scikit-image", "facenet-pytorch")
 
 
 def device(name: torch.device | str = "auto") -> torch.device:
-    """ "auto" is the first CUDA device that computes, else the CPU, with a remark where there is one that does not.
+    """ "auto" is what DYNODE_DEVICE names, else the first CUDA device that computes, else the CPU, with a remark where there is
+    one that does not compute.  Of several GPUs, processes of one user take one each, as long as there is a free one.
 
     Any other device is taken as it is.  Raises UserError for one that torch does not know, or that does not compute here.
     """
     import torch
 
-    if name == "auto":
+    if os.environ.get(DETERMINISTIC):
+        be_deterministic()
+    if name == "auto" and (name := os.environ.get(DEVICE) or "auto") == "auto":
         return first_that_computes()
     try:
         chosen = torch.device(name)
@@ -49,24 +57,73 @@ def device(name: torch.device | str = "auto") -> torch.device:
         raise UserError(
             f"The device {name} was asked for, but torch finds no CUDA device here{hidden}: use cpu or auto."
         )
-    if fault := fault_of(str(chosen)):
+    fault = NO_FLOAT64 if chosen.type == "mps" else fault_of(str(chosen))
+    if fault:
         raise UserError(f"The device {name} cannot be used here ({fault}): use cpu or auto.")
     return chosen
 
 
 def first_that_computes() -> torch.device:
-    """The first CUDA device that computes, else the CPU."""
+    """The first CUDA device that computes and that no other process has taken, else the first that computes, else the CPU."""
     import torch
 
-    faults = []
-    for index in range(cuda_devices()):
-        name = f"cuda:{index}" if index else "cuda"
-        if not (fault := fault_of(name)):
+    names, faults, taken = gpus(), [], []
+    for index, name in enumerate(names):
+        if fault := fault_of(name):
+            faults.append(f"{name}: {fault}")
+        elif len(names) == 1 or takes(identity_of(index)):
             return torch.device(name)
-        faults.append(f"{name}: {fault}")
+        else:
+            taken.append(name)
+    if taken:
+        return torch.device(taken[0])
     if faults:
         warnings.warn(f"Computing on the CPU, since no GPU can be used ({'; '.join(faults)}).", Remark, stacklevel=3)
     return torch.device("cpu")
+
+
+def gpus() -> list[str]:
+    """The names of all CUDA devices that torch has: of those that CUDA_VISIBLE_DEVICES leaves."""
+    return [f"cuda:{index}" if index else "cuda" for index in range(cuda_devices())]
+
+
+def identity_of(index: int) -> str:
+    """What names a GPU for every process, whichever of them each one sees."""
+    import torch
+
+    try:
+        return str(torch.cuda.get_device_properties(index).uuid)
+    except (RuntimeError, AssertionError, AttributeError):  # a driver that does not say
+        visible = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")
+        return re.sub(r"\W+", "-", visible[index].strip()) if index < len(visible) and visible[index] else str(index)
+
+
+def takes(gpu: str) -> bool:
+    """Take a GPU for this process until it ends, by the lock of a file; False where another process has it, or had it when
+    this one chose: a process stays with its GPU.  True where there can be no locks."""
+    import filelock
+
+    if gpu in GPUS:
+        return GPUS[gpu] is not None
+    folder = Path(tempfile.gettempdir(), f"dynode-gpus-{getattr(os, 'getuid', str)()}")
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        GPUS[gpu] = filelock.FileLock(folder / f"{gpu}.lock", thread_local=False, fallback_to_soft=False)
+        GPUS[gpu].acquire(blocking=False)
+    except filelock.Timeout:
+        GPUS[gpu] = None
+    except (OSError, NotImplementedError):
+        return True
+    return GPUS[gpu] is not None
+
+
+def be_deterministic() -> None:
+    """From now on the same inputs give the same bits on one device, and what cannot do so raises RuntimeError."""
+    import torch
+
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when the first product of matrices begins
+    torch.use_deterministic_algorithms(True)
+    torch.backends.cudnn.benchmark = False
 
 
 def cuda_devices() -> int:
@@ -213,6 +270,21 @@ def installed(name: str) -> str:
         return "missing"
 
 
+@contextlib.contextmanager
+def deterministic() -> Iterator[None]:
+    """A context in which this process, and those that it starts, compute as `be_deterministic` says."""
+    import torch
+
+    before, variable = torch.are_deterministic_algorithms_enabled(), os.environ.get(DETERMINISTIC)
+    os.environ[DETERMINISTIC] = "1"
+    try:
+        be_deterministic()
+        yield
+    finally:
+        torch.use_deterministic_algorithms(before)
+        os.environ.update({DETERMINISTIC: variable or ""})
+
+
 def device_name(chosen: torch.device) -> str:
     import torch
 
@@ -229,6 +301,7 @@ def provenance(chosen: torch.device, **extra: Any) -> dict[str, Any]:
         "device": device_name(chosen),
         "python": platform.python_version(),
         "versions": {name: installed(name) for name in RECORDED_VERSIONS},
+        **({"deterministic": True} if os.environ.get(DETERMINISTIC) else {}),
         **extra,
     }
 

@@ -4,8 +4,10 @@ import errno
 import os
 import shutil
 import subprocess
+import sys
 import warnings
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -34,7 +36,7 @@ FAULTS = {
 
 
 @pytest.fixture
-def gpus(monkeypatch):
+def gpus(monkeypatch, tmp_path):
     """GPUs that torch lists but cannot use: a list of what each raises, None for one that computes (by the CPU)."""
     faults: list[str | None] = []
     ones = torch.ones
@@ -48,6 +50,9 @@ def gpus(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: bool(faults))
     monkeypatch.setattr(torch.cuda, "device_count", lambda: len(faults))
     monkeypatch.setattr(torch, "ones", first_use)
+    monkeypatch.setattr(runtime, "GPUS", {})
+    monkeypatch.setattr(runtime.tempfile, "gettempdir", lambda: str(tmp_path))
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     runtime.fault_of.cache_clear()
     yield faults
     runtime.fault_of.cache_clear()
@@ -246,3 +251,93 @@ def test_no_git_is_said(checkout, monkeypatch, tmp_path):
 def test_tqdms_variable_switches_progress_bars_off(value, shown, monkeypatch):
     monkeypatch.setenv("TQDM_DISABLE", value)
     assert runtime.bars() is shown
+
+
+# several GPUs, DYNODE_DEVICE, determinism
+
+CHOOSES = """
+import sys, torch
+from dynode import runtime
+
+runtime.tempfile.gettempdir = lambda: sys.argv[1]
+runtime.cuda_devices, runtime.fault_of = lambda: 2, lambda name: ""
+runtime.identity_of = lambda index: f"gpu{index}"
+print(runtime.device(), runtime.device(), flush=True)
+sys.stdin.read()
+"""
+
+
+def test_processes_take_one_gpu_each_until_they_end(tmp_path):
+    def start():
+        command = [sys.executable, "-c", CHOOSES, str(tmp_path)]
+        return subprocess.Popen(command, cwd=runtime.ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    with start() as first:
+        assert first.stdout.readline().split() == ["cuda", "cuda"]
+        with start() as second:
+            assert second.stdout.readline().split() == ["cuda:1", "cuda:1"]
+            with start() as third:  # all are taken: they share
+                assert third.stdout.readline().split() == ["cuda", "cuda"]
+                first.kill()
+                first.wait()
+                third.stdin.close()
+            with start() as fourth:  # the one of a killed process is free
+                assert fourth.stdout.readline().split() == ["cuda", "cuda"]
+                fourth.stdin.close()
+            second.stdin.close()
+
+
+def test_a_process_stays_with_its_gpu(gpus, monkeypatch):
+    gpus += [None, None]
+    monkeypatch.setattr(runtime, "identity_of", str)
+    monkeypatch.setattr(runtime, "GPUS", {"0": None})  # another process had it
+    assert runtime.device() == runtime.device() == torch.device("cuda:1") and runtime.GPUS["1"].is_locked
+
+
+def test_gpus_are_shared_where_no_lock_can_be_made(gpus, monkeypatch, tmp_path):
+    gpus += [None, None]
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(runtime.tempfile, "gettempdir", lambda: str(tmp_path / "file"))
+    assert runtime.device() == torch.device("cuda")
+
+
+def test_a_gpu_has_one_name_for_processes_that_see_others(monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,GPU-ab/1")
+
+    def refuse(_):
+        raise AssertionError("Torch not compiled with CUDA enabled")
+
+    monkeypatch.setattr(torch.cuda, "get_device_properties", refuse)
+    assert [runtime.identity_of(index) for index in range(3)] == ["3", "GPU-ab-1", "2"]
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda index: SimpleNamespace(uuid="ab-cd"))
+    assert runtime.identity_of(0) == "ab-cd"
+
+
+def test_what_auto_is_can_be_named(gpus, monkeypatch):
+    gpus += [None, None]
+    monkeypatch.setenv("DYNODE_DEVICE", "cpu")
+    assert runtime.device() == torch.device("cpu") and runtime.device("cuda:1") == torch.device("cuda:1")
+    monkeypatch.setenv("DYNODE_DEVICE", "gpu7")
+    with pytest.raises(UserError, match="There is no device 'gpu7'"):
+        runtime.device()
+
+
+def test_apples_gpu_is_refused_where_it_computes_too(monkeypatch):
+    monkeypatch.setattr(runtime, "fault_of", lambda name: "")
+    with pytest.raises(
+        UserError, match=r"^The device mps cannot be used here \(it has no float64 .*: use cpu or auto.$"
+    ):
+        runtime.device("mps")
+
+
+def test_deterministic_modes_are_set_and_set_back(monkeypatch):
+    monkeypatch.setenv("DYNODE_DETERMINISTIC", "")
+    with runtime.deterministic():
+        assert torch.are_deterministic_algorithms_enabled() and os.environ["CUBLAS_WORKSPACE_CONFIG"]
+        assert runtime.provenance(torch.device("cpu"))["deterministic"] is True
+    assert not torch.are_deterministic_algorithms_enabled() and not os.environ["DYNODE_DETERMINISTIC"]
+    assert "deterministic" not in runtime.provenance(torch.device("cpu"))
+    monkeypatch.setenv("DYNODE_DETERMINISTIC", "1")  # as a notebook's process has it
+    runtime.device("cpu")
+    assert torch.are_deterministic_algorithms_enabled()
+    torch.use_deterministic_algorithms(False)

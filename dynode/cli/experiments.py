@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from tyro.conf import Positional
 
-from dynode.cli.options import OptionalPath, require_different
+from dynode.cli.options import Device, OptionalPath, require_different
 from dynode.cli.parameters import Parameters, assignments
 from dynode.errors import UserError
 from dynode.settings import choose
@@ -56,6 +56,7 @@ def run(
     p: Parameters = (),
     all: bool = False,
     jobs: int = 0,
+    device: Device = "auto",
 ) -> None:
     """Regenerate items of experiments.yaml: runs their notebooks and writes figures, tables and records.
 
@@ -64,7 +65,8 @@ def run(
         profile: smoke, embedded (default) or paper.
         p: Change a parameter of a single item's notebook, such as seeds=0,1,2.
         all: Run every item.
-        jobs: How many of several items run at a time; 0: one on a GPU, else one per CPU core, at most four.
+        jobs: How many of several items run at a time; 0: one on each GPU, else one per CPU core, at most four.
+        device: auto, cpu, cuda or cuda:N, for notebooks too that have no parameter of that name.
     """
     from dynode.experiments import items as experiments
     from dynode.experiments import runner, several
@@ -76,12 +78,24 @@ def run(
     require_different("item", items)
     if jobs < 0:
         raise UserError(f"--jobs must be 0 or more, got {jobs}.")
+    compute_on(device)
     if len(items) == 1:
         executed = [runner.run(items[0], profile, notebook_parameters(items[0], p))]
     else:
         executed = several.run_several([*items] or [*experiments.items()], profile, jobs or several.at_a_time())
     for path in executed:
         print(f"executed notebook: {path}")
+
+
+def compute_on(device: str) -> None:
+    """Have all that this process computes and starts take a device for "auto".  Raises UserError where it cannot be used."""
+    import os
+
+    from dynode import runtime
+
+    if device != "auto":
+        runtime.device(device)
+        os.environ[runtime.DEVICE] = device
 
 
 def notebook_parameters(name: str, p: tuple[str, ...]) -> dict[str, Any]:

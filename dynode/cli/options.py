@@ -29,6 +29,7 @@ CategoryName = Positional[Annotated[str, arg(metavar="CATEGORY")]]
 Output = Annotated[Path | None, arg(aliases=["-o"], metavar="PATH", help_behavior_hint="")]
 OptionalPath = Annotated[Path | None, arg(metavar="PATH", help_behavior_hint="")]
 Device = Annotated[str, arg(help="auto, cpu, cuda or cuda:N.")]
+Deterministic = Annotated[bool, arg(help="The same bits each time on one device; slower on a GPU.")]
 Protocol = Annotated[
     str,
     arg(

@@ -13,8 +13,10 @@ import tyro
 from tyro import _errors as mistakes  # the hook that says what was wrong; without it tyro draws a box
 from tyro.conf import UseAppendAction
 
+from dynode import runtime
 from dynode.cli import help_pages
 from dynode.cli.commands import Command
+from dynode.cli.options import Deterministic
 from dynode.cli.typography import refuse_typography
 from dynode.errors import UserError
 from dynode.settings import LARGEST, closest
@@ -46,14 +48,40 @@ def bound(command: Command, function: Callable[..., None], arguments: Sequence[s
 
 def postponed(function: Callable[..., None], command: Command) -> Callable[..., functools.partial[None]]:
     """A function with the options of another, and its help with an example, which only gathers what was typed."""
-    kept = functools.wraps(function)(lambda *values, **options: functools.partial(function, *values, **options))
+    kept = functools.wraps(function)(lambda *values, **options: functools.partial(called, function, *values, **options))
     text, named, options = (function.__doc__ or "").partition("Args:")
     kept.__doc__ = help_pages.unbroken(
         f"{text.rstrip()}\n\n    Example: `dynode {command.example}`\n\n    {named}{options}"
     )
-    vars(kept)["__signature__"] = inspect.signature(function)
+    vars(kept)["__signature__"] = signature_of(function)
+    kept.__annotations__ = {name: each.annotation for name, each in signature_of(function).parameters.items()}
     del vars(kept)["__wrapped__"]  # whose docstring tyro would read
     return kept
+
+
+def signature_of(function: Callable[..., None]) -> inspect.Signature:
+    """The signature of a command; one that takes a device has the option --deterministic too."""
+    signature = inspect.signature(function)
+    if "device" not in signature.parameters:
+        return signature
+    option = inspect.Parameter("deterministic", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=Deterministic)
+    return signature.replace(parameters=[*signature.parameters.values(), option])
+
+
+def called(function: Callable[..., None], *values: Any, deterministic: bool = False, **options: Any) -> None:
+    """Call a command.  deterministic: as the option says; raises UserError for an operation that cannot be so."""
+    if not deterministic:
+        return function(*values, **options)
+    try:
+        with runtime.deterministic():
+            function(*values, **options)
+    except RuntimeError as error:
+        if "deterministic" not in str(error):
+            raise
+        operation = str(error).partition(" ")[0]
+        raise UserError(
+            f"--deterministic cannot be met here, {operation} has no deterministic form on this device: leave it out, or add --device cpu."
+        ) from None
 
 
 def refuse_single_dashes(function: Callable[..., None], arguments: Sequence[str]) -> None:
@@ -93,7 +121,8 @@ def refuse_other_shells(arguments: Sequence[str]) -> None:
 def options_of(function: Callable[..., None]) -> list[str]:
     """The long options of a command: its keywords, those of the groups among them by their own names."""
     names = []
-    for name, kind in typing.get_type_hints(function).items():
+    extra = {"deterministic": bool} if "device" in signature_of(function).parameters else {}
+    for name, kind in (typing.get_type_hints(function) | extra).items():
         parts = [field.name for field in dataclasses.fields(kind)] if dataclasses.is_dataclass(kind) else [name]
         names += [f"--{part.replace('_', '-')}" for part in parts if part != "return"]
     return [*names, "--help"]

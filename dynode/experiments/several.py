@@ -30,8 +30,14 @@ def cores() -> int:
 
 
 def at_a_time() -> int:
-    """How many items run at once by default: one on a GPU, else one for each CPU core, four at most."""
-    return min(4, cores()) if runtime.device().type == "cpu" else 1
+    """How many items run at once by default: one on each GPU, else one for each CPU core, four at most.
+
+    No GPU is taken here: each item takes its own.
+    """
+    named = os.environ.get(runtime.DEVICE) or "auto"
+    if named != "auto":
+        return min(4, cores()) if runtime.device(named).type == "cpu" else 1
+    return len([name for name in runtime.gpus() if not runtime.fault_of(name)]) or min(4, cores())
 
 
 def run_several(names: list[str], profile: str = "embedded", jobs: int = 1) -> list[Path]:
