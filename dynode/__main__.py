@@ -14,7 +14,8 @@ FITS = "import sys; sys.exit(sys.version_info < (3, 11))"
 def main():
     if sys.version_info < (3, 11):
         sys.exit(restarted(sys.argv[1:]))
-    if len(sys.argv) > 1 and sys.argv[1] in ("setup", "reproduce", "test", "test-all"):
+    ready = os.environ.pop("DYNODE_READY", "")  # of `reproduce`, once it has an environment
+    if not ready and len(sys.argv) > 1 and sys.argv[1] in ("setup", "reproduce", "test", "test-all"):
         from dynode.bootstrap import main as run
     else:
         from dynode.cli.dispatch import from_shell as run

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 PACKAGE = Path(__file__).resolve().parent
 ROOT = PACKAGE.parent  # the checkout
+COMMIT = (
+    "DYNODE_COMMIT"  # in the environment of runs that `dynode reproduce` starts: nodes of a cluster may have no git
+)
 GIT_SECONDS = 20  # on a slow network file system git compares every file
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # parameters of glibc's mallopt
 DEVICE, DETERMINISTIC = "DYNODE_DEVICE", "DYNODE_DETERMINISTIC"  # variables, which notebooks and other children inherit
@@ -230,6 +233,8 @@ def commit() -> str:
     Without one, the version and why: installed as a package, unpacked from an archive, no git, a repository that git
     cannot read.  The repository of somebody else around this folder is not looked into.
     """
+    if known := os.environ.get(COMMIT):
+        return known
     if not (ROOT / ".git").exists():  # a folder, or a file where this is a worktree or a submodule
         return f"{__version__} (no git checkout)"
     try:

@@ -14,7 +14,10 @@ from dynode.errors import UserError, ending
 TESTS = ("-m", "pytest", "-q", "tests", "--ignore=tests/reference")
 SHORT = ("-m", "not long")
 NOTEBOOK_TESTS = ("-m", "pytest", "-q", "--nbval-lax", "--nbval-current-env", "tests/reference")
-USAGE = "usage: python -m dynode setup | reproduce [--profile smoke|embedded|paper] | test | test-all"
+USAGE = (
+    "usage: python -m dynode setup | reproduce [ITEM ...] [--profile smoke|embedded|paper] [--slurm] [--dry-run] [--jobs N] "
+    "[--device auto|cpu|cuda|cuda:N] | test | test-all"
+)
 
 
 def main(arguments: list[str]) -> int:
@@ -51,14 +54,13 @@ def run(command: str, rest: list[str]) -> int:
 
 
 def reproduce(arguments: list[str]) -> int:
-    """Fetch what a profile needs and run all of its items."""
-    profile = arguments or ["--profile", "embedded"]
+    """Run the command of that name in the environment: it makes what of the items is missing or stale."""
     python = str(environment.setup())
-    variables = environment.variables() | {"DYNODE_PARENT": str(os.getpid())}  # with which the command ends
-    for command in (["fetch", *profile], ["run", "--all", *profile]):
-        if code := call([python, "-m", "dynode", *command], variables):
-            return code
-    return 0
+    own = {
+        "DYNODE_PARENT": str(os.getpid()),
+        "DYNODE_READY": "1",
+    }  # with whose process the command ends; it installs nothing
+    return call([python, "-m", "dynode", "reproduce", *arguments], environment.variables() | own)
 
 
 def test(*, long: bool) -> int:

@@ -40,13 +40,10 @@ def fetch(
 
 
 def list_items() -> None:
-    """Show the items of experiments.yaml: what can be regenerated, and what it costs."""
-    from dynode.experiments import items as experiments
+    """Show the items of experiments.yaml: what each regenerates and costs, and what of it is there, by the last run or as shipped."""
+    from dynode.experiments import listing
 
-    for item in experiments.items().values():
-        minutes = item.minutes.get("embedded", {})
-        cost = ", ".join(f"{value} min on {hardware}" for hardware, value in minutes.items())
-        print(f"{item.name:16} {item.title}  [{item.regenerates}; {cost}]")
+    print(listing.text())
 
 
 def run(
@@ -57,19 +54,23 @@ def run(
     all: bool = False,
     jobs: int = 0,
     device: Device = "auto",
+    part: int = 0,
 ) -> None:
     """Regenerate items of experiments.yaml: runs their notebooks and writes figures, tables and records.
 
     Args:
-        items: One item or several, see `dynode list`.
+        items: One item or several, or what the paper shows, such as fig2 or table1.face, see `dynode list`.
         profile: smoke, embedded (default) or paper.
         p: Change a parameter of a single item's notebook, such as seeds=0,1,2.
         all: Run every item.
         jobs: How many of several items run at a time; 0: one on each GPU, else one per CPU core, at most four.
         device: auto, cpu, cuda or cuda:N, for notebooks too that have no parameter of that name.
+        part: Of an item that experiments.yaml splits, compute only the N-th part, for a later run of the whole to find.
     """
     from dynode.experiments import items as experiments
-    from dynode.experiments import runner, several
+    from dynode.experiments import runner
+    from dynode.experiments.engine import parts, running
+    from dynode.reporting import paths
 
     if all == bool(items):
         raise UserError("Name items, or give --all for every one: `dynode list` shows them.")
@@ -79,10 +80,18 @@ def run(
     if jobs < 0:
         raise UserError(f"--jobs must be 0 or more, got {jobs}.")
     compute_on(device)
-    if len(items) == 1:
-        executed = [runner.run(items[0], profile, notebook_parameters(items[0], p))]
+    names = [name for each in items for name in experiments.named(each)] or [*experiments.items()]
+    if len(names) > 1 and (p or part):
+        raise UserError(
+            f"{' '.join(items)} are several items, and {'-p' if p else '--part'} is of one: name one of them."
+        )
+    if part:
+        return parts.run_part(names[0], profile, part)
+    if len(names) == 1:
+        executed = [runner.run(names[0], profile, notebook_parameters(names[0], p))]
     else:
-        executed = several.run_several([*items] or [*experiments.items()], profile, jobs or several.at_a_time())
+        request = running.Request(tuple(dict.fromkeys(names)), profile, jobs, anew=True)
+        executed = [paths.executed_copy(name, profile) for name in running.reproduce(request)]
     for path in executed:
         print(f"executed notebook: {path}")
 

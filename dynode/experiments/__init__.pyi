@@ -6,5 +6,3 @@ from dynode.experiments.items import item as item
 from dynode.experiments.items import minutes_of as minutes_of
 from dynode.experiments.notebooks import begin as begin
 from dynode.experiments.runner import run as run
-from dynode.experiments.several import at_a_time as at_a_time
-from dynode.experiments.several import run_several as run_several

@@ -32,6 +32,11 @@ class Item:
     expected: profile -> check -> value.
     needs: profile -> assets that the user may have to supply; `dynode run --all` skips an item without them.
     after: items whose records this one reads.
+    paper_items: names of figures and tables of the paper, by which `dynode run fig2` finds it.
+    writes: profile -> "figures", "tables", "videos" -> names of what a run leaves, where {a,b} stands for both.
+    resources: profile -> "memory_gb" and "gpu" that a cluster is asked for.
+    parts: profile -> "over" which list parameters a run may be split, and "groups" of their elements.
+    first: whether it runs early, being small and worth seeing.
     """
 
     name: str
@@ -45,6 +50,11 @@ class Item:
     expected: dict[str, dict] = field(default_factory=dict)
     needs: dict[str, list[str]] = field(default_factory=dict)
     after: list[str] = field(default_factory=list)
+    paper_items: list[str] = field(default_factory=list)
+    writes: dict[str, dict[str, list[str]]] = field(default_factory=dict)
+    resources: dict[str, dict[str, float]] = field(default_factory=dict)
+    parts: dict[str, dict[str, Any]] = field(default_factory=dict)
+    first: bool = False
 
 
 @cache
@@ -73,6 +83,19 @@ def experiments() -> dict[str, Any]:
 def item(name: str) -> Item:
     """The item of that name, or a UserError naming the nearest."""
     return items()[choose("item", name, list(items()))]
+
+
+def named(name: str) -> list[str]:
+    """The items that a name means: of one item, or of what the paper shows, such as fig2 or table1.face.
+
+    Raises UserError with the nearest name for any other.
+    """
+    if name in items():
+        return [name]
+    shown = {paper: each.name for each in items().values() for paper in each.paper_items}
+    if found := [item for paper, item in shown.items() if paper == name or paper.startswith(f"{name}.")]:
+        return list(dict.fromkeys(found))
+    return [item(choose("item", name, [*items(), *shown])).name]
 
 
 def minutes_of(item: Item, profile: str) -> float:

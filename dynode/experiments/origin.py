@@ -5,6 +5,7 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from dynode.experiments.engine import sources
 from dynode.experiments.parameters import declarations, usual
 from dynode.runtime import ROOT
 
@@ -15,8 +16,15 @@ HARMLESS = {"device"}  # another one gives the same numbers, so expectations and
 
 
 def stamp(notebook: str, values: Mapping[str, Any]) -> dict[str, Any]:
-    """What a record keeps of its origin: the hash of its notebook's code, and the parameters of the run."""
-    return {"notebook": code_hash(notebook), "parameters": counting(values)}
+    """What a record keeps of its origin: hashes of its notebook's code, of the code that its imports reach and of the
+    shipped codes that it names, and the parameters of the run."""
+    parameters = counting(values)
+    return {"notebook": code_hash(notebook), "parameters": parameters} | depended(notebook, parameters)
+
+
+def depended(notebook: str, parameters: Mapping[str, Any]) -> dict[str, str]:
+    """Hashes of what a run depends on beside its parameters: modules, and codes of clips."""
+    return {"source": sources.code_of(notebook), "codes_of_clips": sources.codes_of(parameters)}
 
 
 def counting(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -43,4 +51,8 @@ def staleness(item: "Item", profile: str, provenance: Mapping[str, Any]) -> str:
         return f"it was made by `{provenance['command']}`"
     if provenance.get("notebook", code := code_hash(item.notebook)) != code:
         return "its notebook has changed since"
+    if "source" in provenance and provenance["source"] != sources.code_of(item.notebook):
+        return "code that its notebook reaches has changed since"
+    if kept is not None and "codes_of_clips" in provenance and provenance["codes_of_clips"] != sources.codes_of(kept):
+        return "the codes of its clips have changed since"
     return ""

@@ -244,6 +244,7 @@ def token_of(name: str) -> str:
     return f"{there}#{definitions(module)[there]}"
 
 
+@cache
 def statements(module: str) -> list[str]:
     """What a module of this package computes: its top-level statements in canonical form; of several that define one name
     each carries its number, since their order counts."""

@@ -1,4 +1,4 @@
-"""Paths of all outputs: figures/, reports/tables, reports/records, reports/executed."""
+"""Paths of all outputs: figures/, reports/tables, reports/records, reports/executed, reports/engine."""
 
 import os
 from pathlib import Path
@@ -34,6 +34,11 @@ def failed_copy(item: str, profile: str) -> Path:
 def fits(item: str, profile: str) -> Path:
     """The folder of an item's fits, where a killed run goes on."""
     return root() / "reports" / "fits" / f"{item}.{profile}"
+
+
+def engine() -> Path:
+    """The folder of what the engine keeps: its lock, its logs, hashes of sources, marks of parts that are done."""
+    return root() / "reports" / "engine"
 
 
 def last_record(item: str, profile: str) -> Path:

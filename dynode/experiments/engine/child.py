@@ -1,0 +1,33 @@
+"""Snakemake in a process of its own, which prints a line of JSON for each of its jobs that begins or ends."""
+
+import json
+import logging
+import sys
+
+from dynode.experiments import children
+
+TOLD = {"run_info": ("stats",), "job_info": ("jobid", "rule_name", "reason"), "job_started": ("jobs",)} | {
+    "job_finished": ("job_id",),
+    "job_error": ("jobid", "rule_name"),
+    "error": ("exception",),
+}
+
+
+def tell(record: logging.LogRecord) -> bool:
+    """Print an event that `dynode reproduce` waits for; as a filter of Snakemake's log it lets everything pass."""
+    event = str(getattr(record, "event", None) or "")
+    if event in TOLD:
+        told = {name: getattr(record, name, None) for name in TOLD[event]}
+        if event == "error":
+            told["message"] = record.getMessage()
+        print(json.dumps({"event": event} | told, default=str), flush=True)
+    return True
+
+
+def main() -> None:
+    """`snakemake ARGUMENTS`, which ends with the process that started it."""
+    children.end_with_parent()
+    logging.getLogger("snakemake.logging").addFilter(tell)
+    from snakemake.cli import main as snakemake
+
+    snakemake(sys.argv[1:])

@@ -1,0 +1,143 @@
+"""What a run of the engine shows: a bar in minutes, what runs and its last line, a line for each item that ended."""
+
+import os
+import sys
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from dynode import runtime
+from dynode.experiments import items
+from dynode.experiments.claims.recorded import counted, judge_record
+from dynode.experiments.engine.targets import Plan
+from dynode.reporting import paths
+
+TAIL = 4000  # bytes of a log in which its last line is looked for
+SHOWN = 60  # letters of it
+
+
+def last_line(log: Path) -> str:
+    """The last line that a run has printed, "" before its first."""
+    with suppress(OSError), open(log, "rb") as file:
+        file.seek(max(0, file.seek(0, os.SEEK_END) - TAIL))
+        lines = file.read().decode(errors="replace").replace("\r", "\n").split("\n")
+        return next((line.strip() for line in reversed(lines) if line.strip()), "")
+    return ""
+
+
+@dataclass
+class Progress:
+    """Follows the events of Snakemake.
+
+    done, failed: rules that ended.  reasons: rule -> why it is run.  message: the last error that is of no job.
+    """
+
+    plan: Plan
+    begun: dict[str, float] = field(default_factory=dict)
+    rules: dict[str, str] = field(default_factory=dict)  # job -> rule
+    reasons: dict[str, str] = field(default_factory=dict)
+    done: list[str] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+    minutes: dict[str, float] = field(default_factory=dict)  # rule -> minutes, of those to run
+    bar: Any = None
+
+    def heed(self, event: dict[str, Any]) -> None:
+        """Take in an event."""
+        kind, rule = event["event"], event.get("rule_name", "")
+        if kind == "run_info":
+            self.minutes = {rule: self.minutes_of(rule) for rule in event["stats"] or {}}
+        elif kind == "job_info":
+            self.rules[str(event["jobid"])] = rule
+            self.reasons[rule] = event["reason"]
+            self.begun[rule] = time.monotonic()
+        elif kind == "job_finished":
+            self.end(self.rules.get(str(event["job_id"]), ""))
+        elif kind == "job_error":
+            self.fail(rule)
+        elif kind == "error":
+            self.errors.append(event["message"])
+
+    def minutes_of(self, rule: str) -> float:
+        name = job_of(rule)
+        return self.plan.minutes(name) if name else 0.0
+
+    def end(self, rule: str) -> None:
+        """A rule is done: say so where it is an item."""
+        seconds = time.monotonic() - self.begun.pop(rule, time.monotonic())
+        self.done.append(rule)
+        if rule in self.failed:  # another attempt has succeeded
+            self.failed.remove(rule)
+        name = job_of(rule)
+        if name and "/" not in name:
+            self.say(f"{name}: {duration(seconds)}{self.found(name)}")
+        elif name:
+            self.say(f"{name.replace('/', ', part ')}: {duration(seconds)}")
+
+    def fail(self, rule: str) -> None:
+        self.begun.pop(rule, None)
+        if rule not in self.failed:
+            self.failed.append(rule)
+        self.say(f"{job_of(rule) or rule} failed: {self.reason(rule)}")
+
+    def reason(self, rule: str) -> str:
+        """The last line that a rule's run printed, without our name."""
+        said = last_line(self.log_of(rule)).removeprefix("dynode: ")
+        return said or "it printed nothing; see reports/engine/snakemake.log"
+
+    def log_of(self, rule: str) -> Path:
+        return paths.root() / self.plan.log((job_of(rule) or rule).replace("/", "."))
+
+    def found(self, name: str) -> str:
+        """What a finished item shows: its verdicts, and its first picture."""
+        with suppress(Exception):  # a sentence beside the work, which goes on without it
+            verdicts = judge_record(items.item(name), self.plan.profile).verdicts
+            picture = next((path for path in self.plan.left(name) if path.endswith(".png")), "")
+            return "".join(f"; {each}" for each in (counted(verdicts), picture) if each)
+        return ""
+
+    def say(self, text: str) -> None:
+        tqdm.write(text, file=sys.stdout)
+        sys.stdout.flush()
+
+    def show(self) -> None:
+        """Redraw the bar."""
+        if self.bar is None and self.minutes:
+            total = sum(self.minutes.values())
+            shape = "{desc}: {percentage:3.0f}%|{bar}| {n:.1f} of {total:.1f} min, {elapsed}{postfix}"
+            off = not runtime.bars() or not total
+            self.bar = tqdm(total=total, desc="items", bar_format=shape, disable=off, mininterval=1 if tty() else 30)
+        if self.bar is not None:
+            running = [rule for rule in self.begun if job_of(rule)]
+            now = sum(self.minutes.get(rule, 0.0) for rule in self.done)
+            for rule in running:
+                now += min((time.monotonic() - self.begun[rule]) / 60, 0.95 * self.minutes.get(rule, 0.0))
+            said = (f"{job_of(rule)} ({last_line(self.log_of(rule))[:SHOWN]})" for rule in running)
+            self.bar.set_postfix_str("; ".join(said), refresh=False)
+            self.bar.update(max(0.0, now - self.bar.n))
+            if tty():
+                self.bar.refresh()
+
+    def close(self) -> None:
+        if self.bar is not None:
+            self.bar.close()
+
+
+def job_of(rule: str) -> str:
+    """The item of a rule, "item/part" of a rule for a part, "" for the others."""
+    kind, _, name = rule.partition("_")
+    if kind == "item":
+        return name
+    return "/".join(name.rsplit("_", 1)) if kind == "part" else ""
+
+
+def duration(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.1f} min"
+
+
+def tty() -> bool:
+    return sys.stderr.isatty()
