@@ -1,0 +1,160 @@
+"""The engine on a cluster whose programs are stand-ins (`slurm_programs`): Slurm's plugin of Snakemake, end to end."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+
+import pytest
+import yaml
+from slurm_programs import Cluster
+from test_engine import ALL, wait_for
+from toy_checkout import Checkout
+
+pytestmark = pytest.mark.long
+
+
+@pytest.fixture
+def cluster(tmp_path):
+    return Cluster(tmp_path / "slurm")
+
+
+def checkout_on(tmp_path, **more) -> Checkout:
+    """A checkout whose profile looks at jobs often."""
+    made = Checkout(tmp_path / "checkout", **more)
+    path = made.folder / "profiles" / "slurm" / "profile.v9+.yaml"
+    quick = {"slurm-init-seconds-before-status-checks": 1, "seconds-between-status-checks": 1, "latency-wait": 5}
+    path.write_text(yaml.safe_dump(yaml.safe_load(path.read_text()) | quick))
+    return made
+
+
+def calls(cluster: Cluster, name: str) -> list[list[str]]:
+    lines = map(json.loads, (cluster.folder / "calls").read_text().splitlines())
+    return [line[1:] for line in lines if line[0] == name]
+
+
+def option(arguments: list[str], name: str) -> str:
+    """The value of an option of sbatch, "" where it was not given."""
+    given = [
+        each.partition("=")[2] or arguments[k + 1] for k, each in enumerate(arguments) if each.split("=")[0] == name
+    ]
+    return given[0] if given else ""
+
+
+def test_every_item_is_a_job_that_asks_for_what_the_map_says_and_a_second_call_submits_none(tmp_path, cluster):
+    more = {"resources": {"smoke": {"gpu": 1, "memory_gb": 9}}}
+    checkout = checkout_on(tmp_path, beta=more)
+    variables = cluster.make()
+    checkout.reproduce("--slurm", **variables)
+    assert checkout.begun() == ALL and len(cluster.jobs()) == len(ALL)
+    (alpha,), (beta,) = cluster.of("item_alpha"), cluster.of("item_beta")
+    assert "--gpus=1" in beta["arguments"] and not [each for each in beta["arguments"] if each.startswith("--ntasks")]
+    assert not [each for each in alpha["arguments"] if each.startswith("--gpus")]
+    assert "--ntasks=1" in alpha["arguments"] and "--requeue" in alpha["arguments"]
+    assert (option(alpha["arguments"], "--mem"), option(beta["arguments"], "--mem")) == ("4000", "9000")
+    assert (option(alpha["arguments"], "-t"), option(beta["arguments"], "-t")) == ("8", "11")
+    checkout.reproduce("--slurm", **variables)
+    assert checkout.begun() == [] and len(cluster.jobs()) == len(ALL)
+
+
+def test_a_preempted_job_goes_on_under_its_number_and_makes_no_fit_again(tmp_path, cluster):
+    checkout = checkout_on(tmp_path, alpha={"parameters": {"smoke": {"seconds": 2.0}}})
+    checkout.reproduce("alpha", "--slurm", **cluster.make({"item_alpha": ["PREEMPTED"]}))
+    assert len(cluster.jobs()) == 1 and checkout.begun() == ["alpha", "alpha"]
+    first, second = (checkout.folder / f"reports/fits/alpha.smoke/{seed}.safetensors" for seed in (0, 1))
+    assert second.stat().st_mtime - first.stat().st_mtime > 2 and checkout.rows()["alpha.smoke"][0]["value"] == 1
+
+
+@pytest.mark.parametrize("fate", ["TIMEOUT", "OUT_OF_MEMORY"])
+def test_what_was_too_little_is_asked_for_again_and_more_of_it(tmp_path, cluster, fate):
+    checkout = checkout_on(tmp_path)
+    checkout.reproduce("alpha", "--slurm", **cluster.make({"item_alpha": [fate]}))
+    first, second = (each["arguments"] for each in cluster.of("item_alpha"))
+    assert int(option(second, "-t")) > int(option(first, "-t")) and int(option(second, "--mem")) > int(
+        option(first, "--mem")
+    )
+
+
+def test_a_node_that_fails_is_left_out_of_the_next_attempt(tmp_path, cluster):
+    checkout = checkout_on(tmp_path)
+    checkout.reproduce("alpha", "--slurm", **cluster.make({"item_alpha": ["NODE_FAIL"]}))
+    first, second = (each["arguments"] for each in cluster.of("item_alpha"))
+    assert "node7" not in " ".join(first) and "--exclude=node7" in " ".join(second).replace(
+        "--exclude node7", "--exclude=node7"
+    )
+
+
+def test_an_interruption_cancels_all_jobs(tmp_path, cluster):
+    slow = {"parameters": {"smoke": {"seconds": 60.0}}}
+    checkout = checkout_on(tmp_path, alpha=slow, beta=slow)
+    engine = checkout.start("reproduce", "alpha", "beta", "--profile", "smoke", "--slurm", **cluster.make())
+    wait_for(lambda: checkout.log.is_file() and checkout.log.read_text().count("begin") == 2)
+    engine.send_signal(signal.SIGINT)
+    assert engine.wait(60) == 130
+    wait_for(lambda: {job["state"] for job in cluster.jobs().values()} == {"CANCELLED"})
+
+
+def test_a_cluster_without_accounts_is_asked_by_its_queue(tmp_path, cluster):
+    checkout = checkout_on(tmp_path)
+    checkout.reproduce("alpha", "--slurm", **cluster.make(without=("sacct", "sacctmgr", "sshare")))
+    assert checkout.begun() == ["alpha"] and calls(cluster, "squeue")
+
+
+def test_a_job_that_is_lost_is_noticed_and_submitted_again(tmp_path, cluster):
+    checkout = checkout_on(tmp_path)
+    variables = cluster.make({"item_alpha": ["LOST"]}) | {"DYNODE_SLURM_LOST": "2"}
+    printed = checkout.reproduce("alpha", "--slurm", **variables)
+    assert "was preempted and not requeued. The engine starts again." in printed
+    assert len(cluster.of("item_alpha")) == 2 and checkout.record("alpha").is_file()
+
+
+def test_a_node_without_a_network_runs_what_was_fetched_and_says_what_was_not(tmp_path, cluster):
+    checkout = checkout_on(tmp_path)
+    offline = cluster.make() | {"TOY_OFFLINE_NODE": "1"}
+    printed = checkout.reproduce("alpha", "--slurm", code=1, **offline)
+    assert "alpha: The asset toy is not in the cache, and DYNODE_OFFLINE forbids to fetch it." in printed
+    checkout.reproduce("alpha", "--slurm", **offline, TOY_FETCHED="1")
+
+
+def test_a_job_that_is_refused_is_a_sentence_with_what_to_do(tmp_path, cluster):
+    checkout = checkout_on(tmp_path)
+    path = checkout.folder / "profiles" / "slurm" / "profile.v9+.yaml"
+    settings = yaml.safe_load(path.read_text())
+    settings["default-resources"]["slurm_partition"] = "nowhere"
+    path.write_text(yaml.safe_dump(settings))
+    printed = checkout.reproduce("alpha", "--slurm", code=2, **cluster.make()).strip().splitlines()[-1]
+    assert printed.startswith(
+        "dynode: Slurm refused a job (sbatch: error: invalid partition specified: nowhere): name a partition"
+    )
+
+
+def test_no_slurm_is_a_sentence(tmp_path, cluster):
+    checkout = checkout_on(tmp_path)
+    assert "There is no Slurm here (no `sbatch`)" in checkout.reproduce(
+        "alpha", "--slurm", code=2, PATH="/usr/bin:/bin"
+    )
+
+
+def test_jobs_that_outlive_a_killed_engine_are_waited_for_and_never_run_twice_at_once(tmp_path, cluster):
+    """Killed at seeded moments of the whole run; then it is completed, and the records are those of a run without a kill."""
+    checkout = checkout_on(tmp_path, beta={"parameters": {"smoke": {"seconds": 3.0}}})
+    variables, draws = cluster.make(), random.Random(8)
+    for _ in range(3):
+        engine = checkout.start("reproduce", "--profile", "smoke", "--slurm", **variables)
+        with pytest.raises(subprocess.TimeoutExpired):
+            engine.wait(draws.uniform(6, 14))
+        engine.kill()
+        engine.wait()
+    checkout.reproduce("--slurm", **variables)
+    assert {name: rows[0]["value"] for name, rows in checkout.rows().items()} == {
+        "alpha.smoke": 1, "beta.smoke": 1, "gamma.smoke": 1, "omega.smoke": 3,
+    }  # fmt: skip
+    running: set[str] = set()
+    for word, name, pid in map(str.split, checkout.log.read_text().splitlines()):
+        assert word == "end" or name not in running or not alive(pid)
+        running = running - {name} if word == "end" else running | {name}
+
+
+def alive(pid: str) -> bool:
+    return os.path.exists(f"/proc/{pid}")
