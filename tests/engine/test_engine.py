@@ -9,6 +9,7 @@ import time
 import pytest
 from toy_checkout import Checkout
 
+pytestmark = pytest.mark.long
 ALL = ["alpha", "beta", "gamma", "omega"]
 
 

@@ -24,7 +24,7 @@ from dynode.reporting import paths
 from dynode.settings import choose
 
 LOOK = 1.0  # seconds between two looks at what runs
-PATIENCE = 6.0  # seconds that runs have to put their things in order; a cluster has ten times as long
+PATIENCE = 6.0  # seconds that Snakemake and its runs have to put their things in order
 
 
 @dataclass(frozen=True)
@@ -175,7 +175,7 @@ def run(typed: list[str], progress: Progress, request: Request) -> int:
             errors="replace",
             start_new_session=True,
         )
-    with stopped_at_last(child, progress, PATIENCE * (10 if request.cluster else 1)):
+    with stopped_at_last(child, progress):
         for event in events(child):
             if event:
                 progress.heed(event)
@@ -214,7 +214,7 @@ def events(child: subprocess.Popen[str]) -> Iterator[dict]:
 
 
 @contextlib.contextmanager
-def stopped_at_last(child: subprocess.Popen[str], progress: Progress, patience: float) -> Iterator[None]:
+def stopped_at_last(child: subprocess.Popen[str], progress: Progress) -> Iterator[None]:
     """End Snakemake and its runs, however this ends; an interruption notes what is done."""
     try:
         yield
@@ -222,13 +222,15 @@ def stopped_at_last(child: subprocess.Popen[str], progress: Progress, patience: 
         names = [name for rule in progress.done if (name := job_of(rule)) and "/" not in name]
         done = f"done: {', '.join(names)}" if names else "no item is done"
         stop.add_note(f"{done}; of the others, fits that were finished are kept.")
+        if progress.plan.cluster:
+            slurm.cancel(slurm.prefix())
         raise
     finally:
         if child.poll() is None:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(child.pid, signal.SIGINT)
             with contextlib.suppress(subprocess.TimeoutExpired):
-                child.wait(patience)
+                child.wait(PATIENCE)
         children.kill_session(child)
         child.wait()
 
@@ -237,6 +239,7 @@ def ended(request: Request, progress: Progress, code: int) -> list[str]:
     """The items that were run.  Raises UserError and NotebookError as `reproduce` says."""
     rules = progress.reasons if request.dry_run else progress.done
     made = [name for rule in rules if (name := job_of(rule)) and "/" not in name]
+    made = sorted(made, key=progress.plan.names.index) if request.dry_run else made
     if request.cluster and (refused := slurm.refusal(paths.engine() / "snakemake.log")):
         raise UserError(refused)
     failed = {job_of(rule).partition("/")[0] or rule: progress.reason(rule) for rule in progress.failed}

@@ -59,6 +59,13 @@ def wait_for_left(of: str) -> None:
         time.sleep(POLL)
 
 
+def cancel(of: str) -> None:
+    """Cancel the jobs whose names begin so, which Snakemake would do job by job."""
+    with contextlib.suppress(UserError):
+        if left := queued(of):
+            output_of("scancel", *left)
+
+
 class Watch:
     """Looks for preempted jobs that nothing requeues."""
 
