@@ -23,9 +23,7 @@ class Command:
 REPRODUCTION = (
     Command("list", "experiments:list_items", "list", "show the paper's items and their costs"),
     Command("run", "experiments:run", "run table1", "regenerate items"),
-    Command(
-        "reproduce", "reproduction:reproduce", "reproduce", "install, make what is missing; or: setup, test, test-all"
-    ),
+    Command("reproduce", "experiments:reproduce", "reproduce", "install, make what is missing; also: setup, test"),
     Command("verify", "experiments:verify", "verify --recorded", "which claims hold, by the records"),
     Command("fetch", "experiments:fetch", "fetch --list", "third-party weights and videos"),
     Command("doctor", "doctor:doctor", "doctor", "check this machine", first=False),

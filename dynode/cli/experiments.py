@@ -1,5 +1,7 @@
 """Commands for the items of experiments.yaml, for their claims, and for the assets that they need."""
 
+import os
+import shutil
 import sys
 from pathlib import Path
 from typing import Any, Literal
@@ -96,10 +98,46 @@ def run(
         print(f"executed notebook: {path}")
 
 
+def reproduce(
+    items: Positional[tuple[str, ...]] = (),
+    *,
+    profile: str = "embedded",
+    slurm: bool = False,
+    dry_run: bool = False,
+    jobs: int = 0,
+    device: Device = "auto",
+) -> None:
+    """Make what of the paper's items is missing or stale: figures, tables, records and verdicts. Ctrl-C is safe.
+
+    An item is stale when its parameters, the code that its notebook reaches or the codes of its clips have changed.
+
+    Args:
+        items: Items, or what the paper shows, such as fig2 or table1.face; by default all, see `dynode list`.
+        profile: smoke, embedded (default) or paper.
+        slurm: Run them as jobs of a Slurm cluster, with the settings of profiles/slurm.
+        dry_run: Only list what would be run.
+        jobs: How many run at a time here; 0: one on each GPU, else one per CPU core, at most four.
+        device: auto, cpu, cuda or cuda:N.
+    """
+    from dynode.experiments import items as experiments
+    from dynode.experiments.engine import running
+
+    require_different("item", items)
+    if jobs < 0:
+        raise UserError(f"--jobs must be 0 or more, got {jobs}.")
+    if slurm and not shutil.which("sbatch"):
+        raise UserError("There is no Slurm here (no `sbatch`): leave out --slurm, or log in to the cluster.")
+    compute_on(device)
+    names = [name for each in items for name in experiments.named(each)] or [*experiments.items()]
+    request = running.Request(tuple(dict.fromkeys(names)), profile, jobs, cluster=slurm, dry_run=dry_run)
+    made = running.reproduce(request)
+    print(running.announced(request, made))
+    if not dry_run:
+        print(running.summary(profile))
+
+
 def compute_on(device: str) -> None:
     """Have all that this process computes and starts take a device for "auto".  Raises UserError where it cannot be used."""
-    import os
-
     from dynode import runtime
 
     if device != "auto":

@@ -93,8 +93,8 @@ def named(name: str) -> list[str]:
     if name in items():
         return [name]
     shown = {paper: each.name for each in items().values() for paper in each.paper_items}
-    if found := [item for paper, item in shown.items() if paper == name or paper.startswith(f"{name}.")]:
-        return list(dict.fromkeys(found))
+    if regenerated := [item for paper, item in shown.items() if paper == name or paper.startswith(f"{name}.")]:
+        return list(dict.fromkeys(regenerated))
     return [item(choose("item", name, [*items(), *shown])).name]
 
 

@@ -1,5 +1,6 @@
 """The commands that work before anything is installed: what is typed, what is started, with which variables."""
 
+import os
 import subprocess
 import sys
 
@@ -45,12 +46,19 @@ def test_long_tests_are_run_by_test_all_only(started):
     assert nbval == nbval_again and "--nbval-lax" in nbval
 
 
-def test_reproduce_fetches_and_runs_with_the_options_given(started):
-    assert bootstrap.main(["reproduce", "--profile", "smoke"]) == 0
-    assert [command[3:] for command, _ in started] == [
-        ["fetch", "--profile", "smoke"],
-        ["run", "--all", "--profile", "smoke"],
-    ]
+def test_reproduce_is_the_command_of_that_name_in_the_environment_with_the_options_given(started):
+    assert bootstrap.main(["reproduce", "fig2", "--profile", "smoke"]) == 0
+    ((command, variables),) = started
+    assert command[3:] == ["reproduce", "fig2", "--profile", "smoke"] and variables["DYNODE_READY"] == "1"
+
+
+def test_the_command_in_the_environment_installs_nothing():
+    """It is answered by the command line: an item that is not there is named."""
+    command = [sys.executable, "-m", "dynode", "reproduce", "nothing"]
+    done = subprocess.run(
+        command, cwd=ROOT, env=os.environ | {"DYNODE_READY": "1"}, capture_output=True, encoding="utf-8"
+    )
+    assert done.returncode == 2 and done.stderr.startswith("dynode: There is no item 'nothing'")
 
 
 def test_variables_that_lead_elsewhere_reach_only_an_environment_of_the_users_own(monkeypatch):

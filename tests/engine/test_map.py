@@ -127,10 +127,14 @@ def test_hidden_devices_are_not_counted(monkeypatch, tmp_path):
     monkeypatch.setattr(machine, "CARDS", tmp_path)
     for name in "abc":
         (tmp_path / name).touch()
-    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    for name in ("CUDA_VISIBLE_DEVICES", "DYNODE_DEVICE"):
+        monkeypatch.delenv(name, raising=False)
     assert machine.gpus() == 3 == machine.at_a_time(3)
     for visible, expected in (("", 0), ("1", 1), ("0,2", 2)):
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+        assert machine.gpus() == expected
+    for named, expected in (("cpu", 0), ("cuda:1", 1), ("auto", 2)):
+        monkeypatch.setenv("DYNODE_DEVICE", named)
         assert machine.gpus() == expected
 
 

@@ -17,10 +17,10 @@ def tell(record: logging.LogRecord) -> bool:
     """Print an event that `dynode reproduce` waits for; as a filter of Snakemake's log it lets everything pass."""
     event = str(getattr(record, "event", None) or "")
     if event in TOLD:
-        told = {name: getattr(record, name, None) for name in TOLD[event]}
+        fields = {name: getattr(record, name, None) for name in TOLD[event]}
         if event == "error":
-            told["message"] = record.getMessage()
-        print(json.dumps({"event": event} | told, default=str), flush=True)
+            fields["message"] = record.getMessage()
+        print(json.dumps({"event": event} | fields, default=str), flush=True)
     return True
 
 

@@ -18,7 +18,10 @@ def cores() -> int:
 
 
 def gpus() -> int:
-    """How many NVIDIA GPUs programs here see; CUDA_VISIBLE_DEVICES hides others."""
+    """How many NVIDIA GPUs programs here see; CUDA_VISIBLE_DEVICES hides others, and DYNODE_DEVICE names one, or the CPU."""
+    named = os.environ.get("DYNODE_DEVICE") or "auto"
+    if named != "auto":
+        return int(named.startswith("cuda"))
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     there = len(list(CARDS.iterdir())) if CARDS.is_dir() else 0
     return there if visible is None else min(there, len([each for each in visible.split(",") if each.strip()]))

@@ -74,7 +74,7 @@ class Progress:
             self.failed.remove(rule)
         name = job_of(rule)
         if name and "/" not in name:
-            self.say(f"{name}: {duration(seconds)}{self.found(name)}")
+            self.say(f"{name}: {duration(seconds)}{self.shown_by(name)}")
         elif name:
             self.say(f"{name.replace('/', ', part ')}: {duration(seconds)}")
 
@@ -92,7 +92,7 @@ class Progress:
     def log_of(self, rule: str) -> Path:
         return paths.root() / self.plan.log((job_of(rule) or rule).replace("/", "."))
 
-    def found(self, name: str) -> str:
+    def shown_by(self, name: str) -> str:
         """What a finished item shows: its verdicts, and its first picture."""
         with suppress(Exception):  # a sentence beside the work, which goes on without it
             verdicts = judge_record(items.item(name), self.plan.profile).verdicts

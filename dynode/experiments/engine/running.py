@@ -188,19 +188,19 @@ def run(typed: list[str], progress: Progress, request: Request) -> int:
 
 def events(child: subprocess.Popen[str]) -> Iterator[dict]:
     """What the child tells, as it comes, and an empty event at every look, to its end."""
-    told: queue.Queue[str | None] = queue.Queue()
+    lines: queue.Queue[str | None] = queue.Queue()
 
     def read() -> None:
         for line in child.stdout or ():
-            told.put(line)
-        told.put(None)
+            lines.put(line)
+        lines.put(None)
 
     threading.Thread(target=read, daemon=True).start()
     looked = 0.0
     while True:
         line = ""
         with contextlib.suppress(queue.Empty):
-            line = told.get(timeout=LOOK)
+            line = lines.get(timeout=LOOK)
         if line is None:
             return
         if line:

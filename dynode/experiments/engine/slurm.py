@@ -48,10 +48,10 @@ def queued(of: str) -> list[str]:
 
 def wait_for_left(of: str) -> None:
     """Wait for jobs of an engine that was killed: another one would submit them again."""
-    told: list[str] = []
+    named: list[str] = []
     while left := queued(of):
-        if left != told:
-            told = left
+        if left != named:
+            named = left
             print(
                 f"Waiting for {len(left)} jobs of a run before; `scancel {' '.join(left)}` ends them: their fits are kept.",
                 flush=True,
@@ -86,20 +86,20 @@ class Watch:
         """The jobs that the accounts call preempted and the queue does not know; others are forgotten."""
         command = ["sacct", "-X", "--parsable2", "--noheader", "--format=JobIdRaw,State,JobName"]
         lines = (line.split("|") for line in (output_of(*command) or "").splitlines())
-        found = [line[0] for line in lines if len(line) == 3 and line[1] == "PREEMPTED" and line[2].startswith(self.of)]
-        if found:
+        jobs = [line[0] for line in lines if len(line) == 3 and line[1] == "PREEMPTED" and line[2].startswith(self.of)]
+        if jobs:
             there = queued(self.of)
-            found = [job for job in found if job not in there]
-        self.since = {job: since for job, since in self.since.items() if job in found}
-        return found
+            jobs = [job for job in jobs if job not in there]
+        self.since = {job: since for job, since in self.since.items() if job in jobs}
+        return jobs
 
 
 def refusal(log: Path) -> str:
     """What to do where Slurm refused a job, by what Snakemake wrote; "" where it did not."""
-    found = REFUSED.search(log.read_text(encoding="utf-8", errors="replace"))
-    if not found:
+    refused = REFUSED.search(log.read_text(encoding="utf-8", errors="replace"))
+    if not refused:
         return ""
-    said = " ".join(found[1].split())[:200].rstrip(".")
+    said = " ".join(refused[1].split())[:200].rstrip(".")
     return (
         f"Slurm refused a job ({said}): name a partition and an account of yours in default-resources of "
         "profiles/slurm/profile.v9+.yaml, then run the same command again."

@@ -44,8 +44,8 @@ def table() -> Path:
 def known() -> dict[str, str]:
     """Digest of all source files and of a notebook's code -> its hash."""
     with suppress(OSError, ValueError):
-        found = json.loads(table().read_text(encoding="utf-8"))
-        return found if isinstance(found, dict) else {}
+        hashes = json.loads(table().read_text(encoding="utf-8"))
+        return hashes if isinstance(hashes, dict) else {}
     return {}
 
 

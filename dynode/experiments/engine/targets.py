@@ -144,11 +144,11 @@ class Plan:
         """What a run asks for: minutes and memory, more at each attempt; a GPU where one is used."""
         minutes, wanted = self.minutes(name), items.item(name.partition("/")[0]).resources.get(self.profile, {})
         memory, gpu = wanted.get("memory_gb", MEMORY_GB), int(wanted.get("gpu", 0)) if self.cluster else self.gpus
-        asked: dict[str, int | Callable[..., int]] = {
+        requested: dict[str, int | Callable[..., int]] = {
             "runtime": lambda wildcards, attempt: math.ceil(3 * minutes * attempt) + 5,
             "mem_mb": lambda wildcards, attempt: round(1000 * memory * (1 + 0.5 * (attempt - 1))),
         }
-        return asked | ({"gpu": 1} if gpu else {})
+        return requested | ({"gpu": 1} if gpu else {})
 
     def command(self, arguments: str) -> str:
         """A `dynode` command as the shell runs it: of this environment where `dynode reproduce` started Snakemake."""
