@@ -95,7 +95,7 @@ def named(name: str) -> list[str]:
     shown = {paper: each.name for each in items().values() for paper in each.paper_items}
     if regenerated := [item for paper, item in shown.items() if paper == name or paper.startswith(f"{name}.")]:
         return list(dict.fromkeys(regenerated))
-    return [item(choose("item", name, [*items(), *shown])).name]
+    return [item(name).name]
 
 
 def minutes_of(item: Item, profile: str) -> float:

@@ -117,6 +117,14 @@ fetch '' | There is no asset ''
 fetch single-face-video nope | There is no asset 'nope'
 run nope | There is no item 'nope'; legal are ablations, beyond
 run '' | There is no item ''; legal are ablations, beyond
+run table1 --part 1 | The item table1 has no parts under the profile embedded, got --part 1
+run rivals --part 5 | The item rivals has parts 1 to 4 under the profile embedded, got --part 5
+run fig2 -p seeds=1 | fig2 are several items, and -p is of one: name one of them
+reproduce nope | There is no item 'nope'; legal are ablations, beyond
+reproduce --profile nope | There is no profile 'nope'; legal are embedded, paper, smoke
+reproduce --jobs -1 | --jobs must be 0 or more, got -1
+reproduce --device gpu | There is no device 'gpu': name cpu, cuda, cuda:1 or auto
+reproduce --slurm | There is no Slurm here (no `sbatch`): leave out --slurm
 run --all table1 | Name items, or give --all for every one: `dynode list` shows
 run table1 --all | Name items, or give --all for every one: `dynode list` shows
 run table1 -p nope=1 | The item table1 has no parameter 'nope'; legal are item

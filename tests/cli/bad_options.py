@@ -30,6 +30,9 @@ fit a b c | 'b' is one word too many for `dynode fit`: a name with spaces
 render a.fit b.mp4 | 'b.mp4' is one word too many for `dynode render`: a name with
 diagnose a b | 'b' is one word too many for `dynode diagnose`: a name with
 invert talk.mp4 out.safetensors | 'out.safetensors' is one word too many for `dynode invert`: a
+reproduce --jobs | --jobs is given without its value
+reproduce --slrum | `dynode reproduce` has no option --slrum
+run --part x worlds | --part wants a whole number, got 'x'; `dynode run --help`
 list extra | 'extra' is one word too many for `dynode list`: a name with
 list --all | `dynode list` has no option --all; `dynode list --help` lists
 fit a --stride x | --stride wants a whole number, got 'x'; `dynode fit --help`

@@ -149,13 +149,22 @@ def ends_within(process: subprocess.Popen, seconds: float) -> bool:
         return False
 
 
+ENGINE = (".snakemake", "reports/engine")  # what `dynode reproduce` keeps of its runs, which differ
+
+
+def within(folder: Path, pattern: str) -> dict[str, Path]:
+    """Everything below a folder but what the engine keeps."""
+    found = {str(path.relative_to(folder)): path for path in folder.rglob(pattern)}
+    return {name: path for name, path in found.items() if not name.startswith(ENGINE)}
+
+
 def hidden(folder: Path) -> set[str]:
     """Files and folders whose names begin with a dot: temporary ones."""
-    return {str(path.relative_to(folder)) for path in folder.rglob(".*")}
+    return set(within(folder, ".*"))
 
 
 def files(folder: Path) -> set[str]:
-    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file() or path.name.startswith(".")}
+    return {name for name, path in within(folder, "*").items() if path.is_file() or path.name.startswith(".")}
 
 
 def stamps(paths) -> dict[Path, tuple[int, int]]:

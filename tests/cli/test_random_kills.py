@@ -123,13 +123,15 @@ def test_reproduce_two_items(both, tmp_path, monkeypatch):
     """A checkout with two items."""
     monkeypatch.setenv("DYNODE_ENV", "current")
     checkout = tmp_path / "checkout"
-    for name in ("dynode", "notebooks"):
+    for name in ("dynode", "notebooks", "profiles"):
         shutil.copytree(ROOT / name, checkout / name, copy_function=copied, ignore=PYCACHE)
+    shutil.copyfile(ROOT / "Snakefile", checkout / "Snakefile")
     entries = yaml.safe_load((ROOT / "experiments.yaml").read_text(encoding="utf-8"))["items"]
     two = {name: entries[name] for name in ("dynamics_isaac3d", "dynamics_bird")}
     for entry in two.values():
         entry["parameters"]["smoke"] |= SMALL | {"device": "cpu"}
         entry.pop("expected", None)
+        entry.pop("writes")  # of the item's own parameters
     (checkout / "experiments.yaml").write_text(yaml.safe_dump({"items": two}), encoding="utf-8")
     whole, killed = both(["reproduce", "--profile", "smoke"], seed=14, root=checkout)
     assert_equal_items(whole, killed)
