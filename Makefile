@@ -4,9 +4,13 @@ PYTHON ?= python3
 unexport PYTHONHOME PYTHONSAFEPATH
 DYNODE = .venv/bin/python -m dynode
 
-.PHONY: setup reproduce test test-all weights fields codes face-codes tunings editors lint lock reference
+.PHONY: setup reproduce test test-all demo weights fields codes face-codes tunings editors lint lock reference
 setup reproduce test test-all:
 	$(PYTHON) -m dynode $@
+
+# See it work: a minute after the installation, without a network.
+demo: setup
+	$(DYNODE) demo
 
 lint: setup
 	.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/lint-imports

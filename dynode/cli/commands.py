@@ -21,6 +21,7 @@ class Command:
 
 
 REPRODUCTION = (
+    Command("demo", "pages.demo:demo", "demo", "see it work: a clip, four methods, a page; a minute"),
     Command("list", "experiments:list_items", "list", "show the paper's items and their costs"),
     Command("run", "experiments:run", "run table1", "regenerate items"),
     Command("reproduce", "experiments:reproduce", "reproduce", "install, make what is missing; also: setup, test"),
@@ -43,6 +44,9 @@ VIDEO = (
     Command("fit", "dynamics:fit", "fit talk.safetensors --stride 4", "codes -> learned path (a fit)"),
     Command("evaluate", "dynamics:evaluate", "evaluate talk.fit", "errors beside the baselines'"),
     Command("render", "dynamics:render", "render talk.fit --fps 60", "path -> video at any frame rate"),
+    Command(
+        "share", "pages.demo:share", "share talk.fit -o talk.html", "fits as one page to show to others", first=False
+    ),
     Command(
         "choose-depth",
         "dynamics:choose_depth",

@@ -15,8 +15,9 @@ from dynode.io import assets, scratch
 
 CLIP, FIT, RECORD = (".safetensors",), (".fit", ".safetensors"), (".json", ".json.gz")
 VIDEO, PICTURE, TABLE = (".mp4",), (".png",), (".csv",)
+PAGE = (".html",)
 FIGURE = (".png", ".pdf", ".svg", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".eps", ".ps")
-KINDS = {kind[0]: kind for kind in (CLIP, FIT, RECORD, VIDEO, FIGURE, TABLE)}  # by the usual suffix
+KINDS = {kind[0]: kind for kind in (CLIP, FIT, RECORD, VIDEO, FIGURE, TABLE, PAGE)}  # by the usual suffix
 STREAMS = {"/dev", "/dev/fd", "/proc/self/fd"}  # folders whose files stand for devices and open streams
 NUMBERED = re.compile(r"\d{6}\.png")  # frames in a folder
 BLOCK = 4096  # bytes that are written as a trial: a full disk still takes empty files

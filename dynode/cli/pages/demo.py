@@ -1,0 +1,126 @@
+"""Commands whose result is a page: a demonstration, and fits to show to others."""
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from tyro.conf import Positional, arg
+
+from dynode.cli.options import Device, Output, Tuning, output_path, require_different, stem
+from dynode.errors import UserError
+
+if TYPE_CHECKING:
+    import torch
+
+    from dynode.clips import Clip
+
+SHARED = 3_000_000  # bytes of a page to share
+FRAMES = 48  # of a video, unless it is said
+
+
+def demo(
+    video: Positional[Annotated[str, arg(metavar="VIDEO")]] = "",
+    *,
+    frames: int = 0,
+    generator: str = "mobilestylegan-ffhq",
+    device: Device = "auto",
+) -> None:
+    """See it work: every fourth frame of a clip is shown to four methods. Writes a page and a video into reports/demo.
+
+    Without a video a rendered bird, under a minute and without a network; of a video its minutes are printed first.
+
+    Args:
+        video: A video file, or the name of a video asset or of a shipped clip; by default the clip bird.flight.
+        frames: How many frames are taken, 0: all of a clip, 48 of a video.
+        generator: Of the codes of a video, as of `dynode invert`.
+    """
+    from dynode import runtime
+    from dynode.reporting import paths
+    from dynode.reporting.pages import demonstration
+
+    if frames and frames < 6:
+        raise UserError(f"A demonstration wants at least 6 frames, got {frames}: every fourth is shown.")
+    started, chosen = time.time(), runtime.device(device)
+    folder = paths.root() / "reports" / "demo"
+    clip = named_clip(video or demonstration.CLIP, frames, generator, chosen, folder)
+    shown = demonstration.demonstrate(clip, folder, device=chosen, progress=runtime.bars())
+    print(demonstration.numbers(shown))
+    print(f"  path and frames: {near(shown.page)}   video: {near(shown.video)}   {time.time() - started:.0f} s")
+    print("  next: dynode list | dynode verify --recorded | dynode run table1")
+
+
+def near(path: Path) -> str:
+    """A path as seen from the working folder, where it lies below."""
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)
+
+
+def named_clip(name: str, frames: int, generator: str, device: "torch.device", folder: Path) -> "Clip":
+    """A clip, or the codes of a video that are made now, after the minutes that takes are printed."""
+    from dynode import clips
+    from dynode.cli.options import Excerpt
+    from dynode.cli.windows import video_file
+    from dynode.inversion.invert_frames import invert, usual_settings
+
+    if name in clips.shipped_names() or name.endswith(".safetensors"):
+        clip = clips.load(name)
+        return clip.head(frames) if frames else clip
+    footage, excerpt = video_file(name, Excerpt(frames=frames or FRAMES))
+    settings = usual_settings("independent", generator)
+    output = output_path(None, str(folder / f"{stem(name)}.safetensors"), name, generator)
+    print(expected_minutes(generator, frames or FRAMES, settings, device), flush=True)
+    choices = {"protocol": "independent", "settings": settings, "stretch": excerpt.stretch, "face": excerpt.face}
+    return invert(footage, output, generator=generator, device=device, **choices)
+
+
+def expected_minutes(generator: str, frames: int, settings, device: "torch.device") -> str:
+    """How long inverting that many frames takes at most, by a step that is timed now."""
+    import torch
+
+    from dynode import generators
+    from dynode.clips import implied_steps
+
+    network = generators.load(generator, device)
+    ws = network.w_avg.detach().expand(1, network.num_ws, network.w_dim).clone().requires_grad_()
+    for _ in range(2):  # the first step also reserves memory
+        started = time.time()
+        network.synthesis(ws, 256 if network.resolution > 256 else None).square().mean().backward()
+        seconds = time.time() - started
+    steps = implied_steps(torch.zeros(frames), vars(settings))
+    minutes = seconds * steps * getattr(settings, "batch", 1) / 60
+    return f"{frames} frames at most: about {max(1, round(minutes))} min to invert, then some seconds each for four methods."
+
+
+def share(
+    fits: Positional[tuple[Path, ...]],
+    output: Output = None,
+    *,
+    clip: str = "",
+    tuning: Tuning = "",
+    device: Device = "auto",
+) -> None:
+    """Write fits as one page to show to others: frames, paths, errors, beside holding a frame and linear interpolation.
+
+    The page is one file of at most 3 MB that needs nothing else, says that it is synthetic or edited, and names no path.
+
+    Args:
+        fits: Fits, as `dynode fit` writes them, of one clip and the same observed frames.
+        output: The page to write, by default FIT.html.
+        clip: The clip file; not needed for shipped clips.
+    """
+    from dynode import runtime
+    from dynode.io import files
+    from dynode.reporting.pages.clip_views import fits_view, notices_of
+    from dynode.reporting.pages.viewer import viewer_page
+
+    if not fits:
+        raise UserError("Name at least one fit, as `dynode fit` writes it.")
+    require_different("fit", fits)
+    output = output_path(output, f"{stem(fits[0])}.html", *fits, clip, tuning)
+    view = fits_view(fits, clip, tuning=tuning, device=runtime.device(device), progress=runtime.bars())
+    data = view.data(SHARED - 200_000)
+    page = viewer_page(data, title=f"{data['clip']}, by learned dynamics", notices=notices_of(data))
+    files.write(output, lambda part: part.write_text(page, encoding="utf-8"))
+    print(
+        f"{output}: {output.stat().st_size / 1e6:.2f} MB, {len(data['times'])} frames of {len(data['methods'])} methods"
+    )

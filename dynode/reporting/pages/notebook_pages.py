@@ -1,0 +1,72 @@
+"""Executed notebooks as HTML that loads nothing: nbconvert's template `basic`, formulas as MathML, pictures as files."""
+
+import html
+import re
+from typing import Any
+
+import nbformat
+from latex2mathml.converter import convert
+from nbconvert.exporters import HTMLExporter
+from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
+from nbformat import NotebookNode
+from traitlets.config import Config
+
+ERROR_CELL = "papermill-error-cell"  # where a page of a failed notebook is opened
+UNKNOWN = {r"\arg": r"\operatorname{arg}"}  # macros that latex2mathml does not have
+NO_ALT = re.compile(r"<img(?![^>]*\balt=)")
+
+
+def mathml(formula: str, display: str = "inline") -> str:
+    """A LaTeX formula as MathML; as code where it is none that is known."""
+    for macro, known in UNKNOWN.items():
+        formula = re.sub(re.escape(macro) + r"(?![a-z])", lambda _, known=known: known, formula)
+    try:
+        return convert(formula, display=display)
+    except Exception:  # latex2mathml raises many kinds for what it cannot read
+        return f"<code>{html.escape(formula)}</code>"
+
+
+class MathMLRenderer(IPythonRenderer):
+    """Markdown whose formulas become MathML instead of text for a script that would have to be loaded."""
+
+    def inline_math(self, body: str) -> str:
+        return mathml(body)
+
+    def block_math(self, body: str) -> str:
+        return mathml(body, "block")
+
+    def latex_environment(self, name: str, body: str) -> str:
+        return mathml(rf"\begin{{{name}}}{body}\end{{{name}}}", "block")
+
+
+class PageExporter(HTMLExporter):
+    """nbconvert's HTML exporter with formulas as MathML and headings below the page's own."""
+
+    def __init__(self, **choices: Any):
+        outputs = {"enabled": True, "output_filename_template": "{unique_key}_{cell_index}_{index}{extension}"}
+        config = Config({"ExtractOutputPreprocessor": outputs})
+        super().__init__(config=config, template_name="basic", **choices)
+
+    def default_filters(self):
+        yield from super().default_filters()
+        yield "markdown2html", markdown_html
+
+
+def markdown_html(source: str, *_: Any, **__: Any) -> str:
+    """Markdown as HTML, headings one level down."""
+    text = str(MarkdownWithMath(renderer=MathMLRenderer(escape=False)).render(source))
+    text = re.sub(r"<(/?)h([1-5])\b", lambda m: f"<{m[1]}h{int(m[2]) + 1}", text)
+    return re.sub(r'<a class="anchor-link"[^>]*>.*?</a>', "", text)
+
+
+def notebook_html(notebook: NotebookNode | str, key: str) -> tuple[str, dict[str, bytes]]:
+    """A notebook, or its JSON text, as HTML without head and body; and its pictures by the names that it gives them.
+
+    key: what the names of its pictures begin with.
+    """
+    node = nbformat.reads(notebook, as_version=4) if isinstance(notebook, str) else notebook
+    body, resources = PageExporter().from_notebook_node(node, resources={"unique_key": key})
+    # of pictures that have no text alternative the caption is the text around them
+    body = NO_ALT.sub('<img alt="Output of the cell above"', body)
+    body = re.sub(r"(<pre)(?![^>]*tabindex)", r'\1 tabindex="0"', body)
+    return body, dict(resources.get("outputs", {}))

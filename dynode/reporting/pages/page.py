@@ -1,0 +1,35 @@
+"""Pages from templates: jinja2, every text escaped, styles and scripts of the package beside or inside."""
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from dynode.reporting.tables.cells import significant
+
+FOLDER = Path(__file__).with_name("page_templates")
+
+
+@cache
+def environment() -> Environment:
+    """Templates of the package; a variable that is not given is an error."""
+    made = Environment(
+        loader=FileSystemLoader(FOLDER),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters["significant"] = significant
+    return made
+
+
+def rendered(template: str, **values: Any) -> str:
+    """The page of a template of the package."""
+    return environment().get_template(template).render(**values)
+
+
+def asset_text(name: str) -> str:
+    """A style or a script of the package, to be written inside a page or beside it."""
+    return (FOLDER / name).read_text(encoding="utf-8")
