@@ -13,6 +13,8 @@ from traitlets.config import Config
 
 ERROR_CELL = "papermill-error-cell"  # where a page of a failed notebook is opened
 UNKNOWN = {r"\arg": r"\operatorname{arg}"}  # macros that latex2mathml does not have
+LONG = 40  # letters of a formula that may be wider than a phone
+SCROLLS = '<span class="{}" tabindex="0" role="group" aria-label="Formula">{}</span>'
 NO_ALT = re.compile(r"<img(?![^>]*\balt=)")
 
 
@@ -30,13 +32,13 @@ class MathMLRenderer(IPythonRenderer):
     """Markdown whose formulas become MathML instead of text for a script that would have to be loaded."""
 
     def inline_math(self, body: str) -> str:
-        return mathml(body)
+        return mathml(body) if len(body) <= LONG else SCROLLS.format("wide", mathml(body))
 
     def block_math(self, body: str) -> str:
-        return mathml(body, "block")
+        return SCROLLS.format("wide block", mathml(body, "block"))
 
     def latex_environment(self, name: str, body: str) -> str:
-        return mathml(rf"\begin{{{name}}}{body}\end{{{name}}}", "block")
+        return self.block_math(rf"\begin{{{name}}}{body}\end{{{name}}}")
 
 
 class PageExporter(HTMLExporter):
@@ -69,4 +71,10 @@ def notebook_html(notebook: NotebookNode | str, key: str) -> tuple[str, dict[str
     # of pictures that have no text alternative the caption is the text around them
     body = NO_ALT.sub('<img alt="Output of the cell above"', body)
     body = re.sub(r"(<pre)(?![^>]*tabindex)", r'\1 tabindex="0"', body)
+    body = re.sub(
+        r"(<table[^>]*>.*?</table>)",
+        r"""<div class="scroll" tabindex="0" role="region" aria-label="Table">\1</div>""",
+        body,
+        flags=re.S,
+    )
     return body, dict(resources.get("outputs", {}))

@@ -1,14 +1,21 @@
 """Pages from templates: jinja2, every text escaped, styles and scripts of the package beside or inside."""
 
+import re
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 from dynode.reporting.tables.cells import significant
 
 FOLDER = Path(__file__).with_name("page_templates")
+
+
+def prose(text: str) -> Markup:
+    """A text, escaped, what stands between backquotes as code."""
+    return Markup(re.sub(r"`([^`]*)`", r"<code>\1</code>", str(escape(text))))
 
 
 @cache
@@ -21,7 +28,7 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters["significant"] = significant
+    made.filters |= {"significant": significant, "prose": prose}
     return made
 
 

@@ -1,0 +1,122 @@
+"""Figures and videos of a report, by the item of the paper that they regenerate; pictures are made small enough to send."""
+
+import io
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import av
+from PIL import Image
+
+from dynode.experiments.report.notes import notes
+from dynode.experiments.report.sources import Source, shipped_figures
+from dynode.io import files
+from dynode.reporting import paths
+
+WIDTH, QUALITY = 1400, 82  # of a picture on a page
+VIDEOS = 12_000_000  # bytes of all videos together, the smallest first
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A picture and where it comes from.  note: protocols of codes and stand-ins that it shows, "" where it does not say."""
+
+    path: Path
+    item: str
+    alt: str
+    origin: str
+    note: str = ""
+
+
+def figures_of(profile: str) -> list[Figure]:
+    """The figures of runs under a profile, and those that ship where there is none of that name."""
+    own = [each for path in sorted((paths.root() / "figures").glob("*.png")) if (each := stamped(path, profile))]
+    names = {each.path.name for each in own}
+    known = {each["file"]: each for each in notes()["shipped_figures"]}
+    shipped = [
+        Figure(path, known[path.name]["item"], known[path.name]["alt"], "ships with the project")
+        for path in shipped_figures()
+        if path.name not in names and path.name in known
+    ]
+    return own + shipped
+
+
+def stamped(path: Path, profile: str) -> Figure | None:
+    """A figure by its own metadata; None for one of another profile, or of somebody else."""
+    with Image.open(path) as picture:
+        known = {key: str(value) for key, value in picture.info.items()}
+    words = known.get("Source", "").split()
+    item, _, made_under = (words[1] if len(words) > 1 else "").partition(".")
+    if made_under != profile:
+        return None
+    return Figure(path, item, known.get("Description", ""), known["Source"], known.get("Comment", ""))
+
+
+def gallery_page(all_sources: Sequence[Source], profile: str, folder: Path) -> dict[str, Any]:
+    """The values of the template `gallery`; writes the pictures into a folder."""
+    figures = figures_of(profile)
+    groups = [
+        {
+            "item": source.item,
+            "stand_ins": source.stand_ins,
+            "figures": [pictured(each, folder) for each in figures if each.item == source.item.name],
+        }
+        for source in all_sources
+    ]
+    missing = [each["item"].name for each in groups if not each["figures"]]
+    return {"groups": [each for each in groups if each["figures"]], "missing": missing}
+
+
+def pictured(figure: Figure, folder: Path) -> dict[str, Any]:
+    """One figure on the page; writes its picture."""
+    with Image.open(figure.path) as picture:
+        shown = picture.convert("RGB") if picture.mode not in ("RGB", "RGBA") else picture
+        if shown.width > WIDTH:
+            shown = shown.resize((WIDTH, round(shown.height * WIDTH / shown.width)), Image.Resampling.LANCZOS)
+        content = io.BytesIO()
+        shown.save(content, "WEBP", quality=QUALITY, method=4)
+        width, height = shown.size
+    name = f"{figure.path.stem}.webp".replace(" ", "_")
+    files.write(folder / name, lambda part: part.write_bytes(content.getvalue()))
+    described = {"alt": figure.alt, "origin": figure.origin, "note": figure.note, "name": figure.path.stem}
+    return described | {"file": f"figures/{name}", "width": width, "height": height}
+
+
+def videos_page(profile: str, folder: Path) -> dict[str, Any]:
+    """The values of the template `videos`; copies them into a folder, the smallest first while there is room."""
+    found_videos = [*(paths.root() / "figures").glob("*.mp4"), *(paths.root() / "reports" / "demo").glob("*.mp4")]
+    shown, left_out, room = [], [], VIDEOS
+    for path in sorted(of_profile(found_videos, profile), key=lambda each: each.stat().st_size):
+        room -= path.stat().st_size
+        if room < 0:
+            left_out.append(path.name)
+            continue
+        name = path.name.replace(" ", "_")
+        files.write(folder / name, lambda part, path=path: part.write_bytes(path.read_bytes()))
+        shown.append({"file": f"videos/{name}", "name": path.stem} | described(path))
+    return {"videos": sorted(shown, key=lambda each: each["name"]), "left_out": left_out}
+
+
+def of_profile(videos: Iterable[Path], profile: str) -> list[Path]:
+    """Those whose name says this profile, which that of `embedded` does not."""
+    others = tuple(f".{each}.mp4" for each in ("smoke", "paper"))
+    ending = f".{profile}.mp4"
+    return [
+        each
+        for each in videos
+        if each.name.endswith(ending) or (profile == "embedded" and not each.name.endswith(others))
+    ]
+
+
+def described(path: Path) -> dict[str, Any]:
+    """The title of a video, its size in pixels and its seconds."""
+    with av.open(str(path)) as container:
+        stream = container.streams.video[0]
+        seconds = float(container.duration or 0) / av.time_base
+        return {
+            "title": container.metadata.get("title", ""),
+            "width": stream.width,
+            "height": stream.height,
+            "seconds": f"{seconds:.1f}",
+        }
