@@ -125,10 +125,11 @@ class Outputs:
         stamp = f"dynode {self.item}.{self.profile} at {runtime.commit()}"
         if line := naming(shows):
             plots.note(figure, line)
+        noted = {"Comment": line} if line else {}
         lay_out(figure)
         stem = self.stem(name)
         for suffix, keys in (
-            (".png", {"Description": alt, "Source": stamp}),
+            (".png", {"Description": alt, "Source": stamp, **noted}),
             (".pdf", {"Subject": alt, "Keywords": stamp}),
         ):
             save_figure(figure, paths.root() / "figures" / f"{stem}{suffix}", **keys)

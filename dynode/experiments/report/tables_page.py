@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from dynode.evaluation.records import Row, averaged, pooled
+from dynode.evaluation.records import Row
 from dynode.experiments.report.sources import Source
 from dynode.io import files
 from dynode.metrics import describe
@@ -14,6 +14,7 @@ from dynode.reporting.tables import Table
 from dynode.reporting.tables.cells import significant
 
 TABLE1 = "table1"  # the item that has the rows of Table 1 of all categories
+POOLED = "pooled"  # the variant of its means over clips
 METHODS = ("hold", "linear", "cubic", "dynode")
 
 
@@ -21,16 +22,20 @@ def tables_page(all_sources: Sequence[Source], profile: str, folder: Path) -> di
     """The values of the template `tables`; writes every table as CSV and LaTeX into a folder."""
     source = next(each for each in all_sources if each.item.name == TABLE1)
     made = [
-        written(beside_the_paper(source.rows), "ours_beside_the_paper", f"Table 1; record: {source.origin}", folder)
+        written(
+            beside_the_paper(source.rows),
+            "ours_beside_the_paper",
+            f"Ours beside the paper's, Table 1 ({source.origin})",
+            folder,
+        )
     ]
     own = sorted((paths.root() / "reports" / "tables").glob(f"*.{profile}.csv"))
     return {"tables": [each for each in made if each["rows"]] + [copied(path, folder) for path in own]}
 
 
 def beside_the_paper(rows: Iterable[Row]) -> Table:
-    """Means over clips of the rows that have a number of the paper's, by category, sampling, stride, split and metric."""
-    rows = [row for row in rows if row.paper is not None and row.method in METHODS]
-    means = pooled([row for row in averaged(rows) if not row.variant])
+    """The means over clips that have a number of the paper's, by category, sampling, stride, split and metric."""
+    means = [row for row in rows if row.paper is not None and row.method in METHODS and row.variant == POOLED]
     keys = list(dict.fromkeys(key_of(row) for row in means))
     values = {(key_of(row), row.method): row for row in means}
     cells = []

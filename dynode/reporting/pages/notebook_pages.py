@@ -1,6 +1,7 @@
 """Executed notebooks as HTML that loads nothing: nbconvert's template `basic`, formulas as MathML, pictures as files."""
 
 import html
+import itertools
 import re
 from typing import Any
 
@@ -15,6 +16,8 @@ ERROR_CELL = "papermill-error-cell"  # where a page of a failed notebook is open
 UNKNOWN = {r"\arg": r"\operatorname{arg}"}  # macros that latex2mathml does not have
 LONG = 40  # letters of a formula that may be wider than a phone
 SCROLLS = '<span class="{}" tabindex="0" role="group" aria-label="Formula">{}</span>'
+TABLE = re.compile(r"<table[^>]*>.*?</table>", re.S)
+SCROLLED_TABLE = '<div class="scroll" tabindex="0" role="region" aria-label="Table {}">{}</div>'
 NO_ALT = re.compile(r"<img(?![^>]*\balt=)")
 
 
@@ -71,10 +74,6 @@ def notebook_html(notebook: NotebookNode | str, key: str) -> tuple[str, dict[str
     # of pictures that have no text alternative the caption is the text around them
     body = NO_ALT.sub('<img alt="Output of the cell above"', body)
     body = re.sub(r"(<pre)(?![^>]*tabindex)", r'\1 tabindex="0"', body)
-    body = re.sub(
-        r"(<table[^>]*>.*?</table>)",
-        r"""<div class="scroll" tabindex="0" role="region" aria-label="Table">\1</div>""",
-        body,
-        flags=re.S,
-    )
+    tables = itertools.count(1)
+    body = TABLE.sub(lambda found: SCROLLED_TABLE.format(next(tables), found[0]), body)
     return body, dict(resources.get("outputs", {}))

@@ -18,6 +18,11 @@ def prose(text: str) -> Markup:
     return Markup(re.sub(r"`([^`]*)`", r"<code>\1</code>", str(escape(text))))
 
 
+def sentence(text: str) -> str:
+    """A text that begins with a capital and ends with one full stop."""
+    return text[:1].upper() + text[1:].rstrip(".") + "."
+
+
 @cache
 def environment() -> Environment:
     """Templates of the package; a variable that is not given is an error."""
@@ -28,7 +33,7 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters |= {"significant": significant, "prose": prose}
+    made.filters |= {"significant": significant, "prose": prose, "sentence": sentence}
     return made
 
 
