@@ -76,7 +76,7 @@ def write_report(
         "fidelity": {"deviations": notes()["deviations"]},
         "stand_ins": runs_page.stand_ins_page(all_sources),
     }
-    notebooks = {line["item"].name: line["address"] for line in pages["notebooks"]["lines"]}
+    notebooks = {line["item"].name: line["judged"] for line in pages["notebooks"]["lines"]}
     for name, values in pages.items():
         root = "site/" if name == "claims" else ""
         values = values | {"title": TITLES[name], "profile": profile, "root": root, "notebook_of": notebooks}
