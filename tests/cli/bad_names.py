@@ -30,6 +30,9 @@ invert talk.mp4 --compiled=yes | --compiled is a switch and takes no value, got 
 diagnose {here}/record.json | is no safetensors file, or is cut off: a clip (as `dynode
 diagnose {here}/half-small.safetensors | is no safetensors file, or is cut off: a clip (as `dynode
 render {here}/half-small.fit | is no safetensors file, or is cut off: a fit (as `dynode fit`
+share {here}/SMALL.fit | a fit (as `dynode fit` writes it) was wanted
+share {here}/half-small.fit | is no safetensors file, or is cut off: a fit (as `dynode
+demo {here}/record.json | {here}/record.json
 render https://example.org/a.fit | https://example.org/a.fit is an address, download that file
 render '*.fit' | There is no file *.fit, no name fits that pattern: a fit (as
 render {here}/SMALL.fit | a fit (as `dynode fit` writes it) was wanted

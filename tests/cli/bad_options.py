@@ -25,6 +25,14 @@ choose-depth | There is no clip to choose DEPTH for: name at least one
 edit-text | `dynode edit-text` wants CLIP and TEXT, as in `dynode
 edit-text single_face.warm | `dynode edit-text` wants TEXT, as in `dynode edit-text
 evaluate | Name at least one fit, as `dynode fit` writes it
+share | Name at least one fit, as `dynode fit` writes it
+share a.fit a.fit | The fit a.fit is named 2 times: name it once
+share a.fit -o a.pdf | a.pdf does not say what is written, .html: name it a.html
+demo --frames 5 | A demonstration wants at least 6 frames, got 5
+demo --frame 12 | `dynode demo` has no option --frame, did you mean --frames
+demo bird.fligt | There is no video 'bird.fligt', did you mean 'bird.flight'
+report --profile smok | There is no profile 'smok', did you mean 'smoke'
+report --views bird.fligt | There is no clip 'bird.fligt', did you mean 'bird.flight'
 fit a b | 'b' is one word too many for `dynode fit`: a name with spaces
 fit a b c | 'b' is one word too many for `dynode fit`: a name with spaces
 render a.fit b.mp4 | 'b.mp4' is one word too many for `dynode render`: a name with

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import Positional, arg
 
-from dynode.cli.options import Device, Output, Tuning, output_path, require_different, stem
+from dynode.cli.options import Device, Output, Tuning, output_path, require_different, require_likely, stem
 from dynode.errors import UserError
 
 if TYPE_CHECKING:
@@ -61,14 +61,17 @@ def named_clip(name: str, frames: int, generator: str, device: "torch.device", f
     from dynode.cli.options import Excerpt
     from dynode.cli.windows import video_file
     from dynode.inversion.invert_frames import invert, usual_settings
+    from dynode.io import video
 
     if name in clips.shipped_names() or name.endswith(".safetensors"):
         clip = clips.load(name)
         return clip.head(frames) if frames else clip
+    require_likely(name, clips.shipped_names())
     footage, excerpt = video_file(name, Excerpt(frames=frames or FRAMES))
     settings = usual_settings("independent", generator)
     output = output_path(None, str(folder / f"{stem(name)}.safetensors"), name, generator)
-    print(expected_minutes(generator, frames or FRAMES, settings, device), flush=True)
+    count = min(frames or FRAMES, len(video.times(footage)))
+    print(expected_minutes(generator, count, settings, device), flush=True)
     choices = {"protocol": "independent", "settings": settings, "stretch": excerpt.stretch, "face": excerpt.face}
     return invert(footage, output, generator=generator, device=device, **choices)
 
@@ -88,7 +91,7 @@ def expected_minutes(generator: str, frames: int, settings, device: "torch.devic
         seconds = time.time() - started
     steps = implied_steps(torch.zeros(frames), vars(settings))
     minutes = seconds * steps * getattr(settings, "batch", 1) / 60
-    return f"{frames} frames at most: about {max(1, round(minutes))} min to invert, then some seconds each for four methods."
+    return f"{frames} frames: about {max(1, round(minutes))} min to invert, then some seconds each for four methods."
 
 
 def share(
