@@ -32,12 +32,12 @@ class Figure:
 def figures_of(profile: str) -> list[Figure]:
     """The figures of runs under a profile, and those that ship where there is none of that name."""
     own = [each for path in sorted((paths.root() / "figures").glob("*.png")) if (each := stamped(path, profile))]
-    names = {each.path.name for each in own}
-    known = {each["file"]: each for each in notes()["shipped_figures"]}
+    names = {each.path.stem for each in own}
+    known = {each["name"]: each for each in notes()["shipped_figures"]}
     shipped = [
-        Figure(path, known[path.name]["item"], known[path.name]["alt"], "ships with the project")
+        Figure(path, known[path.stem]["item"], known[path.stem]["alt"], "ships with the project")
         for path in shipped_figures()
-        if path.name not in names and path.name in known
+        if path.stem not in names and path.stem in known
     ]
     return own + shipped
 
