@@ -75,5 +75,5 @@ def notebook_html(notebook: NotebookNode | str, key: str) -> tuple[str, dict[str
     body = NO_ALT.sub('<img alt="Output of the cell above"', body)
     body = re.sub(r"(<pre)(?![^>]*tabindex)", r'\1 tabindex="0"', body)
     tables = itertools.count(1)
-    body = TABLE.sub(lambda found: SCROLLED_TABLE.format(next(tables), found[0]), body)
+    body = TABLE.sub(lambda table: SCROLLED_TABLE.format(next(tables), table[0]), body)
     return body, dict(resources.get("outputs", {}))
