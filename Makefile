@@ -4,13 +4,17 @@ PYTHON ?= python3
 unexport PYTHONHOME PYTHONSAFEPATH
 DYNODE = .venv/bin/python -m dynode
 
-.PHONY: setup reproduce test test-all demo weights fields codes face-codes tunings editors lint lock reference
+.PHONY: setup reproduce test test-all demo weights fields codes face-codes tunings editors lint lock reference teach
 setup reproduce test test-all:
 	$(PYTHON) -m dynode $@
 
 # See it work: a minute after the installation, without a network.
 demo: setup
 	$(DYNODE) demo
+
+# Unfilled copies of the course's notebooks, in build/teach.
+teach: setup
+	$(DYNODE) teach
 
 lint: setup
 	.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/lint-imports

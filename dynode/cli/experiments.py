@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from tyro.conf import Positional
 
-from dynode.cli.options import Device, OptionalPath, require_different
+from dynode.cli.options import Device, OptionalPath, Output, require_different
 from dynode.cli.parameters import Parameters, assignments
 from dynode.errors import UserError
 from dynode.settings import choose
@@ -239,3 +239,16 @@ def write_texts() -> None:
 
     changed = texts.write()
     print("\n".join(f"rendered: {path}" for path in changed) or "README and FINDINGS are as the records have them.")
+
+
+def teach(output: Output = None, *, solutions: bool = False) -> None:
+    """Write the notebooks of the course for a class, unfilled: each exercise is checked where it stands.
+
+    Args:
+        output: The folder for the copies, by default build/teach; what is there is kept.
+        solutions: Copies with the answers instead, for whoever teaches.
+    """
+    from dynode.experiments.teaching import copies
+
+    for path in copies.write_copies(output or Path("build/teach"), solutions):
+        print(path)
