@@ -93,9 +93,9 @@ face-codes: setup
 	  $(DYNODE) invert $$one --protocol observed --stride 4 -o dynode/codes/$$one.observed.safetensors || exit; \
 	done
 
-# Tune the generator to four people anew, on every fourth frame: ten minutes each.
+# Tune the generator to three people anew, on every fourth frame: ten minutes each.
 tunings: setup
-	for one in single_face.1.observed pexels.1.observed carphone.1 webcam.1.observed; do \
+	for one in single_face.1.observed pexels.1.observed webcam.1.observed; do \
 	  $(DYNODE) tune $$one --stride 4 --update low-rank --minutes 10 -p stop_lpips=0 \
 	  -o dynode/weights/tunings/$$one.low-rank.10.tuning.safetensors || exit; \
 	done

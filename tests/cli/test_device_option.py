@@ -11,7 +11,8 @@ from dynode import cli, runtime
 from dynode.cli import options_read
 from dynode.cli.commands import COMMANDS
 from dynode.cli.options import ClipName
-from dynode.experiments import items, runner, several
+from dynode.experiments import items, runner
+from dynode.experiments.engine import machine
 
 COMPUTE_NOTHING = {"list", "verify", "fetch", "doctor", "clip", "editors"}
 
@@ -85,10 +86,12 @@ def test_a_notebook_with_a_parameter_for_it_takes_auto():
         assert all(values.get("device", "auto") == "auto" for values in item.parameters.values())
 
 
-@pytest.mark.parametrize("named, gpus, jobs", [("", 3, 3), ("", 0, 2), ("cpu", 3, 2)])
-def test_one_item_runs_on_each_gpu(named, gpus, jobs, monkeypatch):
+@pytest.mark.parametrize("named, gpus, jobs", [("", 3, 3), ("auto", 1, 1), ("", 0, 2), ("cpu", 3, 2), ("cuda:1", 3, 1)])
+def test_one_item_runs_on_each_gpu(named, gpus, jobs, monkeypatch, tmp_path):
+    for k in range(gpus):
+        (tmp_path / f"card{k}").mkdir()
     monkeypatch.setenv("DYNODE_DEVICE", named)
-    monkeypatch.setattr(several, "cores", lambda: 2)
-    monkeypatch.setattr(runtime, "cuda_devices", lambda: gpus)
-    monkeypatch.setattr(runtime, "fault_of", lambda name: "")
-    assert several.at_a_time() == jobs
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setattr(machine, "CARDS", tmp_path)
+    monkeypatch.setattr(machine, "cores", lambda: 2)
+    assert machine.at_a_time(machine.gpus()) == jobs

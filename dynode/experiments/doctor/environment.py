@@ -106,13 +106,13 @@ def without_gpu(text: str) -> Answer:
 def threads() -> Answer:
     import torch
 
-    from dynode.experiments import several
+    from dynode.experiments.engine import machine
 
-    text = f"{torch.get_num_threads()} for torch on {several.cores()} cores; {linear_algebra()}"
+    text = f"{torch.get_num_threads()} for torch on {machine.cores()} cores; {linear_algebra()}"
     limit = os.environ.get("OMP_NUM_THREADS")
-    if torch.get_num_threads() > several.cores():
-        return note(f"{text}: more threads than cores", f"`export OMP_NUM_THREADS={several.cores()}`")
-    if torch.get_num_threads() < several.cores():
+    if torch.get_num_threads() > machine.cores():
+        return note(f"{text}: more threads than cores", f"`export OMP_NUM_THREADS={machine.cores()}`")
+    if torch.get_num_threads() < machine.cores():
         return note(f"{text}: cores stay idle", "unset OMP_NUM_THREADS, unless that is meant" if limit else "nothing")
     return ok(text)
 
