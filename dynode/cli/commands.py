@@ -101,7 +101,7 @@ TRAIN = (
     ),
     Command("train dynamics", "training:train_dynamics", "train dynamics bird", "a field that clips of a world share"),
     Command(
-        "train rigid", "training:train_rigid", "train rigid single_face.1", "RIGID's recurrent encoder for footage"
+        "train rigid", "video_editing:train_rigid", "train rigid single_face.1", "RIGID's recurrent encoder for footage"
     ),
     Command(
         "train factors",
@@ -167,7 +167,7 @@ def front_help() -> str:
     for heading, commands in FRONT.items():
         lines += [heading, *(line_of(each) for each in commands if each.first)]
         if others := [each.name for each in commands if not each.first]:
-            lines.append(f"  {'also: ' + ', '.join(others):46} `dynode {others[0]} --help`")
+            lines.append(f"  {'also: ' + ', '.join(others):45}  `dynode {others[0]} --help`")
     return "\n".join(lines)
 
 

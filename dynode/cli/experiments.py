@@ -70,9 +70,7 @@ def run(
         part: Of an item that experiments.yaml splits, compute only the N-th part, for a later run of the whole to find.
     """
     from dynode.experiments import items as experiments
-    from dynode.experiments import runner
-    from dynode.experiments.engine import parts, running
-    from dynode.reporting import paths
+    from dynode.experiments.engine import parts
 
     if all == bool(items):
         raise UserError("Name items, or give --all for every one: `dynode list` shows them.")
@@ -89,13 +87,20 @@ def run(
         )
     if part:
         return parts.run_part(names[0], profile, part)
-    if len(names) == 1:
-        executed = [runner.run(names[0], profile, notebook_parameters(names[0], p))]
-    else:
-        request = running.Request(tuple(dict.fromkeys(names)), profile, jobs, anew=True)
-        executed = [paths.executed_copy(name, profile) for name in running.reproduce(request)]
-    for path in executed:
+    for path in executed(names, profile, p, jobs):
         print(f"executed notebook: {path}")
+
+
+def executed(names: list[str], profile: str, p: tuple[str, ...], jobs: int) -> list[Path]:
+    """Run one item here, or several by the engine; their executed notebooks."""
+    from dynode.experiments import runner
+    from dynode.experiments.engine import running
+    from dynode.reporting import paths
+
+    if len(names) == 1:
+        return [runner.run(names[0], profile, notebook_parameters(names[0], p))]
+    request = running.Request(tuple(dict.fromkeys(names)), profile, jobs, anew=True)
+    return [paths.executed_copy(name, profile) for name in running.reproduce(request)]
 
 
 def reproduce(

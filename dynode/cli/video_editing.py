@@ -1,4 +1,4 @@
-"""Commands for edited videos."""
+"""Commands for edited videos, and for what one of their methods learns."""
 
 import shlex
 from dataclasses import dataclass
@@ -16,10 +16,12 @@ from dynode.cli.options import (
     Tuning,
     VideoName,
     output_path,
+    print_numbers,
+    require_different,
     stem,
 )
 from dynode.cli.parameters import Parameters, assignments, is_list_in, settings_with
-from dynode.cli.windows import named_footage
+from dynode.cli.windows import load_clip, named_footage
 
 Attributes = Annotated[UseAppendAction[tuple[str, ...]], arg(metavar="NAME=STRENGTH")]
 
@@ -204,3 +206,35 @@ def evaluate_edit(
         known = {"warnings": list(warnings), "stand_ins": stand_ins}
         stamp = runtime.provenance(chosen, command=shlex.join(["dynode", "evaluate-edit", source, edited]), **known)
         print(f"every number: {records.write(output, 'evaluate-edit', '', rows, stamp)}")
+
+
+def train_rigid(
+    clips: Positional[tuple[str, ...]],
+    output: Output = None,
+    *,
+    footage: str = "",
+    p: Parameters = (),
+    minutes: float = float("inf"),
+    device: Device = "auto",
+) -> None:
+    """Train RIGID's recurrent encoder on the footage of clips (a re-implementation); `dynode edit --method rigid` reads it.
+
+    Args:
+        clips: Clip files or names of shipped clips, such as single_face.1, all of one generator.
+        output: The weights to write, by default GENERATOR.rigid.safetensors, where an edit looks for them; a killed run resumes from the checkpoint beside them.
+        footage: The video of the clips, where it is neither in the current folder nor an asset.
+        p: Change a setting, such as windows=4000, window=5, editor=flow or encoder.hidden=128.
+        minutes: Stop training after that long; the same command resumes.
+    """
+    from dynode import runtime
+    from dynode.inversion.joint import recurrent_files
+    from dynode.training.rigid import train_rigid as make
+    from dynode.training.rigid.rigid_settings import EMBEDDED
+
+    require_different("clip", clips)
+    loaded, settings = [load_clip(clip) for clip in clips], settings_with(EMBEDDED, p)
+    output = output_path(output, recurrent_files.file_name(make.generator_of(loaded)), *clips, footage)
+    choices = {"footage": footage, "minutes": minutes, "progress": runtime.bars(), "say": print}
+    card = make.train_rigid(loaded, output, settings, device=runtime.device(device), **choices)
+    print(f"{output}: {card['windows_shown']} of {card['of']} windows in {card['hours']:.2f} hours; {card['method']}")
+    print_numbers({f"last {name}": value for name, value in card["curve"][-1].items() if name != "windows"}, digits=4)

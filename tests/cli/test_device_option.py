@@ -14,7 +14,7 @@ from dynode.cli.options import ClipName
 from dynode.experiments import items, runner
 from dynode.experiments.engine import machine
 
-COMPUTE_NOTHING = {"list", "verify", "fetch", "doctor", "clip", "editors"}
+COMPUTE_NOTHING = {"list", "verify", "fetch", "doctor", "clip", "dataset", "editors", "teach"}
 
 
 def function_of(name: str):
