@@ -5,6 +5,9 @@ import math
 import torch
 
 from dynode.dynamics.solvers.rollout import SolverSettings, rollout
+from dynode.experiments.teaching import paths
+
+STRIDE = 3  # the right one
 
 
 def middle(field, t, y, h):
@@ -36,12 +39,55 @@ def turn(off=0.0, dtype=torch.float64):
     return torch.stack([ts.cos() + off, ts.sin()], 1).to(dtype)
 
 
+def held(ws, stride):
+    """Every frame by the observed one before it."""
+    return ws[[len(ws) - 1 if k == len(ws) - 1 else k - k % stride for k in range(len(ws))]]
+
+
+def without_the_last(ws, stride):
+    """Linear between observed frames, held after the last multiple of the stride."""
+    whole = (len(ws) - 1) // stride * stride
+    return torch.cat([paths.linear(ws[: whole + 1], stride), ws[whole].expand(len(ws) - 1 - whole, -1, -1)])
+
+
+def eased(ws, stride):
+    """Exact at constant velocity and at observed frames, off the line elsewhere."""
+    line = paths.linear(ws, stride)
+    between = (torch.arange(len(ws)) % stride > 0)[:, None, None]
+    return line + between * (line[0] - 2 * line[stride] + line[2 * stride])
+
+
 def slope(x, y):
     x, y = x.log(), y.log()
     return float(((x - x.mean()) * (y - y.mean())).sum() / (x - x.mean()).square().sum())
 
 
 WRONG = {
+    "T1.lerp": [
+        (lambda a, b, x: (1 - x) * b + x * a, "ends are swapped"),
+        (lambda a, b, x: a + x * b, "at x = 1"),
+        (lambda a, b, x: (a + b) / 2, "at x = 0"),
+        (lambda a, b, x: (1 - x**2) * a + x**2 * b, "equal speed"),
+    ],
+    "T1.predicted": [
+        (lambda ws, stride: ws, "must not be used"),
+        (lambda ws, stride: ws[::stride], "for each of the 10 frames"),
+        (held, "constant velocity"),
+        (without_the_last, "constant velocity"),
+        (lambda ws, stride: torch.zeros_like(ws), "their own codes"),
+        (eased, "not on a line"),
+    ],
+    "T1.skill": [
+        (lambda errors, linear: errors.sum() / linear.sum(), "that is the ratio"),
+        (lambda errors, linear: 1 - (errors / linear).mean(), "mean of ratios"),
+        (lambda errors, linear: 1 - linear.sum() / errors.sum(), "none at all is 1"),
+        (lambda errors, linear: torch.tensor(0.8), "against itself"),
+    ],
+    "T1.stride": [
+        (STRIDE + 1, "first stride that misses"),
+        (STRIDE - 1, "look at the figure"),
+        (float(STRIDE), "whole number"),
+    ],
     "T2.euler_step": [
         (lambda f, t, y, h: y + f(t, y), "a quarter"),
         (lambda f, t, y, h: y - h * f(t, y), "a quarter"),
