@@ -14,9 +14,10 @@ import torch
 
 from dynode import cli, runtime
 from dynode.errors import UserError
-from dynode.experiments import kernels, several
+from dynode.experiments import kernels
 from dynode.experiments.doctor import environment, examination, left_behind, machine, printed, registry
 from dynode.experiments.doctor.registry import CHECKS, Finding, examine
+from dynode.experiments.engine import machine as cores_here
 from dynode.io import assets, downloads, scratch, video
 
 
@@ -125,7 +126,7 @@ def test_a_gpu_of_apple(cuda, monkeypatch):
 @pytest.mark.parametrize("cores, state", [(2, "ok"), (1, "note"), (4, "note")])
 def test_threads(cores, state, monkeypatch):
     monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
-    monkeypatch.setattr(several, "cores", lambda: cores)
+    monkeypatch.setattr(cores_here, "cores", lambda: cores)
     monkeypatch.setenv("OMP_NUM_THREADS", "2")
     assert state_of("threads")[0] == state and "OMP_NUM_THREADS" in state_of("threads")[1] or state == "ok"
 
