@@ -126,10 +126,12 @@ editors: setup
 	$(DYNODE) train flow stylegan2-isaac3d-factors lighting_intensity -o $(EDITORS)/flows/isaac3d.lighting_intensity.safetensors \
 	  -p flow.depth=0 -p flow.target=3 -p alpha=8.0 -p batch=8 -p codes=2048 -p halve=60 -p lr=5e-4 -p steps=100
 
-# Pin the newest versions that fit pyproject.toml, for every platform (needs `pip install uv`).
+# Pin the newest versions that fit pyproject.toml, for every platform (needs `pip install uv`): what `pip install dynode[all]`
+# brings, and with the same pins what developers use besides.
+COMPILE = uv pip compile pyproject.toml --universal --python-version 3.11 --no-emit-index-url --no-annotate --no-header -q
 lock:
-	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 \
-	  --no-emit-index-url --no-annotate --no-header -q -o lock/requirements.txt
+	$(COMPILE) --extra all -o lock/requirements.txt
+	$(COMPILE) --extra all --extra dev -c lock/requirements.txt -o lock/dev.txt
 
 # Execute the notebooks under the smoke profile and keep them as the references that nbval compares with.
 reference: setup

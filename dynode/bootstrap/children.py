@@ -17,10 +17,12 @@ KILL = getattr(signal, "SIGKILL", signal.SIGTERM)
 GRACE = 10  # seconds until a child that is to end is killed
 
 
-def call(command: list[str], environment: Mapping[str, str], lines: list[str] | None = None) -> int:
+def call(
+    command: list[str], environment: Mapping[str, str], lines: list[str] | None = None, quiet: bool = False
+) -> int:
     """Run a command in the checkout; returns its exit code, 128 + the signal's number where one killed it.
 
-    lines: takes those that the child writes to stderr, which are shown all the same.
+    lines: takes those that the child writes to stderr, which are shown all the same, unless `quiet`.
     Raises SystemExit with 128 + its number for a signal that came meanwhile, once the child has ended; OSError for a program
     that cannot be started.
     """
@@ -32,7 +34,7 @@ def call(command: list[str], environment: Mapping[str, str], lines: list[str] | 
     ):
         for line in child.stderr or ():
             shown = line.decode(errors="replace")
-            sys.stderr.write(shown)
+            sys.stderr.write("" if quiet else shown)
             kept.append(shown.strip())
         code = child.wait()
     return code if code >= 0 else 128 - code

@@ -55,7 +55,7 @@ def run(command: str, rest: list[str]) -> int:
 
 def reproduce(arguments: list[str]) -> int:
     """Run the command of that name in the environment: it makes what of the items is missing or stale."""
-    python = str(environment.setup())
+    python = str(environment.setup(dev=False))
     own = {
         "DYNODE_PARENT": str(os.getpid()),
         "DYNODE_READY": "1",

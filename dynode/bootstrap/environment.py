@@ -7,31 +7,35 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from dynode.bootstrap import installing
+from dynode.bootstrap import installing, torch_build
 from dynode.bootstrap.children import ROOT
 from dynode.errors import UserError
 
 VENV = ROOT / ".venv"
-LOCK = ROOT / "lock" / "requirements.txt"
-INSTALLS = "Installing the locked packages into .venv: about 6 GB, 2 to 10 minutes by network."
+LOCK = ROOT / "lock" / "requirements.txt"  # the library with all that the paper's items need
+DEV_LOCK = ROOT / "lock" / "dev.txt"  # the same, with what tests and checks of the code need
+SIZES = {"cpu": 2, "cuda": 6}  # GB
+INSTALLS = "Installing the locked packages into .venv: about {} GB, 1 to 10 minutes by network."
 INSTALLS_ANEW = "The environment in .venv was made for another folder: this checkout is installed into it."
 WHOSE = "import os, sys, dynode; sys.stdout.buffer.write(os.fsencode(os.path.realpath(dynode.__file__)))"
 
 
-def setup() -> Path:
+def setup(dev: bool = True) -> Path:
     """The Python of an environment with everything installed; made on first use, remade when the lock changes.
 
+    dev: with what tests and checks of the code need.
     Raises UserError with what failed and what to do.
     """
     if is_current():
         return Path(sys.executable)
-    if not is_whole():
+    if not is_whole(dev):
         with one_at_a_time():
-            if not is_whole():  # another set-up may have made it meanwhile
-                make()
+            if not is_whole(dev):  # another set-up may have made it meanwhile
+                make(dev)
     return python()
 
 
@@ -56,20 +60,27 @@ def stamp() -> Path:
     return VENV / "dynode-lock.sha256"
 
 
-def wanted() -> str:
-    return hashlib.sha256(LOCK.read_bytes()).hexdigest()
+def wanted(dev: bool = True) -> str:
+    return hashlib.sha256((DEV_LOCK if dev else LOCK).read_bytes()).hexdigest()
 
 
-def is_whole() -> bool:
+def is_whole(dev: bool = True) -> bool:
     """Whether everything in the lock is installed, the Python still starts, and it imports this checkout's package."""
     with contextlib.suppress(OSError, UnicodeDecodeError):
-        return stamped() and checkout() == ROOT
+        return stamped(dev) and checkout() == ROOT
     return False
 
 
-def stamped() -> bool:
-    """Whether everything in the lock was installed once."""
-    return stamp().is_file() and stamp().read_text(encoding="utf-8") == wanted()
+def stamped(dev: bool = True) -> bool:
+    """Whether everything in the lock was installed once, with the build of torch that DYNODE_TORCH names, if it names one.
+
+    An environment for developers has all that others want.
+    """
+    if not stamp().is_file():
+        return False
+    lock, _, build = stamp().read_text(encoding="utf-8").partition(" ")
+    chosen = os.environ.get(torch_build.CHOICE)
+    return lock in {wanted(), wanted(dev)} and chosen in (None, "", build or "cuda")
 
 
 def checkout() -> Path | None:
@@ -97,17 +108,24 @@ def one_at_a_time() -> Iterator[None]:
         yield
 
 
-def make() -> None:
+def make(dev: bool = True) -> None:
     """Install the lock and this checkout's package into `.venv`, which is made where it has no working pip."""
+    build = torch_build.wanted()
     if not has_pip():  # nothing there yet, killed half-way, or its Python is gone
-        create()
-    print(INSTALLS_ANEW if stamped() else INSTALLS, flush=True)
+        create(SIZES[build])
+    print(INSTALLS_ANEW if stamped(dev) else INSTALLS.format(SIZES[build]), flush=True)
     stamp().unlink(missing_ok=True)
-    installing.install(str(python()), "The locked packages", "-r", str(LOCK))
+    lock = DEV_LOCK if dev else LOCK
+    with tempfile.TemporaryDirectory() as folder:
+        options = []
+        if build == "cpu":
+            lock = torch_build.install_for_cpu(str(python()), lock, Path(folder))
+            options = ["--no-deps"]  # torch would bring what was left out
+        installing.install(str(python()), "The locked packages", *options, "-r", str(lock))
     # setuptools is in the lock; pip would fetch another one for a build of its own
     installing.install(str(python()), "The package itself", "--no-deps", "--no-build-isolation", "-e", str(ROOT))
     part = stamp().with_suffix(".part")
-    part.write_text(wanted(), encoding="utf-8")
+    part.write_text(wanted(dev) + (" cpu" if build == "cpu" else ""), encoding="utf-8")
     os.replace(part, stamp())
 
 
@@ -117,13 +135,15 @@ def has_pip() -> bool:
     return python().exists() and subprocess.run(command, capture_output=True).returncode == 0
 
 
-def create() -> None:
+def create(size: int = 6) -> None:
     """An empty environment with pip.  Raises UserError where there is no room, or nothing that can make one."""
     if VENV.is_symlink() and not VENV.exists() or VENV.exists() and not VENV.is_dir():
         raise UserError(f"{VENV} is no folder, and the environment belongs there: move it away.")
     free = shutil.disk_usage(VENV if VENV.exists() else ROOT).free / 1e9
-    if free < 8:
-        raise UserError(f"The environment takes 6 GB and {free:.1f} GB are free on {ROOT}: make room and try again.")
+    if free < size + 2:
+        raise UserError(
+            f"The environment takes {size} GB and {free:.1f} GB are free on {ROOT}: make room and try again."
+        )
     installing.run([*maker(), str(VENV)], "The environment .venv could not be made")
 
 

