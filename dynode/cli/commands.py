@@ -127,7 +127,7 @@ TRAIN = (
     ),
     Command(
         "train curvature",
-        "training:train_curvature",
+        "attributes:train_curvature",
         "train curvature mobilestylegan-ffhq",
         "the curvature that a projection steps by",
     ),
