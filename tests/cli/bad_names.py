@@ -32,7 +32,7 @@ diagnose {here}/half-small.safetensors | is no safetensors file, or is cut off: 
 render {here}/half-small.fit | is no safetensors file, or is cut off: a fit (as `dynode fit`
 share {here}/SMALL.fit | a fit (as `dynode fit` writes it) was wanted
 share {here}/half-small.fit | is no safetensors file, or is cut off: a fit (as `dynode
-demo {here}/record.json | {here}/record.json
+demo {here}/record.json | is not a video that can be read to its end
 render https://example.org/a.fit | https://example.org/a.fit is an address, download that file
 render '*.fit' | There is no file *.fit, no name fits that pattern: a fit (as
 render {here}/SMALL.fit | a fit (as `dynode fit` writes it) was wanted
@@ -56,7 +56,7 @@ train encoder {here}/encoder.safetensors | has format 'dynode-encoder-1': a gene
 train dynamics birds | There is no world 'birds', did you mean 'bird'
 train dynamics bird -p network.state=matrix | There is no field 'matrix'
 train dynamics bird -p encoded=99999 | There are 2995 development episodes: hold out and encode fewer
-train dynamics bird -p generator=stylegan2-birds | train a generator by `dynode train gan`, or name a known one
+train dynamics bird -p generator=stylegan2-birds | There is no generator 'stylegan2-birds', did you mean 'stylegan2-bird-factors'
 train dynamics bird --minutes 0 | minutes
 fit {here}/circle.safetensors --preset 'dynode[amortised]' | No field learned across clips comes with the package for codes of
 train flow {here}/none.safetensors fog | train a generator by `dynode train gan`, or name a known one

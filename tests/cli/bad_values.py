@@ -15,7 +15,7 @@ fit {here}/circle.safetensors --device cuda | The device cuda was asked for, but
 fit {here}/circle.safetensors --device cuda:99 | The device cuda:99 was asked for, but torch finds no CUDA
 fit {here}/circle.safetensors --device cuda:x | There is no device 'cuda:x': name cpu, cuda, cuda:1 or auto
 fit {here}/circle.safetensors --device cuda:-1 | There is no device 'cuda:-1': name cpu, cuda, cuda:1 or auto
-fit {here}/circle.safetensors --device mps | The device mps cannot be used here (Could not run
+fit {here}/circle.safetensors --device mps | The device mps cannot be used here (it has no float64 numbers
 fit {here}/circle.safetensors --device '' | There is no device '': name cpu, cuda, cuda:1 or auto
 fit {here}/circle.safetensors --device CPU0 | There is no device 'CPU0': name cpu, cuda, cuda:1 or auto
 fit {here}/circle.safetensors -p iterations=5 | There is no setting 'iterations'; legal are clock, field
