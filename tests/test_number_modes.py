@@ -64,7 +64,9 @@ MODES = {
     "autocast": lambda: torch.autocast("cpu", torch.bfloat16),
     "strict warnings": strict_warnings,
 }
-LEARNED = [name for name in methods.learned_names() if name not in ("prior", "visible")]  # these two want other clips
+LEARNED = [
+    name for name in methods.learned_names() if name not in ("prior", "visible", "dynode[amortised]")
+]  # these want other clips, or codes of a world
 
 
 def short(name):

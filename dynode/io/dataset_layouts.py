@@ -100,7 +100,7 @@ def cub(folder: Path) -> Iterator[Entry]:
 
 def listed(path: Path) -> dict[str, list[str]]:
     """The words of each line of a list by its first one; of a list that is not there none."""
-    lines = path.read_text().splitlines() if path.is_file() else []
+    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
     return {words[0]: words[1:] for line in lines if (words := line.split())}
 
 

@@ -16,6 +16,7 @@ CACHED = (
     source_code.imported_by,
     source_code.hash_of,
     source_code.definitions,
+    source_code.statements,
 )
 
 

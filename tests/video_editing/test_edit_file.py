@@ -207,31 +207,31 @@ def test_the_record_has_the_options_that_were_chosen(tmp_path):
 @pytest.mark.parametrize(
     "arguments, expected",
     [
-        (["carphone.warm"], "nothing to edit"),
-        (["carphone.warm", "--attribute", "smiel"], "NAME=STRENGTH"),
-        (["carphone.warm", "--attribute", "0=1", "--editor", "ganspace"], "components"),
-        (["carphone.warm", "--attribute", "1=1", "--editor", "glue"], "method of editing"),
+        (["carphone.1"], "nothing to edit"),
+        (["carphone.1", "--attribute", "smiel"], "NAME=STRENGTH"),
+        (["carphone.1", "--attribute", "0=1", "--editor", "ganspace"], "components"),
+        (["carphone.1", "--attribute", "1=1", "--editor", "glue"], "method of editing"),
         (
-            ["carphone.warm", "--attribute", "1=1", "--editor", "ganspace", "--method", "magic"],
+            ["carphone.1", "--attribute", "1=1", "--editor", "ganspace", "--method", "magic"],
             "method of editing videos",
         ),
-        (["carphone.warm", "--attribute", "1=1", "--editor", "ganspace", "--mode", "drift"], "mode of propagation"),
-        (["carphone.warm", "--attribute", "1=1", "--editor", "ganspace", "--paste", "glue"], "mode of pasting"),
-        (["carphone.warm", "--attribute", "1=1", "--editor", "ganspace", "--mask", "glue"], "no mask"),
-        (["carphone.warm", "--attribute", "1=1", "--editor", "ganspace", "--mask", "gone.pt"], "no file gone.pt"),
-        (["carphone.warm", "--attribute", "1=1", "--editor", "ganspace", "--stride", "0"], "stride"),
-        (["carphone.warm", "--attribute", "1=1", "--editor", "ganspace", "--rows", "24"], "23 style rows"),
-        (["carphone.warm", "--attribute", "1=1", "--editor", "ganspace", "-o", "x.avi"], ".mp4"),
+        (["carphone.1", "--attribute", "1=1", "--editor", "ganspace", "--mode", "drift"], "mode of propagation"),
+        (["carphone.1", "--attribute", "1=1", "--editor", "ganspace", "--paste", "glue"], "mode of pasting"),
+        (["carphone.1", "--attribute", "1=1", "--editor", "ganspace", "--mask", "glue"], "no mask"),
+        (["carphone.1", "--attribute", "1=1", "--editor", "ganspace", "--mask", "gone.pt"], "no file gone.pt"),
+        (["carphone.1", "--attribute", "1=1", "--editor", "ganspace", "--stride", "0"], "stride"),
+        (["carphone.1", "--attribute", "1=1", "--editor", "ganspace", "--rows", "24"], "23 style rows"),
+        (["carphone.1", "--attribute", "1=1", "--editor", "ganspace", "-o", "x.avi"], ".mp4"),
         (["scene.day", "--attribute", "fog=1", "--editor", "flow"], "not cut from a video"),
-        (["carphone.warm", "--attribute", "1=1", "--editor", "ganspace", "--first", "5"], "leave out --first"),
-        (["carphone.warm", "--attribute", "1=1", "--editor", "ganspace", "--frames", "-1"], "0 or more"),
-        (["carphone.warm", "--attribute", "1=1", "--editor", "ganspace", "--footage", "gone.mp4"], "no file gone.mp4"),
-        (["carphone.warm", "--attribute", "1=1", "--editor", "ganspace", "-p", "steps=9"], "leave out -p steps"),
+        (["carphone.1", "--attribute", "1=1", "--editor", "ganspace", "--first", "5"], "leave out --first"),
+        (["carphone.1", "--attribute", "1=1", "--editor", "ganspace", "--frames", "-1"], "0 or more"),
+        (["carphone.1", "--attribute", "1=1", "--editor", "ganspace", "--footage", "gone.mp4"], "no file gone.mp4"),
+        (["carphone.1", "--attribute", "1=1", "--editor", "ganspace", "-p", "steps=9"], "leave out -p steps"),
         (
             ["nothing.mp4", "--attribute", "1=1", "--editor", "ganspace", "--footage", "a.mp4"],
             "names the video of a clip",
         ),
-        (["carphone.warm", "--attribute", "smil=1"], "legal are age, gender, lip"),
+        (["carphone.1", "--attribute", "smil=1"], "legal are age, gender, lip"),
         (["nothing.mp4", "--attribute", "1=1", "--editor", "ganspace"], "no file nothing.mp4"),
     ],
 )
@@ -246,7 +246,7 @@ def test_mistakes_end_in_one_sentence(arguments, expected, capsys, tmp_path, mon
 @pytest.fixture(scope="module")
 def short(tmp_path_factory):
     """Three frames of a shipped clip, as a file."""
-    clip = clips.load("carphone.warm").head(3)
+    clip = clips.load("carphone.1").head(3)
     return clip, clip.save(tmp_path_factory.mktemp("clips") / "short.safetensors")
 
 
@@ -255,7 +255,7 @@ def test_the_public_function_takes_a_clip_its_file_or_its_name(short, tmp_path):
     choices = {"stride": 2, "dynamics": QUICK, "device": "cpu"}
     by_clip = dynode.edit(clip, {"smile": 1.5}, tmp_path / "clip.mp4", **choices)
     by_file = dynode.edit(path, ["smile=0:1.5,1:1.5"], tmp_path / "file.mp4", **choices)
-    by_name = dynode.edit("carphone.warm", "smile=1.5", str(tmp_path / "name.mp4"), frames=3, **choices)
+    by_name = dynode.edit("carphone.1", "smile=1.5", str(tmp_path / "name.mp4"), frames=3, **choices)
     assert by_clip.count == by_file.count == by_name.count == 3 and by_clip.output == tmp_path / "clip.mp4"
     for other in (by_file, by_name):
         assert (

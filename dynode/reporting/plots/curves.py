@@ -146,7 +146,8 @@ def error_panels(
     Frames that a method interpolates exactly, but for rounding, leave gaps on such an axis.
     """
     with house_style():
-        size = (FULL_WIDTH, 2.9)
+        lines = -(-max(map(len, panels.values())) // 2)  # of a legend in two columns
+        size = (FULL_WIDTH, max(2.9, 1.5 + 0.16 * lines))
         figure, axes = subplots(1, len(panels), figsize=size, sharex=True, sharey=True, squeeze=False)
         for axis, (title, curves) in zip(axes[0], panels.items(), strict=True):
             for name, values in curves.items():
