@@ -14,6 +14,7 @@ from dynode.errors import UserError, ending
 TESTS = ("-m", "pytest", "-q", "tests", "--ignore=tests/reference")
 SHORT = ("-m", "not long")
 NOTEBOOK_TESTS = ("-m", "pytest", "-q", "--nbval-lax", "--nbval-current-env", "tests/reference")
+OUTPUT_TESTS = ("-m", "pytest", "-q", "tests/engine/outputs_of_smoke_runs.py")  # of what those notebooks left
 USAGE = (
     "usage: python -m dynode setup | reproduce [ITEM ...] [--profile smoke|embedded|paper] [--slurm] [--dry-run] [--jobs N] "
     "[--device auto|cpu|cuda|cuda:N] | test | test-all"
@@ -68,10 +69,11 @@ def test(*, long: bool) -> int:
 
     Outputs go to a scratch folder.
     """
-    python, commands = str(environment.setup()), [TESTS if long else TESTS + SHORT, NOTEBOOK_TESTS]
+    python, commands = str(environment.setup()), [TESTS if long else TESTS + SHORT, NOTEBOOK_TESTS, OUTPUT_TESTS]
     with tempfile.TemporaryDirectory() as scratch:
-        variables = environment.variables() | {"DYNODE_OUTPUT": scratch, **own_kernel(python, Path(scratch))}
-        return max(call([python, *each], variables) for each in commands)
+        variables = environment.variables() | own_kernel(python, Path(scratch))
+        folders = [{"DYNODE_OUTPUT": f"{scratch}/{name}"} for name in ("tests", "notebooks", "notebooks")]
+        return max(call([python, *each], variables | own) for each, own in zip(commands, folders, strict=True))
 
 
 def own_kernel(python: str, folder: Path) -> dict[str, str]:

@@ -41,9 +41,12 @@ def started(monkeypatch):
 
 def test_long_tests_are_run_by_test_all_only(started):
     assert bootstrap.main(["test"]) == bootstrap.main(["test-all"]) == 0
-    short, nbval, whole, nbval_again = ([*command[1:]] for command, _ in started)
+    short, nbval, left, whole, nbval_again, left_again = ([*command[1:]] for command, _ in started)
     assert short == [*whole, "-m", "not long"] and "tests" in whole
     assert nbval == nbval_again and "--nbval-lax" in nbval
+    assert left == left_again and left[-1] == "tests/engine/outputs_of_smoke_runs.py"
+    folders = [variables["DYNODE_OUTPUT"] for _, variables in started]
+    assert folders[1] == folders[2] != folders[0]
 
 
 def test_reproduce_is_the_command_of_that_name_in_the_environment_with_the_options_given(started):
@@ -101,4 +104,4 @@ def test_reference_notebooks_are_run_by_the_environment_that_was_made(tmp_path, 
 
 def test_the_variables_of_that_kernel_reach_both_kinds_of_tests(started):
     assert bootstrap.main(["test"]) == 0
-    assert [{"JUPYTER_PATH", "IPYTHONDIR", "DYNODE_OUTPUT"} <= set(variables) for _, variables in started] == [True] * 2
+    assert [{"JUPYTER_PATH", "IPYTHONDIR", "DYNODE_OUTPUT"} <= set(variables) for _, variables in started] == [True] * 3

@@ -9,7 +9,7 @@ import yaml
 
 from dynode import cli
 from dynode.errors import UserError
-from dynode.experiments import items, listing, runner
+from dynode.experiments import items, listing
 from dynode.experiments.engine import machine, targets
 from dynode.experiments.engine.targets import Plan
 from dynode.runtime import ROOT
@@ -136,14 +136,3 @@ def test_hidden_devices_are_not_counted(monkeypatch, tmp_path):
     for named, expected in (("cpu", 0), ("cuda:1", 1), ("auto", 2)):
         monkeypatch.setenv("DYNODE_DEVICE", named)
         assert machine.gpus() == expected
-
-
-@pytest.mark.long
-@pytest.mark.parametrize("name", NAMES)
-def test_a_smoke_run_leaves_what_the_map_says(name, tmp_path, monkeypatch):
-    monkeypatch.setenv("DYNODE_OUTPUT", str(tmp_path))
-    runner.run(name, "smoke")
-    found = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
-    made = {path for path in found if path.startswith(("figures/", "reports/tables/"))}
-    assert made == set(targets.written(items.item(name), "smoke"))
-    assert f"reports/records/{name}.smoke.json" in found
