@@ -214,7 +214,7 @@ def test_every_page_of_a_report_is_alone_narrow_and_accessible(browser, report, 
         *sorted(report.parent.glob("site/*.html")),
         *sorted(report.parent.glob("site/notebooks/*.html"))[:3],
     ]
-    assert len(pages) == 11
+    assert len(pages) == 13
     for path in pages:
         with Opened(browser, path, viewport=size, color_scheme=scheme) as opened:
             opened.require_alone()
