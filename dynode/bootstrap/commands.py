@@ -65,15 +65,18 @@ def reproduce(arguments: list[str]) -> int:
 
 
 def test(*, long: bool) -> int:
-    """pytest over tests/, without its long ones unless `long`, then nbval over the reference notebooks (smoke profile).
+    """pytest over tests/, without its long ones unless `long`, beside nbval over the reference notebooks (smoke profile).
 
-    Outputs go to a scratch folder.
+    Each has half of the cores.  Then what these notebooks left is compared with experiments.yaml.  Outputs go to a scratch folder.
     """
-    python, commands = str(environment.setup()), [TESTS if long else TESTS + SHORT, NOTEBOOK_TESTS, OUTPUT_TESTS]
+    python, tests = str(environment.setup()), TESTS if long else TESTS + SHORT
     with tempfile.TemporaryDirectory() as scratch:
-        variables = environment.variables() | own_kernel(python, Path(scratch))
-        folders = [{"DYNODE_OUTPUT": f"{scratch}/{name}"} for name in ("tests", "notebooks", "notebooks")]
-        return max(call([python, *each], variables | own) for each, own in zip(commands, folders, strict=True))
+        threads = {"OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // 2))}
+        variables = threads | environment.variables() | own_kernel(python, Path(scratch))
+        of_tests, of_notebooks = ({"DYNODE_OUTPUT": f"{scratch}/{name}"} for name in ("tests", "notebooks"))
+        both = [([python, *tests], of_tests), ([python, *NOTEBOOK_TESTS], of_notebooks)]
+        code = call([python, "-m", "dynode.bootstrap.side_by_side", json.dumps(both)], variables)
+        return max(code, call([python, *OUTPUT_TESTS], variables | of_notebooks))
 
 
 def own_kernel(python: str, folder: Path) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """The commands that work before anything is installed: what is typed, what is started, with which variables."""
 
+import json
 import os
 import subprocess
 import sys
@@ -39,14 +40,15 @@ def started(monkeypatch):
     return calls
 
 
-def test_long_tests_are_run_by_test_all_only(started):
+def test_long_tests_are_run_by_test_all_only_and_notebooks_beside_them(started):
     assert bootstrap.main(["test"]) == bootstrap.main(["test-all"]) == 0
-    short, nbval, left, whole, nbval_again, left_again = ([*command[1:]] for command, _ in started)
-    assert short == [*whole, "-m", "not long"] and "tests" in whole
-    assert nbval == nbval_again and "--nbval-lax" in nbval
+    (short, _), (left, left_in), (whole, _), (left_again, _) = started
+    (tests, tests_in), (notebooks, notebooks_in) = json.loads(short[-1])
+    ((all_tests, _), (same_notebooks, _)) = json.loads(whole[-1])
+    assert tests == [*all_tests, "-m", "not long"] and "tests" in all_tests
+    assert notebooks == same_notebooks and "--nbval-lax" in notebooks
     assert left == left_again and left[-1] == "tests/engine/outputs_of_smoke_runs.py"
-    folders = [variables["DYNODE_OUTPUT"] for _, variables in started]
-    assert folders[1] == folders[2] != folders[0]
+    assert left_in["DYNODE_OUTPUT"] == notebooks_in["DYNODE_OUTPUT"] != tests_in["DYNODE_OUTPUT"]
 
 
 def test_reproduce_is_the_command_of_that_name_in_the_environment_with_the_options_given(started):
@@ -104,4 +106,4 @@ def test_reference_notebooks_are_run_by_the_environment_that_was_made(tmp_path, 
 
 def test_the_variables_of_that_kernel_reach_both_kinds_of_tests(started):
     assert bootstrap.main(["test"]) == 0
-    assert [{"JUPYTER_PATH", "IPYTHONDIR", "DYNODE_OUTPUT"} <= set(variables) for _, variables in started] == [True] * 3
+    assert [{"JUPYTER_PATH", "IPYTHONDIR"} <= set(variables) for _, variables in started] == [True] * 2
