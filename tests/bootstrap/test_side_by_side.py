@@ -11,6 +11,7 @@ import pytest
 
 from dynode.runtime import ROOT
 
+PIPES = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "encoding": "utf-8", "process_group": 0}
 MEETS = """
 import pathlib, sys, time
 mine, other, code = sys.argv[1:]
@@ -27,9 +28,14 @@ def command(tmp_path, mine: str, other: str, code: int) -> list:
     return [sys.executable, "-c", MEETS, str(tmp_path / mine), str(tmp_path / other), str(code)]
 
 
+def heed() -> None:
+    """A background job of a shell ignores interruptions, and so would what it starts."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def start(*each: list) -> subprocess.Popen:
     run = [sys.executable, "-m", "dynode.bootstrap.side_by_side", json.dumps([(one, {}) for one in each])]
-    return subprocess.Popen(run, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, process_group=0)
+    return subprocess.Popen(run, cwd=ROOT, **PIPES, preexec_fn=heed)
 
 
 @pytest.mark.parametrize("codes", [(0, 0), (0, 3), (2, 1)])
