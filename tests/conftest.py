@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import os
 from functools import cache
 from pathlib import Path
 
@@ -38,6 +39,16 @@ def evaluations_apart():
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("DYNODE_EVALUATIONS", "0")
         yield
+
+
+@pytest.fixture(autouse=True)
+def devices_apart(monkeypatch):
+    """What a command sets for its own process, the next test does not see."""
+    for name in ("DYNODE_DEVICE", "DYNODE_DETERMINISTIC", "CUDA_VISIBLE_DEVICES"):
+        value = os.environ.get(name)
+        monkeypatch.setenv(name, value or "")  # which is undone afterwards
+        if value is None:
+            monkeypatch.delenv(name)
 
 
 @pytest.fixture(scope="session")
