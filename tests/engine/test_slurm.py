@@ -76,15 +76,6 @@ def test_what_was_too_little_is_asked_for_again_and_more_of_it(tmp_path, cluster
     )
 
 
-def test_a_node_that_fails_is_left_out_of_the_next_attempt(tmp_path, cluster):
-    checkout = checkout_on(tmp_path)
-    checkout.reproduce("alpha", "--slurm", **cluster.make({"item_alpha": ["NODE_FAIL"]}))
-    first, second = (each["arguments"] for each in cluster.of("item_alpha"))
-    assert "node7" not in " ".join(first) and "--exclude=node7" in " ".join(second).replace(
-        "--exclude node7", "--exclude=node7"
-    )
-
-
 def test_an_interruption_cancels_all_jobs(tmp_path, cluster):
     slow = {"parameters": {"smoke": {"seconds": 60.0}}}
     checkout = checkout_on(tmp_path, alpha=slow, beta=slow)
@@ -93,12 +84,6 @@ def test_an_interruption_cancels_all_jobs(tmp_path, cluster):
     engine.send_signal(signal.SIGINT)
     assert engine.wait(60) == 130
     wait_for(lambda: {job["state"] for job in cluster.jobs().values()} == {"CANCELLED"})
-
-
-def test_a_cluster_without_accounts_is_asked_by_its_queue(tmp_path, cluster):
-    checkout = checkout_on(tmp_path)
-    checkout.reproduce("alpha", "--slurm", **cluster.make(without=("sacct", "sacctmgr", "sshare")))
-    assert checkout.begun() == ["alpha"] and calls(cluster, "squeue")
 
 
 def test_a_job_that_is_lost_is_noticed_and_submitted_again(tmp_path, cluster):
