@@ -77,9 +77,6 @@ def reproduce(request: Request) -> list[str]:
     if not plan.names:
         return []
     with locking.alone():
-        if request.cluster:
-            slurm.wait_for_left(slurm.prefix())
-        unlock()
         if not request.dry_run:
             fetch(plan.profile)
         progress = Progress(plan)
@@ -103,9 +100,11 @@ def fetch(profile: str) -> None:
 def followed(request: Request, plan: targets.Plan, progress: Progress) -> int:
     """Run Snakemake to its end, anew where a job of a cluster was lost; its exit code."""
     for _ in range(slurm.RESTARTS + 1):
-        command = arguments(request, plan)
+        if request.cluster:
+            slurm.wait_for_left(slurm.prefix())
+        unlock()
         try:
-            return run(command, progress, request)
+            return run(arguments(request, plan), progress, request)
         except slurm.Lost as lost:
             progress.say(f"{lost} The engine starts again.")
         finally:
@@ -149,7 +148,7 @@ def variables() -> dict[str, str]:
 
 
 def unlock() -> None:
-    """Take away the lock that a killed Snakemake has left; our own lock says that none runs."""
+    """Take away the lock that a Snakemake has left which was killed, by us too; our own lock says that none runs."""
     if locking.left_locked(paths.root()):
         typed = ["--snakefile", str(runtime.ROOT / "Snakefile"), "--directory", str(paths.root()), "--unlock"]
         subprocess.run(snakemake(typed), env=variables(), capture_output=True, check=False)
