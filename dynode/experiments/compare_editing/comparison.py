@@ -134,6 +134,11 @@ def overall(rows: list[Row], methods: Iterable[str]) -> list[Row]:
     return averaged([replace(row, clip="", variant="", n=1, std=None) for row in mine])
 
 
+def evenly(frames: int, columns: int) -> list[int]:
+    """The numbers of at most that many of some frames, from first to last."""
+    return torch.linspace(0, frames - 1, min(columns, frames)).round().int().tolist()
+
+
 def close_up(frames: np.ndarray, quads: np.ndarray, at: Iterable[int], size: int = 256) -> torch.Tensor:
     """The face's square of some pasted frames, images (n, 3, S, S): what lies around the mask's edge is in it."""
     return torch.stack([alignment.crop(images.from_uint8(frames[k]), quads[k], size) for k in at])

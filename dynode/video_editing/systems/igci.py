@@ -103,6 +103,13 @@ class IGCI(PerFrame):
         source = from_track(track, footage.path)
         return invert_windows(source, kept.path, identity, self.chosen, footage.generator, **choices), kept.path
 
+    def passes(self, inverted: int, frames: int) -> float:
+        """Passes of the generator, forward and backward, for one shot: every step makes the images of a whole window."""
+        s, windows = self.chosen, inverted - self.chosen.window + 1
+        if windows <= 1:
+            return inverted * s.first_steps * (1 + (windows == 1))
+        return s.window * (2 * s.first_steps + (windows - 1) * s.steps)
+
     def job(self, footage: Footage, generator: Generator) -> dict:
         """What decides the codes besides the frames."""
         job = {"inversion": NAME, "generator_hash": generators.hash_of(footage.generator), **self.settings}

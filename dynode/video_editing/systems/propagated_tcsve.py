@@ -129,7 +129,7 @@ class PropagatedTcsve:
     def tuned_shot(
         self, scene: Scene, clip: Clip, ts: torch.Tensor, edit: Edit, start: float, observer: Observer
     ) -> EditedShot:
-        passes = self.host.passes(len(clip), len(ts))
+        passes = self.passes(len(clip), len(ts))
         tuning_system.print_estimate(self.name, scene, passes, len(ts), self.host.precision)
         edits = [(editor, track.largest) for editor, track in zip(edit.editors, edit.tracks, strict=True)]
         direct = EditedShot(clip.ws, propagation.reedited(clip.ws, edits, edit.rows))
@@ -140,6 +140,10 @@ class PropagatedTcsve:
             whole = with_correction(edit, refined.edited[0] - direct.edited[0])
             shot = self.dynamics.propagated(path, clip, ts, whole, start)
         return replace(shot, weights=refined.weights, measured=refined.measured)
+
+    def passes(self, inverted: int, frames: int) -> float:
+        """Passes of the generator, forward and backward, at most."""
+        return self.host.passes(inverted, frames)
 
     def stitched(self, scene: Scene, shot: EditedShot, observer: Observer) -> Iterator[Stitched]:
         yield from self.host.stitched(scene, shot, observer)

@@ -123,12 +123,17 @@ class Stit(StitchedHost):
         self, scene: Scene, clip: Clip, ts: torch.Tensor, edit: Edit, start: float, observer: Observer
     ) -> EditedShot:
         s, pivots = self.chosen, pivots_of(clip).ws
-        passes = len(pivots) * s.tuning.passes + len(ts) * (s.stitching.steps + 1)
+        passes = self.passes(len(pivots), len(ts))
         tuning_system.print_estimate(self.name, scene, passes, len(ts), s.tuning.precision)
         perceptual = LPIPS("alex", checked=False).to(scene.device)
         tuned = clip_tuning.tuned_on(scene.of_inverted(), pivots, s.tuning, observer, perceptual)
         shot = self.edit_shot(clip, ts, edit, start, observer)
         return replace(shot, weights=tuned.tensors, measured={"tuning": tuned.numbers})
+
+    def passes(self, inverted: int, frames: int) -> float:
+        """Passes of the generator, forward and backward, at most: tuning, stitching."""
+        s = self.chosen
+        return inverted * s.tuning.passes + frames * (s.stitching.steps + 1)
 
 
 def frozen(codes: torch.Tensor, rows: int) -> torch.Tensor:

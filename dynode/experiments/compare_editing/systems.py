@@ -1,0 +1,175 @@
+"""All systems of the editing table on the same frames: those with loops at a share of their published length."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from dynode.dynamics.fitting.store import FitStore
+from dynode.errors import UserError
+from dynode.evaluation.records import Row
+from dynode.evaluation.tuning_quality import Measures
+from dynode.experiments.compare_editing.comparison import Entry
+from dynode.generators.protocol import Generator
+from dynode.inversion.joint import recurrent_files
+from dynode.inversion.observer import NoObserver
+from dynode.perception.lpips import LPIPS
+from dynode.video_editing import inverted_codes
+from dynode.video_editing.footage import Footage
+from dynode.video_editing.masks import MaskSettings
+from dynode.video_editing.paste import PasteSettings
+from dynode.video_editing.registry import System, load_system, system_class, taken_by
+from dynode.video_editing.systems import clip_tuning, shares
+from dynode.video_editing.systems.scene import pivots_of
+from dynode.video_editing.systems.trained_weights import TrainedWeights
+from dynode.video_editing.systems.tuning_system import TuningSystem
+from dynode.video_editing.video_editor import VideoEditor
+
+PAPER = {
+    "igci": "IGCI",
+    "latent-transformer": "Latent-T",
+    "stit": "STIT",
+    "tcsve": "TCSVE",
+    "rigid": "RIGID",
+    "dynode+latent-transformer": "DynODE + Latent-T",
+    "dynode+tcsve": "DynODE + TCSVE",
+}  # as the paper's table and Fig. 3 call them
+CONTROLS = {"linear+latent-transformer": "linear + Latent-T", "linear+tcsve": "linear + TCSVE"}
+PIVOTS = ("pivots, untuned", "pivots, tuned")  # the variants of rows on reconstructions
+STITCHING = ("border_before", "border", "content_before", "content", "moved", "steps")
+ITERATIONS = ("steps_before", "optimiser_steps", "tuning_steps_before", "tuning_steps")
+
+
+def label_of(name: str) -> str:
+    """A system as figures call it."""
+    return {**PAPER, **CONTROLS}.get(name, name)
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A system that takes part: what edits by it, and the share of its published loops; None where it has none."""
+
+    name: str
+    editor: VideoEditor
+    share: shares.Share | None
+
+
+@dataclass(frozen=True)
+class Terms:
+    """The terms on which systems are compared.
+
+    budget: passes of the generator for each frame, forward and backward, of every system that has loops; 0: `share` of the
+    published length of each loop instead.  changes: of settings, by the system's name.  stride: of the frames that are
+    observed where dynamics propagate an edit.
+    """
+
+    budget: float = 0.0
+    share: float = 0.5
+    changes: dict[str, dict] | None = None
+    stride: int = 4
+    method: Any = "dynode"
+    store: FitStore | None = None
+    seed: int = 0
+
+    def system(self, name: str, footage: Footage) -> tuple[System, shares.Share | None]:
+        """The system of that name for some footage; `linear+HOST` is `dynode+HOST` with linear interpolation."""
+        actual = f"dynode+{name.removeprefix('linear+')}" if name.startswith("linear+") else name
+        method = "linear" if actual != name else self.method
+        settings = {"stride": self.stride, "method": method, "store": self.store, "seed": self.seed}
+        settings = taken_by(system_class(actual), settings)
+        if actual not in shares.COUNTS:
+            return load_system(actual, **settings), None
+        changes = (self.changes or {}).get(actual.removeprefix("dynode+"), {})
+        frames = int(load_system(actual, **settings).wanted(footage.track).sum()), len(footage.track)
+        if self.budget:
+            chosen = shares.within(actual, self.budget * frames[1], frames, changes, **settings)
+        else:
+            chosen = shares.at_share(actual, self.share, frames, changes, **settings)
+        return chosen.system, chosen
+
+    def contender(self, name: str, footage: Footage, generator: Generator, device: torch.device | str) -> Contender:
+        system, share = self.system(name, footage)
+        paste = PasteSettings("feather" if isinstance(system, TuningSystem) else "seamless")
+        parts = {"paste": paste, "mask": MaskSettings("landmarks"), "codes": inverted_codes.kept_folder()}
+        return Contender(name, VideoEditor(system, generator, device=device, **parts), share)
+
+
+def available(names: Iterable[str], generator: Generator) -> list[str]:
+    """The names of systems whose weights are there; prints what is missing of the others."""
+    there = []
+    for name in names:
+        try:
+            if name == "rigid":
+                recurrent_files.located("", generator)
+            there.append(name)
+        except UserError as missing:
+            print(f"{label_of(name)} is left out. {missing}")
+    return there
+
+
+def rows_of(entry: Entry, contender: Contender) -> list[Row]:
+    """What an edit cost and how it was stitched: iterations, the share of the published ones, and means over frames."""
+    counts = entry.counters.counts()
+    rows = [
+        Row("iterations", float(sum(counts[name] for name in ITERATIONS)), unit="times", space="cost", **entry.named)
+    ]
+    if (share := contender.share) is not None:
+        numbers = {"passes": share.passes, "passes_published": share.published}
+        numbers["share_of_published"] = share.passes / share.published
+        rows += [Row(name, value, space="cost", **entry.named) for name, value in numbers.items()]
+    frames = [each for shot in entry.codes.shots for each in shot.measured.get("stitching", ())]
+    for name in STITCHING if frames else ():
+        values = [each[name] for each in frames]
+        rows.append(Row(f"stitch_{name}", float(np.mean(values)), n=len(values), space="image", **entry.named))
+    return rows
+
+
+def reconstructions(contender: Contender, entry: Entry, footage: Footage, measures: Measures) -> list[Row]:
+    """Images of the inverted frames by the generator before and after a system tuned it, beside these frames; means.
+
+    Nothing for systems that do not tune.  The tuning is that of the edit, which is kept.
+    """
+    system = contender.editor.system
+    if not isinstance(system, TuningSystem) or footage.clip is None:
+        return []
+    rows, observer = [], NoObserver()
+    for scene in contender.editor.scenes(system, footage, observer):
+        wanted = footage.clip.where(torch.from_numpy(system.wanted(footage.track)))
+        pivots, inverted = pivots_of(wanted).ws, scene.of_inverted()
+        settings = system.chosen.tuning  # pyright: ignore[reportAttributeAccessIssue]
+        perceptual = LPIPS("alex", checked=False).to(scene.device)
+        tuned = clip_tuning.tuned_on(inverted, pivots, settings, observer, perceptual).tensors
+        for variant, differences in zip(PIVOTS, ({}, tuned), strict=True):
+            weights = TrainedWeights(scene.generator, differences, scene.resolution, observer, trainable=False)
+            named = entry.named | {"variant": variant}
+            rows += means(judged(weights, pivots, inverted.frames, measures), named)
+    return rows
+
+
+@torch.no_grad()
+def judged(
+    weights: TrainedWeights, codes: torch.Tensor, frames: torch.Tensor, measures: Measures
+) -> Iterator[dict[str, float]]:
+    """The measures of the image of each code (T, L, D) beside its frame (T, 3, R, R)."""
+    device = weights.update.generator.w_avg.device
+    for code, frame in zip(codes.split(1), frames.split(1), strict=True):
+        values = measures(weights.images(code.to(device)), frame.to(device))
+        yield {name: float(value) for name, value in values.items() if value.numel() == 1}
+
+
+def means(values: Iterable[dict[str, float]], named: dict) -> list[Row]:
+    """A row for each measure, its mean over frames that have it."""
+    frames = list(values)
+    rows = []
+    for name in ("mse", "lpips_alex", "lpips_vgg", "identity"):
+        known = [each[name] for each in frames if np.isfinite(each.get(name, np.nan))]
+        if known:
+            rows.append(Row(name, float(np.mean(known)), n=len(known), reference="frames", space="image", **named))
+    return rows
+
+
+def stand_ins(contenders: Iterable[Contender], footage: Footage) -> tuple[str, ...]:
+    """Every part of the systems that is not the published one, once."""
+    return tuple(dict.fromkeys(part for each in contenders for part in each.editor.stand_ins(footage)))
