@@ -40,7 +40,7 @@ def scenes_of(
     for shot in np.unique(track.shots):
         of_shot = track.shots == shot
         frames = torch.stack(list(islice(crops, int(of_shot.sum()))))
-        decided_by = {"frames": frames, "mask": mask}
+        decided_by = {"frames": frames, "mask": mask, "system": system.name}  # each counts its own
 
         def make(frames=frames) -> Stage:
             return Stage({"distances": distances_of(frames, find, mask).contiguous()}, {})
