@@ -16,7 +16,7 @@ SHORT = ("-m", "not long")
 NOTEBOOK_TESTS = ("-m", "pytest", "-q", "--nbval-lax", "--nbval-current-env", "tests/reference")
 OUTPUT_TESTS = ("-m", "pytest", "-q", "tests/engine/outputs_of_smoke_runs.py")  # of what those notebooks left
 USAGE = (
-    "usage: python -m dynode setup | reproduce [ITEM ...] [--profile smoke|embedded|paper] [--slurm] [--dry-run] [--jobs N] "
+    "usage: python -m dynode setup | reproduce [ITEM ...] [--profile smoke|embedded|paper|recorded] [--slurm] [--dry-run] [--jobs N] "
     "[--device auto|cpu|cuda|cuda:N] | test | test-all"
 )
 

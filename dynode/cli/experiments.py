@@ -62,7 +62,7 @@ def run(
 
     Args:
         items: One item or several, or what the paper shows, such as fig2 or table1.face, see `dynode list`.
-        profile: smoke, embedded (default) or paper.
+        profile: smoke, embedded (default), paper, or recorded (hours, of some items).
         p: Change a parameter of a single item's notebook, such as seeds=0,1,2.
         all: Run every item.
         jobs: How many of several items run at a time; 0: one on each GPU, else one per CPU core, at most four.
@@ -118,7 +118,7 @@ def reproduce(
 
     Args:
         items: Items, or what the paper shows, such as fig2 or table1.face; by default all, see `dynode list`.
-        profile: smoke, embedded (default) or paper.
+        profile: smoke, embedded (default), paper, or recorded (hours, of some items).
         slurm: Run them as jobs of a Slurm cluster, with the settings of profiles/slurm.
         dry_run: Only list what would be run.
         jobs: How many run at a time here; 0: one on each GPU, else one per CPU core, at most four.
@@ -177,7 +177,7 @@ def verify(
     Args:
         items: Items, see `dynode list`; by default all.
         recorded: Judge the records that ship instead of those that `dynode run` wrote.
-        profile: Of the records in reports/records: smoke, embedded or paper.
+        profile: Of the records in reports/records: smoke, embedded, paper or recorded.
         json: Print JSON instead.
         markdown: Print a Markdown table instead.
         junit: Write a JUnit report too.
@@ -204,7 +204,7 @@ def judge_all(names: tuple[str, ...], profile: str, recorded: bool) -> list:
 
     choose("profile", profile, list(items.PROFILES))
     if recorded and profile != "embedded":
-        raise UserError(f"The records that ship are of the profile embedded: leave out --profile {profile}.")
+        raise UserError(f"The records that ship are each of one profile: leave out --profile {profile}.")
     chosen = [items.item(name) for name in names] or list(items.items().values())
     return [judge_record(each, profile, SHIPPED if recorded else None) for each in chosen]
 

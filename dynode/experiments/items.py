@@ -19,6 +19,7 @@ PROFILES = {
     "smoke": "under a minute: the machinery on a few frames, for the tests",
     "embedded": "the default: real results on 2 CPU cores, nothing to supply",
     "paper": "the paper's own scale, on a GPU",
+    "recorded": "hours on 2 CPU cores, of the few items that have it: the records of these runs ship",
 }
 TOLERANCE = 5e-4  # relative, of an expectation that names no other
 
@@ -96,6 +97,14 @@ def named(name: str) -> list[str]:
     if regenerated := [item for paper, item in shown.items() if paper == name or paper.startswith(f"{name}.")]:
         return list(dict.fromkeys(regenerated))
     return [item(name).name]
+
+
+def require_profile(item: Item, profile: str) -> None:
+    """Raises UserError for an unknown profile, and for `recorded` where an item has no such run."""
+    choose("profile", profile, list(PROFILES))
+    if profile == "recorded" and profile not in item.parameters:
+        have = [each.name for each in items().values() if profile in each.parameters]
+        raise UserError(f"{item.name} has no profile recorded, only {', '.join(have)}: leave --profile out.")
 
 
 def minutes_of(item: Item, profile: str) -> float:

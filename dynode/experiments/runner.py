@@ -12,7 +12,7 @@ from dynode.experiments import children, failures, items
 from dynode.experiments.parameters import command_line, declarations, run_as
 from dynode.io import files, outputs
 from dynode.reporting import paths
-from dynode.settings import choose, nearest
+from dynode.settings import nearest
 
 
 def run(name: str, profile: str = "embedded", parameters: dict | None = None) -> Path:
@@ -24,7 +24,7 @@ def run(name: str, profile: str = "embedded", parameters: dict | None = None) ->
     when the notebook's process was killed, and `NotebookError` for a defect inside it.
     """
     item = items.item(name)
-    choose("profile", profile, items.PROFILES)
+    items.require_profile(item, profile)
     chosen = {"item": name, "profile": profile} | (parameters or {})
     values = typed(item.parameters.get(profile, {}) | chosen, item)
     say_other_checkout()

@@ -41,12 +41,18 @@ def engine() -> Path:
     return root() / "reports" / "engine"
 
 
+def shipped_record(item: str, folder: Path) -> Path:
+    """An item's record that comes with the project: of its long run, where it has one, else of the profile embedded."""
+    long = folder / f"{item}.recorded.json.gz"
+    return long if long.is_file() else folder / f"{item}.embedded.json.gz"
+
+
 def last_record(item: str, profile: str) -> Path:
     """The record of an item's last run under a profile, else the one that comes with the project.
 
     Raises UserError where there is neither.
     """
-    shipped = runtime.ROOT / "reports" / "recorded" / f"{item}.embedded.json.gz"
+    shipped = shipped_record(item, runtime.ROOT / "reports" / "recorded")
     for path in (root() / "reports" / "records" / f"{item}.{profile}.json", shipped):
         if path.is_file():
             return path

@@ -16,10 +16,11 @@ from dynode.settings import choose, require_positive
 from dynode.video_editing import over_time
 from dynode.video_editing.edited_codes import EditedShot
 from dynode.video_editing.keyframes import Edit
-from dynode.video_editing.per_frame import PerFrame
+from dynode.video_editing.per_frame import FIDELITY, PerFrame
 from dynode.video_editing.registry import system
+from dynode.video_editing.systems.fidelity import CHANGED, Part
 
-WAYS = {
+FILTERS = {
     "gaussian": "a Gaussian filter over frames",
     "trend": "the Gaussian process that the method `trend` fits, to all frames",
 }
@@ -27,13 +28,13 @@ WAYS = {
 
 @dataclass(frozen=True)
 class Smoothing:
-    """way: of WAYS.  sigma: of the Gaussian filter, in frames."""
+    """filter: of FILTERS.  sigma: of the Gaussian filter, in frames."""
 
-    way: str = "gaussian"
+    filter: str = "gaussian"
     sigma: float = 1.5
 
     def __post_init__(self):
-        choose("way of smoothing", self.way, WAYS)
+        choose("filter of codes", self.filter, FILTERS)
         require_positive(self, "sigma")
 
 
@@ -44,6 +45,7 @@ class SmoothedHost(PerFrame):
 
     chosen: Smoothing = Smoothing()
     name: str = "smoothed+latent-transformer"
+    fidelity = (Part("codes", "as they are inverted", CHANGED, "smoothed over time: a control"), *FIDELITY)
 
     @staticmethod
     def scaled(scale: str) -> Smoothing:
@@ -52,7 +54,7 @@ class SmoothedHost(PerFrame):
 
     @property
     def settings(self) -> dict:
-        return {"name": self.name, "way": self.chosen.way, "sigma": self.chosen.sigma}
+        return {"name": self.name, "filter": self.chosen.filter, "sigma": self.chosen.sigma}
 
     def edit_shot(self, clip: Clip, ts: torch.Tensor, edit: Edit, start: float, observer: Observer) -> EditedShot:
         ws = self.smooth(clip, ts)
@@ -60,7 +62,7 @@ class SmoothedHost(PerFrame):
 
     def smooth(self, clip: Clip, ts: torch.Tensor) -> torch.Tensor:
         """The codes (T, L, D) of a shot, smoothed."""
-        if self.chosen.way == "trend":
+        if self.chosen.filter == "trend":
             return methods.fit(clip, "trend")(ts).to(clip.ws)
         codes = ((None, code) for code in clip.ws.numpy())
         smooth = np.stack([code for _, code in over_time.filtered(codes, self.chosen.sigma)])

@@ -6,7 +6,7 @@ from dynode import cli
 from dynode.video_editing.registry import load_system, system_class
 from dynode.video_editing.systems.fidelity import CHANGED, KEPT, LEFT_OUT, table
 
-PUBLISHED = ("latent-transformer", "igci", "stit", "tcsve", "rigid")
+PUBLISHED = ("latent-transformer", "igci", "stit", "tcsve", "rigid", "smoothed+latent-transformer")
 
 
 @pytest.mark.parametrize("name", PUBLISHED)

@@ -232,6 +232,25 @@ def test_a_gain_of_the_rows_is_the_one_that_the_notebook_recorded():
         assert case.value == pytest.approx(own.value, rel=1e-6)
 
 
+def test_an_order_is_judged_on_as_many_clips_as_it_wants():
+    rows = [row(0.5, clip=clip) for clip in ("one", "two", "all")]
+    few, enough = (judged(part, clips=2, over=["clip"]) for part in (rows[:1] + rows[2:], rows))
+    assert few.kind is Kind.NOT_JUDGED and few.note == "an order wants 2 clips, the record has 1"
+    assert enough.kind is Kind.PASS
+
+
+def test_the_record_of_a_long_run_is_the_one_that_ships(tmp_path):
+    short, long = (tmp_path / f"reuse.{profile}.json.gz" for profile in ("embedded", "recorded"))
+    records.write(short, "reuse", "embedded", [], {})
+    assert recorded.path_of("reuse", "embedded", tmp_path) == short
+    records.write(long, "reuse", "recorded", [], {})
+    assert (
+        recorded.path_of("reuse", "embedded", tmp_path)
+        == long
+        == recorded.judge_record(items.item("reuse"), shipped=tmp_path).path
+    )
+
+
 def test_every_claim_of_the_shipped_records_is_as_expected():
     judged_items = [shipped(name) for name in items.items()]
     surprises = {each.id: each.unexplained for one in judged_items for each in one.verdicts if each.unexplained}

@@ -1,9 +1,14 @@
 """Systems side by side: gains and means over videos."""
 
+from dataclasses import dataclass
+from types import SimpleNamespace
+
+import numpy as np
 import pytest
 
 from dynode.evaluation.records import Row
-from dynode.experiments.compare_editing import comparison
+from dynode.experiments.compare_editing import comparison, systems
+from dynode.video_editing.systems.shares import Share
 
 
 def rows_for(method: str, values: dict[tuple[str, str], float], metric: str = "tl_id") -> list[Row]:
@@ -32,3 +37,54 @@ def test_means_over_videos_leave_out_what_not_all_have_edited():
     )
     result = {row.method: row for row in comparison.overall(rows, ["host", "ours"])}
     assert (result["host"].value, result["ours"].value, result["ours"].n) == (2.0, 4.0, 2)
+
+
+def test_an_edit_may_name_another_editor():
+    assert comparison.edit(["smile", 1.5], "latent-transformer") == ("smile=1.5", "latent-transformer")
+    assert comparison.edit(["eyeglasses", 3.0, "interfacegan"], "x") == ("eyeglasses=3", "interfacegan")
+
+
+def test_frames_are_shown_from_first_to_last():
+    assert comparison.evenly(24, 3) == [0, 12, 23] and comparison.evenly(2, 6) == [0, 1]
+
+
+@dataclass
+class Track:
+    """As much of a track as decides which frames are inverted."""
+
+    detected: np.ndarray
+
+    @property
+    def shots(self):
+        return np.zeros(len(self.detected), dtype=int)
+
+    def __len__(self):
+        return len(self.detected)
+
+
+@pytest.mark.parametrize("name", [*systems.PAPER, *systems.CONTROLS])
+def test_every_system_is_made_at_the_terms_that_all_share(name):
+    system, share = systems.Terms(budget=24.0).system(name, SimpleNamespace(track=Track(np.ones(8, dtype=bool))))
+    assert (share is None) == name.endswith(("latent-transformer", "rigid"))
+    assert share is None or 0.5 * 192 < share.passes <= 192
+    assert int(system.wanted(Track(np.ones(8, dtype=bool))).sum()) == (3 if "+" in name else 8)
+    assert getattr(system, "method", "") == ("linear" if name.startswith("linear") else "dynode" if "+" in name else "")
+
+
+def test_iterations_count_what_a_run_before_has_taken():
+    counters = SimpleNamespace(
+        counts=lambda: {"steps_before": 5, "optimiser_steps": 2, "tuning_steps": 3, "tuning_steps_before": 4}
+    )
+    frames = [{name: 1.0 + k for name in systems.STITCHING} for k in range(3)]
+    shots = [SimpleNamespace(measured={"stitching": frames})]
+    entry = SimpleNamespace(counters=counters, named={"clip": "a"}, codes=SimpleNamespace(shots=shots))
+    share = Share(None, 0.1, 20.0, 400.0)
+    rows = {row.metric: row for row in systems.rows_of(entry, SimpleNamespace(share=share))}
+    assert rows["iterations"].value == 14 and rows["share_of_published"].value == 0.05
+    assert (rows["stitch_border"].value, rows["stitch_border"].n) == (2.0, 3)
+
+
+def test_a_system_without_weights_is_left_out_and_said(capsys):
+    generator = SimpleNamespace(name="nothing")
+    assert systems.available(["stit", "rigid"], generator) == ["stit"]
+    assert "RIGID is left out. The method rigid has no trained weights for nothing" in capsys.readouterr().out

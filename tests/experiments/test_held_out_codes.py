@@ -32,6 +32,7 @@ SCORED = {
 SHOWN = {
     "01_invert_a_clip": {"clip_name", "clip_names"},
     "06_compare_systems": {"clip_names", "pasted_clips"},
+    "15_edit_by_every_system": {"clip_names"},
     "07_edit_heads_and_worlds": {"head", "other_head", "scene"},
     "12_reuse_motion": {"transfers", "looped"},
 }

@@ -21,7 +21,7 @@ def report(
     Made from the records, figures and notebooks that are there; where an item was not run, from the record that ships.
 
     Args:
-        profile: Whose runs are shown: smoke, embedded or paper.
+        profile: Whose runs are shown: smoke, embedded, paper or recorded.
         views: Shipped clips for the viewer, each fitted now in some seconds; none: no viewer.
     """
     from dynode import clips, runtime

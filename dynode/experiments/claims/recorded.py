@@ -38,7 +38,7 @@ class Judged:
 def path_of(item: str, profile: str, shipped: Path | None = None) -> Path:
     """Where an item's record lies: in reports/records after `dynode run`, or in the folder of those that ship."""
     if shipped:
-        return shipped / f"{item}.embedded.json.gz"
+        return paths.shipped_record(item, shipped)
     return paths.root() / "reports" / "records" / f"{item}.{profile}.json"
 
 
@@ -49,6 +49,7 @@ def judge_record(item: Item, profile: str = "embedded", shipped: Path | None = N
         command = f"dynode run {item.name}" + (f" --profile {profile}" if profile != "embedded" else "")
         return Judged(item, [missing(verdict, command) for verdict in judge([], item, profile)], path)
     rows, provenance = records.read(path)
+    profile = "recorded" if path.name.endswith(".recorded.json.gz") else profile
     reason = origin.staleness(item, profile, provenance)
     verdicts = [dated(verdict, provenance, reason and not shipped) for verdict in judge(rows, item, profile)]
     return Judged(item, verdicts, path, provenance, reason)

@@ -1,6 +1,6 @@
 """Systems side by side on the same footage and edits: frames, measures, costs, and whether the paper's order holds."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -68,6 +68,12 @@ def entry(editor: VideoEditor, label: str, footage: Footage, edit: str, method: 
     frames = np.stack([frame for _, frame in editor.render(footage, codes, counters)])
     watched = judge.features_of(frames, quads=footage.track.quads)
     return Entry(footage.clip.name, codes.text, label, codes, counters, frames, watched)
+
+
+def edit(chosen: Sequence, editor: str) -> tuple[str, str]:
+    """The edit as a text and what edits by it, of (attribute, strength) or (attribute, strength, another editor)."""
+    attribute, strength, *other = chosen
+    return f"{attribute}={strength:g}", other[0] if other else editor
 
 
 def measured(sources: dict[str, VideoFeatures], entries: Iterable[Entry]) -> tuple[list[Row], tuple[str, ...]]:

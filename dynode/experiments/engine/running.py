@@ -55,8 +55,9 @@ class Request:
 
 
 def can_run(item: items.Item, profile: str) -> bool:
-    """Whether the assets that the user may have to supply are there; prints why the item is skipped where not."""
+    """Whether an item has the profile, and the assets that the user may have to supply are there; prints why where not."""
     try:
+        items.require_profile(item, profile)
         for name in item.needs.get(profile, []):
             assets.fetch(name)
     except UserError as error:
@@ -91,7 +92,7 @@ def fetch(profile: str) -> None:
     if done.is_file() and done.read_text(encoding="utf-8") == table:
         return
     for asset in assets.registry()[1].values():
-        if profile in asset.profiles:
+        if ("embedded" if profile == "recorded" else profile) in asset.profiles:
             print(f"{asset.name}: {assets.fetch(asset.name)}", flush=True)
     with files.written_whole(done) as part:
         part.write_text(table, encoding="utf-8")

@@ -100,7 +100,7 @@ def videos_page(profile: str, folder: Path) -> dict[str, Any]:
 
 def of_profile(videos: Iterable[Path], profile: str) -> list[Path]:
     """Those whose name says this profile, which that of `embedded` does not."""
-    others = tuple(f".{each}.mp4" for each in ("smoke", "paper"))
+    others = tuple(f".{each}.mp4" for each in ("smoke", "paper", "recorded"))
     ending = f".{profile}.mp4"
     return [
         each
