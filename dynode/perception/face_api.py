@@ -17,7 +17,7 @@ from dynode.perception.face_api_layers import DenseNet, DlibResNet, TinyXception
 
 MEAN = (122.782, 117.001, 104.298)  # red, green, blue of 0 to 255
 EXPRESSIONS = ("neutral", "happy", "sad", "angry", "fearful", "disgusted", "surprised")
-BYTES = {"uint8": np.uint8, "float32": np.float32, "int32": np.int32}
+BYTES = {"uint8": np.uint8, "float16": np.float16, "float32": np.float32, "int32": np.int32}
 KINDS = {"filters": "weight", "depthwise_filter": "depthwise.weight", "pointwise_filter": "pointwise.weight"}
 
 
@@ -42,7 +42,9 @@ def stored_tensors(name: str, manifest: list[dict], content: bytes) -> dict[str,
         numbers = np.frombuffer(content, BYTES[stored_type(entry)], math.prod(entry["shape"]), offset)
         offset += numbers.nbytes
         if scaling := entry.get("quantization"):
-            numbers = numbers.astype(np.float32) * np.float32(scaling["scale"]) + np.float32(scaling["min"])
+            numbers = numbers.astype(np.float32)
+            if "scale" in scaling:  # whole numbers; else half precision
+                numbers = numbers * np.float32(scaling["scale"]) + np.float32(scaling["min"])
         tensors[entry["name"]] = torch.from_numpy(numbers.copy()).reshape(entry["shape"])
     if offset != len(content):
         raise ValueError(f"the manifest of {name} lists {offset} bytes, its weights have {len(content)}")

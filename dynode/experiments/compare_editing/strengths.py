@@ -4,26 +4,47 @@ import math
 from collections.abc import Iterator
 
 import numpy as np
+import torch
 
 from dynode.evaluation.editor_quality import STD, EditorEvaluator, leakage, own_attribute
 from dynode.evaluation.records import Row
 from dynode.experiments.compare_editing import comparison
 from dynode.experiments.compare_editing.comparison import Entry
+from dynode.generators.protocol import Generator
+from dynode.perception.second_opinion import SecondOpinion
 from dynode.video_editing.footage import Footage
 
+UNITS = {"age": "years", "male": "probability", "smile": "probability"}  # of the second opinion
 
-def rows(entry: Entry, footage: Footage, source: np.ndarray, judge: EditorEvaluator, columns: int) -> Iterator[Row]:
+
+class Judges:
+    """What scores attributes: the networks that taught the editors, and others, which did not."""
+
+    def __init__(self, generator: Generator, device: torch.device | str = "cpu"):
+        self.teachers, self.others = EditorEvaluator(generator, device=device), SecondOpinion().to(device)
+        self.device = device
+
+    @torch.no_grad()
+    def second(self, faces: torch.Tensor) -> dict[str, float]:
+        """Means over faces (B, 3, R, R)."""
+        return {name: float(value.mean()) for name, value in self.others(faces.to(self.device)).items()}
+
+
+def rows(entry: Entry, footage: Footage, source: np.ndarray, judges: Judges, columns: int) -> Iterator[Row]:
     """Means over some frames uint8 (T, H, W, 3): change of the edit's own attribute and of the others, and their ratio.
 
-    In standard deviations of random pictures of the generator; by the networks that taught the editors, so a method that
-    deceives them would gain.  Nothing for an edit of strength 0.
+    In standard deviations of random pictures of the generator, by the networks that taught the editors, which a method could
+    please; and the changes of age, gender and smile that others see (second_age, second_male, second_smile).  Nothing for an
+    edit of strength 0.
     """
     attribute, _, strength = entry.edit.partition(",")[0].rpartition(" ")
     if not float(strength):
         return
+    judge = judges.teachers
     own = judge.names.index(own_attribute(attribute, judge.names))
     at, quads = comparison.evenly(len(source), columns), footage.track.quads
-    before, after = (judge.score_images(comparison.close_up(frames, quads, at)) for frames in (source, entry.frames))
+    faces = [comparison.close_up(frames, quads, at) for frames in (source, entry.frames)]
+    before, after = map(judge.score_images, faces)
     changes = judge.changes(before, after).double()
     others = [k for k in range(changes.shape[1]) if k != own]
     named = {**entry.named, "n": len(at)}
@@ -31,5 +52,8 @@ def rows(entry: Entry, footage: Footage, source: np.ndarray, judge: EditorEvalua
     for name, value in values.items():
         reference = judge.names[own] if name == "own_change" else "all others"
         yield Row(name, float(value), reference=reference, unit=STD, **named)
+    theirs = [judges.second(each) for each in faces]
+    for name, unit in UNITS.items():
+        yield Row(f"second_{name}", theirs[1][name] - theirs[0][name], unit=unit, **named)
     if math.isfinite(share := float(leakage(changes[:, own], changes[:, others]))):
         yield Row("leakage", share, **named)
