@@ -23,6 +23,8 @@ METHODS = ("hold", "linear", "cubic", "dynode")
 STRIDE = 4
 PANEL = 256  # pixels a side of a picture of the video
 CAPTION = 32  # pixels of the line above it
+SMALL, QUALITY = 160, 70  # pixels a side of a picture of the animation, and its quality as WebP
+ANIMATED = {"hold": "observed, held", "dynode": "dynode", "linear": "linear", "truth": "truth"}  # and their captions
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,7 @@ class Demonstration:
     view: dict[str, Any]
     page: Path
     video: Path
+    animation: Path
 
     @property
     def errors(self) -> dict[str, float]:
@@ -41,14 +44,15 @@ class Demonstration:
 def demonstrate(
     clip: Clip, folder: Path, *, device: torch.device | str = "cpu", progress: bool = False
 ) -> Demonstration:
-    """Show every fourth frame of a clip to the methods, and write folder/index.html and folder/demo.mp4."""
+    """Show every fourth frame of a clip to the methods, and write folder/index.html, demo.mp4 and demo.webp."""
     observed = clip if not clip.observed.all() else clip.sampled("regular", STRIDE)
     view = clip_view(observed, fitted(observed, METHODS, device), device=device, progress=progress)
     data = view.data()
     page = viewer_page(data, title=f"DynODE on {clip.name}", notices=notices_of(data, len(clip)))
     files.write(folder / "index.html", lambda part: part.write_text(page, encoding="utf-8"))
     write_side_by_side(folder / "demo.mp4", view)
-    return Demonstration(data, folder / "index.html", folder / "demo.mp4")
+    write_animation(folder / "demo.webp", view)
+    return Demonstration(data, folder / "index.html", folder / "demo.mp4", folder / "demo.webp")
 
 
 def numbers(shown: Demonstration) -> str:
@@ -78,19 +82,28 @@ def write_side_by_side(path: Path, view: View) -> Path:
     return video.write_timed(path, zip(view.described["times"], rows, strict=True), view.described["fps"], title=title)
 
 
-def side_by_side(parts: Iterable[torch.Tensor], captions: np.ndarray) -> Iterator[np.ndarray]:
+def write_animation(path: Path, view: View) -> None:
+    """Write what README shows: the observed frames, each held until the next, beside some methods and the truth, endlessly."""
+    there = {name: text for name, text in ANIMATED.items() if name in view.images}
+    rows = side_by_side((view.images[name] for name in there), caption([*there.values()], SMALL), SMALL)
+    first, *others = map(Image.fromarray, rows)
+    pace = {"duration": round(1000 / view.described["fps"]), "loop": 0, "quality": QUALITY, "method": 6}
+    files.write(path, lambda part: first.save(part, "WEBP", save_all=True, append_images=others, **pace))
+
+
+def side_by_side(parts: Iterable[torch.Tensor], captions: np.ndarray, panel: int = PANEL) -> Iterator[np.ndarray]:
     """Frames uint8 (H, W, 3): the captions above one picture of each part (T, 3, R, R)."""
     for frames in zip(*(to_uint8(each) for each in parts), strict=True):
         pictures = [
-            np.asarray(Image.fromarray(frame).resize((PANEL, PANEL), Image.Resampling.BICUBIC)) for frame in frames
+            np.asarray(Image.fromarray(frame).resize((panel, panel), Image.Resampling.BICUBIC)) for frame in frames
         ]
         yield np.concatenate([captions, np.concatenate(pictures, axis=1)])
 
 
-def caption(names: list[str]) -> np.ndarray:
-    """A line uint8 (CAPTION, PANEL * n, 3) with a name above each picture."""
-    line = Image.new("RGB", (PANEL * len(names), CAPTION), "white")
+def caption(names: list[str], panel: int = PANEL) -> np.ndarray:
+    """A line uint8 (CAPTION, panel * n, 3) with a name above each picture."""
+    line = Image.new("RGB", (panel * len(names), CAPTION), "white")
     pen, font = ImageDraw.Draw(line), ImageFont.load_default(size=18)
     for k, name in enumerate(names):
-        pen.text((PANEL * k + 8, CAPTION // 2), name, fill="black", font=font, anchor="lm")
+        pen.text((panel * k + 8, CAPTION // 2), name, fill="black", font=font, anchor="lm")
     return np.asarray(line)
