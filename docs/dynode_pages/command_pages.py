@@ -11,6 +11,7 @@ from dynode.cli.options_read import postponed
 from dynode_pages.answers import answers, table
 
 UNGROUPED = ("positional arguments", "options")
+NO_DEFAULT = re.compile(r"\s*\((default: (''|False)?|required)\)")  # what says nothing in a table
 
 
 @answers
@@ -46,13 +47,16 @@ def tables(function, command: Command) -> list[str]:
 
 
 def named(action) -> str:
-    """How an option is typed: its names, and what stands for its value."""
-    names = ", ".join(f"`{each}`" for each in action.option_strings)
+    """How an option is typed: its names, and what stands for its value; of a switch only what switches it on."""
+    names = [each for each in action.option_strings if not each.startswith("--no-")]
     value = action.metavar if isinstance(action.metavar, str) else " ".join(action.metavar or ())
-    return f"{names} `{value}`" if names and value else names or f"`{value}`"
+    value = f"{action.dest.upper()} ..." if value.startswith("[[") else value
+    typed = ", ".join(f"`{each}`" for each in names)
+    return f"{typed} `{value}`" if typed and value else typed or f"`{value}`"
 
 
 def meaning(text: str) -> str:
     """The help of an option, with what Markdown would read as its own marked as plain."""
-    code = re.split(r"(`[^`]*`)", text.replace("\N{NO-BREAK SPACE}", " "))
+    text = NO_DEFAULT.sub("", text.replace("\N{NO-BREAK SPACE}", " "))
+    code = re.split(r"(`[^`]*`)", text)
     return "".join(part if k % 2 else re.sub(r"([*_\[\]<>])", r"\\\1", part) for k, part in enumerate(code))

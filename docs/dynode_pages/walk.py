@@ -12,6 +12,7 @@ STEPS = (
     ("judging", "errors, records, pages", "evaluation"),
 )
 WIDE, HIGH, GAP, ROW = 168, 76, 28, 4  # of a box, between two, and boxes in a row
+ROOM = ' font-family="monospace" opacity="0.75"'
 TEXT = "Footage, alignment, inversion, dynamics, editing, rendering and judging, one after the other."
 
 
@@ -33,18 +34,14 @@ def corner(k: int) -> tuple[float, float]:
 
 def box(k: int, name: str, what: str, room: str) -> str:
     x, y = corner(k)
-    lines = ((24, "600", 17, name), (44, "400", 13, what), (64, "400", 12, room))
+    lines = ((24, "600", 17, name, ""), (44, "400", 13, what, ""), (64, "400", 12, room, ROOM))
     texts = "".join(
         f'<text x="{x + WIDE / 2}" y="{y + dy}" font-size="{size}" font-weight="{weight}" text-anchor="middle"'
-        f"{mono(text == room)}>{text}</text>"
-        for dy, weight, size, text in lines
+        f"{kind}>{text}</text>"
+        for dy, weight, size, text, kind in lines
     )
     frame = f'<rect x="{x}" y="{y}" width="{WIDE}" height="{HIGH}" rx="8" fill="none" stroke="currentColor" stroke-width="1.5"/>'
     return frame + texts
-
-
-def mono(is_room: bool) -> str:
-    return ' font-family="monospace" opacity="0.75"' if is_room else ""
 
 
 def arrow(k: int) -> str:
