@@ -4,7 +4,7 @@ PYTHON ?= python3
 unexport PYTHONHOME PYTHONSAFEPATH
 DYNODE = .venv/bin/python -m dynode
 
-.PHONY: setup reproduce test test-all demo weights fields codes face-codes tunings editors lint lock reference teach
+.PHONY: setup reproduce test test-all demo weights fields codes face-codes tunings editors lint lock reference teach docs container
 setup reproduce test test-all:
 	$(PYTHON) -m dynode $@
 
@@ -15,6 +15,14 @@ demo: setup
 # Unfilled copies of the course's notebooks, in build/teach.
 teach: setup
 	$(DYNODE) teach
+
+# The pages of docs/, in build/docs; a warning is an error, and nothing is fetched.
+docs: setup
+	.venv/bin/sphinx-build -q -E -W -n --keep-going docs build/docs
+
+# The files that images are built from, by container/recipe.yaml.
+container: setup
+	.venv/bin/python container/write.py
 
 lint: setup
 	.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/lint-imports

@@ -31,6 +31,7 @@ PHRASES = [
 ]
 RECORDED = {"straight lines"}  # the name of a method in records
 DOCUMENTS = ["README.md", "CONTRIBUTING.md", "ETHICS.md", "reports/FINDINGS.md", "reports/README.md"]
+DOCUMENTS += sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").rglob("*.md"))
 CODE = sorted([*PACKAGE.rglob("*.py"), *(ROOT / "tests").rglob("*.py")])
 
 

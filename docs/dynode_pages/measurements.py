@@ -10,94 +10,94 @@ from dynode.metrics import METRICS
 from dynode_pages.answers import answers, table
 
 DYNAMICS = ("dynamics_face", "dynamics_heads", "dynamics_scene", "dynamics_bird", "dynamics_isaac3d", "dynamics_beats")
-OTHERS = ("rivals", "sparsity", "paper_losses_face", "demo_codes", "spaces")  # for methods that are not in those
+OTHERS = ("rivals", "sparsity", "spaces", "beyond", "paper_losses_face", "demo_codes")  # of methods not in those
 CONTROLS = ("hold", "linear", "cubic")
-EDITS = ("tl_id", "tg_id", "acd", "seconds_edit", "frames_inverted", "encoder_passes", "generator_forward")
+SHORTENED = ("latent", "latent,changed", "1000/20000")  # marks in a method's label, that its lines show
+EDITS = ("tl_id", "tg_id", "acd", "seconds_edit", "frames_inverted", "generator_forward")
 NOTHING = "No record that ships has it."
+USUAL_STRIDE = 4
 KNOWN = Records()
 
 
 @cache
-def unobserved(item: str) -> tuple[Row, ...]:
-    """The errors and skills of a record at unobserved frames, of settings as they are."""
-    rows = [row for row in KNOWN.rows(item) if row.metric in ("mse", "skill", "latent_mse") and not row.variant]
-    return tuple(row for row in rows if row.split in ("unobserved", ""))
+def errors_of(item: str) -> tuple[Row, ...]:
+    """The errors and skills of a record, over seeds and draws."""
+    return tuple(averaged(row for row in KNOWN.rows(item) if row.metric in ("mse", "skill", "latent_mse")))
+
+
+@answers
+def how_measured() -> str:
+    """What the numbers of `measured` are."""
+    return (
+        "Errors at unobserved frames, means over clips, lower is better: the MSE times 1,000 of images in [-1, 1], against the image "
+        "of the frame's own code; or, where a record has no images, the MSE of codes. Skill is 1 less the ratio of MSEs to linear "
+        "interpolation's, of rendered worlds against the true image; below zero the method is worse. An empty cell is not in the record."
+    )
 
 
 @answers
 def measured(*name: str) -> str:
     """Errors of a method at unobserved frames, beside those of controls, by category, times and stride."""
     method = " ".join(name)
-    rows = [line for item in DYNAMICS for line in lines_of(item, method)]
-    rows = rows or [line for item in OTHERS for line in lines_of(item, method)]
+    rows = [line for item in DYNAMICS for line in lines_of(item, method, "unobserved")]
+    rows = rows or [line for item in OTHERS for line in lines_of(item, method, "unobserved")]
+    rows = rows or [line for item in OTHERS for line in lines_of(item, method, "observed")]
     if not rows:
         return NOTHING
     heads = ["record", "category", "times", "every", "clips", f"`{method}`", *(f"`{each}`" for each in CONTROLS)]
     return table([*heads, "skill"], rows)
 
 
-def lines_of(item: str, method: str) -> list[list[str]]:
-    """The lines of one record: at every stride where there are few, else at every fourth frame."""
-    own = [row for row in unobserved(item) if is_of(row, method)]
-    keys = sorted({(row.category, row.sampling, row.stride, row.method) for row in own if row.metric != "skill"})
-    keys = [key for key in keys if key[2] == 4] or keys
-    return [line for key in keys if (line := line_of(item, *key))]
+def lines_of(item: str, method: str, split: str) -> list[list[str]]:
+    """The lines of one record: of every fourth frame, or of all strides where it has other ones alone."""
+    rows = [row for row in select(errors_of(item), split=split) if row.variant in ("", method)]
+    labels = {method, *(f"{method}[{each}]" for each in SHORTENED)}
+    own = [row for row in rows if row.method in labels and row.metric != "skill"]
+    keys = sorted({(row.category, row.sampling, row.stride, row.method) for row in own})
+    keys = [key for key in keys if key[2] == USUAL_STRIDE] or keys
+    named = f"`{item}`" + (", observed frames" if split == "observed" else "")
+    return [line_of(rows, named, method, *key) for key in keys]
 
 
-def is_of(row: Row, method: str) -> bool:
-    """Whether a row is of a method, or of one that was shortened or changed in a way that its label says."""
-    variants = ("latent", "changed", "latent,changed", "1000/20000")
-    return row.method == method or row.method in [f"{method}[{each}]" for each in variants]
+def line_of(
+    rows: Sequence[Row], named: str, method: str, category: str, sampling: str, stride: int, label: str
+) -> list[str]:
+    """One line: errors of images against those of the clip's own codes, or of codes where there are no images."""
+    rows = select(rows, category=category, sampling=sampling, stride=stride)
+    images = select(rows, metric="mse", reference="code") or select(rows, metric="mse")
+    factor, errors = (1e3, images) if select(images, method=label) else (1.0, select(rows, metric="latent_mse"))
+    means = [mean(select(errors, method=each), factor) for each in (label, *CONTROLS)]
+    skill, clips = select(rows, metric="skill", method=label), {row.clip for row in select(errors, method=label)}
+    named += "" if label == method else f", `{label}`"
+    every = str(stride) if stride else ""
+    return [named, category, sampling, every, str(len(clips)), *means, mean_and_std(skill) if skill else ""]
 
 
-def line_of(item: str, category: str, sampling: str, stride: int, method: str) -> list[str]:
-    rows = select(unobserved(item), category=category, sampling=sampling, stride=stride)
-    reference = "code" if any(r.reference == "code" and r.method == method for r in rows) else ""
-    errors = select(rows, metric="mse", **({"reference": reference} if reference else {}))
-    factor, errors = (1e3, errors) if select(errors, method=method) else (1, select(rows, metric="latent_mse"))
-    clips = len({row.clip for row in select(errors, method=method)})
-    means = [error(select(errors, method=each), factor) for each in (method, *CONTROLS)]
-    skill = select(rows, metric="skill", method=method)
-    label = "" if "[" not in method or method in ("dynode[no z]", "dynode[amortised]") else f" (`{method}`)"
-    return [
-        f"`{item}`{label}",
-        category,
-        sampling,
-        str(stride or ""),
-        str(clips),
-        *means,
-        mean_and_std(skill) if skill else "",
-    ]
-
-
-def error(rows: Sequence[Row], factor: float) -> str:
-    """The mean error over clips, in thousandths of images', as it is of codes'."""
-    values = [row.value for row in averaged(rows)]
-    return f"{factor * sum(values) / len(values):.3g}" if values else ""
+def mean(rows: Sequence[Row], factor: float = 1.0) -> str:
+    """The mean over rows with three digits; "" where there are none."""
+    return f"{factor * sum(row.value for row in rows) / len(rows):.3g}" if rows else ""
 
 
 @answers
-def measured_edits(*name: str) -> str:
+def measured_edits(name: str) -> str:
     """What the record of edited clips has of a system: means over its clips."""
-    system = " ".join(name)
-    rows = KNOWN.rows("compare_editing")
-    variants = sorted({row.method for row in rows if row.method == system or row.method.startswith(f"{system},")})
-    metrics = [
-        metric
-        for metric in EDITS
-        if select(rows, metric=metric, method=system)
-        or any(select(rows, metric=metric, method=each) for each in variants)
-    ]
-    if not variants:
+    rows = [row for row in KNOWN.rows("compare_editing") if row.method == name or row.method.startswith(f"{name},")]
+    rows = [row for row in rows if not row.method.endswith("no edit")]
+    metrics = [metric for metric in EDITS if select(rows, metric=metric)]
+    if not rows:
         return NOTHING
     lines = [
-        [f"`{each}`", *(of_edit(select(rows, metric=metric, method=each)) for metric in metrics)] for each in variants
+        [f"`{method}`", *(edited(select(rows, metric=each, method=method), each) for each in metrics)]
+        for method in sorted({row.method for row in rows})
     ]
-    return table(
-        ["method", *(METRICS[each].heading(arrow=True) if each in METRICS else each for each in metrics)], lines
-    )
+    return table(["method", *map(heading, metrics)], lines)
 
 
-def of_edit(rows: Sequence[Row]) -> str:
-    values = [row.value for row in rows]
-    return f"{sum(values) / len(values):.3g}" if values else ""
+def heading(metric: str) -> str:
+    return METRICS[metric].heading(arrow=True).replace("_", " ") if metric in METRICS else metric.replace("_", " ")
+
+
+def edited(rows: Sequence[Row], metric: str) -> str:
+    """The mean of some rows with the digits that are the metric's own."""
+    digits = METRICS[metric].digits if metric in METRICS else 1
+    return f"{sum(row.value for row in rows) / len(rows):.{digits}f}" if rows else ""

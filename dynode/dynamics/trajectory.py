@@ -53,7 +53,9 @@ class Trajectory(ABC):
         )
 
     @abstractmethod
-    def __call__(self, ts: Times) -> torch.Tensor: ...
+    def __call__(self, ts: Times) -> torch.Tensor:
+        """Codes (T, L, D) at times ts (T,) in seconds, in any order, also outside of the observed span."""
+        ...
 
     @ordinary_modes
     def derivative(self, ts: Times) -> torch.Tensor:

@@ -1,19 +1,17 @@
 """Every command of the help, the documents, the notebooks and the Makefile exists, with the options that are typed there."""
 
-import functools
-import importlib
 import json
 import re
 import shlex
 
 import pytest
-import tyro
+from parsed_commands import parse
 
 from dynode.cli.commands import BARE, COMMANDS
-from dynode.cli.dispatch import named
 from dynode.runtime import ROOT
 
 DOCUMENTS = ("README.md", "CONTRIBUTING.md", "ETHICS.md", "reports/FINDINGS.md")
+PAGES = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").rglob("*.md"))
 
 
 def typed_in(text: str) -> list[str]:
@@ -29,23 +27,13 @@ def typed_in_makefile(text: str) -> list[str]:
 
 
 def all_typed() -> list[str]:
-    texts = [(ROOT / name).read_text() for name in DOCUMENTS]
+    texts = [(ROOT / name).read_text() for name in (*DOCUMENTS, *PAGES)]
     for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
         cells = json.loads(path.read_text())["cells"]
         texts += ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown"]
     calls = [call.strip() for text in texts for call in typed_in(text)]
     calls += typed_in_makefile((ROOT / "Makefile").read_text())
     return sorted({*calls, *(f"dynode {command.example}" for command in COMMANDS.values())})
-
-
-def parse(words: list[str]) -> None:
-    """Read a call as the command line does, and run nothing.  Raises what the command line raises."""
-    command, arguments = named(words)
-    if not arguments:
-        return  # a mention of the command
-    module, name = command.function.split(":")
-    function = getattr(importlib.import_module(f"dynode.cli.{module}"), name)
-    tyro.cli(functools.wraps(function)(lambda *args, **options: None), args=arguments)
 
 
 @pytest.mark.parametrize("typed", all_typed())

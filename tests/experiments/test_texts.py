@@ -1,12 +1,12 @@
 """README and FINDINGS: their numbers are queries on the records that ship, and what is written is what these answer."""
 
 import random
-import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from typed_numbers import sentences_with_numbers
 
 from dynode.errors import UserError
 from dynode.evaluation import records
@@ -130,10 +130,6 @@ def test_the_readme_follows_a_changed_record(tmp_path):
     assert f"takes {growth / 2:.2f} times the memory" in (ROOT / "README.md").read_text()
 
 
-NAMES = r"(Tables?|Figs?\.|Secs?\.|Eqs?\.|notebook) [\d., to]*\d|\d{4}-\d\d-\d\d|[Ii]saac3[Dd]|I3D|StyleGAN2s?|x 1e3|<!--.*?-->"
-NO_PROSE = rf"```.*?```|`[^`]*`|\]\([^)]*\)|!\[[^]]*\]|\$[^$]*\$|{NAMES}"
-
-
 def by_hand() -> list[str]:
     """The sentences of FINDINGS and of the README's findings with a number that is no query."""
     sentences = []
@@ -141,10 +137,7 @@ def by_hand() -> list[str]:
         text = texts.BLOCK.sub(lambda block: (texts.TEMPLATES / f"{block[2]}.md").read_text(), path.read_text())
         if path.name == "README.md":
             text = text.partition("## Findings")[2].partition("\n## ")[0]
-        text = re.sub(NO_PROSE, "", texts.QUERY.sub("", text), flags=re.S)
-        for paragraph in re.split(r"\n\s*\n|\n(?=[-|] ?)", text):
-            parts = re.split(r"(?<=[.;:])\s+", " ".join(paragraph.split()))
-            sentences += [part for part in parts if re.search(r"\d", part)]
+        sentences += sentences_with_numbers(text)
     return sentences
 
 
