@@ -68,7 +68,7 @@ def test_names_and_texts_of_the_package_are_plain(path):
     assert [(phrase, text[:80]) for text in texts_in(tree) for phrase in refused(text)] == []
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "notebooks").glob("*.ipynb")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", sorted((ROOT / "notebooks").rglob("*.ipynb")), ids=lambda path: path.stem)
 def test_notebooks_are_plain(path):
     cells = nbformat.read(path, as_version=4).cells
     tree = ast.parse("\n".join(cell.source for cell in cells if cell.cell_type == "code"))

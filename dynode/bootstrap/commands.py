@@ -13,7 +13,7 @@ from dynode.errors import UserError, ending
 
 TESTS = ("-m", "pytest", "-q", "tests", "--ignore=tests/reference")
 SHORT = ("-m", "not long")
-NOTEBOOK_TESTS = ("-m", "pytest", "-q", "--nbval-lax", "--nbval-current-env", "tests/reference")
+NOTEBOOK_TESTS = ("-m", "pytest", "-q", "--nbval-lax", "--nbval-current-env", "tests/reference", "notebooks/teach")
 OUTPUT_TESTS = ("-m", "pytest", "-q", "tests/engine/outputs_of_smoke_runs.py")  # of what those notebooks left
 USAGE = (
     "usage: python -m dynode setup | reproduce [ITEM ...] [--profile smoke|embedded|paper|recorded] [--slurm] [--dry-run] [--jobs N] "

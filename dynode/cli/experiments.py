@@ -246,14 +246,20 @@ def write_texts() -> None:
     print("\n".join(f"rendered: {path}" for path in changed) or "README and FINDINGS are as the records have them.")
 
 
-def teach(output: Output = None, *, solutions: bool = False) -> None:
+def teach(output: Output = None, *, solutions: bool = False, marking: Literal["", "nbgrader", "otter"] = "") -> None:
     """Write the notebooks of the course for a class, unfilled: each exercise is checked where it stands.
 
     Args:
         output: The folder for the copies, by default build/teach; what is there is kept.
         solutions: Copies with the answers instead, for whoever teaches.
+        marking: Copies for a tool that marks, one point for each exercise: nbgrader's source/NAME/NAME.ipynb, with the
+            answers, which `nbgrader generate_assignment NAME` takes out; or unfilled ones, and otter's tests beside them.
     """
     from dynode.experiments.teaching import copies
+    from dynode.experiments.teaching import marking as tools
 
-    for path in copies.write_copies(output or Path("build/teach"), solutions):
+    if marking and solutions:
+        raise UserError("--solutions and --marking are two kinds of copies: take one of them.")
+    folder = output or Path("build/teach")
+    for path in tools.write_for(marking, folder) if marking else copies.write_copies(folder, solutions):
         print(path)

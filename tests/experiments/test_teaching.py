@@ -1,18 +1,22 @@
 """The course: filled notebooks pass, unfilled ones stop at the first exercise with its hint, no check passes a wrong answer."""
 
+import ast
 import math
+import os
 import re
-import time
 
 import matplotlib.pyplot as plt
 import nbformat
 import pytest
 import torch
 import wrong_answers
+import wrong_answers_later
+from nbclient import NotebookClient
+from papermill.parameterize import parameterize_notebook
 
 from dynode.cli.dispatch import main
 from dynode.errors import UserError
-from dynode.experiments.teaching import checks, copies
+from dynode.experiments.teaching import checks, copies, marking
 
 NOTEBOOKS = copies.notebooks()
 CPU_SECONDS = 150
@@ -42,23 +46,66 @@ def exercises_in(path) -> list[str]:
     return re.findall(r'teach\.check\("([^"]+)"', "\n".join(c.source for c in cells if c.cell_type == "code"))
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_a_filled_notebook_passes_offline_in_little_time(path, capsys, monkeypatch, tmp_path):
+@pytest.fixture
+def offline(tmp_path, monkeypatch):
+    """Nothing can be downloaded, and nothing was before."""
+    cache = tmp_path / "cache"
+    cache.mkdir()
     monkeypatch.setenv("DYNODE_OFFLINE", "1")
-    monkeypatch.setenv("DYNODE_CACHE", str(tmp_path))
-    started = time.process_time()
-    executed(copies.read(path, solutions=True))
-    assert time.process_time() - started < CPU_SECONDS
-    right = re.findall(r"^(\S+): right$", capsys.readouterr().out, re.M)
+    monkeypatch.setenv("DYNODE_CACHE", str(cache))
+    monkeypatch.delenv("DYNODE_ASSETS", raising=False)
+    return cache
+
+
+def run(notebook, folder):
+    """Execute a notebook by a kernel of its own in a folder.  Returns what it printed, its figures, and its CPU seconds."""
+    before = os.times()
+    NotebookClient(
+        notebook, timeout=600, kernel_name="python3", resources={"metadata": {"path": str(folder)}}
+    ).execute()
+    after = os.times()
+    outputs = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
+    printed = "".join(output.text for output in outputs if output.get("name") == "stdout")
+    figures = sum("image/png" in output.get("data", {}) for output in outputs)
+    spent = after.children_user + after.children_system - before.children_user - before.children_system
+    return printed, figures, spent
+
+
+def without_downloads(notebook):
+    """A notebook without the face at the end of T5, whose generator is fetched."""
+    own = any("face: str" in cell.source for cell in notebook.cells)
+    return parameterize_notebook(notebook, {"face": ""}) if own else notebook
+
+
+def drawn_in(notebook) -> int:
+    """How many cells draw a figure."""
+    return sum("plt.subplots(" in cell.source for cell in notebook.cells if cell.cell_type == "code")
+
+
+LONG = ("T3", "T4", "T5")
+FILLED = [pytest.param(path, id=path.stem, marks=[pytest.mark.long] * path.stem.startswith(LONG)) for path in NOTEBOOKS]
+
+
+@pytest.mark.parametrize("path", FILLED)
+def test_a_filled_notebook_passes_offline_in_little_time_and_shows_every_figure(path, offline, tmp_path):
+    notebook = without_downloads(copies.read(path, solutions=True))
+    printed, figures, seconds = run(notebook, tmp_path)
+    assert 0 < seconds < CPU_SECONDS
+    right = re.findall(r"^(\S+): right$", printed, re.M)
     assert right == exercises_in(path) and 4 <= len(right) <= 6
-    assert not list(tmp_path.rglob("*.*"))
+    assert figures == drawn_in(notebook) - (path.stem[:2] == "T5")
+    assert not list(offline.rglob("*.*"))
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_an_unfilled_notebook_stops_at_the_first_exercise_with_its_hint(path, capsys):
+def test_an_unfilled_copy_runs_offline_to_the_first_exercise_and_stops_there_with_its_hint(
+    path, offline, tmp_path, capsys
+):
+    (copy,) = [each for each in copies.write_copies(tmp_path / "class") if each.name == path.name]
     first = exercises_in(path)[0]
     with pytest.raises(checks.NotRight) as stopped:
-        executed(copies.read(path))
+        executed(nbformat.read(copy, as_version=4))
+    assert not list(offline.rglob("*.*"))
     assert str(stopped.value) == f"{first}, not yet: {checks.EXERCISES[first].hint}"
     assert "right" not in capsys.readouterr().out
 
@@ -77,22 +124,29 @@ def test_a_notebook_of_the_course_is_stripped_and_short_and_says_where_to_write(
 
 def test_every_exercise_is_in_a_notebook_and_has_wrong_answers():
     named = [name for path in NOTEBOOKS for name in exercises_in(path)]
-    assert sorted(named) == sorted(checks.EXERCISES) == sorted(wrong_answers.WRONG)
+    assert sorted(named) == sorted(checks.EXERCISES) == sorted(WRONG)
 
 
-PLANTED = [(name, k) for name, answers in wrong_answers.WRONG.items() for k in range(len(answers))]
+WRONG = wrong_answers.WRONG | wrong_answers_later.WRONG
+PLANTED = [(name, k) for name, answers in WRONG.items() for k in range(len(answers))]
 
 
 @pytest.mark.parametrize("name, k", PLANTED)
 def test_a_planted_wrong_answer_gets_a_hint(name, k, capsys):
     torch.set_default_dtype(torch.float64)
-    answer, part = wrong_answers.WRONG[name][k]
+    answer, part = WRONG[name][k]
     with pytest.raises(checks.NotRight, match=f"^{re.escape(name)}, not yet: .*{part}") as stopped:
         checks.check(name, answer)
     assert str(stopped.value).endswith((".", "?")) and capsys.readouterr().out == ""
 
 
-@pytest.mark.parametrize("name", wrong_answers.WRONG)
+def test_a_fit_that_does_not_know_the_period_or_has_other_frames_gets_a_hint():
+    for path, part in wrong_answers_later.wrong_paths():
+        with pytest.raises(checks.NotRight, match=f"^T4.beats, not yet: .*{part}"):
+            checks.check("T4.beats", path)
+
+
+@pytest.mark.parametrize("name", WRONG)
 @pytest.mark.parametrize("answer", [None, ..., lambda *_: None, "a text", math.nan])
 def test_nothing_and_nonsense_get_a_hint(name, answer):
     with pytest.raises(checks.NotRight, match="not yet: "):
@@ -122,3 +176,49 @@ def test_copies_for_a_class_lose_the_answers_and_overwrite_nothing(tmp_path, mon
         assert nbformat.read(tmp_path / "answers" / path.name, as_version=4) == nbformat.read(path, as_version=4)
     assert main(["teach"]) == 2
     assert re.search(r"dynode: .*T\d.* exists and may hold answers", capsys.readouterr().err)
+
+
+def test_a_notebook_of_the_course_defines_names_that_python_can_read():
+    for path in NOTEBOOKS:
+        for cell in copies.read(path).cells:
+            if cell.cell_type == "code":
+                ast.parse(cell.source)
+
+
+def test_every_check_stands_alone_in_its_line_behind_the_cell_that_it_checks():
+    for path in NOTEBOOKS:
+        code = [cell.source for cell in copies.read(path, solutions=True).cells if cell.cell_type == "code"]
+        solved = [k for k, source in enumerate(code) if copies.BEGIN in source]
+        assert solved == [k - 1 for k, source in enumerate(code) if marking.CHECK.search(source)]
+        assert [name for name, _ in marking.checks_in(copies.read(path))] == exercises_in(path)
+
+
+def test_copies_for_nbgrader_have_a_cell_to_write_in_and_a_locked_check_for_each_exercise(tmp_path):
+    assert main(["teach", "--marking", "nbgrader", "-o", str(tmp_path)]) == 0
+    for path in NOTEBOOKS:
+        notebook = nbformat.read(tmp_path / "source" / path.stem / path.name, as_version=4)
+        nbformat.validate(notebook)
+        marked = [cell for cell in notebook.cells if "nbgrader" in cell.metadata]
+        kinds = [cell.metadata["nbgrader"] for cell in marked]
+        assert len({kind["grade_id"] for kind in kinds}) == len(kinds) == 2 * len(exercises_in(path))
+        for cell, kind in zip(marked, kinds, strict=True):
+            assert kind["schema_version"] == 3 and kind["solution"] == (copies.BEGIN in cell.source)
+            assert kind["grade"] == kind["locked"] == (not kind["solution"]) == ("points" in kind)
+
+
+def test_copies_for_otter_are_unfilled_and_each_exercise_has_a_test(tmp_path, capsys):
+    assert main(["teach", "--marking", "otter", "-o", str(tmp_path)]) == 0
+    for name in (name for path in NOTEBOOKS for name in exercises_in(path)):
+        names: dict = {}
+        exec((tmp_path / "tests" / f"{name}.py").read_text(), names)
+        (case,) = names["test"]["suites"][0]["cases"]
+        assert names["OK_FORMAT"] and names["test"]["name"] == name
+        assert re.fullmatch(rf">>> teach\.check\('{name}', [^\n]+\)\n{name}: right", case["code"])
+    assert copies.BEGIN not in "".join(path.read_text() for path in tmp_path.glob("*.ipynb"))
+    assert main(["teach", "--marking", "otter", "-o", str(tmp_path)]) == 2
+    assert "exists and may hold answers" in capsys.readouterr().err
+
+
+def test_copies_are_either_answers_or_for_a_tool(tmp_path, capsys):
+    assert main(["teach", "--marking", "otter", "--solutions", "-o", str(tmp_path)]) == 2
+    assert "take one of them" in capsys.readouterr().err and not list(tmp_path.iterdir())

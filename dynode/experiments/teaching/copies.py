@@ -1,5 +1,6 @@
 """Copies of the course's notebooks for a class: unfilled, or with their solutions."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import nbformat
@@ -50,10 +51,15 @@ def read(path: Path, solutions: bool = False) -> NotebookNode:
 def write_copies(folder: Path | str, solutions: bool = False) -> list[Path]:
     """Write a copy of every notebook of the course.  Raises UserError for one that is there: it may hold somebody's answers."""
     targets = [Path(folder) / path.name for path in notebooks()]
-    for target in targets:
-        if target.exists():
-            raise UserError(f"{target} exists and may hold answers: name another folder by -o, or move it away.")
+    require_free(targets)
     for path, target in zip(notebooks(), targets, strict=True):
         copy = read(path, solutions)
         write(target, lambda part, copy=copy: nbformat.write(copy, part))
     return targets
+
+
+def require_free(targets: Iterable[Path]) -> None:
+    """Raises UserError for a file that is there."""
+    for target in targets:
+        if target.exists():
+            raise UserError(f"{target} exists and may hold answers: name another folder by -o, or move it away.")
