@@ -208,9 +208,9 @@ def test_copies_for_nbgrader_have_a_cell_to_write_in_and_a_locked_check_for_each
 
 def test_copies_for_otter_are_unfilled_and_each_exercise_has_a_test(tmp_path, capsys):
     assert main(["teach", "--marking", "otter", "-o", str(tmp_path)]) == 0
-    for name in (name for path in NOTEBOOKS for name in exercises_in(path)):
+    for path, name in ((one, name) for one in NOTEBOOKS for name in exercises_in(one)):
         names: dict = {}
-        exec((tmp_path / "tests" / f"{name}.py").read_text(), names)
+        exec((tmp_path / "tests" / path.stem / f"{name}.py").read_text(), names)
         (case,) = names["test"]["suites"][0]["cases"]
         assert names["OK_FORMAT"] and names["test"]["name"] == name
         assert re.fullmatch(rf">>> teach\.check\('{name}', [^\n]+\)\n{name}: right", case["code"])

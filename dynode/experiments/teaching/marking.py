@@ -59,12 +59,12 @@ def for_nbgrader(folder: Path) -> list[Path]:
 
 
 def for_otter(folder: Path) -> list[Path]:
-    """Write unfilled notebooks, and for each exercise a test of otter in `tests`, for one point."""
+    """Write unfilled notebooks, and for each exercise a test of otter in `tests/NAME`, for one point."""
     tests = {}
     for path in copies.notebooks():
         for name, answer in checks_in(copies.read(path)):
             code = f">>> teach.check({name!r}, {answer})\n{name}: right"
-            tests[folder / "tests" / f"{name}.py"] = OTTER_TEST.format(name=name, code=code)
+            tests[folder / "tests" / path.stem / f"{name}.py"] = OTTER_TEST.format(name=name, code=code)
     copies.require_free(tests)
     written = copies.write_copies(folder)
     for target, text in tests.items():
