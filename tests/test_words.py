@@ -30,12 +30,8 @@ PHRASES = [
     r"\bis no riddle\b",
 ]
 RECORDED = {"straight lines"}  # the name of a method in records
-<<<<<<< HEAD
 DOCUMENTS = ["README.md", "CONTRIBUTING.md", "ETHICS.md", "reports/FINDINGS.md", "reports/README.md"]
 DOCUMENTS += sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").rglob("*.md"))
-=======
-DOCUMENTS = ["README.md", "CONTRIBUTING.md", "ETHICS.md", "reports/FINDINGS.md", "reports/README.md", "docs/teach.md"]
->>>>>>> 85432a6 (The teacher's page, and tests that hold what it names)
 CODE = sorted([*PACKAGE.rglob("*.py"), *(ROOT / "tests").rglob("*.py")])
 
 
