@@ -37,7 +37,20 @@ def before_reading(app: Any, page: str, source: list[str]) -> None:
     source[0] = answered(source[0])
 
 
+def before_writing(app: Any, name: str, template: str, context: dict[str, Any], tree: Any) -> None:
+    """What the theme leaves out for readers who hear a page, or move in it by keys."""
+    for part in ("furo_navigation_tree", "body"):
+        text = str(context.get(part) or "").replace(
+            'class="caption" role="heading"', 'class="caption" role="heading" aria-level="2"'
+        )
+        text = text.replace(
+            '<div class="table-wrapper', '<div tabindex="0" role="region" aria-label="Table" class="table-wrapper'
+        )
+        context[part] = text.replace("<pre>", '<pre tabindex="0">')
+
+
 def setup(app: Any) -> dict[str, bool]:
     app.connect("source-read", before_reading)
+    app.connect("html-page-context", before_writing, priority=900)  # after the theme's own
     app.add_html_math_renderer("mathml", (formulas.inline, None), (formulas.displayed, None))
     return {"parallel_read_safe": True, "parallel_write_safe": True}
