@@ -4,13 +4,13 @@ import os
 import re
 from pathlib import Path
 
-from dynode.errors import UserError
 from dynode.runtime import ROOT
 from dynode_pages.answers import answers
 
 PAGES = {"ETHICS.md": "ethics.md", "CONTRIBUTING.md": "contributing.md", "CHANGELOG.md": "changes.md"}
 PAGES |= {"reports/FINDINGS.md": "findings.md", "README.md": "index.md"}
 LINK = re.compile(r"(!?)\[([^\]]*)\]\(([^)\s]+)\)")
+COMMENT = re.compile(r"^<!--.*?-->\n", re.M | re.S)  # in lines of its own: what stands in a sentence is part of it
 FENCE = re.compile(r"(^ *```.*?^ *```$)", re.M | re.S)
 
 
@@ -18,18 +18,7 @@ FENCE = re.compile(r"(^ *```.*?^ *```$)", re.M | re.S)
 def document(path: str) -> str:
     """A document of the repository, without its comments."""
     text = (ROOT / path).read_text(encoding="utf-8")
-    return linked(re.sub(r"<!--.*?-->\n?", "", text, flags=re.S), Path(path).parent)
-
-
-@answers
-def section(path: str, *heading: str) -> str:
-    """What stands under a heading of second level, without the heading.  Raises UserError where there is none."""
-    text, wanted = (ROOT / path).read_text(encoding="utf-8"), " ".join(heading)
-    parts = re.split(r"^## (.*)\n", text, flags=re.M)
-    sections = dict(zip(parts[1::2], parts[2::2], strict=True))
-    if wanted not in sections:
-        raise UserError(f"{path} has no section {wanted!r}: it has {', '.join(sections)}.")
-    return linked(re.sub(r"<!--.*?-->\n?", "", sections[wanted], flags=re.S), Path(path).parent)
+    return linked(COMMENT.sub("", text), Path(path).parent)
 
 
 @answers

@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from dynode_pages.documents import linked
 from dynode_pages.facts import checklists
 from dynode_pages.methods import flat
 from parsed_commands import parse
+from setuptools import find_namespace_packages
 from typed_numbers import sentences_with_numbers
 
 from dynode import cli
@@ -148,8 +150,6 @@ ADDED = {  # page -> its registry, its module in CONTRIBUTING, the name that it 
 @pytest.mark.parametrize("name", ADDED)
 def test_a_plugin_made_from_its_page_is_found_and_its_code_runs(name, plugin, tmp_path, monkeypatch, capsys):
     """The page's own entry point and module, and every Python block after it."""
-    import tomllib
-
     registry, module, registered = ADDED[name]
     page = answered(PAGES[name])
     project = tomllib.loads(re.findall(r"```toml\n(.*?)```", page, re.S)[0])
@@ -191,6 +191,18 @@ def test_links_of_included_documents_lead_somewhere():
     assert linked(text, Path("reports")) == (
         "[a](findings.md) {download}`b <../reports/recorded/bench.json.gz>` c [d](https://x.y) `[e](f)`\n```\n[g](h.md)\n```"
     )
+
+
+def test_comments_of_documents_go_and_those_in_sentences_stay():
+    findings = answered(PAGES["findings.md"])
+    assert "\n<!--" not in findings and "`<!-- rendered: " in (ROOT / "reports" / "FINDINGS.md").read_text()
+    assert "`<!-- rendered: " in findings
+
+
+def test_the_wheel_has_nothing_of_the_pages():
+    chosen = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]["find"]
+    packages = find_namespace_packages(str(ROOT), include=chosen["include"])
+    assert "dynode.dynamics" in packages and {name.partition(".")[0] for name in packages} == {"dynode"}
 
 
 def typed() -> list[str]:
