@@ -107,7 +107,8 @@ def measured_edits(name: str) -> str:
 
 
 def is_of(method: str, name: str) -> bool:
-    """Whether a record's name is that of a system, or of one of its modes."""
+    """Whether a record's name is that of a system, or of one of its modes; the control's there are named for their filters."""
+    name = name.removesuffix("+latent-transformer") if name.startswith("smoothed") else name
     return method == name or (method.startswith(f"{name}, ") and not method.endswith("no edit"))
 
 
