@@ -11,7 +11,8 @@ from dynode.bootstrap import environment
 from dynode.bootstrap.children import call
 from dynode.errors import UserError, ending
 
-TESTS = ("-m", "pytest", "-q", "tests", "--ignore=tests/reference")
+TESTS = ("-m", "pytest", "-q", "tests", "--ignore=tests/reference", "--ignore=tests/engine")
+ENGINE_TESTS = ("-m", "pytest", "-q", "tests/engine")  # which mostly wait for what they have started
 SHORT = ("-m", "not long")
 NOTEBOOK_TESTS = ("-m", "pytest", "-q", "--nbval-lax", "--nbval-current-env", "tests/reference", "notebooks/teach")
 OUTPUT_TESTS = ("-m", "pytest", "-q", "tests/engine/outputs_of_smoke_runs.py")  # of what those notebooks left
@@ -67,16 +68,17 @@ def reproduce(arguments: list[str]) -> int:
 def test(*, long: bool) -> int:
     """pytest over tests/, without its long ones unless `long`, beside nbval over the reference notebooks (smoke profile).
 
-    Each has half of the cores.  Then what these notebooks left is compared with experiments.yaml.  Outputs go to a scratch folder.
+    Tests of the engine, which mostly wait, run beside both.  Each has half of the cores.  Then what these notebooks left is compared with experiments.yaml.  Outputs go to a scratch folder.
     """
-    python, tests = str(environment.setup()), TESTS if long else TESTS + SHORT
+    python, chosen = str(environment.setup()), () if long else SHORT
     with tempfile.TemporaryDirectory() as scratch:
         threads = {"OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // 2))}
         variables = threads | environment.variables() | own_kernel(python, Path(scratch))
-        of_tests, of_notebooks = ({"DYNODE_OUTPUT": f"{scratch}/{name}"} for name in ("tests", "notebooks"))
-        both = [([python, *tests], of_tests), ([python, *NOTEBOOK_TESTS], of_notebooks)]
-        code = call([python, "-m", "dynode.bootstrap.side_by_side", json.dumps(both)], variables)
-        return max(code, call([python, *OUTPUT_TESTS], variables | of_notebooks))
+        parts = {"tests": (*TESTS, *chosen), "notebooks": NOTEBOOK_TESTS, "engine": (*ENGINE_TESTS, *chosen)}
+        own = {name: {"DYNODE_OUTPUT": f"{scratch}/{name}"} for name in parts}
+        started = [([python, *arguments], own[name]) for name, arguments in parts.items()]
+        code = call([python, "-m", "dynode.bootstrap.side_by_side", json.dumps(started)], variables)
+        return max(code, call([python, *OUTPUT_TESTS], variables | own["notebooks"]))
 
 
 def own_kernel(python: str, folder: Path) -> dict[str, str]:
