@@ -48,8 +48,9 @@ def statements() -> str:
 
 @answers
 def python() -> str:
-    """The versions of Python that the package takes."""
-    return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["requires-python"]
+    """The oldest Python that the package takes."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    return project["requires-python"].removeprefix(">=")
 
 
 @answers

@@ -1,22 +1,32 @@
 """Methods of dynamics: the list of them, and the settings of one."""
 
 import dataclasses
+import re
+from pathlib import Path
 from typing import Any
 
 from dynode.dynamics import METHODS
 from dynode_pages.answers import answers, page_of, table
 
 NONE = "It has no settings."
+PAGES = Path(__file__).parents[1] / "methods"
 
 
 @answers
 def methods() -> str:
-    """Every method by name, with its page and how many settings it has."""
+    """Every method by name, with the first sentence of its page."""
     rows = [
-        [f"[`{name}`](methods/{page_of(name)}.md)", kind(each.settings), each.path.__name__]
+        [f"[`{name}`](methods/{page_of(name)}.md)", lead(PAGES / f"{page_of(name)}.md"), kind(each.settings)]
         for name, each in METHODS.items()
+        if (PAGES / f"{page_of(name)}.md").is_file()  # a plugin's method has none
     ]
-    return table(["method", "what is fitted", "class of the path"], rows)
+    return table(["method", "what it is", "what is fitted"], rows)
+
+
+def lead(page: Path) -> str:
+    """The first sentence under the title of a page."""
+    paragraph = page.read_text(encoding="utf-8").split("\n\n")[1]
+    return re.split(r"(?<=[^l][.:])\s(?=[A-Z`])", " ".join(paragraph.split()))[0]
 
 
 def kind(settings: Any) -> str:
