@@ -225,7 +225,7 @@ def verdicts_of(name):
 
 
 def test_a_gain_of_the_rows_is_the_one_that_the_notebook_recorded():
-    rows, _ = records.read(recorded.SHIPPED / "compare_editing.embedded.json.gz")
+    rows, _ = records.read(recorded.path_of("compare_editing", "embedded", recorded.SHIPPED))
     for name in ("tl_id_gain", "tg_id_gain", "acd_gain", "frechet_gain"):
         (own,) = records.select(rows, metric=name)
         (case,) = verdicts_of("compare_editing")[name].cases

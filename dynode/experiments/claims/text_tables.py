@@ -12,6 +12,28 @@ SAMPLINGS = ("regular", "irregular")
 OURS = {"dynode": "dynode", "dynode[no z]": "dynode[no z]"}  # method -> head of its column
 CURVES = OURS | {"trend": "trend", "trend+mlp": "trend+mlp", "cubic": "natural cubic"}
 ALL = {"hold": "hold", "linear": "linear", "cubic": "natural cubic", "trend": "trend", "trend+mlp": "trend+mlp"} | OURS
+HEADS = {
+    "latent-transformer": "Latent Transformer, every frame",
+    "smoothed, gaussian": "the same on smoothed codes",
+    "smoothed, trend": "the same on the codes of `trend` over all frames",
+    "straight lines": "linear interpolation of observed codes, the first one's edit",
+    "dynode+latent-transformer, offset": "DynODE in Latent Transformer, `offset`",
+}  # method -> what a table calls it
+SYSTEMS = {
+    "igci": "IGCI",
+    "latent-transformer": "Latent Transformer",
+    "stit": "STIT",
+    "tcsve": "TCSVE",
+    "rigid": "RIGID",
+    "dynode+latent-transformer": "DynODE in Latent Transformer",
+    "dynode+tcsve": "DynODE in TCSVE",
+    "linear+latent-transformer": "linear in Latent Transformer",
+    "linear+tcsve": "linear in TCSVE",
+}
+EDITED = {"tl_id": ".3f", "tg_id": ".3f", "acd": ".3f", "warping_error": ".3f", "own_change": ".2f", "leakage": ".2f"}
+FACTORS = {"warping_error": 1e3}
+SECOND = (("smile", "smile 1.5", "+.2f"), ("age", "age 1.5", "+.1f"))  # attribute, edit, form
+TUNED = ("untuned", "tuned")
 MISSING = "no row"
 
 
@@ -79,4 +101,42 @@ def worlds(rows: Rows) -> str:
     return lines(["category", "times", *ALL.values()], table)
 
 
-TABLES: dict[str, Callable[[Rows], str]] = {each.__name__: each for each in (skill_by_category, faces, worlds)}
+def edited_heads(rows: Rows) -> str:
+    """FINDINGS: the cheap columns of the editing table, means over all clips and edits, with controls."""
+    every = [row for row in rows("compare_editing") if not row.reference.startswith("dlib")]
+    pooled = [row for row in every if row.clip == "all" and row.metric.startswith("frechet_video")]
+    table = []
+    for method, label in HEADS.items():
+        own = [row for row in every if row.method == method and row.clip != "all"]
+        cells = [cell(select(own, metric=name), spec, FACTORS.get(name, 1.0)) for name, spec in EDITED.items()]
+        cells.insert(3, cell(select(pooled, method=method), ".4f"))
+        second = [cell(select(own, metric=f"second_{name}", variant=edit), spec) for name, edit, spec in SECOND]
+        table.append([label, *cells, *second])
+    heads = ["system", "TL-ID", "TG-ID", "ACD", "Fréchet [transnetv2]", "warping error x 1e3", "strength", "leakage"]
+    return lines([*heads, "smile, second network", "age, second network"], table)
+
+
+def systems(rows: Rows) -> str:
+    """FINDINGS: every system of the editing table on the same frames."""
+    every = [row for row in rows("systems") if not row.reference.startswith("dlib")]
+    table = []
+    for method, label in SYSTEMS.items():
+        own = select(every, method=method)
+        if not own:
+            continue
+        share = select(own, metric="share_of_published")
+        part = f"{100 * share[0].value:.2g} %" if share else "no loop"
+        costs = [cell(select(own, metric=name), ",.0f") for name in ("iterations", "frames_inverted")]
+        consistency = [cell(select(own, metric=name), EDITED[name], FACTORS.get(name, 1.0)) for name in [*EDITED][:4]]
+        tuned = [cell(select(own, metric="lpips_alex", variant=f"pivots, {each}"), ".3f") for each in TUNED if share]
+        stitched = [cell(select(own, metric=f"stitch_{name}"), ".3f") for name in ("border_before", "border") if share]
+        pairs = [" to ".join(each) if each and MISSING not in each else "" for each in (tuned, stitched)]
+        table.append([label, part, *costs, *consistency, *pairs])
+    heads = ["system", "share of published iterations", "iterations", "frames inverted"]
+    heads += ["TL-ID", "TG-ID", "ACD", "warping error x 1e3", "LPIPS-Alex of codes, tuned", "border, stitched"]
+    return lines(heads, table)
+
+
+TABLES: dict[str, Callable[[Rows], str]] = {
+    each.__name__: each for each in (skill_by_category, faces, worlds, edited_heads, systems)
+}
