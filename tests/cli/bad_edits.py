@@ -121,7 +121,7 @@ run table1 --part 1 | The item table1 has no parts under the profile embedded, g
 run rivals --part 5 | The item rivals has parts 1 to 4 under the profile embedded, got --part 5
 run fig2 -p seeds=1 | fig2 are several items, and -p is of one: name one of them
 reproduce nope | There is no item 'nope'; legal are ablations, beyond
-reproduce --profile nope | There is no profile 'nope'; legal are embedded, paper, smoke
+reproduce --profile nope | There is no profile 'nope'; legal are embedded, paper, recorded, smoke
 reproduce --jobs -1 | --jobs must be 0 or more, got -1
 reproduce --device gpu | There is no device 'gpu': name cpu, cuda, cuda:1 or auto
 reproduce --slurm | There is no Slurm here (no `sbatch`): leave out --slurm
@@ -130,8 +130,8 @@ run table1 --all | Name items, or give --all for every one: `dynode list` shows
 run table1 -p nope=1 | The item table1 has no parameter 'nope'; legal are item
 run table1 -p strides=x | The item table1 has no parameter 'strides', did you mean
 run table1 -p strides=[4 | -p strides=[4 cannot be read: a value is YAML, such as 5
-run table1 --profile nope | There is no profile 'nope'; legal are embedded, paper, smoke
-run table1 --profile '' | There is no profile ''; legal are embedded, paper, smoke
+run table1 --profile nope | There is no profile 'nope'; legal are embedded, paper, recorded, smoke
+run table1 --profile '' | There is no profile ''; legal are embedded, paper, recorded, smoke
 run table1 worlds -p seeds=1 | -p changes one item's notebook: name that item alone
 run table1.ipynb | There is no item 'table1.ipynb', did you mean 'table1'; legal
 run notebooks/09_compare_categories.ipynb | There is no item 'notebooks/09_compare_categories.ipynb'
