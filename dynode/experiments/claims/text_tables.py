@@ -12,6 +12,14 @@ SAMPLINGS = ("regular", "irregular")
 OURS = {"dynode": "dynode", "dynode[no z]": "dynode[no z]"}  # method -> head of its column
 CURVES = OURS | {"trend": "trend", "trend+mlp": "trend+mlp", "cubic": "natural cubic"}
 ALL = {"hold": "hold", "linear": "linear", "cubic": "natural cubic", "trend": "trend", "trend+mlp": "trend+mlp"} | OURS
+ACROSS = {
+    "linear": "linear",
+    "dynode": "dynode",
+    "dynode[amortised]": "learned across clips",
+    "dynode[amortised,linear]": "state by a matrix",
+    "dynode[amortised,no z]": "no state",
+    "dynode[amortised,other context]": "context of another clip",
+}
 HEADS = {
     "latent-transformer": "Latent Transformer, every frame",
     "smoothed, gaussian": "the same on smoothed codes",
@@ -101,6 +109,17 @@ def worlds(rows: Rows) -> str:
     return lines(["category", "times", *ALL.values()], table)
 
 
+def across_clips(rows: Rows) -> str:
+    """FINDINGS: MSE x 1e3 against the truth at stride 8 of the field learned across clips, and of its controls."""
+    wanted = {"metric": "mse", "split": "unobserved", "stride": 8}
+    every, table = select(rows("sparsity"), **wanted), []
+    for world in WORLDS:
+        for sampling in SAMPLINGS:
+            own = select(every, category=world, sampling=sampling)
+            table.append([world, sampling, *(cell(select(own, method=name), ".2f", 1e3) for name in ACROSS)])
+    return lines(["category", "times", *ACROSS.values()], table)
+
+
 def edited_heads(rows: Rows) -> str:
     """FINDINGS: the cheap columns of the editing table, means over all clips and edits, with controls."""
     every = [row for row in rows("compare_editing") if not row.reference.startswith("dlib")]
@@ -138,5 +157,5 @@ def systems(rows: Rows) -> str:
 
 
 TABLES: dict[str, Callable[[Rows], str]] = {
-    each.__name__: each for each in (skill_by_category, faces, worlds, edited_heads, systems)
+    each.__name__: each for each in (skill_by_category, faces, worlds, across_clips, edited_heads, systems)
 }
