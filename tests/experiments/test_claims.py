@@ -236,6 +236,8 @@ def test_an_order_is_judged_on_as_many_clips_as_it_wants():
     rows = [row(0.5, clip=clip) for clip in ("one", "two", "all")]
     few, enough = (judged(part, clips=2, over=["clip"]) for part in (rows[:1] + rows[2:], rows))
     assert few.kind is Kind.NOT_JUDGED and few.note == "an order wants 2 clips, the record has 1"
+    others = [row(0.5, clip="all"), row(0.5, clip="one", metric="ssim"), row(0.5, "another", clip="two", metric="ssim")]
+    assert judged(others, clips=2).kind is Kind.NOT_JUDGED  # the second clip is of another method
     assert enough.kind is Kind.PASS
 
 

@@ -110,14 +110,15 @@ def judged(rows: ByMetric, item: str, claim: Claim, profile: str) -> Verdict:
     cases = tuple(cases_of(rows, claim))
     if not cases:
         return Verdict(item, claim, Kind.MISSING, note="the record has no such row")
-    if (clips := clips_of(rows)) < claim.clips:
+    if (clips := clips_of(rows, claim)) < claim.clips:
         return Verdict(item, claim, Kind.NOT_JUDGED, note=f"an order wants {claim.clips} clips, the record has {clips}")
     return Verdict(item, claim, min((case.kind for case in cases), key=ORDER.index), cases, claim.easy)
 
 
-def clips_of(rows: ByMetric) -> int:
-    """How many clips a record is of."""
-    return len({row.clip for each in rows.values() for row in each} - {"", "all"})
+def clips_of(rows: ByMetric, claim: Claim) -> int:
+    """How many clips a record has of the claim's method, by any metric: a claim's own rows may be of all clips together."""
+    wanted = {"method": claim.row["method"]} if "method" in claim.row else dict(claim.row)
+    return len({row.clip for each in rows.values() for row in each if matches(row, wanted)} - {"", "all"})
 
 
 def cases_of(rows: ByMetric, claim: Claim) -> Iterable[Case]:
