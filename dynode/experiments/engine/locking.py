@@ -9,21 +9,18 @@ from pathlib import Path
 
 from dynode.errors import UserError
 from dynode.io import locks
-from dynode.reporting import paths
 
 
 @contextlib.contextmanager
-def alone() -> Iterator[None]:
-    """A context in which no other engine works in the output folder.  Raises UserError with who does."""
-    folder = paths.engine()
-    folder.mkdir(parents=True, exist_ok=True)
-    owner = folder / "owner.json"
+def alone(state: Path, folder: Path, command: str) -> Iterator[None]:
+    """A context in which no other engine works in a folder.  state: where the lock is.  Raises UserError with who does."""
+    state.mkdir(parents=True, exist_ok=True)
+    owner = state / "owner.json"
     try:
-        lock = locks.take(folder / "lock")
+        lock = locks.take(state / "lock")
     except locks.Taken:
         raise UserError(
-            f"Another `dynode reproduce` works in {paths.root()} ({described(owner)}): wait for it, or name another folder "
-            "in DYNODE_OUTPUT."
+            f"Another `dynode {command}` works in {folder} ({described(owner)}): wait for it, or name another folder."
         ) from None
     try:
         owner.write_text(json.dumps({"pid": os.getpid(), "host": socket.gethostname()}), encoding="utf-8")

@@ -100,6 +100,12 @@ class Progress:
             return "".join(f"; {each}" for each in (counted(verdicts), picture) if each)
         return ""
 
+    def kept(self) -> str:
+        """What is done, for somebody who has stopped the run."""
+        names = [name for rule in self.done if (name := job_of(rule)) and "/" not in name]
+        done = f"done: {', '.join(names)}" if names else "no item is done"
+        return f"{done}; of the others, fits that were finished are kept."
+
     def say(self, text: str) -> None:
         tqdm.write(text, file=sys.stdout)
         sys.stdout.flush()

@@ -1,30 +1,19 @@
 """`dynode reproduce`: what of some items is missing or stale, made by Snakemake here or on a Slurm cluster."""
 
 import contextlib
-import json
-import os
-import queue
-import shlex
-import signal
-import subprocess
-import threading
-import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from dynode import runtime
 from dynode.errors import NotebookError, UserError
 from dynode.evaluation import records
-from dynode.experiments import children, items, origin
-from dynode.experiments.engine import locking, machine, slurm, targets
+from dynode.experiments import items, origin
+from dynode.experiments.engine import machine, targets
 from dynode.experiments.engine.progress import Progress, job_of
+from dynode.experiments.engine.workflow import Workflow
 from dynode.io import assets, files
 from dynode.reporting import paths
 from dynode.settings import choose
-
-LOOK = 1.0  # seconds between two looks at what runs
-PATIENCE = 6.0  # seconds that Snakemake and its runs have to put their things in order
 
 
 @dataclass(frozen=True)
@@ -77,12 +66,15 @@ def reproduce(request: Request) -> list[str]:
     plan = request.plan()
     if not plan.names:
         return []
-    with locking.alone():
+    workflow = Workflow(
+        "reproduce", runtime.ROOT / "Snakefile", paths.root(), paths.engine(), request.cluster, request.dry_run
+    )
+    with workflow.alone():
         if not request.dry_run:
             fetch(plan.profile)
         progress = Progress(plan)
-        code = followed(request, plan, progress)
-    return ended(request, progress, code)
+        code = workflow.followed(arguments(request, plan), progress)
+    return ended(workflow, progress, code)
 
 
 def fetch(profile: str) -> None:
@@ -98,36 +90,16 @@ def fetch(profile: str) -> None:
         part.write_text(table, encoding="utf-8")
 
 
-def followed(request: Request, plan: targets.Plan, progress: Progress) -> int:
-    """Run Snakemake to its end, anew where a job of a cluster was lost; its exit code."""
-    for _ in range(slurm.RESTARTS + 1):
-        if request.cluster:
-            slurm.wait_for_left(slurm.prefix())
-        unlock()
-        try:
-            return run(arguments(request, plan), progress, request)
-        except slurm.Lost as lost:
-            progress.say(f"{lost} The engine starts again.")
-        finally:
-            progress.close()
-    raise UserError(f"Slurm lost jobs {slurm.RESTARTS + 1} times without requeueing them: look at `sacct`, then go on.")
-
-
 def arguments(request: Request, plan: targets.Plan) -> list[str]:
-    """The arguments of Snakemake."""
-    where = "slurm" if request.cluster else "default"
-    typed = ["--snakefile", str(runtime.ROOT / "Snakefile"), "--directory", str(paths.root())]
-    typed += ["--workflow-profile", str(runtime.ROOT / "profiles" / where), "--nocolor"]
-    typed += ["--config", f"profile={plan.profile}", f"items={','.join(plan.names)}", f"threads={plan.threads}"]
+    """What Snakemake is asked for, beside what every workflow is."""
+    typed = ["--config", f"profile={plan.profile}", f"items={','.join(plan.names)}", f"threads={plan.threads}"]
     typed += [f"gpus={plan.gpus}", f"cluster={int(plan.cluster)}"]
-    if request.cluster:
-        typed += ["--slurm-jobname-prefix", slurm.prefix()]
-    else:
+    if not request.cluster:
         typed += ["--cores", str(plan.threads * request.at_a_time(len(plan.names)))]
         typed += ["--resources", f"gpu={plan.gpus}"] if plan.gpus else []
     if forced := [f"item_{name}" for name in plan.names if request.anew or is_stale(name, plan.profile)]:
         typed += ["--forcerun", *forced]
-    return [*typed, *(["--dry-run"] if request.dry_run else [])]
+    return typed
 
 
 def is_stale(name: str, profile: str) -> bool:
@@ -140,108 +112,12 @@ def is_stale(name: str, profile: str) -> bool:
     return True
 
 
-def variables() -> dict[str, str]:
-    """The variables of Snakemake and of the runs that it starts: they find this checkout's package and its commit."""
-    command = children.python("from dynode.__main__ import main; main()")
-    own = {"DYNODE_RUN": shlex.join(command), runtime.COMMIT: runtime.commit(), "PYTHONSAFEPATH": "1"}
-    folders = [str(runtime.ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
-    return os.environ | own | paths.absolute_variables() | {"PYTHONPATH": os.pathsep.join(folders)}
-
-
-def unlock() -> None:
-    """Take away the lock that a Snakemake has left which was killed, by us too; our own lock says that none runs."""
-    if locking.left_locked(paths.root()):
-        typed = ["--snakefile", str(runtime.ROOT / "Snakefile"), "--directory", str(paths.root()), "--unlock"]
-        subprocess.run(snakemake(typed), env=variables(), capture_output=True, check=False)
-
-
-def snakemake(typed: list[str]) -> list[str]:
-    return [*children.python("from dynode.experiments.engine.child import main; main()"), *typed]
-
-
-def run(typed: list[str], progress: Progress, request: Request) -> int:
-    """Run Snakemake and follow its events; its exit code.  Whatever ends this, no run on this machine goes on."""
-    paths.engine().mkdir(parents=True, exist_ok=True)
-    watch = slurm.Watch(slurm.prefix()) if request.cluster and not request.dry_run else None
-    with open(paths.engine() / "snakemake.log", "wb") as log:
-        child = subprocess.Popen(
-            snakemake(typed),
-            cwd=paths.root(),
-            env=variables() | {children.PARENT: str(os.getpid())},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            encoding="utf-8",
-            errors="replace",
-            start_new_session=True,
-        )
-    with stopped_at_last(child, progress):
-        for event in events(child):
-            if event:
-                progress.heed(event)
-            elif not request.dry_run:
-                progress.show()
-            if watch and not event:
-                watch.look()
-        return child.wait()
-
-
-def events(child: subprocess.Popen[str]) -> Iterator[dict]:
-    """What the child tells, as it comes, and an empty event at every look, to its end."""
-    lines: queue.Queue[str | None] = queue.Queue()
-
-    def read() -> None:
-        for line in child.stdout or ():
-            lines.put(line)
-        lines.put(None)
-
-    threading.Thread(target=read, daemon=True).start()
-    looked = 0.0
-    while True:
-        line = ""
-        with contextlib.suppress(queue.Empty):
-            line = lines.get(timeout=LOOK)
-        if line is None:
-            return
-        if line:
-            with contextlib.suppress(ValueError):
-                event = json.loads(line)
-                if isinstance(event, dict) and "event" in event:
-                    yield event
-        if time.monotonic() - looked >= LOOK:
-            looked = time.monotonic()
-            yield {}
-
-
-@contextlib.contextmanager
-def stopped_at_last(child: subprocess.Popen[str], progress: Progress) -> Iterator[None]:
-    """End Snakemake and its runs, however this ends; an interruption notes what is done."""
-    try:
-        yield
-    except KeyboardInterrupt as stop:
-        names = [name for rule in progress.done if (name := job_of(rule)) and "/" not in name]
-        done = f"done: {', '.join(names)}" if names else "no item is done"
-        stop.add_note(f"{done}; of the others, fits that were finished are kept.")
-        if progress.plan.cluster:
-            slurm.cancel(slurm.prefix())
-        raise
-    finally:
-        if child.poll() is None:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(child.pid, signal.SIGINT)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                child.wait(PATIENCE)
-        children.kill_session(child)
-        child.wait()
-
-
-def ended(request: Request, progress: Progress, code: int) -> list[str]:
+def ended(workflow: Workflow, progress: Progress, code: int) -> list[str]:
     """The items that were run.  Raises UserError and NotebookError as `reproduce` says."""
-    rules = progress.reasons if request.dry_run else progress.done
+    rules = progress.reasons if workflow.dry_run else progress.done
     made = [name for rule in rules if (name := job_of(rule)) and "/" not in name]
-    made = sorted(made, key=progress.plan.names.index) if request.dry_run else made
-    if request.cluster and (refused := slurm.refusal(paths.engine() / "snakemake.log")):
-        raise UserError(refused)
+    made = sorted(made, key=progress.plan.names.index) if workflow.dry_run else made
+    workflow.raise_where_refused()
     failed = {job_of(rule).partition("/")[0] or rule: progress.reason(rule) for rule in progress.failed}
     if failed:
         waits = "not begun, it reads a failed item's record"
@@ -249,9 +125,7 @@ def ended(request: Request, progress: Progress, code: int) -> list[str]:
         failed |= {name: waits for name in waiting if name not in made and name not in failed}
         messages = "; ".join(f"{name}: {text}" for name, text in failed.items())
         raise NotebookError(f"dynode: {len(failed)} of {len(progress.plan.names)} items failed. {messages}")
-    if code:
-        said = " ".join((progress.errors or ["it says nothing"])[0].split())[:300].rstrip(".")
-        raise UserError(f"Snakemake ended with {code} ({said}): {paths.engine() / 'snakemake.log'} has all of it.")
+    workflow.raise_where_it_failed(code, progress)
     return made
 
 

@@ -10,7 +10,6 @@ import time
 from pathlib import Path
 
 from dynode.errors import UserError
-from dynode.reporting import paths
 
 POLL = float(os.environ.get("DYNODE_SLURM_POLL", "10"))  # seconds between two looks at the queue
 LOST_AFTER = float(os.environ.get("DYNODE_SLURM_LOST", "600"))  # seconds that a preempted job may be out of the queue
@@ -22,9 +21,9 @@ class Lost(Exception):
     """A job that was preempted and not requeued, which the plugin would wait for in vain."""
 
 
-def prefix() -> str:
-    """What the names of this folder's jobs begin with."""
-    return f"dynode_{hashlib.sha256(str(paths.root()).encode()).hexdigest()[:8]}"
+def prefix(folder: Path) -> str:
+    """What the names of a folder's jobs begin with."""
+    return f"dynode_{hashlib.sha256(str(folder).encode()).hexdigest()[:8]}"
 
 
 def output_of(*command: str) -> str | None:
