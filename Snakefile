@@ -34,7 +34,7 @@ for name in PLAN.names:
                 depends_on=PLAN.depends_on(name),
                 command=PLAN.command(f"run {name} --part {k}"),
             log:
-                PLAN.log(f"{name}.{k}"),
+                PLAN.log(f"{name}/{k}"),
             threads: PLAN.threads
             priority: PLAN.priority(f"{name}/{k}")
             resources:

@@ -50,6 +50,9 @@ VIDEO = (
         "share", "pages.demo:share", "share talk.fit -o talk.html", "fits as one page to show to others", first=False
     ),
     Command(
+        "batch", "batch:batch", "batch --videos FOLDER --seeds 0:10", "many videos, presets and seeds", first=False
+    ),
+    Command(
         "choose-depth",
         "dynamics:choose_depth",
         "choose-depth talk.safetensors",

@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import functools
 import inspect
+import os
 import re
 import typing
 from collections.abc import Callable, Mapping, Sequence
@@ -17,12 +18,14 @@ from dynode import runtime
 from dynode.cli import help_pages
 from dynode.cli.commands import Command
 from dynode.cli.options import Deterministic
-from dynode.cli.typography import refuse_typography
 from dynode.errors import UserError
 from dynode.settings import LARGEST, closest
 
 NUMBERS = {"INT": "a whole number", "FLOAT": "a number"}
 OPTION = re.compile(r"--?[A-Za-z]")
+# Signs that word processors and web pages put where a shell wants others.
+DASHES = "‐‑‒–—―−﹘﹣－"
+QUOTES = tuple("“”„‟«»‘’‚‛")
 
 
 def bound(command: Command, function: Callable[..., None], arguments: Sequence[str]) -> Callable[[], None]:
@@ -44,6 +47,22 @@ def bound(command: Command, function: Callable[..., None], arguments: Sequence[s
         call = tyro.cli(postponed(function, command), args=arguments, prog=f"dynode {command.name}")
     refuse_huge_numbers(call.keywords)
     return call
+
+
+def refuse_typography(arguments: Sequence[str]) -> None:
+    """Raises UserError for a word that begins with a dash or a quote copied from a page, unless a file has that name.
+
+    Also for a NUL, which no name and no value has.
+    """
+    for typed in arguments:
+        if "\0" in typed:
+            raise UserError(f"{typed!r} holds a NUL character, which no name and no value has: leave it out.")
+        word = typed.lstrip(DASHES + "-")
+        if typed.startswith(QUOTES) and not os.path.lexists(typed):
+            raise UserError(f"{typed} begins with a typographic quote, which shells do not read: type ' or \" instead.")
+        if re.match(rf"-?[{DASHES}]", typed) and word and not os.path.lexists(typed):
+            plain = ("--" if len(word) > 1 and word[0].isalpha() else "-") + word
+            raise UserError(f"{typed} begins with a typographic dash, as web pages have it: type {plain}.")
 
 
 def postponed(function: Callable[..., None], command: Command) -> Callable[..., functools.partial[None]]:

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
     from dynode.clips import Clip
 
-SHARED = 3_000_000  # bytes of a page to share
 FRAMES = 48  # of a video, unless it is said
 
 
@@ -112,18 +111,10 @@ def share(
         clip: The clip file; not needed for shipped clips.
     """
     from dynode import runtime
-    from dynode.io import files
-    from dynode.reporting.pages.clip_views import fits_view, notices_of
-    from dynode.reporting.pages.viewer import viewer_page
+    from dynode.reporting.pages.shared_page import write_page
 
     if not fits:
         raise UserError("Name at least one fit, as `dynode fit` writes it.")
     require_different("fit", fits)
     output = output_path(output, f"{stem(fits[0])}.html", *fits, clip, tuning)
-    view = fits_view(fits, clip, tuning=tuning, device=runtime.device(device), progress=runtime.bars())
-    data = view.data(SHARED - 200_000)
-    page = viewer_page(data, title=f"{data['clip']}, by learned dynamics", notices=notices_of(data))
-    files.write(output, lambda part: part.write_text(page, encoding="utf-8"))
-    print(
-        f"{output}: {output.stat().st_size / 1e6:.2f} MB, {len(data['times'])} frames of {len(data['methods'])} methods"
-    )
+    print(write_page(output, fits, clip, tuning=tuning, device=runtime.device(device), progress=runtime.bars()))

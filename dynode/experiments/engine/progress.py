@@ -6,7 +6,7 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from tqdm import tqdm
 
@@ -29,14 +29,29 @@ def last_line(log: Path) -> str:
     return ""
 
 
-@dataclass
-class Progress:
-    """Follows the events of Snakemake.
+class Jobs(Protocol):
+    """The jobs behind the rules of a Snakefile, by name."""
 
+    def minutes(self, name: str) -> float:
+        """About how long one takes."""
+        ...
+
+    def log(self, name: str) -> str:
+        """The file of what one printed, below the folder of the run."""
+        ...
+
+
+@dataclass
+class Following:
+    """Follows the events of Snakemake: what runs, a bar in minutes, a line for each job that ended.
+
+    plan: whose jobs they are.  folder: that the paths of its logs begin at.  what: the name of the bar.
     done, failed: rules that ended.  reasons: rule -> why it is run.  message: the last error that is of no job.
     """
 
-    plan: Plan
+    plan: Jobs
+    folder: Path
+    what: str = "items"
     begun: dict[str, float] = field(default_factory=dict)
     rules: dict[str, str] = field(default_factory=dict)  # job -> rule
     reasons: dict[str, str] = field(default_factory=dict)
@@ -62,49 +77,44 @@ class Progress:
         elif kind == "error":
             self.errors.append(event["message"])
 
+    def job(self, rule: str) -> str:
+        """The job of a rule, "" for a rule of which nothing is said."""
+        raise NotImplementedError
+
+    def line(self, job: str, seconds: float) -> str:
+        """What is printed of a job that is done, "" for nothing."""
+        raise NotImplementedError
+
+    def kept(self) -> str:
+        """What is done, for somebody who has stopped the run."""
+        raise NotImplementedError
+
     def minutes_of(self, rule: str) -> float:
-        name = job_of(rule)
-        return self.plan.minutes(name) if name else 0.0
+        job = self.job(rule)
+        return self.plan.minutes(job) if job else 0.0
 
     def end(self, rule: str) -> None:
-        """A rule is done: say so where it is an item."""
+        """A rule is done: say so where it is a job."""
         seconds = time.monotonic() - self.begun.pop(rule, time.monotonic())
         self.done.append(rule)
         if rule in self.failed:  # another attempt has succeeded
             self.failed.remove(rule)
-        name = job_of(rule)
-        if name and "/" not in name:
-            self.say(f"{name}: {duration(seconds)}{self.shown_by(name)}")
-        elif name:
-            self.say(f"{name.replace('/', ', part ')}: {duration(seconds)}")
+        if (job := self.job(rule)) and (line := self.line(job, seconds)):
+            self.say(line)
 
     def fail(self, rule: str) -> None:
         self.begun.pop(rule, None)
         if rule not in self.failed:
             self.failed.append(rule)
-        self.say(f"{job_of(rule) or rule} failed: {self.reason(rule)}")
+        self.say(f"{self.job(rule) or rule} failed: {self.reason(rule)}")
 
     def reason(self, rule: str) -> str:
         """The last line that a rule's run printed, without our name."""
         said = last_line(self.log_of(rule)).removeprefix("dynode: ")
-        return said or "it printed nothing; see reports/engine/snakemake.log"
+        return said or "it printed nothing; see Snakemake's log"
 
     def log_of(self, rule: str) -> Path:
-        return paths.root() / self.plan.log((job_of(rule) or rule).replace("/", "."))
-
-    def shown_by(self, name: str) -> str:
-        """What a finished item shows: its verdicts, and its first picture."""
-        with suppress(Exception):  # a sentence beside the work, which goes on without it
-            verdicts = judge_record(items.item(name), self.plan.profile).verdicts
-            picture = next((path for path in self.plan.left(name) if path.endswith(".png")), "")
-            return "".join(f"; {each}" for each in (counted(verdicts), picture) if each)
-        return ""
-
-    def kept(self) -> str:
-        """What is done, for somebody who has stopped the run."""
-        names = [name for rule in self.done if (name := job_of(rule)) and "/" not in name]
-        done = f"done: {', '.join(names)}" if names else "no item is done"
-        return f"{done}; of the others, fits that were finished are kept."
+        return self.folder / self.plan.log(self.job(rule) or rule)
 
     def say(self, text: str) -> None:
         tqdm.write(text, file=sys.stdout)
@@ -116,13 +126,13 @@ class Progress:
             total = sum(self.minutes.values())
             shape = "{desc}: {percentage:3.0f}%|{bar}| {n:.1f} of {total:.1f} min, {elapsed}{postfix}"
             off = not runtime.bars() or not total
-            self.bar = tqdm(total=total, desc="items", bar_format=shape, disable=off, mininterval=1 if tty() else 30)
+            self.bar = tqdm(total=total, desc=self.what, bar_format=shape, disable=off, mininterval=1 if tty() else 30)
         if self.bar is not None:
-            running = [rule for rule in self.begun if job_of(rule)]
+            running = [rule for rule in self.begun if self.job(rule)]
             now = sum(self.minutes.get(rule, 0.0) for rule in self.done)
             for rule in running:
                 now += min((time.monotonic() - self.begun[rule]) / 60, 0.95 * self.minutes.get(rule, 0.0))
-            said = (f"{job_of(rule)} ({last_line(self.log_of(rule))[:SHOWN]})" for rule in running)
+            said = (f"{self.job(rule)} ({last_line(self.log_of(rule))[:SHOWN]})" for rule in running)
             self.bar.set_postfix_str("; ".join(said), refresh=False)
             self.bar.update(max(0.0, now - self.bar.n))
             if tty():
@@ -131,6 +141,35 @@ class Progress:
     def close(self) -> None:
         if self.bar is not None:
             self.bar.close()
+
+
+class Progress(Following):
+    """Of a run of items: each that is done has its verdicts and its first picture named."""
+
+    plan: Plan
+
+    def __init__(self, plan: Plan):
+        super().__init__(plan, paths.root())
+
+    def job(self, rule: str) -> str:
+        return job_of(rule)
+
+    def line(self, job: str, seconds: float) -> str:
+        shown = "" if "/" in job else self.shown_by(job)
+        return f"{job.replace('/', ', part ')}: {duration(seconds)}{shown}"
+
+    def shown_by(self, name: str) -> str:
+        """What a finished item shows: its verdicts, and its first picture."""
+        with suppress(Exception):  # a sentence beside the work, which goes on without it
+            verdicts = judge_record(items.item(name), self.plan.profile).verdicts
+            picture = next((path for path in self.plan.left(name) if path.endswith(".png")), "")
+            return "".join(f"; {each}" for each in (counted(verdicts), picture) if each)
+        return ""
+
+    def kept(self) -> str:
+        names = [name for rule in self.done if (name := job_of(rule)) and "/" not in name]
+        done = f"done: {', '.join(names)}" if names else "no item is done"
+        return f"{done}; of the others, fits that were finished are kept."
 
 
 def job_of(rule: str) -> str:

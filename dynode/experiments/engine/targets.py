@@ -116,8 +116,8 @@ class Plan:
         return str(paths.executed_copy(name, self.profile).relative_to(paths.root()))
 
     def log(self, name: str) -> str:
-        """The file of what a run printed."""
-        return f"reports/engine/logs/{name}.{self.profile}.log"
+        """The file of what a run printed, of an item or a part of one."""
+        return f"reports/engine/logs/{name.replace('/', '.')}.{self.profile}.log"
 
     def depends_on(self, name: str) -> str:
         """Everything but files that a record depends on: when it differs, the item is stale."""
