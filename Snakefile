@@ -77,4 +77,17 @@ rule verdicts:
         "{params.command} > {output:q} || true"
 
 
-# The report's rule belongs here: from the verdicts, the records, the figures and the executed notebooks.
+# A run leaves its executed notebook together with its record; a page of what was run before stays a page of all that is there.
+rule report:
+    localrule: True
+    input:
+        PLAN.verdicts,
+        [path for name in PLAN.names for path in PLAN.left(name)],
+    output:
+        PLAN.page,
+    params:
+        command=PLAN.command("report"),
+    log:
+        PLAN.log("report"),
+    shell:
+        "{params.command} > {log:q} 2>&1"

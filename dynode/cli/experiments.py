@@ -112,7 +112,7 @@ def reproduce(
     jobs: int = 0,
     device: Device = "auto",
 ) -> None:
-    """Make what of the paper's items is missing or stale: figures, tables, records and verdicts. Ctrl-C is safe.
+    """Make what of the paper's items is missing or stale: figures, tables, records, verdicts, pages. Ctrl-C is safe.
 
     An item is stale when its parameters, the code that its notebook reaches or the codes of its clips have changed.
 
@@ -124,6 +124,7 @@ def reproduce(
         jobs: How many run at a time here; 0: one on each GPU, else one per CPU core, at most four.
         device: auto, cpu, cuda or cuda:N.
     """
+    from dynode.cli.pages.demo import near
     from dynode.experiments import items as experiments
     from dynode.experiments.engine import running
 
@@ -139,6 +140,8 @@ def reproduce(
     print(running.announced(request, made))
     if not dry_run:
         print(running.summary(profile))
+        if page := running.page():
+            print(f"{near(page)} shows all of it; open it by a double click.")
 
 
 def compute_on(device: str) -> None:

@@ -40,6 +40,35 @@ def test_every_item_is_made_once_and_again_only_where_something_is_missing_or_ha
     assert checkout.begun() == ["beta", "omega"] and checkout.rows()["omega.smoke"][0]["value"] == 1 + 6 + 1
 
 
+def test_the_pages_are_made_at_the_end_and_again_only_where_something_has_changed(checkout):
+    printed = checkout.reproduce("alpha", "beta")
+    assert checkout.page.read_text() == "alpha.smoke beta.smoke"
+    assert printed.splitlines()[-1] == "reports/index.html shows all of it; open it by a double click."
+    assert "Note: The page Videos could not be made (there is none)." in printed
+    made = checkout.page.stat().st_mtime_ns
+    printed = checkout.reproduce("alpha", "beta")
+    assert "Note" not in printed and printed.splitlines()[-1].startswith("reports/index.html shows")
+    assert checkout.page.stat().st_mtime_ns == made
+    checkout.page.unlink()
+    checkout.begun()
+    assert "Nothing was missing or stale." in checkout.reproduce("alpha", "beta")
+    assert checkout.begun() == [] and checkout.page.is_file()
+    made = checkout.page.stat().st_mtime_ns
+    checkout.run("run", "alpha", "gamma", "--profile", "smoke")
+    assert checkout.page.stat().st_mtime_ns == made
+    checkout.reproduce()
+    assert checkout.page.read_text() == "alpha.smoke beta.smoke gamma.smoke omega.smoke"
+
+
+def test_pages_that_cannot_be_made_are_a_sentence_and_cost_no_item(checkout):
+    printed = checkout.reproduce("alpha", code=1, TOY_PAGE="The disk is full.")
+    assert printed.splitlines()[-1] == "dynode: The items are made, but not reports/index.html: The disk is full."
+    assert checkout.record("alpha").is_file() and "Traceback" not in printed
+    checkout.begun()
+    checkout.reproduce("alpha")
+    assert checkout.begun() == [] and checkout.page.is_file()
+
+
 def test_a_paper_item_is_made_with_what_it_reads_and_a_run_of_items_is_of_these_alone(checkout):
     assert "Would run: beta, gamma." in checkout.reproduce("fig2", "--dry-run")
     assert checkout.begun() == [] and not checkout.record("beta").exists()
@@ -58,8 +87,10 @@ def test_a_failing_item_ends_no_other_and_keeps_its_notebook(checkout):
     assert "papermill-error-cell" in failed.read_text()
     assert checkout.record("gamma").is_file() and not checkout.record("beta").exists()
     assert checkout.begun() == ["alpha", "beta", "gamma"]
+    assert checkout.page.read_text() == "alpha.smoke gamma.smoke"
+    assert "reports/index.html shows what is there." in printed
     checkout.reproduce()
-    assert checkout.begun() == ["beta", "omega"]
+    assert checkout.begun() == ["beta", "omega"] and "omega.smoke" in checkout.page.read_text()
 
 
 def test_a_record_that_says_it_is_of_something_else_is_made_anew(checkout):

@@ -70,6 +70,22 @@ def run(name, profile="embedded", parameters=None):
     return executed
 """
 
+# Takes the place of dynode/cli/pages/report.py: a page that names the records which are there.
+REPORT = """
+import os
+from dynode.errors import UserError
+from dynode.reporting import paths
+
+
+def report(*, profile: str = "embedded") -> None:
+    \"\"\"Write a page.\"\"\"
+    if reason := os.environ.get("TOY_PAGE"):
+        raise UserError(reason)
+    records = sorted(path.stem for path in (paths.root() / "reports" / "records").glob(f"*.{profile}.json"))
+    print("Note: The page Videos could not be made (there is none).")
+    (paths.root() / "reports" / "index.html").write_text(" ".join(records))
+"""
+
 # name -> what its notebook imports, and more of its entry.  The last one reads the records of two others.
 ITEMS = {
     "alpha": ("from dynode.settings import nearest", {"paper_items": ["fig1"], "first": True}),
@@ -113,6 +129,7 @@ class Checkout:
         for name in ("Snakefile", ".gitignore"):
             shutil.copyfile(ROOT / name, folder / name)
         (folder / "dynode" / "experiments" / "runner.py").write_text(RUNNER)
+        (folder / "dynode" / "cli" / "pages" / "report.py").write_text(REPORT)
         (folder / "notebooks").mkdir()
         for name, (imports, _) in ITEMS.items():
             nbformat.write(notebook(name, imports), folder / "notebooks" / f"{name}.ipynb")
@@ -169,6 +186,10 @@ class Checkout:
 
     def record(self, name: str) -> Path:
         return self.folder / "reports" / "records" / f"{name}.smoke.json"
+
+    @property
+    def page(self) -> Path:
+        return self.folder / "reports" / "index.html"
 
     def rows(self) -> dict[str, list]:
         """The rows of every record."""

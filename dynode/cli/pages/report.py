@@ -22,7 +22,7 @@ def report(
 
     Args:
         profile: Whose runs are shown: smoke, embedded, paper or recorded.
-        views: Shipped clips for the viewer, each fitted now in some seconds; none: no viewer.
+        views: Shipped clips for the viewer, each fitted in some seconds, once; none: no viewer.
     """
     from dynode import clips, runtime
     from dynode.cli.pages.demo import near
@@ -32,5 +32,5 @@ def report(
     choose("profile", profile, list(items.PROFILES))
     chosen = [] if views == (NONE,) else [choose("clip", name, clips.shipped_names()) for name in views]
     written = write_report(profile, chosen, device=runtime.device(device), progress=runtime.bars())
-    print(written.summary)
+    print("\n".join(filter(None, [written.summary, *(f"Note: {each}" for each in written.lacks)])))
     print(f"{near(written.page)}: {written.size / 1e6:.1f} MB with its folder site; open it by a double click.")

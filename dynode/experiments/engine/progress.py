@@ -18,6 +18,7 @@ from dynode.reporting import paths
 
 TAIL = 4000  # bytes of a log in which its last line is looked for
 SHOWN = 60  # letters of it
+REPORT, NOTE = "report", "Note: "  # the rule of the pages, and what its lines begin with that are worth a look
 
 
 def last_line(log: Path) -> str:
@@ -27,6 +28,14 @@ def last_line(log: Path) -> str:
         lines = file.read().decode(errors="replace").replace("\r", "\n").split("\n")
         return next((line.strip() for line in reversed(lines) if line.strip()), "")
     return ""
+
+
+def notes(log: Path) -> list[str]:
+    """What the report says of pages that it could not make."""
+    with suppress(OSError):
+        lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+        return [line for line in lines if line.startswith(NOTE)]
+    return []
 
 
 class Jobs(Protocol):
@@ -152,9 +161,14 @@ class Progress(Following):
         super().__init__(plan, paths.root())
 
     def job(self, rule: str) -> str:
-        return job_of(rule)
+        return rule if rule == REPORT else job_of(rule)
+
+    def minutes_of(self, rule: str) -> float:
+        return 0.0 if rule == REPORT else super().minutes_of(rule)
 
     def line(self, job: str, seconds: float) -> str:
+        if job == REPORT:
+            return "\n".join(notes(self.log_of(job)))
         shown = "" if "/" in job else self.shown_by(job)
         return f"{job.replace('/', ', part ')}: {duration(seconds)}{shown}"
 

@@ -1,16 +1,18 @@
 """`dynode reproduce`: what of some items is missing or stale, made by Snakemake here or on a Slurm cluster."""
 
 import contextlib
+import os
+import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
 from dynode import runtime
 from dynode.errors import NotebookError, UserError
 from dynode.evaluation import records
-from dynode.experiments import items, origin
+from dynode.experiments import children, items, origin
 from dynode.experiments.engine import machine, targets
-from dynode.experiments.engine.progress import Progress, job_of
-from dynode.experiments.engine.workflow import Workflow
+from dynode.experiments.engine.progress import REPORT, Progress, job_of
+from dynode.experiments.engine.workflow import Workflow, dynode
 from dynode.io import assets, files
 from dynode.reporting import paths
 from dynode.settings import choose
@@ -21,7 +23,7 @@ class Request:
     """What is to be made, and where.
 
     names: items.  jobs: at a time, 0 for one for each GPU or core.  anew: also what is up to date, and then nothing that is not
-    named.  dry_run: only say what would be run.
+    named, and no pages.  dry_run: only say what would be run.
     """
 
     names: tuple[str, ...]
@@ -37,7 +39,7 @@ class Request:
         names = [name for name in named if can_run(items.item(name), self.profile)]
         gpus = 0 if self.cluster else machine.gpus()
         threads = max(1, machine.cores() // self.at_a_time(len(names)))
-        return targets.Plan(self.profile, tuple(names), threads, gpus, self.cluster)
+        return targets.Plan(self.profile, tuple(names), threads, gpus, self.cluster, report=not self.anew)
 
     def at_a_time(self, names: int) -> int:
         return max(1, min(self.jobs or machine.at_a_time(machine.gpus()), max(names, 1) if self.anew else 10**6))
@@ -74,6 +76,8 @@ def reproduce(request: Request) -> list[str]:
             fetch(plan.profile)
         progress = Progress(plan)
         code = workflow.followed(arguments(request, plan), progress)
+        if progress.failed and plan.report and REPORT not in progress.failed:
+            report(workflow, progress)
     return ended(workflow, progress, code)
 
 
@@ -93,7 +97,7 @@ def fetch(profile: str) -> None:
 def arguments(request: Request, plan: targets.Plan) -> list[str]:
     """What Snakemake is asked for, beside what every workflow is."""
     typed = ["--config", f"profile={plan.profile}", f"items={','.join(plan.names)}", f"threads={plan.threads}"]
-    typed += [f"gpus={plan.gpus}", f"cluster={int(plan.cluster)}"]
+    typed += [f"gpus={plan.gpus}", f"cluster={int(plan.cluster)}", f"report={int(plan.report)}"]
     if not request.cluster:
         typed += ["--cores", str(plan.threads * request.at_a_time(len(plan.names)))]
         typed += ["--resources", f"gpu={plan.gpus}"] if plan.gpus else []
@@ -112,6 +116,21 @@ def is_stale(name: str, profile: str) -> bool:
     return True
 
 
+def report(workflow: Workflow, progress: Progress) -> None:
+    """Make the pages of what is there: where an item failed, Snakemake makes nothing that waits for it."""
+    log = progress.log_of(REPORT)
+    log.parent.mkdir(parents=True, exist_ok=True)
+    command = [*dynode(), REPORT, "--profile", progress.plan.profile]
+    own = workflow.variables() | {children.PARENT: str(os.getpid())}
+    with open(log, "wb") as printed:
+        done = subprocess.run(command, cwd=workflow.folder, env=own, stdout=printed, stderr=printed, check=False)
+    if done.returncode:
+        progress.fail(REPORT)
+    else:
+        progress.end(REPORT)
+        progress.say(f"{progress.plan.page} shows what is there.")
+
+
 def ended(workflow: Workflow, progress: Progress, code: int) -> list[str]:
     """The items that were run.  Raises UserError and NotebookError as `reproduce` says."""
     rules = progress.reasons if workflow.dry_run else progress.done
@@ -119,12 +138,15 @@ def ended(workflow: Workflow, progress: Progress, code: int) -> list[str]:
     made = sorted(made, key=progress.plan.names.index) if workflow.dry_run else made
     workflow.raise_where_refused()
     failed = {job_of(rule).partition("/")[0] or rule: progress.reason(rule) for rule in progress.failed}
+    page = failed.pop(REPORT, "")
     if failed:
         waits = "not begun, it reads a failed item's record"
         waiting = [name for name in progress.plan.names if f"item_{name}" in progress.minutes]
         failed |= {name: waits for name in waiting if name not in made and name not in failed}
         messages = "; ".join(f"{name}: {text}" for name, text in failed.items())
         raise NotebookError(f"dynode: {len(failed)} of {len(progress.plan.names)} items failed. {messages}")
+    if page:
+        raise NotebookError(f"dynode: The items are made, but not {progress.plan.page}: {page}")
     workflow.raise_where_it_failed(code, progress)
     return made
 
@@ -134,6 +156,12 @@ def announced(request: Request, made: list[str]) -> str:
     if request.dry_run:
         return f"Would run: {', '.join(made)}." if made else "Nothing is missing or stale."
     return f"Run: {', '.join(made)}." if made else "Nothing was missing or stale."
+
+
+def page() -> Path | None:
+    """The first of the pages, None where there are none."""
+    path = paths.root() / targets.PAGE
+    return path if path.is_file() else None
 
 
 def summary(profile: str) -> str:

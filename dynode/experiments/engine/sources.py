@@ -18,7 +18,11 @@ def code_of(notebook: str) -> str:
 
     Comments, docstrings and the order of definitions do not count.  Hashes are kept for as long as no source file changes.
     """
-    source = cells_of(notebook)
+    return code_of_text(cells_of(notebook))
+
+
+def code_of_text(source: str) -> str:
+    """A hash of some source text, as of a notebook's."""
     key = f"{package_digest()} {hashlib.sha256(source.encode()).hexdigest()}"
     kept = known()
     if key not in kept:

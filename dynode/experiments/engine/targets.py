@@ -15,6 +15,7 @@ from dynode.reporting import paths
 from dynode.settings import choose
 
 MEMORY_GB, UNMEASURED = 4.0, 80.0  # of an item that names no other; minutes of one that was not measured
+PAGE = "reports/index.html"  # of all items, under the profile of the last run
 SUFFIXES = {"figures": (".png", ".pdf"), "videos": (".mp4",)}
 LONGEST, EARLY = 10_000, 5_000  # priorities; the others' are their minutes
 
@@ -70,7 +71,8 @@ def with_needed(names: Iterable[str]) -> list[str]:
 class Plan:
     """The rules for some items under a profile.
 
-    threads: of each run.  gpus: how many this machine has, of which a run takes one; on a cluster the map says.
+    threads: of each run.  gpus: how many this machine has, of which a run takes one; on a cluster the map says.  report:
+    whether the pages are made at the end.
     """
 
     profile: str
@@ -78,6 +80,8 @@ class Plan:
     threads: int = 1
     gpus: int = 0
     cluster: bool = False
+    report: bool = True
+    page = PAGE
 
     @classmethod
     def of(cls, config: Mapping[str, Any]) -> "Plan":
@@ -86,7 +90,8 @@ class Plan:
         named = str(config.get("items", "")).split(",") if config.get("items") else []
         names = named or [each.name for each in items.items().values() if not each.needs.get(profile)]
         numbers = {name: int(config.get(name, default)) for name, default in (("threads", 1), ("gpus", 0))}
-        return cls(profile, tuple(names), **numbers, cluster=bool(int(config.get("cluster", 0))))
+        flags = {name: bool(int(config.get(name, default))) for name, default in (("cluster", 0), ("report", 1))}
+        return cls(profile, tuple(names), **numbers, **flags)
 
     @property
     def verdicts(self) -> str:
@@ -101,7 +106,8 @@ class Plan:
 
     def everything(self) -> list[str]:
         """All files by name: that of an item in between is no reason for Snakemake to make it."""
-        return [*(path for name in self.names for path in self.left(name)), self.verdicts]
+        left = [path for name in self.names for path in self.left(name)]
+        return [*left, self.verdicts, *([self.page] if self.report else [])]
 
     def records_of(self, name: str) -> list[str]:
         """The records that an item reads, of items in this plan."""

@@ -113,8 +113,7 @@ class Workflow:
 
     def variables(self) -> dict[str, str]:
         """The variables of Snakemake and of the runs that it starts: they find this checkout's package and its commit."""
-        command = children.python("from dynode.__main__ import main; main()")
-        own = {"DYNODE_RUN": shlex.join(command), runtime.COMMIT: runtime.commit(), "PYTHONSAFEPATH": "1"}
+        own = {"DYNODE_RUN": shlex.join(dynode()), runtime.COMMIT: runtime.commit(), "PYTHONSAFEPATH": "1"}
         folders = [str(runtime.ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
         return os.environ | own | paths.absolute_variables() | {"PYTHONPATH": os.pathsep.join(folders)}
 
@@ -173,6 +172,11 @@ class Workflow:
         if code:
             said = " ".join((follower.errors or ["it says nothing"])[0].split())[:300].rstrip(".")
             raise UserError(f"Snakemake ended with {code} ({said}): {self.log} has all of it.")
+
+
+def dynode() -> list[str]:
+    """The command line of this checkout."""
+    return children.python("from dynode.__main__ import main; main()")
 
 
 def snakemake(typed: list[str]) -> list[str]:

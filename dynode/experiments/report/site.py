@@ -2,20 +2,18 @@
 
 import dataclasses
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from dynode import clips
-from dynode.experiments.report import claims_page, gallery, notebooks_page, runs_page, sources, tables_page
+from dynode.errors import UserError
+from dynode.experiments.report import claims_page, gallery, notebooks_page, runs_page, sources, tables_page, views_page
 from dynode.experiments.report.notes import notes
 from dynode.io import files
 from dynode.reporting import paths
-from dynode.reporting.pages import rendered, viewer_page
-from dynode.reporting.pages.clip_views import clip_view, fitted, notices_of
-from dynode.reporting.pages.demonstration import METHODS, STRIDE
+from dynode.reporting.pages import rendered
 from dynode.reporting.pages.page import asset_text
 
 TEMPLATES = {"viewer": "views.html.j2"}
@@ -46,11 +44,13 @@ TITLES = {
 
 @dataclasses.dataclass(frozen=True)
 class Report:
-    """What was written: the first page, the bytes of all files, and the line that says which claims hold."""
+    """What was written: the first page, the bytes of all files, the line that says which claims hold, a sentence on each page
+    that could not be made."""
 
     page: Path
     size: int
     summary: str
+    lacks: tuple[str, ...] = ()
 
 
 def write_report(
@@ -58,49 +58,57 @@ def write_report(
 ) -> Report:
     """Write the report on the records, figures and notebooks of a profile that are there.
 
-    views: clips that the viewer shows, each fitted now by four methods.  Raises UserError outside of a checkout.
+    views: clips that the viewer shows, each fitted by four methods.  A page that cannot be made says so in its place.  Raises
+    UserError outside of a checkout.
     """
     reports, all_sources = paths.root() / "reports", sources.sources(profile)
     site = reports / "site"
-    shutil.rmtree(site, ignore_errors=True)  # of a report before: pages of items that are gone
+    clear(site, {views_page.LIST, *(views_page.page_of(name) for name in views_page.kept(views, site))})
     write(site / "style.css", asset_text("style.css"))
-    claims = claims_page.claims_page(all_sources)
-    pages: dict[str, dict[str, Any]] = {
-        "claims": claims,
-        "gallery": gallery.gallery_page(all_sources, profile, site / "figures"),
-        "tables": tables_page.tables_page(all_sources, profile, site / "tables"),
-        "viewer": {"views": [write_view(name, site, device, progress) for name in views]},
-        "notebooks": notebooks_page.notebooks_page(all_sources, site / "notebooks", links_from("../")),
-        "videos": gallery.videos_page(profile, site / "videos"),
-        "runs": runs_page.runs_page(all_sources),
-        "fidelity": {"deviations": notes()["deviations"]},
-        "stand_ins": runs_page.stand_ins_page(all_sources),
+    makers: dict[str, Callable[[], dict[str, Any]]] = {
+        "claims": lambda: claims_page.claims_page(all_sources),
+        "gallery": lambda: gallery.gallery_page(all_sources, profile, site / "figures"),
+        "tables": lambda: tables_page.tables_page(all_sources, profile, site / "tables"),
+        "viewer": lambda: views_page.views_page(views, site, links_from(""), device=device, progress=progress),
+        "notebooks": lambda: notebooks_page.notebooks_page(all_sources, site / "notebooks", links_from("../")),
+        "videos": lambda: gallery.videos_page(profile, site / "videos"),
+        "runs": lambda: runs_page.runs_page(all_sources),
+        "fidelity": lambda: {"deviations": notes()["deviations"]},
+        "stand_ins": lambda: runs_page.stand_ins_page(all_sources),
     }
-    notebooks = {line["item"].name: line["judged"] for line in pages["notebooks"]["lines"]}
+    pages = {name: made(name, make) for name, make in makers.items()}
+    notebooks = {line["item"].name: line["judged"] for line in pages["notebooks"].get("lines", [])}
     for name, values in pages.items():
-        root = "site/" if name == "claims" else ""
-        values = values | {"title": TITLES[name], "profile": profile, "root": root, "notebook_of": notebooks}
-        text = rendered(
-            TEMPLATES.get(name, f"{name}.html.j2"), links=links_from(root), here=address(name, root), **values
-        )
-        write(reports / "index.html" if name == "claims" else site / f"{name}.html", text)
+        write_page(name, values | {"profile": profile, "notebook_of": notebooks}, reports)
     size = sum(path.stat().st_size for path in [reports / "index.html", *site.rglob("*")] if path.is_file())
-    return Report(reports / "index.html", size, claims["summary"])
+    lacks = tuple(values["lacks"] for values in pages.values() if "lacks" in values)
+    return Report(reports / "index.html", size, pages["claims"].get("summary", ""), lacks)
 
 
-def write_view(name: str, site: Path, device: torch.device | str, progress: bool) -> dict[str, Any]:
-    """Write the viewer's page of one clip; its line on the list of views."""
-    clip = clips.load(name)
-    observed = clip if not clip.observed.all() else clip.sampled("regular", STRIDE)
-    data = clip_view(observed, fitted(observed, METHODS, device), device=device, progress=progress).data()
-    page = viewer_page(data, title=name, notices=notices_of(data, len(clip)), links=links_from(""))
-    write(site / f"view-{name}.html", page)
-    return {
-        "name": name,
-        "address": f"view-{name}.html",
-        "frames": len(data["times"]),
-        "observed": sum(data["observed"]),
-    }
+def clear(site: Path, kept: Set[str]) -> None:
+    """Remove what a report before has left, such as pages of items that are gone."""
+    for path in site.glob("*"):
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        elif path.name not in kept:
+            path.unlink()
+
+
+def made(name: str, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """The values of a page; where they cannot be had the sentence that says so, as `lacks`."""
+    try:
+        return make()
+    except Exception as error:  # one figure that cannot be read must not cost the other pages
+        reason = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
+        return {"lacks": f"The page {PAGES[name]} could not be made ({' '.join(reason.split()).rstrip('.')})."}
+
+
+def write_page(name: str, values: Mapping[str, Any], reports: Path) -> None:
+    """Write one of the pages."""
+    root = "site/" if name == "claims" else ""
+    template = "lacking.html.j2" if "lacks" in values else TEMPLATES.get(name, f"{name}.html.j2")
+    shared = {"title": TITLES[name], "root": root, "links": links_from(root), "here": address(name, root)}
+    write(reports / ("index.html" if name == "claims" else f"site/{name}.html"), rendered(template, **values, **shared))
 
 
 def address(page: str, root: str) -> str:

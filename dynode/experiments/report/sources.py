@@ -72,4 +72,4 @@ def sources(profile: str) -> list[Source]:
 
 def shipped_figures() -> Iterator[Path]:
     """The figures that come with the project."""
-    yield from sorted(path for path in SHIPPED.iterdir() if path.suffix in (".png", ".webp"))
+    yield from sorted(path for path in SHIPPED.glob("*") if path.suffix in (".png", ".webp"))

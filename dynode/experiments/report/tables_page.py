@@ -20,7 +20,6 @@ METHODS = ("hold", "linear", "cubic", "dynode")
 
 def tables_page(all_sources: Sequence[Source], profile: str, folder: Path) -> dict[str, Any]:
     """The values of the template `tables`; writes every table as CSV and LaTeX into a folder."""
-    source = next(each for each in all_sources if each.item.name == TABLE1)
     made = [
         written(
             beside_the_paper(source.rows),
@@ -28,6 +27,8 @@ def tables_page(all_sources: Sequence[Source], profile: str, folder: Path) -> di
             f"Ours beside the paper's, Table 1 ({source.origin})",
             folder,
         )
+        for source in all_sources
+        if source.item.name == TABLE1
     ]
     own = sorted((paths.root() / "reports" / "tables").glob(f"*.{profile}.csv"))
     return {"tables": [each for each in made if each["rows"]] + [copied(path, folder) for path in own]}
