@@ -9,13 +9,16 @@ import sys
 import time
 from pathlib import Path
 
+NODE = "node7"  # on which all jobs run
 NAMES = ("sbatch", "sacct", "squeue", "scancel", "sinfo", "scontrol", "sacctmgr", "sshare", "srun")
-ENDED = ("TIMEOUT", "OUT_OF_MEMORY", "NODE_FAIL")
+ENDED = ("TIMEOUT", "OUT_OF_MEMORY")
+REQUEUED = {"PREEMPTED": True, "NODE_FAIL": True, "LOST": False, "NODE_LOST": False}
+KNOWN = 5  # seconds for which the queue knows a job that was lost, of all that are known for longer
 
 
 class Cluster:
-    """A folder with a file for each job; `fates` are those of the attempts at a rule: "PREEMPTED" goes into the queue again,
-    "LOST" does not, the others end the job."""
+    """A folder with a file for each job; `fates` are those of the attempts at a rule: after "PREEMPTED" and "NODE_FAIL" it goes
+    into the queue again, after "LOST" and "NODE_LOST", which show as these, it does not; the others end the job."""
 
     def __init__(self, folder: Path):
         self.folder = folder
@@ -96,10 +99,11 @@ def run_job(cluster: Cluster, number: str, wrapped: str, folder: str) -> None:
         wait_for_work(cluster, rule)
         os.killpg(child.pid, signal.SIGTERM)
         child.wait()
-        cluster.change(number, state=fate if fate in ENDED else "PREEMPTED", lost=fate == "LOST")
-        if fate != "PREEMPTED":
+        state = fate if fate in ENDED else "NODE_FAIL" if fate.startswith("NODE") else "PREEMPTED"
+        cluster.change(number, state=state, lost=0 if REQUEUED.get(fate, True) else time.time())
+        if not REQUEUED.get(fate, False):
             return
-        time.sleep(1)
+        wait_for_look(cluster, fate)
         cluster.change(number, state="PENDING")
 
 
@@ -110,6 +114,14 @@ def wait_for_work(cluster: Cluster, rule: str) -> None:
         if list(Path.cwd().glob(f"reports/fits/{item}.*/*.safetensors")):
             return
         time.sleep(0.1)
+
+
+def wait_for_look(cluster: Cluster, fate: str) -> None:
+    """A second, or until the plugin has asked for the node that failed: it looks ever more rarely."""
+    for _ in range(60):
+        time.sleep(1)
+        if fate != "NODE_FAIL" or "nodelist" in (cluster.folder / "calls").read_text():
+            return
 
 
 def cancel(cluster: Cluster, arguments: list[str]) -> None:
@@ -124,18 +136,24 @@ def cancel(cluster: Cluster, arguments: list[str]) -> None:
 def account(cluster: Cluster, arguments: list[str]) -> None:
     name, shown = value_of(arguments, "--name"), value_of(arguments, "--format", "-o")
     if "Reason" in shown or "nodelist" in shown:
-        return print("node7" if "nodelist" in shown else "None")
+        return print(NODE if "nodelist" in shown else "None")
     for number, job in cluster.jobs().items():
         if not name or job["name"] == name:
-            print("|".join([number, job["state"], *([job["name"]] if "JobName" in shown else [])]))
+            print("|".join([number, job["state"], *([job["name"], NODE] if "JobName" in shown else [])]))
 
 
 def queue(cluster: Cluster, arguments: list[str]) -> None:
-    name, all_states = value_of(arguments, "--name"), "--states=all" in arguments
+    name, all_states, shown = value_of(arguments, "--name"), "--states=all" in arguments, value_of(arguments, "-o")
     for number, job in cluster.jobs().items():
-        there = job["state"] in ("PENDING", "RUNNING") or (all_states and not job.get("lost"))
+        there = job["state"] in ("PENDING", "RUNNING") or (all_states and known(job))
         if there and (not name or job["name"] == name):
-            print(f"{number}|{job['state']}" if all_states else f"{number} {job['name']}")
+            line = f"{number}|{job['state']}" if all_states else f"{number} {job['name']}"
+            print(f"{line}|{job['name']}|{NODE}" if "|%j|" in shown else line)
+
+
+def known(job: dict) -> bool:
+    """Whether the queue still knows a job that is over."""
+    return not job.get("lost") or time.time() - job["lost"] < KNOWN
 
 
 def main(name: str, arguments: list[str]) -> None:

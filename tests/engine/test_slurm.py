@@ -86,12 +86,35 @@ def test_an_interruption_cancels_all_jobs(tmp_path, cluster):
     wait_for(lambda: {job["state"] for job in cluster.jobs().values()} == {"CANCELLED"})
 
 
-def test_a_job_that_is_lost_is_noticed_and_submitted_again(tmp_path, cluster):
-    checkout = checkout_on(tmp_path)
-    variables = cluster.make({"item_alpha": ["LOST"]}) | {"DYNODE_SLURM_LOST": "2"}
+@pytest.mark.parametrize("without", [(), ("sacct",)], ids=["", "no sacct"])
+@pytest.mark.parametrize("fate, what", [("LOST", "was preempted"), ("NODE_LOST", "lost its node")])
+def test_a_job_that_is_lost_is_noticed_once_and_submitted_again_to_another_node(tmp_path, cluster, fate, what, without):
+    """The second run takes longer than a job may be out of the queue: that of the first is not its own."""
+    checkout = checkout_on(tmp_path, alpha={"parameters": {"smoke": {"seconds": 3.0}}})
+    variables = cluster.make({"item_alpha": [fate]}, without) | {"DYNODE_SLURM_LOST": "6"}
     printed = checkout.reproduce("alpha", "--slurm", **variables)
-    assert "was preempted and not requeued. The engine starts again." in printed
-    assert len(cluster.of("item_alpha")) == 2 and checkout.record("alpha").is_file()
+    assert printed.count(f"{what} and was not requeued. The engine starts again.") == 1
+    first, second = (each["arguments"] for each in cluster.of("item_alpha"))
+    assert option(first, "--exclude") == "" and checkout.record("alpha").is_file()
+    assert option(second, "--exclude") == ("node7" if fate == "NODE_LOST" else "")
+
+
+def test_a_job_whose_node_fails_goes_on_elsewhere_and_later_jobs_leave_that_node_out(tmp_path, cluster):
+    checkout = checkout_on(tmp_path)
+    checkout.reproduce("omega", "--slurm", **cluster.make({"item_alpha": ["NODE_FAIL"]}))
+    (alpha,), (omega,) = cluster.of("item_alpha"), cluster.of("item_omega")
+    assert checkout.begun() == ["alpha", "alpha", "beta", "omega"] and checkout.rows()["omega.smoke"][0]["value"] == 3
+    assert option(alpha["arguments"], "--exclude") == "" and option(omega["arguments"], "--exclude") == "node7"
+
+
+def test_a_cluster_without_accounts_runs_all_items_and_asks_for_more_where_it_was_too_little(tmp_path, cluster):
+    checkout = checkout_on(tmp_path)
+    variables = cluster.make({"item_alpha": ["TIMEOUT"]}, without=("sacct",))
+    assert "FAIL" in checkout.reproduce("--slurm", **variables).splitlines()[-2]
+    assert checkout.begun() == sorted([*ALL, "alpha"]) and calls(cluster, "sacct") == []
+    first, second = (each["arguments"] for each in cluster.of("item_alpha"))
+    assert int(option(second, "-t")) > int(option(first, "-t")) and len(cluster.jobs()) == len(ALL) + 1
+    assert set(checkout.rows()) == {f"{name}.smoke" for name in ALL}
 
 
 def test_a_node_without_a_network_runs_what_was_fetched_and_says_what_was_not(tmp_path, cluster):

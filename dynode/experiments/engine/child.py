@@ -2,6 +2,7 @@
 
 import json
 import logging
+import shutil
 import sys
 
 from dynode.experiments import children
@@ -24,10 +25,19 @@ def tell(record: logging.LogRecord) -> bool:
     return True
 
 
+def guess_no_account() -> None:
+    """On a cluster without `sacct` Slurm's plugin has nothing to guess an account by, and would fail in the attempt."""
+    if shutil.which("sbatch") and not shutil.which("sacct"):
+        import snakemake_executor_plugin_slurm as plugin
+
+        plugin.get_account = lambda logger: None
+
+
 def main() -> None:
     """`snakemake ARGUMENTS`, which ends with the process that started it."""
     children.end_with_parent()
     logging.getLogger("snakemake.logging").addFilter(tell)
+    guess_no_account()
     from snakemake.cli import main as snakemake
 
     snakemake(sys.argv[1:])

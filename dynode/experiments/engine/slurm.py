@@ -7,6 +7,8 @@ import os
 import re
 import subprocess
 import time
+from dataclasses import dataclass
+from datetime import date, timedelta
 from pathlib import Path
 
 from dynode.errors import UserError
@@ -14,11 +16,22 @@ from dynode.errors import UserError
 POLL = float(os.environ.get("DYNODE_SLURM_POLL", "10"))  # seconds between two looks at the queue
 LOST_AFTER = float(os.environ.get("DYNODE_SLURM_LOST", "600"))  # seconds that a preempted job may be out of the queue
 RESTARTS = 5
+NODE = re.compile(r"[\w.-]+")  # the name of one
 REFUSED = re.compile(r"sbatch failed\. The error message was '(.*?)'\.\s", re.DOTALL)
 
 
+ENDED = {"PREEMPTED": "was preempted", "NODE_FAIL": "lost its node"}  # states in which the plugin waits for a requeue
+
+
 class Lost(Exception):
-    """A job that was preempted and not requeued, which the plugin would wait for in vain."""
+    """A job that was preempted or whose node failed, and that was not requeued: the plugin would wait for it in vain.
+
+    node: that failed, "" for none.
+    """
+
+    def __init__(self, message: str, node: str = ""):
+        super().__init__(message)
+        self.node = node
 
 
 def prefix(folder: Path) -> str:
@@ -65,32 +78,56 @@ def cancel(of: str) -> None:
             output_of("scancel", *left)
 
 
+@dataclass(frozen=True)
+class Ended:
+    """The state of a job, and the node that it ran on."""
+
+    state: str
+    node: str
+
+
 class Watch:
-    """Looks for preempted jobs that nothing requeues."""
+    """Looks for jobs that were preempted or lost their node, and that nothing requeues.
+
+    Those that are there when it begins are of an engine before, whom nobody awaits.
+    """
 
     def __init__(self, of: str):
-        self.of, self.looked, self.since = of, time.monotonic(), {}
+        self.of, self.looked, self.before = of, time.monotonic(), set(states_of(of))
+        self.since: dict[str, float] = {}
+        self.ended: dict[str, Ended] = {}
 
     def look(self) -> None:
-        """Raises Lost where a job is preempted, out of the queue for long, and awaited for ever."""
+        """Raises Lost where a job has ended so, is out of the queue for long, and is awaited for ever."""
         if time.monotonic() - self.looked < POLL:
             return
         self.looked = time.monotonic()
-        for job in self.preempted():
+        for job, ended in self.out_of_queue().items():
             self.since.setdefault(job, time.monotonic())
             if time.monotonic() - self.since[job] >= LOST_AFTER:
-                raise Lost(f"The job {job} was preempted and not requeued.")
+                node = ended.node if ended.state == "NODE_FAIL" and NODE.fullmatch(ended.node) else ""
+                raise Lost(f"The job {job} {ENDED[ended.state]} and was not requeued.", node)
 
-    def preempted(self) -> list[str]:
-        """The jobs that the accounts call preempted and the queue does not know; others are forgotten."""
-        command = ["sacct", "-X", "--parsable2", "--noheader", "--format=JobIdRaw,State,JobName"]
-        lines = (line.split("|") for line in (output_of(*command) or "").splitlines())
-        jobs = [line[0] for line in lines if len(line) == 3 and line[1] == "PREEMPTED" and line[2].startswith(self.of)]
-        if jobs:
-            there = queued(self.of)
-            jobs = [job for job in jobs if job not in there]
-        self.since = {job: since for job, since in self.since.items() if job in jobs}
-        return jobs
+    def out_of_queue(self) -> dict[str, Ended]:
+        """The jobs that ended so and that the queue does not know; others are forgotten."""
+        states = {job: each for job, each in states_of(self.of).items() if job not in self.before}
+        self.ended = {job: each for job, each in (self.ended | states).items() if each.state in ENDED}
+        if self.ended:
+            with contextlib.suppress(UserError):  # a queue that does not answer now will at the next look
+                there = queued(self.of)
+                self.ended = {job: each for job, each in self.ended.items() if job not in there}
+        self.since = {job: since for job, since in self.since.items() if job in self.ended}
+        return self.ended
+
+
+def states_of(of: str) -> dict[str, Ended]:
+    """The last state of each job whose name begins so: by the accounts, else, for some minutes after its end, by the queue."""
+    day = f"--starttime={date.today() - timedelta(days=2)}"
+    printed = output_of("sacct", "-X", "--parsable2", "--noheader", day, "--format=JobIdRaw,State,JobName,NodeList")
+    if printed is None:
+        printed = output_of("squeue", "-h", "--states=all", "-u", getpass.getuser(), "-o", "%i|%T|%j|%N")
+    lines = (line.split("|") for line in (printed or "").splitlines())
+    return {line[0]: Ended(line[1], line[3]) for line in lines if len(line) == 4 and line[2].startswith(of)}
 
 
 def refusal(log: Path) -> str:

@@ -80,13 +80,16 @@ class Workflow:
 
         arguments: beside the Snakefile's, the folder's and the profile's.
         """
+        failed: list[str] = []  # nodes
         for _ in range(slurm.RESTARTS + 1):
             if self.cluster:
                 slurm.wait_for_left(self.prefix)
             self.unlock()
             try:
-                return self.run([*self.arguments(), *arguments], follower)
+                without = ["--slurm-exclude-failed-nodes", ",".join(failed)] if failed else []
+                return self.run([*self.arguments(), *arguments, *without], follower)
             except slurm.Lost as lost:
+                failed += [lost.node] if lost.node and lost.node not in failed else []
                 follower.say(f"{lost} The engine starts again.")
             finally:
                 follower.close()
