@@ -4,13 +4,17 @@ PYTHON ?= python3
 unexport PYTHONHOME PYTHONSAFEPATH
 DYNODE = .venv/bin/python -m dynode
 
-.PHONY: setup reproduce test test-all demo weights fields codes face-codes tunings editors lint lock reference teach docs container
+.PHONY: setup reproduce test test-all demo validate weights fields codes face-codes tunings editors lint lock reference teach docs container
 setup reproduce test test-all:
 	$(PYTHON) -m dynode $@
 
 # See it work: a minute after the installation, without a network.
 demo: setup
 	$(DYNODE) demo
+
+# Execute again what `make reproduce` executed, and compare: as long as that.
+validate: setup
+	$(DYNODE) validate
 
 # Unfilled copies of the course's notebooks, in build/teach.
 teach: setup

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import nbformat
 
+from dynode.experiments.validation import COMPARED
+
 REFERENCE = Path(__file__).with_name("reference")
-COMPARED = "nbval-check-output"  # the only cells whose output is compared
 
 
 def clean(notebook) -> None:

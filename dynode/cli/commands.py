@@ -29,6 +29,7 @@ REPRODUCTION = (
     Command("fetch", "experiments:fetch", "fetch --list", "third-party weights and videos"),
     Command("doctor", "doctor:doctor", "doctor", "check this machine", first=False),
     Command("report", "pages.report:report", "report", "claims, figures, tables as pages", first=False),
+    Command("validate", "experiments:validate", "validate --profile smoke", "execute notebooks again", first=False),
     Command("teach", "experiments:teach", "teach", "the course's notebooks, unfilled", first=False),
     Command("bench", "bench:bench", "bench fits", "time this package against others", first=False),
 )

@@ -10,7 +10,7 @@ from tyro.conf import Positional
 
 from dynode.cli.options import Device, OptionalPath, Output, require_different
 from dynode.cli.parameters import Parameters, assignments
-from dynode.errors import UserError
+from dynode.errors import NotebookError, UserError
 from dynode.settings import choose
 
 
@@ -142,6 +142,46 @@ def reproduce(
         print(running.summary(profile))
         if page := running.page():
             print(f"{near(page)} shows all of it; open it by a double click.")
+
+
+def validate(
+    items: Positional[tuple[str, ...]] = (),
+    *,
+    profile: str = "embedded",
+    device: Device = "auto",
+) -> None:
+    """Execute notebooks again that were executed here, and compare what their checking cells print, by nbval; as long as a run.
+
+    Nothing is overwritten, and no fit or evaluation of before is taken. Exits with 1 where an output differs.
+
+    Args:
+        items: Items, or what the paper shows, such as fig2 or table1.face; by default all that were executed.
+        profile: Of the executed notebooks: smoke, embedded (default), paper or recorded.
+        device: auto, cpu, cuda or cuda:N.
+    """
+    from dynode.experiments import items as experiments
+    from dynode.experiments import validation
+
+    require_different("item", items)
+    choose("profile", profile, list(experiments.PROFILES))
+    compute_on(device)
+    wanted = validation.executed([name for each in items for name in experiments.named(each)], profile)
+    differ = [name for name, path in wanted.items() if not same_again(name, path)]
+    if differ:
+        raise NotebookError(
+            f"dynode: {len(differ)} of {len(wanted)} notebooks gave something else: {', '.join(differ)}."
+        )
+
+
+def same_again(name: str, path: Path) -> bool:
+    """Whether an executed notebook gives the same again; prints what was compared and what differs."""
+    from dynode.experiments import validation
+
+    outcome = validation.again(path)
+    print("\n".join(outcome.faults), end="\n" if outcome.faults else "")
+    result = "differs" if outcome.faults else "the same"
+    print(f"{name}: {outcome.cells} cells executed again, outputs compared of {outcome.compared}: {result}", flush=True)
+    return not outcome.faults
 
 
 def compute_on(device: str) -> None:

@@ -124,6 +124,10 @@ reproduce nope | There is no item 'nope'; legal are ablations, beyond
 reproduce --profile nope | There is no profile 'nope'; legal are embedded, paper, recorded, smoke
 reproduce --jobs -1 | --jobs must be 0 or more, got -1
 reproduce --device gpu | There is no device 'gpu': name cpu, cuda, cuda:1 or auto
+validate nope | There is no item 'nope'; legal are ablations, beyond
+validate --profile nope | There is no profile 'nope'; legal are embedded, paper, recorded, smoke
+validate --profile paper | There is no executed notebook of the profile paper in
+validate worlds --profile paper | There is no executed notebook of worlds under the profile paper: `dynode run worlds
 reproduce --slurm | There is no Slurm here (no `sbatch`): leave out --slurm
 run --all table1 | Name items, or give --all for every one: `dynode list` shows
 run table1 --all | Name items, or give --all for every one: `dynode list` shows
