@@ -2,6 +2,8 @@
 
 import json
 import os
+import random
+import shutil
 import signal
 import subprocess
 import time
@@ -128,6 +130,30 @@ def test_after_a_signal_no_run_goes_on_and_the_same_command_completes(checkout, 
     kept = checkout.fits()
     checkout.reproduce()
     assert kept.items() <= checkout.fits().items() and set(checkout.rows()) == {f"{each}.smoke" for each in ALL}
+
+
+def test_an_engine_killed_at_ten_moments_leaves_what_an_undisturbed_run_leaves(checkout, tmp_path):
+    """Seeded moments of whole runs; one that is done before its moment is begun anew, from nothing."""
+    whole, draws, kills = Checkout(tmp_path / "undisturbed" / "checkout"), random.Random(11), 0
+    for each in (whole, checkout):
+        for entry in each.entries.values():
+            entry["parameters"]["smoke"] = {"seconds": 0.7}
+        each.write_map()
+    begun = time.monotonic()
+    whole.reproduce()
+    longest = time.monotonic() - begun
+    while kills < 10:
+        engine = checkout.start("reproduce", "--profile", "smoke")
+        try:
+            assert engine.wait(draws.uniform(0.3, longest)) == 0
+            for name in ("figures", "reports/records", "reports/fits", "reports/tables"):
+                shutil.rmtree(checkout.folder / name)
+        except subprocess.TimeoutExpired:
+            engine.kill()
+            kills += 1
+        engine.wait()
+    checkout.reproduce()
+    assert checkout.left() == whole.left() and set(checkout.rows()) == {f"{each}.smoke" for each in ALL}
 
 
 def wait_for(reached, seconds: float = 90) -> None:

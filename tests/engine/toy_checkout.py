@@ -195,6 +195,17 @@ class Checkout:
         """The rows of every record."""
         return {path.stem: json.loads(path.read_text())["rows"] for path in self.folder.glob("reports/records/*.json")}
 
+    def left(self) -> dict[str, str]:
+        """What is in each file that runs have left; of a record without what it says of the run itself."""
+        found = [path for name in ("figures", "reports") for path in (self.folder / name).rglob("*") if path.is_file()]
+        names = {path.relative_to(self.folder).as_posix(): path for path in found}
+        texts = {name: path.read_text() for name, path in names.items() if not name.startswith("reports/engine/")}
+        for name in (name for name in texts if name.startswith("reports/records/")):
+            record = json.loads(texts[name])
+            rows = [row for row in record["rows"] if row["metric"] not in ("seconds", "memory")]
+            texts[name] = json.dumps({**record, "provenance": None, "rows": rows})
+        return texts
+
     def fits(self) -> dict[str, int]:
         """When each fit was written."""
         return {str(path): path.stat().st_mtime_ns for path in self.folder.glob("reports/fits/*/*.safetensors")}
