@@ -140,11 +140,12 @@ class Plan:
         return minutes / count if part else (minutes / 8 if count else minutes)
 
     def priority(self, name: str) -> int:
-        """The longest run begins at once, those marked `first` beside it, then the others by length."""
+        """The longest run begins at once, those marked `first` beside it, the shortest before, then the others by length."""
         jobs = [*self.names, *(f"{each}/1" for each in self.names if self.parts(each))]
         if self.minutes(name) == max(map(self.minutes, jobs)):
             return LONGEST
-        return EARLY if items.item(name.partition("/")[0]).first else round(self.minutes(name))
+        minutes = self.minutes(name)
+        return EARLY - round(10 * minutes) if items.item(name.partition("/")[0]).first else round(minutes)
 
     def resources(self, name: str) -> dict[str, int | Callable[..., int]]:
         """What a run asks for: minutes and memory, more at each attempt; a GPU where one is used."""
