@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 ClipNames = Annotated[UseAppendAction[tuple[str, ...]], arg(metavar="CLIP")]
 UpdateKinds = Annotated[UseAppendAction[tuple[str, ...]], arg(metavar="KIND")]
-INVERSION, TUNING = "inversion", "tuning"
+INVERSION, TUNING, EDITING = "inversion", "tuning", "editing"
 COMPARED_AT = 10.0  # seconds a frame, or minutes, at which ratios of LPIPS-VGG are printed
 
 
@@ -31,7 +31,7 @@ def bench(
     clip: ClipNames = (),
     seconds: str = "2,5,10,20,40,60",
     encoder: OptionalPath = None,
-    frames: int = 2,
+    frames: int | None = None,
     update: UpdateKinds = (),
     minutes: str = "2,5,10,20",
     device: Device = "cpu",
@@ -41,22 +41,25 @@ def bench(
     Three minutes on a CPU core. The seconds are this machine's at this moment; the ratios carry over.
 
     Args:
-        names: Comparisons: fits, times, times_equal, paper, paper_equal, face256, face1024, openvino (if installed); by default all of these. memory: of evaluate-edit on a long film, some minutes more. Each by itself: inversion, quality against seconds a frame, half an hour; tuning, quality against minutes of tuning a generator to a person, seven hours, resumable.
+        names: Comparisons: fits, times, times_equal, paper, paper_equal, face256, face1024, openvino (if installed); by default all of these. memory: of evaluate-edit on a long film, some minutes more. Each by itself: inversion, quality against seconds a frame, half an hour; editing, a film edited frame by frame and by dynamics, five minutes; tuning, quality against minutes of tuning a generator to a person, seven hours, resumable.
         output: The record to write, by default bench.json, or bench-NAMES.json of the named comparisons; the chart gets its name and .png, the folder of the tunings .tunings.
         repeats: Repetitions; the median time is reported.
-        clip: Of inversion and tuning: a clip with footage; can be given several times, by default one of each of three people.
+        clip: Of inversion and tuning: a clip with footage, of editing a window of footage; can be given several times, by default one of each of three people, of editing single_face.1.
         seconds: Of inversion: seconds a frame, with commas between them.
         encoder: Of inversion: the file of an encoder, by default the shipped one, if there is one.
-        frames: Of inversion: how many frames of each clip.
+        frames: Of inversion and editing: how many frames of each clip, by default 2 and 12.
         update: Of tuning: what is changed, all, last-blocks or low-rank; can be given several times, by default each of them.
         minutes: Of tuning: how long each takes, with commas between them.
-        device: Of inversion and tuning: where it runs.
+        device: Of inversion, tuning and editing: where it runs.
     """
-    for alone in (INVERSION, TUNING):
+    for alone in (INVERSION, TUNING, EDITING):
         if alone in names and len(names) > 1:
             raise UserError(f"bench {alone} runs by itself: name no other comparison beside it.")
     if INVERSION in names:
+        frames = 2 if frames is None else frames
         return bench_inversion(output, clip, budgets(seconds, "--seconds"), encoder or "", frames, device)
+    if EDITING in names:
+        return bench_editing(output, clip, 12 if frames is None else frames, device)
     if TUNING in names:
         return bench_tuning(output, clip, update, budgets(minutes, "--minutes"), device)
     return bench_speed(output, names, repeats)
@@ -97,17 +100,17 @@ def write(
     rows: "list[Row]",
     device: "torch.device",
     command: Iterable[str],
-    figure: "Callable[[], Figure]",
+    figure: "Callable[[], Figure] | None" = None,
     **extra: Any,
 ) -> None:
-    """Write a record, and a chart beside it.  extra: what else the record says of its origin."""
+    """Write a record, and a chart beside it where there is one.  extra: what else the record says of its origin."""
     from dynode import runtime
     from dynode.evaluation import records
     from dynode.reporting.outputs import save_figure
 
     records.write(output, "bench", "", rows, runtime.provenance(device, command=shlex.join(command), **extra))
-    chart: Path = save_figure(figure(), output.with_suffix(".png"))
-    print(f"every number: {output}, chart: {chart}")
+    chart = f", chart: {save_figure(figure(), output.with_suffix('.png'))}" if figure else ""
+    print(f"every number: {output}{chart}")
 
 
 def budgets(text: str, option: str) -> list[float]:
@@ -145,6 +148,21 @@ def bench_inversion(
     for name, ratio in measured.ratio_to_today(rows, compared).items():
         print(f"{name}: LPIPS-VGG at {compared:g} s a frame is {ratio:.3f} of that of {measured.TODAY}")
     write(output, rows, chosen, ["dynode", "bench", INVERSION], lambda: plots.inversion_quality(rows))
+
+
+def bench_editing(output: Path | None, names: tuple[str, ...], frames: int, device: str) -> None:
+    """Measure what an edited film takes; print ratios, write a record."""
+    from dynode import runtime
+    from dynode.experiments import editing_benchmark as measured
+
+    require_different("window", names)
+    if frames < 2:
+        raise UserError(f"--frames must be at least 2, got {frames}: a film was wanted.")
+    output, chosen = record_path(output, "bench-editing.json"), runtime.device(device)
+    rows = measured.measure(names or measured.WINDOWS, frames, chosen)
+    print("\n".join(measured.ratios(rows)))
+    command = ["dynode", "bench", EDITING, *(part for name in names for part in ("--clip", name))]
+    write(output, rows, chosen, [*command, "--frames", str(frames)])
 
 
 def bench_tuning(

@@ -25,7 +25,8 @@ class Claim:
     quantity: what is made of the rows of a combination, a name of `QUANTITIES` and its options.  to: what differs in the rows
     that they are compared with.  at_most, at_least: the bound.  control: what differs in the rows of a method whose meeting the
     bound makes it too easy.  easy: why the bound holds by construction.  known: why it fails today; known_at: at which
-    combinations, by default any.  clips: how many a record must have for the claim to be judged.  since: a date before which records name something else, and why.  added: the date, of
+    combinations, by default any.  record: of which the rows are, one of `dynode bench` that ships, instead of the item's own.
+    clips: how many a record must have for the claim to be judged.  since: a date before which records name something else, and why.  added: the date, of
     one that was added after results had been seen.
     """
 
@@ -44,6 +45,7 @@ class Claim:
     known: str = ""
     known_at: tuple[str, ...] = ()
     unmeasured: str = ""
+    record: str = ""
     clips: int = 0
     since: Mapping[str, str] = field(default_factory=dict)
     added: str = ""

@@ -105,6 +105,10 @@ def judged(rows: ByMetric, item: str, claim: Claim, profile: str) -> Verdict:
     """The verdict on one claim."""
     if not claim.row:
         return Verdict(item, claim, Kind.NOT_JUDGED, note=claim.unmeasured)
+    if claim.record:
+        return Verdict(
+            item, claim, Kind.NOT_JUDGED, note=f"its rows are in the record {claim.record}, `dynode verify` reads it"
+        )
     if profile == "smoke":
         return Verdict(item, claim, Kind.NOT_JUDGED, note="a smoke run is of a few frames")
     cases = tuple(cases_of(rows, claim))

@@ -1,7 +1,7 @@
 """Records on the disk, and the verdicts on the claims of their items: `dynode verify` without its printing."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,7 @@ from dynode import runtime
 from dynode.evaluation import records
 from dynode.experiments import origin
 from dynode.experiments.claims.declared import Statement
-from dynode.experiments.claims.judging import ORDER, Kind, Verdict, judge, stale
+from dynode.experiments.claims.judging import ORDER, Kind, Verdict, by_metric, judge, judged, stale
 from dynode.experiments.items import Item
 from dynode.reporting import paths
 
@@ -47,12 +47,22 @@ def judge_record(item: Item, profile: str = "embedded", shipped: Path | None = N
     path = path_of(item.name, profile, shipped)
     if not path.is_file():
         command = f"dynode run {item.name}" + (f" --profile {profile}" if profile != "embedded" else "")
-        return Judged(item, [missing(verdict, command) for verdict in judge([], item, profile)], path)
+        verdicts = [by_bench(missing(verdict, command)) for verdict in judge([], item, profile)]
+        return Judged(item, verdicts, path)
     rows, provenance = records.read(path)
     profile = "recorded" if path.name.endswith(".recorded.json.gz") else profile
     reason = origin.staleness(item, profile, provenance)
-    verdicts = [dated(verdict, provenance, reason and not shipped) for verdict in judge(rows, item, profile)]
+    own = [dated(verdict, provenance, reason and not shipped) for verdict in judge(rows, item, profile)]
+    verdicts = [by_bench(verdict) for verdict in own]
     return Judged(item, verdicts, path, provenance, reason)
+
+
+def by_bench(verdict: Verdict) -> Verdict:
+    """The verdict of a claim on a record of `dynode bench` that ships, by that record; of any other as it is."""
+    if not verdict.claim.record:
+        return verdict
+    rows, _ = records.read(SHIPPED / f"{verdict.claim.record}.json.gz")
+    return judged(by_metric(rows), verdict.item, replace(verdict.claim, record=""), "embedded")
 
 
 def missing(verdict: Verdict, command: str) -> Verdict:
