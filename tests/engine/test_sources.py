@@ -83,6 +83,18 @@ def test_hashes_are_kept_until_a_source_file_changes(copy):
     assert "kept" not in copy().values()
 
 
+def test_what_judges_records_and_runs_notebooks_does_not_count(copy):
+    notebook = f"notebooks/{(ROOT / NOTEBOOKS[0]).name}"
+    shutil.copyfile(ROOT / notebook, copy.folder / notebook)
+    before, held = copy(notebook), closures()[notebook]
+    changed = [module for module in sorted(held) if module.startswith(sources.WITHOUT) and source_code.path_of(module)]
+    assert {"dynode.experiments.claims.judging", "dynode.experiments.engine.sources"} <= {*changed}
+    for module in changed:
+        path = copy.folder / source_code.path_of(module).relative_to(ROOT)
+        path.write_text(f"{path.read_text()}\nA_CHANGE_OF_THE_TEST = 1\n")
+    assert copy(notebook) == before
+
+
 @pytest.mark.long
 def test_a_statement_in_a_module_reruns_exactly_the_notebooks_whose_closure_holds_it(copy):
     for name in NOTEBOOKS:
@@ -96,7 +108,7 @@ def test_a_statement_in_a_module_reruns_exactly_the_notebooks_whose_closure_hold
         after = copy(*NOTEBOOKS)
         path.write_text(text)
         assert {name for name in NOTEBOOKS if after[name] != before[name]} == {
-            n for n in NOTEBOOKS if module in held[n]
+            n for n in NOTEBOOKS if module in held[n] and not module.startswith(sources.WITHOUT)
         }, module
 
 

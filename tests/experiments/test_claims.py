@@ -241,6 +241,18 @@ def test_an_order_is_judged_on_as_many_clips_as_it_wants():
     assert enough.kind is Kind.PASS
 
 
+def test_a_claim_on_a_bench_is_judged_by_the_benchs_record(tmp_path, monkeypatch):
+    bench = [row(value, metric="seconds", method=method) for method, value in {"ours": 30.0, "host": 100.0}.items()]
+    records.write(tmp_path / "bench_toy.json.gz", "bench", "", bench, {})
+    monkeypatch.setattr(recorded, "SHIPPED", tmp_path)
+    changes = {"record": "bench_toy", "row": {"metric": "seconds", "method": "ours"}, "to": {"method": "host"}}
+    verdict = judged([], **changes, quantity="ratio")
+    assert verdict.kind is Kind.NOT_JUDGED and "its rows are in the record bench_toy" in verdict.note
+    assert recorded.by_bench(verdict).kind is Kind.PASS and recorded.by_bench(verdict).cases[0].value == 0.3
+    plain = judged([row(2.0)], known="it is hard")
+    assert recorded.by_bench(plain) is plain
+
+
 def test_the_record_of_a_long_run_is_the_one_that_ships(tmp_path):
     short, long = (tmp_path / f"reuse.{profile}.json.gz" for profile in ("embedded", "recorded"))
     records.write(short, "reuse", "embedded", [], {})
