@@ -8,10 +8,11 @@ something else knows.
 from typing import Any
 
 from dynode.experiments.claims import texts
-from dynode_pages import command_pages, documents, facts, formulas, measurements, methods, systems, walk
+from dynode_pages import benchmarks, command_pages, documents, facts, formulas, measurements, methods, systems, walk
 from dynode_pages.answers import ANSWERS
 
 MODULES = (
+    benchmarks,
     command_pages,
     documents,
     facts,
