@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -83,6 +84,10 @@ def batch(
         raise UserError("There is no Slurm here (no `sbatch`): leave out --slurm, or log in to the cluster.")
     compute_on(device)
     sources = description.named(sources_of(names, videos, excerpt))
+    if excerpt != WHOLE and all(each.is_clip for each in sources.values()):
+        raise UserError(
+            "--first, --frames, --every and --face choose among frames of videos, and none is named: leave them out."
+        )
     options = {"edits" if name == "edit" else name: value for name, value in vars(wanted).items()}
     options["projection"] = assignments(p)
     folder = output or folder_of(videos, names)
@@ -129,8 +134,7 @@ def described(sources: dict[str, "Source"], options: dict) -> "Batch":
     for preset in options["presets"]:
         methods.resolved(preset)
     require_different("edit", options["edits"])
-    for text in options["edits"]:
-        EditTrack.parsed(text)
+    attributes = [EditTrack.parsed(text).attribute for text in options["edits"]]
     system_class(options["method"])
     choose("sampling", options["sampling"], ["regular", "irregular"])
     if options["stride"] < 1:
@@ -138,7 +142,29 @@ def described(sources: dict[str, "Source"], options: dict) -> "Batch":
     if any(not each.is_clip for each in sources.values()):
         settings = usual_settings(options["protocol"], options["generator"], options["projection"].get("start", ""))
         changed(settings, options["projection"])
+    for attribute in attributes:
+        require_editable(attribute, sources, options["generator"])
     return Batch(sources, **options)
+
+
+def require_editable(attribute: str, sources: dict[str, "Source"], generator: str) -> None:
+    """Raises UserError for an attribute that none of the sources can be edited by."""
+    from dynode import clips
+    from dynode.editing.listing import listed_editors
+    from dynode.settings import nearest
+    from dynode.video_editing.edit_request import EditRequest
+
+    if attribute.endswith(".safetensors"):
+        return
+    known, editor = set[str](), EditRequest.editor
+    for each in sources.values():
+        with suppress(UserError):  # a clip that cannot be read is a row of the summary
+            name = clips.load(each.file).meta["generator"] if each.is_clip else generator
+            known |= {listed.attribute for listed in listed_editors(name) if listed.method == editor}
+    if attribute not in known:
+        legal = f"legal are {', '.join(sorted(known))}" if known else "it ships for none of their generators"
+        meant = nearest(attribute, sorted(known))
+        raise UserError(f"{editor} has no {attribute!r} for any of these videos{meant}; {legal}: see `dynode editors`.")
 
 
 def going_on(folder: Path, options: dict) -> "Batch":

@@ -148,8 +148,10 @@ def options_of(function: Callable[..., None]) -> list[str]:
 
 
 def repeatable(function: Callable[..., None]) -> set[str]:
-    """The long options of a command that add a value each time."""
+    """The long options of a command that add a value each time, those of the groups among them."""
     hints = typing.get_type_hints(function, include_extras=True)
+    for group in filter(dataclasses.is_dataclass, typing.get_type_hints(function).values()):
+        hints |= typing.get_type_hints(group, include_extras=True)
     return {f"--{name}" for name, kind in hints.items() if UseAppendAction in getattr(kind, "__metadata__", ())}
 
 

@@ -133,9 +133,16 @@ def test_the_summary_has_means_over_seeds_and_a_row_for_each_failure(tmp_path):
     assert errors.pop(("invert", "talk")) == "talk.mp4 shows no face."
     assert set(errors.values()) == {"not begun, it reads what a failed job leaves"} and len(errors) == 3
     printed = summary.table(lines)
-    assert "| bird.flight | dynode | 20.0 ± 14.1 |" in printed and printed.endswith(
-        "invert talk: talk.mp4 shows no face."
-    )
+    assert "| bird.flight | dynode | 20.0 ± 14.1 |" in printed and "mean ± standard deviation over seeds" in printed
+    assert printed.endswith("invert talk: talk.mp4 shows no face.")
+
+
+def test_a_preset_that_is_a_baseline_too_counts_once():
+    of_a_baseline = [Row("mse", 0.05, method="linear", split="unobserved", variant="talk.linear.0")]
+    of_fits = [Row("mse", value, method="linear", split="unobserved", variant=f"talk.linear.{seed}")
+               for seed, value in enumerate((0.05, 0.07))]  # fmt: skip
+    (line,) = summary.measured([*of_a_baseline, *of_fits])
+    assert line["n"] == 2 and line["mean"] == pytest.approx(0.06)
 
 
 def test_a_batch_goes_on_with_its_own_options_only(tmp_path):
@@ -188,6 +195,7 @@ def test_a_batch_is_run_goes_on_and_does_again_what_a_changed_option_reaches(tmp
     assert "Would run 4 jobs: invert/broken" in typed("--dry-run")
     (tmp_path / "broken.mp4").unlink()
     assert "Nothing is missing or stale." in typed("turn.safetensors", *names[2:], "--dry-run")
+    assert "broken" in description.read(tmp_path / "out").sources  # a list changes no batch
     said = typed("turn.safetensors", *names[2:], "--seeds", "0:2")
     assert "fit/turn/linear" in said and len(list((tmp_path / "out/fits").iterdir())) == 2
     (tmp_path / "out/pages/turn.html").unlink()
@@ -208,6 +216,12 @@ def test_a_batch_is_run_goes_on_and_does_again_what_a_changed_option_reaches(tmp
         (["batch", "bird.flight", "--stride", "0"], "The stride must be at least 1, got 0"),
         (["batch", "bird.flight", "--method", "stitt"], "'stitt', did you mean 'stit'"),
         (["batch", "bird.flight", "--edit", "smile"], "smile"),
+        (["batch", "bird.flight", "--edit", "smile=1"], "has no 'smile' for any of these videos; it ships for none of"),
+        (
+            ["batch", "bird.flight", "single_face.1", "--edit", "smile=1", "--edit", "smiley=1"],
+            "has no 'smiley' for any of these videos, did you mean 'smile'; legal are age,",
+        ),
+        (["batch", "bird.flight", "--frames", "8"], "choose among frames of videos, and none is named"),
         (["batch", "bird.flight", "--jobs", "-1"], "--jobs must be 0 or more, got -1"),
         (["batch", "bird.flight", "--slurm"], "There is no Slurm here"),
         (

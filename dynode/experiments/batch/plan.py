@@ -55,9 +55,13 @@ class Plan:
 
     @classmethod
     def of(cls, config: Mapping[str, Any]) -> "Plan":
-        """From Snakemake's --config, of the working folder."""
+        """From Snakemake's --config, of the working folder, or of one in it that has another batch.yaml."""
         numbers = {name: int(config.get(name, default)) for name, default in (("threads", 1), ("gpus", 0))}
-        return cls(description.read(Path.cwd()), **numbers, cluster=bool(int(config.get("cluster", 0))))
+        return cls(
+            description.read(Path.cwd() / config.get("described", "")),
+            **numbers,
+            cluster=bool(int(config.get("cluster", 0))),
+        )
 
     @cached_property
     def jobs(self) -> dict[str, Job]:

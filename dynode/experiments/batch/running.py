@@ -43,11 +43,11 @@ def run(folder: Path, batch: Batch, *, jobs: int = 0, cluster: bool = False, dry
     plan = Plan(batch, max(1, machine.cores() // at_a_time), gpus, cluster)
     workflow = Workflow("batch", Path(__file__).with_name("batch.smk"), folder, folder / STATE, cluster, dry_run)
     with workflow.alone():
-        batch.written(folder)
+        batch.written(workflow.state if dry_run else folder)  # what is only listed changes no batch
         if cluster and not dry_run:
             fetch("embedded")  # nodes may have no network
         progress = Progress(plan, folder, "jobs")
-        code = workflow.followed(arguments(plan, at_a_time), progress)
+        code = workflow.followed([*arguments(plan, at_a_time), *([f"described={STATE}"] * dry_run)], progress)
         workflow.raise_where_refused()
         if dry_run:
             return would_run(progress)
@@ -57,11 +57,9 @@ def run(folder: Path, batch: Batch, *, jobs: int = 0, cluster: bool = False, dry
 
 def arguments(plan: Plan, at_a_time: int) -> list[str]:
     """What Snakemake is asked for, beside what every workflow is."""
-    typed = ["--config", f"threads={plan.threads}", f"gpus={plan.gpus}", f"cluster={int(plan.cluster)}"]
-    if not plan.cluster:
-        typed += ["--cores", str(plan.threads * at_a_time)]
-        typed += ["--resources", f"gpu={plan.gpus}"] if plan.gpus else []
-    return typed
+    typed = [] if plan.cluster else ["--cores", str(plan.threads * at_a_time)]
+    typed += ["--resources", f"gpu={plan.gpus}"] if plan.gpus and not plan.cluster else []
+    return [*typed, "--config", f"threads={plan.threads}", f"gpus={plan.gpus}", f"cluster={int(plan.cluster)}"]
 
 
 def would_run(progress: Progress) -> str:

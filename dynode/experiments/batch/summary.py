@@ -27,6 +27,9 @@ FIELDS: tuple[str, ...] = (
     "file",
     "error",
 )
+LEGEND = (
+    "Frames that were held out, in images against those of the clip's own codes; mean ± standard deviation over seeds."
+)
 NOT_YET, NOT_BEGUN = "not computed yet", "not begun, it reads what a failed job leaves"
 Line = dict[str, object]
 
@@ -55,14 +58,17 @@ def undone(folder: Path, job: Job) -> str:
 
 
 def measured(rows: Iterable[Row]) -> list[Line]:
-    """Means and standard deviations over seeds, of every method, metric, split and reference."""
-    groups: dict[tuple[str, ...], list[float]] = {}
+    """Means and standard deviations over seeds, of every method, metric, split and reference.
+
+    A preset that is a baseline as well comes twice for a fit, and counts once.
+    """
+    groups: dict[tuple[str, ...], dict[str, float]] = {}
     known = {each.name for each in columns("short", "all")}
     for row in rows:
         if row.metric in known and row.split:
-            groups.setdefault((row.method, row.metric, row.split, row.reference), []).append(row.value)
+            groups.setdefault((row.method, row.metric, row.split, row.reference), {})[row.variant] = row.value
     return [
-        dict(zip(("method", "metric", "split", "reference"), key, strict=True)) | spread(values)
+        dict(zip(("method", "metric", "split", "reference"), key, strict=True)) | spread([*values.values()])
         for key, values in groups.items()
     ]
 
@@ -99,7 +105,7 @@ def table(rows: list[Line]) -> str:
     used = [each for each in columns("short") if any(each.name in line for line in shown.values())]
     cells = [[*key, *(cell(each, line.get(each.name)) for each in used)] for key, line in shown.items()]
     head = ["clip", "method", *(each.heading(arrow=True) for each in used)]
-    text = [Table(head, cells, {}).markdown().rstrip()] if shown else []
+    text = [Table(head, cells, {}).markdown().rstrip(), LEGEND] if shown else []
     failed = [row for row in rows if row.get("error", NOT_YET) not in (NOT_YET, NOT_BEGUN)]
     return "\n".join([*text, *(f"{title(row)}: {row['error']}" for row in failed)])
 
