@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,10 +84,7 @@ def batch(
         raise UserError("There is no Slurm here (no `sbatch`): leave out --slurm, or log in to the cluster.")
     compute_on(device)
     sources = description.named(sources_of(names, videos, excerpt))
-    if excerpt != WHOLE and all(each.is_clip for each in sources.values()):
-        raise UserError(
-            "--first, --frames, --every and --face choose among frames of videos, and none is named: leave them out."
-        )
+    require_videos(sources.values(), excerpt)
     options = {"edits" if name == "edit" else name: value for name, value in vars(wanted).items()}
     options["projection"] = assignments(p)
     folder = output or folder_of(videos, names)
@@ -112,6 +109,14 @@ def sources_of(names: tuple[str, ...], videos: Path | None, excerpt: Excerpt) ->
         if not file.is_file():
             raise UserError(f"There is no video or clip {name}: name a file, an asset or a shipped clip.")
         yield stem(name), description.Source(str(file.absolute()), **vars(frames))
+
+
+def require_videos(sources: Iterable["Source"], excerpt: Excerpt) -> None:
+    """Raises UserError where frames are chosen, and all sources are clips, which are taken whole."""
+    if excerpt != WHOLE and all(each.is_clip for each in sources):
+        raise UserError(
+            "--first, --frames, --every and --face choose among frames of videos, and none is named: leave them out."
+        )
 
 
 def folder_of(videos: Path | None, names: tuple[str, ...]) -> Path:
