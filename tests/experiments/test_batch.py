@@ -199,7 +199,7 @@ def test_a_batch_is_run_goes_on_and_does_again_what_a_changed_option_reaches(tmp
     said = typed("turn.safetensors", *names[2:], "--seeds", "0:2")
     assert "fit/turn/linear" in said and len(list((tmp_path / "out/fits").iterdir())) == 2
     (tmp_path / "out/pages/turn.html").unlink()
-    assert "Would run 1 jobs: page/turn." in typed("--dry-run")
+    assert "Would run 1 job: page/turn." in typed("--dry-run")
     assert json.loads((tmp_path / "out/records/turn.linear.json").read_text())["rows"]
 
 

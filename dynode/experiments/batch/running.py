@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from dynode.errors import UserError
+from dynode.evaluation.counts import counted
 from dynode.experiments.batch import summary
 from dynode.experiments.batch.description import Batch
 from dynode.experiments.batch.plan import Plan
@@ -28,7 +29,7 @@ class Progress(Following):
         return f"{job}: {duration(seconds)}, {self.plan.jobs[job].leaves[0]}"
 
     def kept(self) -> str:
-        return f"{len(self.done)} jobs are done; the same command goes on, also within an inversion and a fit."
+        return f"{counted(len(self.done), 'job')} done; the same command goes on, also within an inversion and a fit."
 
 
 def run(folder: Path, batch: Batch, *, jobs: int = 0, cluster: bool = False, dry_run: bool = False) -> str:
@@ -64,7 +65,7 @@ def arguments(plan: Plan, at_a_time: int) -> list[str]:
 
 def would_run(progress: Progress) -> str:
     names = [job for rule in progress.reasons if (job := progress.job(rule))]
-    return f"Would run {len(names)} jobs: {', '.join(names)}." if names else "Nothing is missing or stale."
+    return f"Would run {counted(len(names), 'job')}: {', '.join(names)}." if names else "Nothing is missing or stale."
 
 
 def ended(workflow: Workflow, progress: Progress, code: int, failed: Mapping[str, str]) -> str:

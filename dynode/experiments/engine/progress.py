@@ -141,8 +141,9 @@ class Following:
             now = sum(self.minutes.get(rule, 0.0) for rule in self.done)
             for rule in running:
                 now += min((time.monotonic() - self.begun[rule]) / 60, 0.95 * self.minutes.get(rule, 0.0))
-            said = (f"{self.job(rule)} ({last_line(self.log_of(rule))[:SHOWN]})" for rule in running)
-            self.bar.set_postfix_str("; ".join(said), refresh=False)
+            said = ((self.job(rule), last_line(self.log_of(rule))[:SHOWN]) for rule in running)
+            text = "; ".join(f"{job} ({line})" if line else job for job, line in said)
+            self.bar.set_postfix_str(text, refresh=False)
             self.bar.update(max(0.0, now - self.bar.n))
             if tty():
                 self.bar.refresh()
