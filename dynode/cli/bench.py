@@ -159,10 +159,11 @@ def bench_editing(output: Path | None, names: tuple[str, ...], frames: int, devi
     if frames < 2:
         raise UserError(f"--frames must be at least 2, got {frames}: a film was wanted.")
     output, chosen = record_path(output, "bench-editing.json"), runtime.device(device)
-    rows = measured.measure(names or measured.WINDOWS, frames, chosen)
-    print("\n".join(measured.ratios(rows)))
+    rows, stand_ins = measured.measure(names or measured.WINDOWS, frames, chosen)
+    print("\n".join([*measured.ratios(rows), *(f"stand-in: {each}" for each in stand_ins)]))
     command = ["dynode", "bench", EDITING, *(part for name in names for part in ("--clip", name))]
-    write(output, rows, chosen, [*command, "--frames", str(frames)])
+    made_with = {"generator": measured.GENERATOR, "editor": measured.EDITOR, "stand_ins": stand_ins}
+    write(output, rows, chosen, [*command, "--frames", str(frames)], **made_with)
 
 
 def bench_tuning(

@@ -30,15 +30,20 @@ GENERATOR, EDITOR, EDIT = "mobilestylegan-ffhq", "latent-transformer", "smile=1.
 FRAMES, STRIDE = 12, 4
 
 
-def measure(names: Sequence[str] = WINDOWS, frames: int = FRAMES, device: torch.device | str = "cpu") -> list[Row]:
-    """Counts, seconds of stages, and their sums (`seconds`, `passes` of the generator), of each window and method.
+def measure(
+    names: Sequence[str] = WINDOWS, frames: int = FRAMES, device: torch.device | str = "cpu"
+) -> tuple[list[Row], list[str]]:
+    """Counts, seconds of stages, and their sums (`seconds`, `passes` of the generator), of each window and method; and the
+    parts that are not the published ones.
 
     frames: of each window, from its beginning.  Raises UserError for a name of no window.
     """
     chosen = [windows()[choose("window", name, list(windows()))] for name in names]
     generator = generators.load(GENERATOR, device)
     edit = edit_of([EditTrack.parsed(EDIT)], EDITOR, generator, rows_of(GENERATOR))
-    return [row for window in chosen for row in of_window(window, frames, edit, generator, device)]
+    stand_ins: dict[str, None] = {}  # as a set in order
+    rows = [row for window in chosen for row in of_window(window, frames, edit, generator, device, stand_ins)]
+    return rows, [*stand_ins]
 
 
 def systems() -> dict[str, System]:
@@ -49,9 +54,14 @@ def systems() -> dict[str, System]:
 
 
 def of_window(
-    window: Window, frames: int, edit: Edit, generator: Generator, device: torch.device | str
+    window: Window,
+    frames: int,
+    edit: Edit,
+    generator: Generator,
+    device: torch.device | str,
+    stand_ins: dict[str, None],
 ) -> Iterator[Row]:
-    """The rows of one window."""
+    """The rows of one window; what stands in is noted."""
     film, stretch = assets.fetch(window.asset), Stretch(window.first, frames, window.every)
     settings = usual_settings("independent", GENERATOR)
     for name, system in systems().items():
@@ -61,6 +71,7 @@ def of_window(
             footage = editor.follow(film, stretch, counters)
             codes = editor.plan(footage, edit, counters)
             count = sum(1 for _ in editor.render(footage, codes, counters))
+        stand_ins |= dict.fromkeys(editor.stand_ins(footage, edit))
         named = {"clip": window.name, "method": name, "variant": EDIT, "frames": count}
         passes = float(counters.generator_forward + counters.generator_backward)
         yield from counters.rows(**named)

@@ -33,13 +33,17 @@ def test_one_system_edits_every_frame_and_two_the_first():
 
 def test_the_command_prints_ratios_and_writes_a_record(tmp_path, monkeypatch, capsys):
     asked = []
-    monkeypatch.setattr(editing_benchmark, "measure", lambda *given: asked.append(given[:2]) or ROWS)
+    monkeypatch.setattr(
+        editing_benchmark, "measure", lambda *given: asked.append(given[:2]) or (ROWS, ["a parser of faces: landmarks"])
+    )
     output = tmp_path / "b.json"
     assert cli.main(["bench", "editing", "--frames", "5", "--clip", "pexels.1", "-o", str(output)]) == 0
     assert asked == [(("pexels.1",), 5)]
-    assert f"{OURS}: 0.30 of the seconds" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert f"{OURS}: 0.30 of the seconds" in printed and "stand-in: a parser of faces: landmarks" in printed
     rows, provenance = records.read(output)
     assert rows == ROWS and provenance["command"] == "dynode bench editing --clip pexels.1 --frames 5"
+    assert provenance["generator"] == "mobilestylegan-ffhq" and len(provenance["stand_ins"]) == 1
 
 
 @pytest.mark.parametrize(
