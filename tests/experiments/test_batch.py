@@ -137,6 +137,21 @@ def test_the_summary_has_means_over_seeds_and_a_row_for_each_failure(tmp_path):
     assert printed.endswith("invert talk: talk.mp4 shows no face.")
 
 
+def test_errors_that_are_no_test_are_said_and_the_protocol_stands_in_every_row(tmp_path):
+    plan = Plan(Batch({"chained": Source("single_face.warm"), "bird.flight": Source("bird.flight")}))
+    for name, protocol in {"chained": "chain", "bird.flight": "independent"}.items():
+        for path in plan.jobs[f"evaluate/{name}/dynode"].leaves:
+            (tmp_path / path).parent.mkdir(exist_ok=True)
+            row = Row("mse", 0.1, method="dynode", split="unobserved", protocol=protocol)
+            records.write(tmp_path / path, "evaluate", "", [row], {})
+    (remark,) = summary.remarks(plan, tmp_path)
+    assert remark.startswith(
+        "chained: Held-out frames had a part in the observed codes (chain), so errors there are no test"
+    )
+    rows = [row for row in summary.lines(plan, tmp_path, {}) if "metric" in row]
+    assert {row["clip"]: row["protocol"] for row in rows} == {"chained": "chain", "bird.flight": "independent"}
+
+
 def test_a_preset_that_is_a_baseline_too_counts_once():
     of_a_baseline = [Row("mse", 0.05, method="linear", split="unobserved", variant="talk.linear.0")]
     of_fits = [Row("mse", value, method="linear", split="unobserved", variant=f"talk.linear.{seed}")

@@ -4,6 +4,7 @@ import json
 import math
 import os
 import re
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -151,6 +152,4 @@ def plain(name: str) -> str:
 
 def quoted(text: str) -> str:
     """A text for the shell inside `eval`, which reads it twice."""
-    import shlex
-
     return shlex.quote(shlex.quote(text))

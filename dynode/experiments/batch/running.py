@@ -72,7 +72,8 @@ def ended(workflow: Workflow, progress: Progress, code: int, failed: Mapping[str
     """The summary, written and as text.  Raises UserError where something has failed."""
     rows = summary.lines(progress.plan, workflow.folder, failed)
     path = summary.write(workflow.folder, rows)
-    text = f"{summary.table(rows)}\nevery number: {path}; pages: {workflow.folder / 'pages'}"
+    said = "".join(f"\n{remark}" for remark in summary.remarks(progress.plan, workflow.folder))
+    text = f"{summary.table(rows)}{said}\nevery number: {path}; pages: {workflow.folder / 'pages'}"
     if failed:
         print(text)
         raise UserError(

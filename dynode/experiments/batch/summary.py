@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from dynode.evaluation import records
+from dynode.evaluation import compare_fits, records
 from dynode.evaluation.records import Row
 from dynode.experiments.batch.plan import Job, Plan
 from dynode.io import files
@@ -24,6 +24,7 @@ FIELDS: tuple[str, ...] = (
     "mean",
     "std",
     "n",
+    "protocol",
     "file",
     "error",
 )
@@ -52,6 +53,13 @@ def lines(plan: Plan, folder: Path, failed: Mapping[str, str]) -> list[Line]:
     return without_repetition(rows)
 
 
+def remarks(plan: Plan, folder: Path) -> list[str]:
+    """A sentence for each clip whose errors are no test, since held-out frames had a part in its observed codes or its generator."""
+    evaluated = [job for job in plan.jobs.values() if job.kind == "evaluate" and not undone(folder, job)]
+    rows = {job.name.split("/")[1]: records.read(folder / job.leaves[0])[0] for job in evaluated}
+    return [f"{clip}: {remark}" for clip, each in rows.items() if (remark := compare_fits.not_held_out(each))]
+
+
 def undone(folder: Path, job: Job) -> str:
     """Why a job has no result, "" where it has."""
     return "" if all((folder / path).is_file() for path in job.leaves) else NOT_YET
@@ -63,12 +71,15 @@ def measured(rows: Iterable[Row]) -> list[Line]:
     A preset that is a baseline as well comes twice for a fit, and counts once.
     """
     groups: dict[tuple[str, ...], dict[str, float]] = {}
+    protocols: dict[str, None] = {}  # of the clip's codes, and whether its generator is tuned
     known = {each.name for each in columns("short", "all")}
     for row in rows:
         if row.metric in known and row.split:
             groups.setdefault((row.method, row.metric, row.split, row.reference), {})[row.variant] = row.value
+            protocols[row.protocol] = None
+    made: Line = {"protocol": " / ".join(protocols)}
     return [
-        dict(zip(("method", "metric", "split", "reference"), key, strict=True)) | spread([*values.values()])
+        made | dict(zip(("method", "metric", "split", "reference"), key, strict=True)) | spread([*values.values()])
         for key, values in groups.items()
     ]
 
