@@ -182,6 +182,7 @@ def test_jobs_fit_evaluate_and_show_a_clip(tmp_path, monkeypatch, tiny_clip):
     rows = records.read(tmp_path / "records/turn.linear.json")[0]
     assert {"linear", "hold", "cubic"} <= {row.method for row in rows}
     assert (tmp_path / "fits/turn.linear.1.fit").is_file() and "tiny" in (tmp_path / "pages/turn.html").read_text()
+    assert "turn.linear.0" not in (tmp_path / "pages/turn.html").read_text()  # methods have their own names there
     with pytest.raises(UserError, match="has no job 'fit/turn/nope': it has fit/turn/linear, evaluate"):
         jobs.run(plan, "fit/turn/nope")
 

@@ -59,7 +59,7 @@ def evaluate(plan: Plan, name: str, preset: str, device: torch.device | str) -> 
 
 def page(plan: Plan, name: str, device: torch.device | str) -> None:
     """A page to share: the first seed of every preset, beside holding and linear interpolation."""
-    fits = [Path(plan.fit(name, preset, plan.batch.seeds[0])) for preset in plan.batch.presets]
+    fits = {preset: Path(plan.fit(name, preset, plan.batch.seeds[0])) for preset in plan.batch.presets}
     write_page(Path(f"pages/{name}.html"), fits, plan.codes(name), device=device, progress=runtime.bars())
 
 

@@ -53,13 +53,16 @@ def fitted(clip: Clip, names: Iterable[str], device: torch.device | str = "cpu")
     return {methods.label_of(name): methods.fit(clip, name, device=device) for name in names}
 
 
-def fits_view(files: Iterable[Path], clip_name: str = "", *, tuning: Path | str = "", **choices: Any) -> View:
+def fits_view(
+    files: Iterable[Path] | Mapping[str, Path], clip_name: str = "", *, tuning: Path | str = "", **choices: Any
+) -> View:
     """The view of fits on disk beside holding and linear interpolation, on the frames that they observed.
 
-    clip_name: as of `dynode evaluate`.  choices: of `clip_view`.  Raises UserError for fits of several clips or of different
+    files: by what they are called there, or named by themselves.  clip_name: as of `dynode evaluate`.  choices: of `clip_view`.  Raises UserError for fits of several clips or of different
     observed frames, and for a clip that is not theirs.
     """
-    loaded = {Path(file).stem: fit_files.load(file) for file in files}
+    named = files if isinstance(files, Mapping) else {Path(file).stem: file for file in files}
+    loaded = {name: fit_files.load(file) for name, file in named.items()}
     clip = clips.load(clip_name or compare_fits.shipped_clip_of(loaded.values()))
     clip = clip if tuning else compare_fits.as_fitted(clip, loaded.values())
     masks = [compare_fits.observed_by(fit, clip) for fit in loaded.values()]

@@ -1,6 +1,6 @@
 """`dynode share`: fits of a clip as one page to show to others."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +12,10 @@ LARGEST = 3_000_000  # bytes of a page
 AROUND = 200_000  # of what is around the frames
 
 
-def write_page(output: Path, fits: Iterable[Path], clip_name: str = "", **choices: Any) -> str:
+def write_page(output: Path, fits: Iterable[Path] | Mapping[str, Path], clip_name: str = "", **choices: Any) -> str:
     """Write fits beside holding and linear interpolation as one page; a line on what is on it.
 
-    clip_name, choices: as of `fits_view`, which says what is refused.
+    fits, clip_name, choices: as of `fits_view`, which says what is refused.
     """
     data = fits_view(fits, clip_name, **choices).data(LARGEST - AROUND)
     page = viewer_page(data, title=f"{data['clip']}, by learned dynamics", notices=notices_of(data))
