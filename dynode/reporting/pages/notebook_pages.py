@@ -3,6 +3,7 @@
 import html
 import itertools
 import re
+from pathlib import Path
 from typing import Any
 
 import nbformat
@@ -49,7 +50,7 @@ class PageExporter(HTMLExporter):
 
     def __init__(self, **choices: Any):
         outputs = {"enabled": True, "output_filename_template": "{unique_key}_{cell_index}_{index}{extension}"}
-        config = Config({"ExtractOutputPreprocessor": outputs})
+        config = Config({"ExtractOutputPreprocessor": outputs, "CoalesceStreamsPreprocessor": {"enabled": True}})
         super().__init__(config=config, template_name="basic", **choices)
 
     def default_filters(self):
@@ -67,13 +68,18 @@ def markdown_html(source: str, *_: Any, **__: Any) -> str:
 def notebook_html(notebook: NotebookNode | str, key: str) -> tuple[str, dict[str, bytes]]:
     """A notebook, or its JSON text, as HTML without head and body; and its pictures by the names that it gives them.
 
-    key: what the names of its pictures begin with.
+    key: what the names of its pictures begin with; a number follows, which says how many came before and does not depend on
+    what the cells printed.
     """
     node = nbformat.reads(notebook, as_version=4) if isinstance(notebook, str) else notebook
     body, resources = PageExporter().from_notebook_node(node, resources={"unique_key": key})
+    pictures = {}
+    for number, (old, content) in enumerate(resources.get("outputs", {}).items(), 1):
+        new = f"{key}_{number}{Path(old).suffix}"
+        body, pictures[new] = body.replace(f'src="{old}"', f'src="{new}"'), content
     # of pictures that have no text alternative the caption is the text around them
     body = NO_ALT.sub('<img alt="Output of the cell above"', body)
     body = re.sub(r"(<pre)(?![^>]*tabindex)", r'\1 tabindex="0"', body)
     tables = itertools.count(1)
     body = TABLE.sub(lambda table: SCROLLED_TABLE.format(next(tables), table[0]), body)
-    return body, dict(resources.get("outputs", {}))
+    return body, pictures
