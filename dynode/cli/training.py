@@ -162,17 +162,17 @@ def train_encoder(
     compiled: Compiled = False,
     device: Device = "auto",
 ) -> None:
-    """Train an encoder for a generator of a world or of faces; writes its weights with a model card.
+    """Train an encoder for a generator; writes its weights with a model card.
 
     Args:
-        generator: Such as stylegan2-scene, mobilestylegan-ffhq, or a file of weights.
+        generator: Such as stylegan2-scene, mobilestylegan-ffhq, or a file of weights, which learns from the generator's own images.
         output: The weights to write, by default GENERATOR.encoder.safetensors; a killed run resumes from the checkpoint beside them.
         p: Change a setting, such as pictures=20000, encoder.passes=3 or encoder.gradient=false.
         pictures: How many distinct images of a world to render and train on, kept in the cache; faces are drawn anew all the while.
         minutes: Stop training after that long; the same command resumes.
     """
     from dynode import runtime
-    from dynode.training.train_encoder import EncoderTrainingSettings, train_world_encoder
+    from dynode.training.train_encoder import EncoderTrainingSettings, train_image_encoder
     from dynode.training.train_face_encoder import settings_for_device, train_face_encoder
 
     output = output_path(output, f"{stem(generator)}.encoder.safetensors", generator)
@@ -183,7 +183,7 @@ def train_encoder(
             output, settings_with(settings_for_device(chosen), p), generator_name=generator, **choices
         )
     else:
-        card = train_world_encoder(
+        card = train_image_encoder(
             generator, output, settings_with(EncoderTrainingSettings(), p), distinct=pictures, **choices
         )
     print(f"{output}: {card['pictures_shown']} pictures shown in {card['hours']:.2f} hours")

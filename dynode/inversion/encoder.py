@@ -15,13 +15,13 @@ from torch import nn
 from dynode.generators.protocol import Generator
 from dynode.settings import require_positive
 
-SMALLEST = 4
+SMALLEST, NORM_GROUPS = 4, 8
 LENGTHS = (0.5, 1.0, 1.5)  # scales of a pass's residual that are compared
 
 
 @dataclass(frozen=True)
 class EncoderSettings:
-    """The shape of an encoder.  Channels at a resolution: channel_base / resolution, at most channel_max."""
+    """The shape of an encoder.  Channels at a resolution: channel_base / resolution, at least 8 and at most channel_max."""
 
     channel_base: int = 2048
     channel_max: int = 128
@@ -33,7 +33,7 @@ class EncoderSettings:
         require_positive(self, "channel_base", "channel_max", "hidden", "passes")
 
     def channels(self, resolution: int) -> int:
-        return min(self.channel_base // resolution, self.channel_max)
+        return min(max(self.channel_base // resolution, NORM_GROUPS), self.channel_max)
 
 
 class Block(nn.Module):
@@ -44,7 +44,7 @@ class Block(nn.Module):
         self.first = nn.Conv2d(inputs, outputs, 3, stride=2, padding=1)
         self.second = nn.Conv2d(outputs, outputs, 3, padding=1)
         self.skip = nn.Conv2d(inputs, outputs, 1)
-        self.norm = nn.GroupNorm(8, outputs)
+        self.norm = nn.GroupNorm(NORM_GROUPS, outputs)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         y = self.second(F.silu(self.norm(self.first(x))))

@@ -64,10 +64,9 @@ def require_suffix(path: Path | str, suffixes: tuple[str, ...]) -> None:
     """Raises UserError for a name that does not say what is written, by one of these suffixes."""
     name = Path(path).name
     if suffixes and not any(name.lower().endswith(suffix) and len(name) > len(suffix) for suffix in suffixes):
-        wanted = " or ".join(suffixes)
-        raise UserError(
-            f"{path} does not say what is written, {wanted}: name it {Path(path).stem or 'out'}{suffixes[0]}."
-        )
+        wanted, other = " or ".join(suffixes), f"{Path(path).stem or 'out'}{suffixes[0]}"
+        other = other if not Path(path).with_name(other).exists() else f"{name}{suffixes[0]}"
+        raise UserError(f"{path} does not say what is written, {wanted}: name it {other}.")
 
 
 def require_no_input(path: Path, inputs: Iterable[Path | str | None]) -> None:

@@ -8,7 +8,7 @@ from dynode.training.train_captions import CaptionTrainingSettings as CaptionTra
 from dynode.training.train_captions import train_caption_network as train_caption_network
 from dynode.training.train_encoder import EncoderTrainer as EncoderTrainer
 from dynode.training.train_encoder import EncoderTrainingSettings as EncoderTrainingSettings
-from dynode.training.train_encoder import train_world_encoder as train_world_encoder
+from dynode.training.train_encoder import train_image_encoder as train_image_encoder
 from dynode.training.train_factors import FactorTrainingSettings as FactorTrainingSettings
 from dynode.training.train_factors import train_factor_reader as train_factor_reader
 from dynode.training.train_flow import FlowTrainingSettings as FlowTrainingSettings

@@ -1,9 +1,10 @@
-"""`dynode train encoder`: images of a world, losses after every pass, a weights file with a model card."""
+"""`dynode train encoder`: images of a world or of a generator of yours, losses after every pass, a weights file with a card."""
 
 import math
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -20,10 +21,10 @@ from dynode.perception.lpips import LPIPS
 from dynode.settings import require_positive, to_json
 from dynode.training.loops import EncoderTraining, follow, require_minutes, running_average
 from dynode.training.rendered_pictures import HELD_OUT_SEED, FreshPictures, pictures, require_some
-from dynode.worlds import World, world
+from dynode.worlds import WORLDS, World
 
 CPU_RATE = 15  # images a second on two cores, an order of magnitude for the estimate printed before the work starts
-HELD_OUT = 256  # images that quality is measured on
+HELD_OUT, HELD_OUT_SAMPLES = 256, 32  # images that quality is measured on, of a world or of the generator itself
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,8 @@ class EncoderTrainingSettings:
 class EncoderTrainer(EncoderTraining[Encoder]):
     """The training of an encoder and its running average.
 
-    images: uint8 (n, 3, R, R) of the generator's world.  perceptual: None without its loss.
+    images: uint8 (n, 3, R, R) of the generator's world; None: all images are the generator's own.  perceptual: None without
+    its loss.
     compiled: fuse the generator's small operations by torch.compile.  fresh: draws images anew as training goes on.
     """
 
@@ -57,7 +59,7 @@ class EncoderTrainer(EncoderTraining[Encoder]):
         self,
         settings: EncoderTrainingSettings,
         generator: Generator,
-        images: torch.Tensor,
+        images: torch.Tensor | None,
         perceptual: LPIPS | None,
         device: torch.device | str = "cpu",
         compiled: bool = False,
@@ -66,7 +68,7 @@ class EncoderTrainer(EncoderTraining[Encoder]):
         runtime.seed_everything(settings.seed)
         super().__init__(settings.seed, device)
         self.settings, self.generator, self.perceptual = settings, generator, perceptual
-        self.images, self.fresh = images.to(self.device), fresh
+        self.images, self.fresh = images if images is None else images.to(self.device), fresh
         self.batch, self.total = settings.batch, settings.pictures
         self.encoder = self.placed(Encoder(settings.encoder, generator))
         self.average = running_average(self.encoder, generator) if settings.ema else self.encoder
@@ -75,19 +77,18 @@ class EncoderTrainer(EncoderTraining[Encoder]):
 
     def examples(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Images (B, 3, R, R), their codes (B, L, D) and which codes are known (B,) float."""
-        s, draw = self.settings, {"generator": self.rng, "device": self.device}
-        if self.fresh is not None:
-            self.fresh.renew_after(s.batch)
-        images = from_levels(self.images[torch.randint(len(self.images), (s.batch,), **draw)])
-        own = int(round(s.own * s.batch))
-        codes = self.generator.w_avg.expand(s.batch, self.generator.num_ws, -1).clone()
+        s, generator = self.settings, self.generator
+        own = s.batch if self.images is None else int(round(s.own * s.batch))
+        images = torch.zeros(s.batch, 3, generator.resolution, generator.resolution, device=self.device)
+        if self.images is not None:
+            if self.fresh is not None:
+                self.fresh.renew_after(s.batch)
+            chosen = torch.randint(len(self.images), (s.batch,), generator=self.rng, device=self.device)
+            images = from_levels(self.images[chosen])
+        codes = generator.w_avg.expand(s.batch, generator.num_ws, -1).clone()
         if own:
-            z = torch.randn(2, own, self.generator.z_dim, **draw)
-            row = torch.randint(1, self.generator.num_ws + 1, (), **draw)
-            later = torch.arange(self.generator.num_ws, device=self.device) >= row
             with torch.no_grad(), self.precision():
-                one, other = (self.generator.mapping(each) for each in z)
-                codes[:own] = torch.where(later[:, None], other, one)  # style mixing: rows differ, as in W+
+                codes[:own] = mixed_codes(generator, own, self.rng)
                 images[:own] = self.synthesis(codes)[:own].clamp(-1, 1)
         return images, codes, (torch.arange(s.batch, device=self.device) < own).float()
 
@@ -140,7 +141,16 @@ class EncoderTrainer(EncoderTraining[Encoder]):
         return {"adam": self.optimiser}
 
 
-def train_world_encoder(
+def mixed_codes(generator: Generator, n: int, rng: torch.Generator) -> torch.Tensor:
+    """Random codes (n, L, D): up to some row of one style, from there on of another, since rows differ in W+."""
+    z = torch.randn(2, n, generator.z_dim, generator=rng, device=rng.device)
+    row = torch.randint(1, generator.num_ws + 1, (), generator=rng, device=rng.device)
+    later = torch.arange(generator.num_ws, device=rng.device) >= row
+    one, other = (generator.mapping(each) for each in z)
+    return torch.where(later[:, None], other, one)
+
+
+def train_image_encoder(
     generator_name: str,
     output: Path,
     settings: EncoderTrainingSettings,
@@ -151,30 +161,31 @@ def train_world_encoder(
     compiled: bool = False,
     progress: bool = False,
 ) -> dict:
-    """Train the encoder of a generator of a world and write it to `output`; returns its card.
+    """Train the encoder of a generator and write it to `output`; returns its card.
 
-    distinct: number of different images.  minutes: stop after this time; the same call resumes.
-    Raises UserError for a generator that is not of a world, and for a checkpoint of another training.
+    A generator of a world learns from the world's pictures and its own, any other one from its own alone.
+    distinct: number of different pictures of the world.  minutes: stop after this time; the same call resumes.
+    Raises UserError for a checkpoint of another training, and for a generator whose encoder is trained otherwise.
     """
     require_minutes(minutes)
     require_some(distinct)
-    known = world_of(generator_name)
+    shown = shown_world(generator_name)
     minutes_needed = settings.pictures / CPU_RATE / 60
-    print(f"{settings.pictures} pictures to show, about {minutes_needed:.0f} minutes on 2 CPU cores.")
+    scale = "" if shown else ", and more where the generator is larger than those of worlds"
+    print(f"{settings.pictures} pictures to show, about {minutes_needed:.0f} minutes on 2 CPU cores{scale}.")
     generator = generators.load(generator_name, device)
     choices = {"device": device, "progress": progress}
-    _, images = pictures(known, distinct, generator.resolution, **choices)
+    images = pictures(shown, distinct, generator.resolution, **choices)[1] if shown else None
     trainer = EncoderTrainer(settings, generator, images, LPIPS("alex", checked=False).to(device), device, compiled)
     checkpoint = names.beside(output, ".checkpoint")
     trainer.resume(checkpoint)
     encoder = trainer.run(checkpoint, until=time.time() + 60 * minutes, progress=progress)
-    _, held_out = pictures(known, HELD_OUT, generator.resolution, seed=HELD_OUT_SEED, **choices)
     card = {
         "generator": {"name": generator_name, "hash": generator.hash},
         "settings": to_json(settings),
         "pictures_shown": trainer.shown,
         "hours": round(trainer.seconds / 3600, 2),
-        "quality": measure(encoder, from_levels(held_out).to(device)),
+        "quality": measure(encoder, held_out(generator, shown, choices)),
         "provenance": runtime.provenance(torch.device(device), compiled=compiled),
     }
     encoders.save(encoder, output, generator_name, card)
@@ -183,20 +194,35 @@ def train_world_encoder(
     return card
 
 
-def world_of(generator_name: str) -> World:
-    """The world that a generator shows.  Raises UserError for a generator of faces."""
-    category = generators.category_of(generator_name)
-    if category == "face":
+def shown_world(generator_name: str) -> World | None:
+    """The world that a generator shows; None for one of another's pictures in a file.
+
+    Raises UserError for a form of the package's generator of faces whose codes are no W+.
+    """
+    shown = WORLDS.get(generators.category_of(generator_name))
+    base, at, _ = generator_name.partition("@")
+    if shown is None and at and base in generators.SOURCES:
         raise UserError(
-            f"{generator_name} shows no world: an encoder learns from pictures of one, such as stylegan2-scene."
+            f"{generator_name} shows no world: an encoder learns from pictures of one, or for codes of W+ by {base}."
         )
-    return world(category)
+    return shown
+
+
+@torch.no_grad()
+def held_out(generator: Generator, shown: World | None, choices: dict[str, Any]) -> torch.Tensor:
+    """Images (n, 3, R, R) that quality is measured on: of the world that the generator shows, else of new codes."""
+    device = generator.w_avg.device
+    if shown:
+        levels = pictures(shown, HELD_OUT, generator.resolution, seed=HELD_OUT_SEED, **choices)[1]
+        return from_levels(levels).to(device)
+    codes = mixed_codes(generator, HELD_OUT_SAMPLES, torch.Generator(device).manual_seed(HELD_OUT_SEED))
+    return torch.cat([generator.synthesis(each).clamp(-1, 1) for each in codes.split(1)])
 
 
 @torch.no_grad()
 def measure(encoder: Encoder, images: torch.Tensor) -> dict[str, float]:
-    """MSE of held-out images (n, 3, R, R) of the world after each pass, and SSIM after the last."""
-    parts, quality, made = images.split(32), {}, images
+    """MSE of held-out images (n, 3, R, R) after each pass, and SSIM after the last."""
+    parts, quality, made = images.split(32 if images.shape[-1] <= 128 else 1), {}, images
     for passes in range(1, encoder.passes + 1):
         made = torch.cat([encoder.synthesis(encoder(part, passes)).clamp(-1, 1) for part in parts])
         quality[f"mse_after_{passes}"] = round(float(METRICS["mse"](made, images).mean()), 5)

@@ -15,6 +15,9 @@ from dynode.cli.dispatch import main
 from dynode.clips import Clip
 from dynode.errors import UserError
 from dynode.generators import published_stylegan2
+from dynode.inversion import encoder_files
+from dynode.inversion.encoder import Encoder, EncoderSettings
+from dynode.training.train_encoder import mixed_codes
 
 LAYOUTS = {"own.pt": files.write_rosinality, "own.pkl": files.write_nvidia}
 REFERENCE = os.environ.get("DYNODE_STYLEGAN2_REFERENCE", "")
@@ -243,6 +246,27 @@ def test_codes_of_18_rows_become_a_clip_that_is_fitted_and_rendered(name, tmp_pa
     assert main(["fit", "eleven.safetensors", "--preset", "linear", "--stride", "2"]) == 0
     assert main(["render", "eleven.linear.fit", "--fps", "10", "-o", "eleven.mp4"]) == 0
     assert re.search(r"eleven.mp4: \d+ frames", capsys.readouterr().out)
+
+
+def test_an_encoder_learns_from_the_generators_own_images(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    files.write_rosinality(tmp_path / "own.pt", files.random_weights((2,) * 5))
+    arguments = ["-p", "pictures=8", "-p", "batch=4", "-p", "encoder.passes=2", "--device", "cpu"]
+    assert main(["train", "encoder", "own.pt", "-o", "encoder.safetensors", *arguments]) == 0
+    assert "8 pictures shown" in capsys.readouterr().out
+    generator = generators.load("own.pt")
+    encoder, card = encoder_files.load("encoder.safetensors", generator), encoder_files.card("encoder.safetensors")
+    assert card["generator"] == {"name": "own.pt", "hash": generator.hash} and card["quality"]["mse_after_2"] > 0
+    ws = mixed_codes(generator, 3, torch.Generator().manual_seed(0))
+    assert encoder(generator.synthesis(ws)).shape == ws.shape == (3, generator.num_ws, 8)
+    assert len(ws.unique(dim=1)[0]) > 1, "rows of two styles"
+
+
+@torch.no_grad()
+def test_encoders_of_large_images_have_few_channels_where_these_are_large(tmp_path):
+    generator = generators.load(files.write_rosinality(tmp_path / "own.pt", files.random_weights((2,) * 9, w_dim=16)))
+    encoder = Encoder(EncoderSettings(channel_max=16, hidden=8, passes=1), generator)
+    assert encoder.stem.out_channels == 8 and encoder(torch.zeros(1, 3, 1024, 1024)).shape == (1, 18, 16)
 
 
 @pytest.mark.skipif(not REFERENCE, reason="DYNODE_STYLEGAN2_REFERENCE names no folder of reference checkpoints")
