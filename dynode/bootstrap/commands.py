@@ -11,8 +11,12 @@ from dynode.bootstrap import environment
 from dynode.bootstrap.children import call
 from dynode.errors import UserError, ending
 
-TESTS = ("-m", "pytest", "-q", "tests", "--ignore=tests/reference", "--ignore=tests/engine")
-ENGINE_TESTS = ("-m", "pytest", "-q", "tests/engine")  # which mostly wait for what they have started
+COMMANDS = (
+    "tests/engine",
+    "tests/cli",
+)  # tests of the engine and of commands, which mostly wait for what they have started
+TESTS = ("-m", "pytest", "-q", "tests", *(f"--ignore={folder}" for folder in ("tests/reference", *COMMANDS)))
+COMMAND_TESTS = ("-m", "pytest", "-q", *COMMANDS)
 SHORT = ("-m", "not long")
 NOTEBOOK_TESTS = ("-m", "pytest", "-q", "--nbval-lax", "--nbval-current-env", "tests/reference", "notebooks/teach")
 OUTPUT_TESTS = ("-m", "pytest", "-q", "tests/engine/outputs_of_smoke_runs.py")  # of what those notebooks left
@@ -68,13 +72,14 @@ def reproduce(arguments: list[str]) -> int:
 def test(*, long: bool) -> int:
     """pytest over tests/, without its long ones unless `long`, beside nbval over the reference notebooks (smoke profile).
 
-    Tests of the engine, which mostly wait, run beside both.  Each has half of the cores.  Then what these notebooks left is compared with experiments.yaml.  Outputs go to a scratch folder.
+    Tests of the engine and of commands, which mostly wait, run beside both.  Each has half of the cores.  Then what these
+    notebooks left is compared with experiments.yaml.  Outputs go to a scratch folder.
     """
     python, chosen = str(environment.setup()), () if long else SHORT
     with tempfile.TemporaryDirectory() as scratch:
         threads = {"OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // 2))}
         variables = threads | environment.variables() | own_kernel(python, Path(scratch))
-        parts = {"tests": (*TESTS, *chosen), "notebooks": NOTEBOOK_TESTS, "engine": (*ENGINE_TESTS, *chosen)}
+        parts = {"tests": (*TESTS, *chosen), "notebooks": NOTEBOOK_TESTS, "commands": (*COMMAND_TESTS, *chosen)}
         own = {name: {"DYNODE_OUTPUT": f"{scratch}/{name}"} for name in parts}
         started = [([python, *arguments], own[name]) for name, arguments in parts.items()]
         code = call([python, "-m", "dynode.bootstrap.side_by_side", json.dumps(started)], variables)

@@ -40,13 +40,17 @@ def started(monkeypatch):
     return calls
 
 
-def test_long_tests_are_run_by_test_all_only_and_notebooks_and_the_engine_beside_them(started):
+def test_long_tests_are_run_by_test_all_only_and_notebooks_and_commands_beside_them(started):
     assert bootstrap.main(["test"]) == bootstrap.main(["test-all"]) == 0
     (short, _), (left, left_in), (whole, _), (left_again, _) = started
-    (tests, tests_in), (notebooks, notebooks_in), (engine, _) = json.loads(short[-1])
-    (all_tests, _), (same_notebooks, _), (all_of_engine, _) = json.loads(whole[-1])
-    assert tests == [*all_tests, "-m", "not long"] and {"tests", "--ignore=tests/engine"} <= {*all_tests}
-    assert engine == [*all_of_engine, "-m", "not long"] and engine[-3] == "tests/engine"
+    (tests, tests_in), (notebooks, notebooks_in), (command_tests, _) = json.loads(short[-1])
+    (all_tests, _), (same_notebooks, _), (all_of_commands, _) = json.loads(whole[-1])
+    assert tests == [*all_tests, "-m", "not long"]
+    assert command_tests == [*all_of_commands, "-m", "not long"] and all_of_commands[-2:] == [
+        "tests/engine",
+        "tests/cli",
+    ]
+    assert {"tests", "--ignore=tests/engine", "--ignore=tests/cli"} <= {*all_tests}
     assert notebooks == same_notebooks and {"--nbval-lax", "tests/reference", "notebooks/teach"} <= {*notebooks}
     assert left == left_again and left[-1] == "tests/engine/outputs_of_smoke_runs.py"
     assert left_in["DYNODE_OUTPUT"] == notebooks_in["DYNODE_OUTPUT"] != tests_in["DYNODE_OUTPUT"]
