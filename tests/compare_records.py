@@ -31,7 +31,7 @@ def identity(row: Row) -> tuple:
 
 
 def file_of(folder: Path, item: str) -> Path:
-    return next(path for suffix in ("", ".gz") if (path := folder / f"{item}.embedded.json{suffix}").is_file())
+    return next(path for suffix in ("", ".xz") if (path := folder / f"{item}.embedded.json{suffix}").is_file())
 
 
 def differences(before: dict[tuple, float], after: dict[tuple, float], relative: float) -> list[str]:

@@ -1,6 +1,6 @@
 """The repository keeps its own rules: one environment, small files, stripped notebooks, references up to date."""
 
-import gzip
+import lzma
 import re
 import subprocess
 import tomllib
@@ -148,7 +148,7 @@ def test_every_smoke_run_checks_something():
 def test_the_last_record_is_the_users_own_before_the_one_that_comes_with_the_project(tmp_path, monkeypatch):
     monkeypatch.setenv("DYNODE_OUTPUT", str(tmp_path))
     comes = paths.last_record("dynamics_face", "paper")
-    assert comes == ROOT / "reports" / "recorded" / "dynamics_face.embedded.json.gz"
+    assert comes == ROOT / "reports" / "recorded" / "dynamics_face.embedded.json.xz"
     own = outputs.Outputs("dynamics_face", "paper").record([records.Row("mse", 1.0)], shows=[])
     assert paths.last_record("dynamics_face", "paper") == own
     with pytest.raises(UserError, match="dynode run nothing"):
@@ -160,8 +160,8 @@ def test_records_survive_their_file_and_average_over_seeds(tmp_path):
     path = records.write(tmp_path / "item.smoke.json", "item", "smoke", rows, {"seed": 0})
     back, provenance = records.read(path)
     assert back == rows and provenance == {"seed": 0}
-    small = records.write(tmp_path / "item.smoke.json.gz", "item", "smoke", rows, {"seed": 0})
-    assert gzip.decompress(small.read_bytes()) == path.read_bytes() and records.read(small) == (back, provenance)
+    small = records.write(tmp_path / "item.smoke.json.xz", "item", "smoke", rows, {"seed": 0})
+    assert lzma.decompress(small.read_bytes()) == path.read_bytes() and records.read(small) == (back, provenance)
     (mean,) = records.averaged(back)
     assert (mean.value, mean.n, mean.seed) == (2.0, 2, None) and mean.std == pytest.approx(2**0.5)
     with pytest.raises(ValueError, match="finite"):

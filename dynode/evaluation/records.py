@@ -1,7 +1,7 @@
 """Records: one JSON file per run, a list of rows, each row one number with everything that identifies it."""
 
 import dataclasses
-import gzip
+import lzma
 import json
 import math
 from collections.abc import Iterable, Sequence
@@ -50,7 +50,7 @@ class Row:
 def write(path: Path | str, item: str, profile: str, rows: Sequence[Row], provenance: dict[str, Any]) -> Path:
     """Write a record file, atomically: one line for each row, with the fields that differ from their defaults.
 
-    item: or the command that made it.  A path that ends in .gz is compressed, always to the same bytes.
+    item: or the command that made it.  A path that ends in .xz is compressed, always to the same bytes.
     Raises ValueError for a number that is not finite.
     """
     for row in rows:
@@ -59,12 +59,12 @@ def write(path: Path | str, item: str, profile: str, rows: Sequence[Row], proven
     head = json.dumps({"item": item, "profile": profile, "provenance": provenance}, indent=1).removesuffix("\n}")
     body = ",\n".join(f"  {json.dumps(fields_of(row))}" for row in rows)
     text = f'{head},\n "rows": [\n{body}\n ]\n}}\n'.encode()
-    content = gzip.compress(text, mtime=0) if compressed(path) else text
+    content = lzma.compress(text, preset=9 | lzma.PRESET_EXTREME) if compressed(path) else text
     return files.write(path, lambda part: part.write_bytes(content))
 
 
 def compressed(path: Path | str) -> bool:
-    return Path(path).suffix.lower() == ".gz"
+    return Path(path).suffix.lower() == ".xz"
 
 
 def require_record_path(path: Path | str, item: str) -> None:
@@ -83,7 +83,7 @@ def item_of(path: Path | str) -> str | None:
     """The item, or the command, whose record a file is; None where it is none."""
     try:
         record = loaded(path)
-    except (OSError, ValueError, EOFError):
+    except (OSError, ValueError, EOFError, lzma.LZMAError):
         return None
     return record.get("item") if isinstance(record, dict) else None
 
@@ -91,7 +91,7 @@ def item_of(path: Path | str) -> str | None:
 def loaded(path: Path | str) -> Any:
     """The content of a JSON file, compressed or not."""
     content = Path(path).read_bytes()
-    return json.loads(gzip.decompress(content) if compressed(path) else content)
+    return json.loads(lzma.decompress(content) if compressed(path) else content)
 
 
 def fields_of(row: Row) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from dynode import runtime
 from dynode.errors import UserError
 from dynode.io import assets, scratch
 
-CLIP, FIT, RECORD = (".safetensors",), (".fit", ".safetensors"), (".json", ".json.gz")
+CLIP, FIT, RECORD = (".safetensors",), (".fit", ".safetensors"), (".json", ".json.xz")
 VIDEO, PICTURE, TABLE = (".mp4",), (".png",), (".csv",)
 PAGE = (".html",)
 FIGURE = (".png", ".pdf", ".svg", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".eps", ".ps")

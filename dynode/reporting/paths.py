@@ -43,8 +43,8 @@ def engine() -> Path:
 
 def shipped_record(item: str, folder: Path) -> Path:
     """An item's record that comes with the project: of its long run, where it has one, else of the profile embedded."""
-    long = folder / f"{item}.recorded.json.gz"
-    return long if long.is_file() else folder / f"{item}.embedded.json.gz"
+    long = folder / f"{item}.recorded.json.xz"
+    return long if long.is_file() else folder / f"{item}.embedded.json.xz"
 
 
 def last_record(item: str, profile: str) -> Path:

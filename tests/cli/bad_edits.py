@@ -97,7 +97,7 @@ evaluate-edit {here}/grey.mp4 {here}/grey.mp4 --identity dlib | None of 15 compa
 evaluate-edit {here}/grey.mp4 {here}/grey.mp4 --i3d {here}/none.pt | name the I3D TorchScript file, or leave it out for TransNetV2
 evaluate-edit {here}/grey.mp4 {here}/grey.mp4 --i3d {here}/folder | is a folder: name the I3D TorchScript file, or leave it out
 evaluate-edit {here}/grey.mp4 {here}/grey.mp4 -o {here}/text.json | is no record, and one of evaluate-edit would replace it: name
-evaluate-edit {here}/grey.mp4 {here}/grey.mp4 -o x.mp4 | x.mp4 does not say what is written, .json or .json.gz: name
+evaluate-edit {here}/grey.mp4 {here}/grey.mp4 -o x.mp4 | x.mp4 does not say what is written, .json or .json.xz: name
 evaluate-edit {here}/grey.mp4 {here}/grey.mp4 -o {here}/grey.mp4 | is the input itself: name another output
 score {here}/grey.mp4 --first 100 | ends before frame 100: choose an earlier one
 score {here}/grey.mp4 --frames -1 | --first and --frames must be 0 or more and --every at least

@@ -190,9 +190,9 @@ def test_every_formula_becomes_mathml(name):
 
 
 def test_links_of_included_documents_lead_somewhere():
-    text = "[a](FINDINGS.md) [b](recorded/bench.json.gz) [c](recorded) [d](https://x.y) `[e](f)`\n```\n[g](h.md)\n```"
+    text = "[a](FINDINGS.md) [b](recorded/bench.json.xz) [c](recorded) [d](https://x.y) `[e](f)`\n```\n[g](h.md)\n```"
     assert linked(text, Path("reports")) == (
-        "[a](findings.md) {download}`b <../reports/recorded/bench.json.gz>` c [d](https://x.y) `[e](f)`\n```\n[g](h.md)\n```"
+        "[a](findings.md) {download}`b <../reports/recorded/bench.json.xz>` c [d](https://x.y) `[e](f)`\n```\n[g](h.md)\n```"
     )
 
 

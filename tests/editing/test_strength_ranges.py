@@ -139,7 +139,7 @@ def test_the_figures_have_a_panel_for_each_attribute_and_a_line_for_each_editor(
 
 
 def test_the_record_of_the_project_holds_every_editor_that_ships():
-    rows, _ = records.read(ROOT / "reports" / "recorded" / "edit_clips.embedded.json.gz")
+    rows, _ = records.read(ROOT / "reports" / "recorded" / "edit_clips.embedded.json.xz")
     graded = {(row.category, row.method): row.value for row in select(rows, metric="strength_used")}
     wanted = {
         (category, name): each.default

@@ -243,7 +243,7 @@ def test_an_order_is_judged_on_as_many_clips_as_it_wants():
 
 def test_a_claim_on_a_bench_is_judged_by_the_benchs_record(tmp_path, monkeypatch):
     bench = [row(value, metric="seconds", method=method) for method, value in {"ours": 30.0, "host": 100.0}.items()]
-    records.write(tmp_path / "bench_toy.json.gz", "bench", "", bench, {})
+    records.write(tmp_path / "bench_toy.json.xz", "bench", "", bench, {})
     monkeypatch.setattr(recorded, "SHIPPED", tmp_path)
     changes = {"record": "bench_toy", "row": {"metric": "seconds", "method": "ours"}, "to": {"method": "host"}}
     verdict = judged([], **changes, quantity="ratio")
@@ -254,7 +254,7 @@ def test_a_claim_on_a_bench_is_judged_by_the_benchs_record(tmp_path, monkeypatch
 
 
 def test_the_record_of_a_long_run_is_the_one_that_ships(tmp_path):
-    short, long = (tmp_path / f"reuse.{profile}.json.gz" for profile in ("embedded", "recorded"))
+    short, long = (tmp_path / f"reuse.{profile}.json.xz" for profile in ("embedded", "recorded"))
     records.write(short, "reuse", "embedded", [], {})
     assert recorded.path_of("reuse", "embedded", tmp_path) == short
     records.write(long, "reuse", "recorded", [], {})

@@ -54,7 +54,7 @@ def test_a_motion_on_a_line_is_interpolated_without_error():
 
 
 def test_the_shipped_record_has_every_test_episode_at_every_stride_and_its_numbers():
-    rows, provenance = records.read(ROOT / "reports" / "recorded" / "test_set.json.gz")
+    rows, provenance = records.read(ROOT / "reports" / "recorded" / "test_set.json.xz")
     factors = select(rows, metric="factor_mse")
     names = {SETS[name].clip_name(episode) for name in SETS for episode in episodes_of(name)}
     strides = conditions().strides

@@ -118,7 +118,7 @@ def answer_or_none(query, known):
 
 def test_the_readme_follows_a_changed_record(tmp_path):
     shutil.copytree(SHIPPED, tmp_path / "recorded")
-    path = tmp_path / "recorded" / "interpolation.embedded.json.gz"
+    path = tmp_path / "recorded" / "interpolation.embedded.json.xz"
     rows, provenance = records.read(path)
     rows = [replace(row, value=2 * row.value) if row.variant == "1000 frames" else row for row in rows]
     records.write(path, "interpolation", "embedded", rows, provenance)

@@ -154,7 +154,7 @@ WRONG = {
     "fit circle.safetensors -o foo": r"name it foo\.fit",
     "fit circle.safetensors -o .fit": r"name it \.fit\.fit",
     "render circle.fit -o a.gif": r"\.mp4: name it a\.mp4",
-    "evaluate circle.fit -o x.csv": r"\.json or \.json\.gz: name it x\.json",
+    "evaluate circle.fit -o x.csv": r"\.json or \.json\.xz: name it x\.json",
     "diagnose circle.safetensors -o x.json": r"\.png or \.pdf",
     "edit-text circle.safetensors red -o x.mp4": r"\.png",
     "invert v.mp4 -o v.pt": r"\.safetensors: name it v\.safetensors",

@@ -50,7 +50,7 @@ def judge_record(item: Item, profile: str = "embedded", shipped: Path | None = N
         verdicts = [by_bench(missing(verdict, command)) for verdict in judge([], item, profile)]
         return Judged(item, verdicts, path)
     rows, provenance = records.read(path)
-    profile = "recorded" if path.name.endswith(".recorded.json.gz") else profile
+    profile = "recorded" if path.name.endswith(".recorded.json.xz") else profile
     reason = origin.staleness(item, profile, provenance)
     own = [dated(verdict, provenance, reason and not shipped) for verdict in judge(rows, item, profile)]
     verdicts = [by_bench(verdict) for verdict in own]
@@ -61,7 +61,7 @@ def by_bench(verdict: Verdict) -> Verdict:
     """The verdict of a claim on a record of `dynode bench` that ships, by that record; of any other as it is."""
     if not verdict.claim.record:
         return verdict
-    rows, _ = records.read(SHIPPED / f"{verdict.claim.record}.json.gz")
+    rows, _ = records.read(SHIPPED / f"{verdict.claim.record}.json.xz")
     return judged(by_metric(rows), verdict.item, replace(verdict.claim, record=""), "embedded")
 
 

@@ -49,7 +49,7 @@ class Records:
         """The rows of a record: of an item, or of a command, such as "bench"."""
         if item not in self.read:
             path = path_of(item, "embedded", self.folder)
-            self.read[item] = records.read(path if path.is_file() else self.folder / f"{item}.json.gz")[0]
+            self.read[item] = records.read(path if path.is_file() else self.folder / f"{item}.json.xz")[0]
         return self.read[item]
 
     @cached_property
