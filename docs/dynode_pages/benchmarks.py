@@ -10,15 +10,16 @@ COSTS = ("seconds", "passes", "frames_inverted", "optimiser_steps")
 
 
 @answers
-def timed() -> str:
-    """This package beside reference implementations: seconds of both, and how many times as long the other takes."""
-    rows, lines = KNOWN.rows("bench"), []
+def timed(*records: str) -> str:
+    """This package beside reference implementations: seconds of both, how many times as long the other takes, and the floor."""
+    rows, lines = [row for record in records for row in KNOWN.rows(record)], []
     for name in dict.fromkeys(row.variant for row in rows):
         own = {row.method: row.value for row in select(rows, variant=name, metric="seconds")}
         others = [method for method in own if method not in (OURS, FLOOR)]
         ratio = mean(select(rows, variant=name, metric="ratio"))
-        lines += [[name, f"{own[OURS]:.3g}", each, f"{own[each]:.3g}", ratio] for each in others]
-    return table(["what", "ours, s", "the other", "the other, s", "ratio"], lines)
+        floor = [f"{own[FLOOR]:.3g}", f"{own[OURS] / own[FLOOR]:.1f}"] if FLOOR in own else ["", ""]
+        lines += [[name, f"{own[OURS]:.3g}", each, f"{own[each]:.3g}", ratio, *floor] for each in others]
+    return table(["what", "ours, s", "the other", "the other, s", "ratio", "floor, s", "ours to floor"], lines)
 
 
 @answers

@@ -41,7 +41,7 @@ def bench(
     Three minutes on a CPU core. The seconds are this machine's at this moment; the ratios carry over.
 
     Args:
-        names: Comparisons: fits, times, times_equal, paper, paper_equal, face256, face1024, openvino (if installed); by default all of these. memory: of evaluate-edit on a long film, some minutes more. Each by itself: inversion, quality against seconds a frame, half an hour; editing, a film edited frame by frame and by dynamics, five minutes; tuning, quality against minutes of tuning a generator to a person, seven hours, resumable.
+        names: Comparisons: fits, times, times_equal, paper, paper_equal, face256, face1024, openvino (if installed); by default all of these. Where they are named: memory, of evaluate-edit on a long film; solve10, solve100, solve_paper and solve_robust, our solver beside torchdiffeq, and compiled10, compiled100, compiled_paper and compiled_robust, the same with torch.compile (a C++ compiler); vmap, stacked fits beside torch.func; stylegan2, an image of 1024 pixels; some minutes in all. Each by itself: inversion, quality against seconds a frame, half an hour; editing, a film edited frame by frame and by dynamics, five minutes; tuning, quality against minutes of tuning a generator to a person, seven hours, resumable.
         output: The record to write, by default bench.json, or bench-NAMES.json of the named comparisons; the chart gets its name and .png, the folder of the tunings .tunings.
         repeats: Repetitions; the median time is reported.
         clip: Of inversion and tuning: a clip with footage, of editing a window of footage; can be given several times, by default one of each of three people, of editing single_face.1.

@@ -4,11 +4,8 @@ Each comparison times both implementations in turn, several times, and takes med
 counted arithmetic of the work over the measured rate of matrix products of the same shapes.
 """
 
-import statistics
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from collections.abc import Callable
+from typing import Any
 
 import torch
 import torchdiffeq
@@ -19,8 +16,8 @@ from dynode.dynamics.fitting import single, trainer
 from dynode.dynamics.neural_ode import NeuralODE
 from dynode.dynamics.presets import latent_only, preset
 from dynode.errors import UserError
-from dynode.evaluation.records import Row
-from dynode.experiments import memory_benchmark
+from dynode.experiments import memory_benchmark, torch_benchmark
+from dynode.experiments.comparison import Comparison, Product, in_turn, seconds_of_products
 from dynode.generators.mobile_stylegan import MobileStyleGAN, inverse_haar
 from dynode.io import assets
 from dynode.settings import changed
@@ -35,74 +32,6 @@ CLIP = "scene.day"
 FACES = "single_face.warm"
 FACE_GENERATOR = "mobilestylegan-ffhq"
 STRIDE = 4
-
-Product = tuple[int, int, int, int]  # a batch of matrix products: batch, m, k, n
-Ours = TypeVar("Ours")
-Other = TypeVar("Other")
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """Seconds of this package's implementation and of the other one, medians over `repeats`; the floor's, where the work
-    was counted.
-
-    difference: the largest absolute difference between the two results, in the unit named in `of`.
-    unit: "s"; "GB" of peak memory instead of seconds.
-    """
-
-    name: str
-    ours: float
-    other: float
-    other_name: str
-    difference: float
-    of: str
-    floor: float | None = None
-    repeats: int = 1
-    unit: str = "s"
-
-    @property
-    def ratio(self) -> float:
-        return self.other / self.ours
-
-    def rows(self) -> Iterator[Row]:
-        """Every number as a row of a record."""
-        identity: dict[str, Any] = {"category": "", "space": "", "variant": self.name, "n": self.repeats}
-        metric = "seconds" if self.unit == "s" else "peak_memory"
-        yield Row(metric, self.ours, method="ours", unit=self.unit, **identity)
-        yield Row(metric, self.other, method=self.other_name, unit=self.unit, **identity)
-        if self.floor is not None:
-            yield Row("seconds", self.floor, method="floor", unit="s", **identity)
-        yield Row("ratio", self.ratio, method="ours", **identity)
-        yield Row("difference", self.difference, method="ours", unit=self.of, **identity)
-
-
-def in_turn(ours: Callable[[], Ours], other: Callable[[], Other], repeats: int) -> tuple[float, float, Ours, Other]:
-    """Median seconds of both, called in turn, and their last results; the first call of each is not timed."""
-    first, second, results = [], [], [ours(), other()]
-    for _ in range(repeats):
-        for k, (call, seconds) in enumerate(((ours, first), (other, second))):
-            began = time.perf_counter()
-            results[k] = call()
-            seconds.append(time.perf_counter() - began)
-    return statistics.median(first), statistics.median(second), *results
-
-
-def seconds_of_products(shapes: list[Product], repeats: int = 5) -> float:
-    """Seconds that matrix products take here, each shape at its best of several, times the number of its occurrences."""
-    total = 0.0
-    for shape in dict.fromkeys(shapes):
-        batch, m, k, n = shape
-        a, b = torch.randn(batch, m, k), torch.randn(batch, k, n)
-        best = min(timed(lambda a=a, b=b: torch.bmm(a, b)) for _ in range(repeats))
-        total += best * shapes.count(shape)
-    return total
-
-
-def timed(call: Callable[[], object]) -> float:
-    """Seconds of one call."""
-    began = time.perf_counter()
-    call()
-    return time.perf_counter() - began
 
 
 def neural_ode(fit: object) -> NeuralODE:
@@ -336,5 +265,6 @@ COMPARISONS: dict[str, Callable[[int], Comparison]] = {
     "face1024": lambda repeats: faces(1024, repeats),
     "openvino": openvino_faces,
     "memory": long_film,
+    **torch_benchmark.COMPARISONS,
 }
-BY_NAME = ("memory",)  # minutes; made only where it is named
+BY_NAME = ("memory", *torch_benchmark.COMPARISONS)  # minutes; made only where they are named

@@ -105,8 +105,8 @@ score {here}/grey.mp4 --every 0 | --first and --frames must be 0 or more and --e
 score {here}/grey.mp4 --device gpu | There is no device 'gpu': name cpu, cuda, cuda:1 or auto
 score {here}/circle.fit | is not a video that can be read to its end (Invalid data
 score {here}/folder {here}/grey.png | is a folder: give the path of a video
-bench nope | There is no comparison 'nope'; legal are face1024, face256
-bench fits nope | There is no comparison 'nope'; legal are face1024, face256
+bench nope | There is no comparison 'nope'; legal are compiled10, compiled100
+bench fits nope | There is no comparison 'nope'; legal are compiled10, compiled100
 bench --repeats 0 | --repeats must be at least 1, got 0
 bench --repeats -1 | --repeats must be at least 1, got -1
 bench openvino | openvino is not installed: `pip install openvino`, then

@@ -8,7 +8,8 @@ from dynode.dynamics.fitting import batched, single
 from dynode.dynamics.presets import preset
 from dynode.evaluation import records
 from dynode.experiments import benchmarks
-from dynode.experiments.benchmarks import Comparison, in_turn, products_of_faces, products_of_fits
+from dynode.experiments.benchmarks import products_of_faces, products_of_fits
+from dynode.experiments.comparison import Comparison, in_turn
 from dynode.settings import changed
 
 
