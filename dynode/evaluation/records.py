@@ -1,8 +1,8 @@
 """Records: one JSON file per run, a list of rows, each row one number with everything that identifies it."""
 
 import dataclasses
-import lzma
 import json
+import lzma
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
