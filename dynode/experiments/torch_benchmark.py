@@ -1,7 +1,6 @@
 """This package beside what torch brings itself: compiled fields, ensembles by `torch.func`, and convolutions alone.
 
-Our `dopri5` is compared with torchdiffeq's at equal tolerances, a roll-out and its gradient; stacked fits with the same
-networks under `vmap`; the images of a StyleGAN2 with the published form of its convolutions, and with their floor.
+The same numbers are computed by both, in turn.
 """
 
 import contextlib
@@ -93,16 +92,11 @@ def compiled(solve: Solve) -> Iterator[Field]:
         try:
             solve.theirs(field)
         except RuntimeError as error:
-            raise UserError(f"torch.compile failed ({reason(error)}): install a C++ compiler, such as g++.") from None
+            reason = str(error).strip().partition("\n")[0].rstrip(".")
+            raise UserError(f"torch.compile failed ({reason}): install a C++ compiler, such as g++.") from None
         yield field
     finally:
         torch.compiler.reset()
-
-
-def reason(error: BaseException) -> str:
-    """The first line of an error, in a few words."""
-    lines = str(error).strip().splitlines()
-    return lines[0][:200].rstrip(". ") if lines else type(error).__name__
 
 
 class Ensemble(StackedFields):
