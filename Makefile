@@ -55,13 +55,14 @@ weights: setup
 	done
 
 # Train the fields that clips of a world share, which ship, and in the cache the controls of notebook 14: the same that see the
-# state by a matrix alone, or not at all.  Encoding takes 15 seconds an episode on a CPU core and is kept; a field, ten minutes.
+# state by a matrix alone, or not at all, and sequence models and a kernel that learn from the same episodes.  Encoding takes 15
+# seconds an episode on a CPU core and is kept; a field, ten minutes.
 FIELDS = $${DYNODE_CACHE:-$${XDG_CACHE_HOME:-$$HOME/.cache}/dynode}/training/dynamics
 fields: setup
 	for one in bird:280:96:192:220000 scene:200:96:192:220000 isaac3d:400:128:256:360000; do \
 	  set -- $$(echo $$one | tr : ' '); \
-	  for state in mlp linear none; do \
-	    $(DYNODE) train dynamics $$1 -o $(FIELDS)/stylegan2-$$1-factors.$$state.safetensors -p network.state=$$state \
+	  for kind in state=mlp state=linear state=none model=gru model=latent_ode model=prior; do \
+	    $(DYNODE) train dynamics $$1 -o $(FIELDS)/stylegan2-$$1-factors.$${kind#*=}.safetensors -p network.$$kind \
 	      -p encoded=$$2 -p network.context=$$3 -p network.hidden=$$4 -p total=$$5 || exit; \
 	  done; \
 	  cp $(FIELDS)/stylegan2-$$1-factors.mlp.safetensors dynode/weights/dynamics/stylegan2-$$1-factors.safetensors || exit; \

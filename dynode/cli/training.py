@@ -231,7 +231,8 @@ def train_dynamics(
     Args:
         world: scene, bird or isaac3d.
         output: The weights to write, by default GENERATOR.dynamics.safetensors; a killed run resumes from the checkpoint beside them.
-        p: Change a setting, such as encoded=400, total=400000, network.hidden=256 or generator=stylegan2-bird-factors.
+        p: Change a setting, such as encoded=400, total=400000, network.hidden=256, generator=stylegan2-bird-factors, or as a control
+            network.model=gru, latent_ode or prior, which learns from the same episodes in place of the field.
         minutes: Stop training after that long, encoding not counted; what is reached by then is written.
     """
     from dynode import runtime, worlds

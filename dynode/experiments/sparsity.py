@@ -10,8 +10,9 @@ from tqdm import tqdm
 
 from dynode import clips, generators
 from dynode.clips import Clip
-from dynode.dynamics.amortised import amortised_path
+from dynode.dynamics.amortised import amortised_path, prior_files
 from dynode.dynamics.amortised.amortised_path import AmortisedSettings
+from dynode.dynamics.baselines import motion_prior
 from dynode.dynamics.baselines.interpolation import Linear
 from dynode.dynamics.fitting.store import FitStore
 from dynode.dynamics.methods import label_of
@@ -33,9 +34,11 @@ from dynode.worlds import Episode, world
 GENERATORS = {name: f"stylegan2-{name}-factors" for name in ("scene", "bird", "isaac3d")}  # of the worlds' codes
 METRIC, PASSES = "mse", 24  # frames that an encoder gets at once
 OWN = "own codes"  # rendered: what is left to a method that knows every code
-# Controls of dynode[amortised]: the context of another clip; fields trained alike that see the state by a matrix, or not at all.
-OTHER_CONTEXT = "dynode[amortised,other context]"
+# Controls of dynode[amortised]: the context of another clip; fields trained alike that see the state by a matrix, or not at all;
+# in place of the field, sequence models trained alike; and `prior`, its kernel learned from the same clips.
+OTHER_CONTEXT, PRIOR = "dynode[amortised,other context]", "prior[amortised]"
 TRAINED = {"dynode[amortised,linear]": "linear", "dynode[amortised,no z]": "none"}
+TRAINED |= {"gru[amortised]": "gru", "latent_ode[amortised]": "latent_ode", PRIOR: "prior"}
 CONTROLS = (OTHER_CONTEXT, *TRAINED)
 
 
@@ -185,17 +188,20 @@ def fitted(subject: Subject, sampling: Sampling, method: str, store: FitStore) -
         assert subject.other is not None, "worlds have another clip"
         return amortised_path.fit_told(observed, sampling.observe(subject.other))
     if method in TRAINED:
-        return store.fit(observed, AmortisedSettings(file=str(trained(observed.meta["generator"], TRAINED[method]))))
+        file = trained(observed.meta["generator"], TRAINED[method])
+        if method == PRIOR:
+            return motion_prior.conditioned(prior_files.load(file, observed), observed)
+        return store.fit(observed, AmortisedSettings(file=str(file)))
     return store.fit(observed, method)
 
 
-def trained(generator: str, state: str) -> Path:
-    """The file of the field of a generator that sees the state so, where `make fields` leaves it."""
-    return assets.own_dir() / "training" / "dynamics" / f"{generator}.{state}.safetensors"
+def trained(generator: str, kind: str) -> Path:
+    """The file of what clips of a generator share, by `TRAINED`, where `make fields` leaves it."""
+    return assets.own_dir() / "training" / "dynamics" / f"{generator}.{kind}.safetensors"
 
 
 def say_untrained(controls: Sequence[str], sets: Sequence[str]) -> None:
-    """Print which controls are left out, since their fields were not trained here."""
+    """Print which controls are left out, since what they share was not trained here."""
     worlds = dict.fromkeys(GENERATORS[episode_sets()[name].world] for name in sets)
     for generator in worlds:
         if lost := [name for name in controls if not is_trained(name, generator)]:
@@ -203,7 +209,7 @@ def say_untrained(controls: Sequence[str], sets: Sequence[str]) -> None:
 
 
 def is_trained(control: str, generator: str) -> bool:
-    """Whether a control can be measured on codes of a generator: of those with a field of their own it has to be there."""
+    """Whether a control can be measured on codes of a generator: of those with a file of their own it has to be there."""
     return control not in TRAINED or trained(generator, TRAINED[control]).is_file()
 
 

@@ -10,8 +10,10 @@ from dynode.dynamics import fit_files, methods
 from dynode.dynamics.amortised import field_files
 from dynode.dynamics.amortised.amortised_path import NAME, AmortisedPath, AmortisedSettings, inputs_of
 from dynode.dynamics.amortised.axes import VisibleAxes
-from dynode.dynamics.amortised.field_files import SharedField
+from dynode.dynamics.amortised.field_files import SharedField, SharedModel
 from dynode.dynamics.amortised.network import AmortisedField, AmortisedNetworkSettings, ContextEncoder
+from dynode.dynamics.amortised.sequence_network import MODELS
+from dynode.dynamics.baselines.sequence_models import linear_interpolation
 from dynode.errors import UserError
 
 SMALL = AmortisedNetworkSettings(coordinates=5, context=8, hidden=12, layers=1, heads=2, frequencies=4)
@@ -147,6 +149,58 @@ def test_a_field_looks_at_the_state_as_its_settings_say():
     straight = {name: torch.allclose(2 * v[1] - v[0], v[2], atol=1e-4) for name, v in velocities.items()}
     assert same == {"mlp": False, "linear": False, "none": True}
     assert straight == {"mlp": False, "linear": True, "none": True}
+
+
+@pytest.fixture(params=["gru", "latent_ode"])
+def sequence(request) -> SharedModel:
+    """A model whose last layer is not zero, and the axes of `shared_field`."""
+    settings = dataclasses.replace(SMALL, model=request.param)
+    shared = field_files.untrained(settings, shared_field().axes, OWNER)
+    assert isinstance(shared, SharedModel)
+    for parameter in shared.model.parameters():
+        torch.nn.init.normal_(parameter, std=0.2)
+    return shared
+
+
+def test_a_sequence_model_reads_observed_states_alone_in_any_batch(sequence):
+    torch.manual_seed(0)
+    u, ts, times = torch.randn(3, 6, 5), torch.rand(3, 6).sort(1).values * 2, torch.linspace(-0.1, 2, 9)
+    ts[:, 0] = 0
+    observed = torch.rand(3, 6) < 0.5
+    observed[:, 0], observed[2, 1:] = True, False
+    with torch.no_grad():
+        states = sequence.model(u, ts, times, observed)
+        hidden = torch.where(observed[..., None], u, u + 9)
+        torch.testing.assert_close(sequence.model(hidden, ts, times, observed), states)
+        for k in range(3):
+            alone = sequence.model(u[k : k + 1, observed[k]], ts[k : k + 1, observed[k]], times)[0]
+            torch.testing.assert_close(alone, states[k], atol=1e-4, rtol=1e-4)
+    assert torch.isfinite(states).all()
+
+
+def test_an_untrained_sequence_model_is_the_path_that_it_departs_from():
+    u, ts, times = torch.randn(1, 4, 5), torch.tensor([[0.0, 0.5, 1.2, 2.0]]), torch.linspace(0, 2.5, 26)
+    inner = times <= 2
+    for straight in (True, False):
+        model = MODELS["gru"](dataclasses.replace(SMALL, model="gru", straight=straight))
+        with torch.no_grad():
+            states = model(u, ts, times)[0]
+        line = linear_interpolation(ts[0], u[0], times[inner])
+        torch.testing.assert_close(states[inner], line if straight else u[0, :1].expand_as(line))
+        torch.testing.assert_close(states[~inner], u[0, -1:].expand_as(states[~inner])) if straight else None
+
+
+def test_a_sequence_model_stands_in_for_the_field_with_all_else_alike(sequence, tmp_path):
+    file, clip = str(tmp_path / "tiny.model.safetensors"), clip_of()
+    field_files.save(sequence, tmp_path / "tiny.model.safetensors", {"hours": 0})
+    for settings in (alone(file), AmortisedSettings(file=file)):
+        path = fitted(clip, settings)
+        assert torch.isfinite(path(clip.ts)).all() and torch.isfinite(path.derivative(clip.ts)).all()
+        torch.testing.assert_close(path(clip.ts.flip(0)).flip(0), path(clip.ts))
+        loaded = fit_files.load(path.save(tmp_path / "made.fit"))
+        torch.testing.assert_close(loaded(clip.ts), path(clip.ts), atol=3e-4, rtol=1e-3)
+    whole, part = (fitted(clip, each) for each in (AmortisedSettings(file=file), alone(file)))
+    assert whole.log["observed_error"] < 0.2 * part.log["observed_error"]
 
 
 def test_axes_are_stored_within_a_hundredth(file):

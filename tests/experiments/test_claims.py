@@ -48,6 +48,8 @@ def row(value, method="ours", **fields):
         (Kind.TOO_EASY, [row(0.5)], {"easy": "it holds by construction"}),
         (Kind.MISSING, [row(0.5, "hold")], {}),
         (Kind.NOT_JUDGED, [row(0.5)], {"row": None, "at_most": None, "unmeasured": "no record has it"}),
+        (Kind.NOT_JUDGED, [row(0.5, "hold")], {"unmeasured": "no record has it"}),
+        (Kind.FAIL, [row(1.5)], {"unmeasured": "no record had it"}),
         (Kind.PASS, [row(1.5)], {"at_most": None, "at_least": 1.2}),
         (Kind.FAIL, [row(1.1)], {"at_most": None, "at_least": 1.2}),
     ],

@@ -8,6 +8,10 @@ import torch
 from dynode import clips
 from dynode.clips import Clip
 from dynode.dynamics import methods
+from dynode.dynamics.amortised import field_files, prior_files
+from dynode.dynamics.amortised.axes import VisibleAxes
+from dynode.dynamics.amortised.network import AmortisedNetworkSettings
+from dynode.dynamics.baselines.motion_prior import START, Kernel
 from dynode.dynamics.fitting.store import FitStore
 from dynode.errors import UserError
 from dynode.evaluation.records import Row
@@ -16,6 +20,7 @@ from dynode.experiments.claims.quantities import QUANTITIES
 from dynode.experiments.sparsity import Controls, Sampling, Subject
 from dynode.io.names import slug
 from dynode.reporting import plots, tables
+from dynode.runtime import ROOT
 
 ERRORS = {"linear": 2.0, "cubic": 4.0, "dynode": 1.0, "dynode[no z]": 1.0}  # of the first clip
 
@@ -134,6 +139,36 @@ def test_controls_are_measured_where_they_are_wanted_and_trained(tmp_path, monke
     path.parent.mkdir(parents=True)
     path.touch()
     assert controls.at(Sampling("regular", 8), clip) == [sparsity.OTHER_CONTEXT, "dynode[amortised,linear]"]
+
+
+def test_what_make_fields_trains_are_the_controls():
+    (line,) = [line for line in (ROOT / "Makefile").read_text().splitlines() if "for kind in" in line]
+    kinds = dict(pair.rstrip(";").split("=")[::-1] for pair in line.split("in ")[1].removesuffix("; do \\").split())
+    assert kinds.pop("mlp") == "state" and list(kinds) == list(sparsity.TRAINED.values())
+    for kind, setting in kinds.items():
+        assert getattr(AmortisedNetworkSettings(**{setting: kind}), setting) == kind
+
+
+@pytest.mark.parametrize("control", ["gru[amortised]", "latent_ode[amortised]", "prior[amortised]"])
+def test_a_control_in_place_of_the_field_is_read_where_make_fields_leaves_it(tmp_path, monkeypatch, control):
+    monkeypatch.setenv("DYNODE_CACHE", str(tmp_path))
+    torch.manual_seed(0)
+    meta = {"name": "made", "generator": "tiny", "generator_hash": "0123"}
+    clip = Clip(torch.randn(13, 3, 7).cumsum(0), torch.linspace(0, 1, 13).double(), meta=meta)
+    path, owner = sparsity.trained("tiny", sparsity.TRAINED[control]), {"name": "tiny", "hash": "0123"}
+    assert not sparsity.is_trained(control, "tiny")
+    if control == sparsity.PRIOR:
+        prior_files.save(Kernel(torch.tensor(START).double()), path, owner, {})
+    else:
+        network = AmortisedNetworkSettings(5, 8, 12, 1, 2, 4, model=sparsity.TRAINED[control])
+        axes = VisibleAxes.fit(clip.ws, lambda codes: codes[:, None], 5)
+        field_files.save(field_files.untrained(network, axes, owner), path, {})
+    assert sparsity.is_trained(control, "tiny")
+    made = sparsity.fitted(SimpleNamespace(clip=clip), Sampling("regular", 4), control, FitStore(tmp_path))
+    assert torch.isfinite(made(clip.ts)).all()
+    strange = Clip(clip.ws, clip.ts, meta=meta | {"generator_hash": "4567"})
+    with pytest.raises(UserError, match="is of codes of tiny 0123"):
+        sparsity.fitted(SimpleNamespace(clip=strange), Sampling("regular", 4), control, FitStore(tmp_path))
 
 
 @pytest.mark.long

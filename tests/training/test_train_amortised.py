@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from dynode import generators, worlds
-from dynode.dynamics.amortised import axes, field_files
+from dynode.clips import Clip
+from dynode.dynamics.amortised import axes, field_files, prior_files
 from dynode.dynamics.amortised.network import AmortisedField, AmortisedNetworkSettings, FieldOfClip
 from dynode.dynamics.solvers.rollout import SolverSettings, rollout
 from dynode.errors import UserError
@@ -137,6 +138,50 @@ def test_training_learns_resumes_and_writes_what_a_fit_reads(scene, mapped_codes
     assert field_files.card(output) == card
     assert field_files.load(output).settings == SMALL
     assert not output.with_suffix(".safetensors.checkpoint").exists()
+
+
+@pytest.mark.parametrize("model", ["gru", "latent_ode"])
+def test_sequence_models_learn_from_as_many_episodes_of_the_same_seeds(scene, mapped_codes, tmp_path, model):
+    world, output = scene[0], tmp_path / "scene.model.safetensors"
+    network = dataclasses.replace(SMALL, model=model, straight=False)
+    settings = AmortisedTrainingSettings(network, encoded=10, held_out=2900 - 60, total=6400, batch=32, lr=5e-3)
+    before = train_amortised.train_amortised(
+        world, tmp_path / "none.safetensors", dataclasses.replace(settings, total=32)
+    )
+    card = train_amortised.train_amortised(world, output, settings)
+    field = dataclasses.replace(settings, network=SMALL)
+    assert (card["episodes_shown"], settings.seeds) == (field.total, field.seeds)
+    assert card["losses"][-1] < 0.5 * before["losses"][0]
+    assert card["quality"]["over_linear_stride_16"] < 0.8 * before["quality"]["over_linear_stride_16"]
+    assert field_files.card(output) == card
+    assert field_files.load(output).settings == network
+
+
+def test_batches_and_samplings_are_those_of_the_field(scene, mapped_codes):
+    world, generator = scene
+    settings = AmortisedTrainingSettings(SMALL, encoded=4, held_out=2980, total=256, batch=32)
+    encoded: EncodedEpisodes = mapped_codes(world, settings.seeds[:4], generator)
+    episodes = Episodes(world, generator, encoded, train_amortised.axes_of(encoded, generator, 6), settings.seeds)
+    first = {}
+    for model in ("field", "gru"):
+        chosen = dataclasses.replace(settings, network=dataclasses.replace(SMALL, model=model))
+        training = train_amortised.AmortisedTraining(chosen, episodes, {"name": "", "hash": ""})
+        training.loop()
+        first[model] = training.rng.get_state(), training.batches
+    assert torch.equal(first["field"][0], first["gru"][0])  # the same draws, to the last one
+    assert first["field"][1] == first["gru"][1] == 8
+
+
+def test_the_kernel_of_a_prior_is_learned_from_the_encoded_episodes(scene, mapped_codes, tmp_path):
+    world, output = scene[0], tmp_path / "scene.prior.safetensors"
+    network = dataclasses.replace(SMALL, model="prior")
+    settings = AmortisedTrainingSettings(network, encoded=10, held_out=2980)
+    card = train_amortised.train_amortised(world, output, settings)
+    assert card["episodes_shown"] == 10
+    assert all(0 < value < 2 for value in card["quality"].values())
+    clip = Clip(torch.zeros(3, 2, 4), torch.arange(3).double(), meta={"generator_hash": scene[1].hash})
+    assert prior_files.load(output, clip).theta.shape == (4,)
+    assert output.stat().st_size < 4096
 
 
 def test_a_stopped_training_goes_on(scene, mapped_codes, tmp_path):

@@ -2,7 +2,8 @@
 
 dz/dt is the sum of two fields.  The first is shared by all clips of a category; it sees the state that it has made so far, the
 time, and a context that an encoder infers from the observed codes.  The second is that of `dynode`, fitted to what the first
-leaves of the observed codes.  Both are solved from the first observed code: nothing else anchors the path.
+leaves of the observed codes.  Both are solved from the first observed code: nothing else anchors the path.  As controls, a sequence
+model that clips share may stand in place of the first field; all else is alike.
 """
 
 import dataclasses
@@ -16,14 +17,15 @@ import torch
 from dynode.clips import Clip
 from dynode.dynamics.amortised import field_files
 from dynode.dynamics.amortised.axes import VisibleAxes
-from dynode.dynamics.amortised.field_files import SharedField
+from dynode.dynamics.amortised.field_files import Shared, SharedField
 from dynode.dynamics.amortised.network import AmortisedField, AmortisedNetworkSettings, FieldOfClip
+from dynode.dynamics.amortised.sequence_network import MODELS, SequenceOfClip
 from dynode.dynamics.fitting import single
 from dynode.dynamics.neural_ode import NeuralODE
 from dynode.dynamics.presets import DynamicsSettings, preset
 from dynode.dynamics.registry import METHODS, How, Method
 from dynode.dynamics.solvers.rollout import SolverSettings, rollout
-from dynode.dynamics.trajectory import Times, Trajectory, described, double, joined
+from dynode.dynamics.trajectory import Times, Trajectory, described, double, joined, numeric_derivative
 from dynode.errors import UserError
 from dynode.io.training_state import part
 from dynode.settings import from_json, to_json
@@ -56,13 +58,16 @@ class AmortisedSettings:
 
 @dataclass(repr=False)
 class AmortisedPath(Trajectory):
-    """A fitted path.  start (L, D): the first observed code, at the time `span[0]`.  rest: the path of what the shared field leaves."""
+    """A fitted path.  start (L, D): the first observed code, at the time `span[0]`.  rest: the path of what the shared field leaves.
+
+    field: the shared one with the clip's context, or a sequence model with its observed states.
+    """
 
     kind: ClassVar[str] = "amortised"
 
     settings: AmortisedSettings
     network: AmortisedNetworkSettings
-    field: FieldOfClip
+    field: FieldOfClip | SequenceOfClip
     axes: VisibleAxes
     start: torch.Tensor
     rest: NeuralODE | None
@@ -83,16 +88,24 @@ class AmortisedPath(Trajectory):
     @torch.no_grad()
     def derivative(self, ts: Times) -> torch.Tensor:
         ts = double(ts)
-        velocity = self.axes.change(self.field((ts - self.span[0]).float(), self.states(ts)))
+        velocity = self.axes.change(self.velocities(ts))
         return (velocity if self.rest is None else velocity + self.rest.derivative(ts)).float()
 
     def shared(self, ts: torch.Tensor) -> torch.Tensor:
         """Codes (T, L, D) of the shared field's roll-out alone."""
         return self.start + self.axes.change(self.states(ts) - self.axes.encode(self.start))
 
-    def states(self, ts: torch.Tensor) -> torch.Tensor:
+    def velocities(self, ts: torch.Tensor) -> torch.Tensor:
+        """Velocities (T, K) per second of the shared field, or of a sequence model by differences."""
+        if isinstance(self.field, SequenceOfClip):
+            return numeric_derivative(self.states, self.span, ts)
+        return self.field((ts - self.span[0]).float(), self.states(ts))
+
+    def states(self, ts: Times) -> torch.Tensor:
         """States (T, K) of the shared field at times ts (T,) in seconds: one solve forward, one backward for times before the first."""
-        times, inverse = torch.unique((ts - self.span[0]).float(), return_inverse=True)
+        times, inverse = torch.unique((double(ts) - self.span[0]).float(), return_inverse=True)
+        if isinstance(self.field, SequenceOfClip):
+            return self.field.states(times)[inverse]
         first = self.axes.encode(self.start)
         states = first.expand(len(times), -1).clone()
         for sign in (1, -1):
@@ -117,13 +130,21 @@ class AmortisedPath(Trajectory):
     @classmethod
     def unpacked(cls, tensors: dict[str, torch.Tensor], rest: dict) -> "AmortisedPath":
         network = from_json(AmortisedNetworkSettings, rest["network"])
-        field = FieldOfClip(AmortisedField(network), torch.zeros(network.context))
-        field.load_state_dict(part(tensors, "field."))
+        values = part(tensors, "field.")
+        field = part_of_clip(network, values)
+        field.load_state_dict(values)
         own = rest["rest"] and NeuralODE.unpacked(part(tensors, "rest."), json.loads(rest["rest"]))
         axes, (first, last) = VisibleAxes(**part(tensors, "axes.")), rest["span"]
         settings, start = from_json(AmortisedSettings, rest["settings"]), tensors["seen"][0]
         field.requires_grad_(False)
         return cls(settings, network, field, axes, start, own, (first, last), rest["log"], rest["meta"])
+
+
+def part_of_clip(network: AmortisedNetworkSettings, values: dict[str, torch.Tensor]) -> FieldOfClip | SequenceOfClip:
+    """The module whose state these values are, without them."""
+    if network.model in MODELS:
+        return SequenceOfClip(MODELS[network.model](network), values["u"].clone(), values["ts"].clone())
+    return FieldOfClip(AmortisedField(network), torch.zeros(network.context))
 
 
 def fit(clip: Clip, settings: AmortisedSettings, seed: int, how: How) -> Trajectory:
@@ -146,13 +167,13 @@ def fit_told(clip: Clip, other: Clip, settings: AmortisedSettings = AmortisedSet
 
 @torch.no_grad()
 def fit_shot(
-    clip: Clip, shared: SharedField, settings: AmortisedSettings, seed: int, how: How, other: Clip | None = None
+    clip: Clip, shared: Shared, settings: AmortisedSettings, seed: int, how: How, other: Clip | None = None
 ) -> AmortisedPath:
     """The path of a clip of one shot.  other: a clip whose observed codes the context is inferred from instead, as a control."""
     observed, began = clip.observations(), time.time()
     first, last = float(observed.ts[0]), float(observed.ts[-1])
     require_short(clip, last - first, shared.settings.seconds)
-    field = FieldOfClip(shared.field, context_of((other or clip).observations(), shared))
+    field = of_clip((other or clip).observations(), shared)
     meta, start = described(clip, seed), observed.ws[0]
     path = AmortisedPath(settings, shared.settings, field, shared.axes, start, None, (first, last), {}, meta)
     left, variance = observed.ws - path(observed.ts), observed.ws.var(0, unbiased=False).mean().clamp(min=1e-12)
@@ -168,10 +189,12 @@ def fit_shot(
     return path
 
 
-def context_of(observed: Clip, shared: SharedField) -> torch.Tensor:
-    """The context (C,) that the encoder infers from observed codes."""
+def of_clip(observed: Clip, shared: Shared) -> FieldOfClip | SequenceOfClip:
+    """The shared field with the context that the encoder infers from observed codes, or a shared model with their states."""
     states, ts = shared.axes.encode(observed.ws), (observed.ts - observed.ts[0]).float()
-    return shared.encoder(states[None], ts[None])[0]
+    if isinstance(shared, SharedField):
+        return FieldOfClip(shared.field, shared.encoder(states[None], ts[None])[0])
+    return SequenceOfClip(shared.model, states, ts)
 
 
 def require_short(clip: Clip, seconds: float, at_most: float) -> None:

@@ -12,6 +12,7 @@ from dynode import runtime
 from dynode.clips import Clip
 from dynode.dynamics.amortised.axes import VisibleAxes
 from dynode.dynamics.amortised.network import AmortisedField, AmortisedNetworkSettings, ContextEncoder
+from dynode.dynamics.amortised.sequence_network import MODELS, SharedSequence
 from dynode.errors import UserError
 from dynode.io import assets
 from dynode.io.tensor_files import decoded, eight_bits, read_metadata, read_safetensors, undamaged, write_safetensors
@@ -37,7 +38,30 @@ class SharedField:
         return {"encoder": self.encoder, "field": self.field}
 
 
-def save(shared: SharedField, path: Path, card: dict[str, Any]) -> None:
+@dataclass(frozen=True)
+class SharedModel:
+    """A sequence model of a category in place of both networks, as a control."""
+
+    settings: AmortisedNetworkSettings
+    model: SharedSequence
+    axes: VisibleAxes
+    generator: dict[str, str]
+
+    def networks(self) -> dict[str, nn.Module]:
+        return {"model": self.model}
+
+
+Shared = SharedField | SharedModel
+
+
+def untrained(settings: AmortisedNetworkSettings, axes: VisibleAxes, generator: dict[str, str]) -> Shared:
+    """What clips are to share, by the settings' model, with random weights."""
+    if settings.model in MODELS:
+        return SharedModel(settings, MODELS[settings.model](settings), axes, generator)
+    return SharedField(settings, ContextEncoder(settings), AmortisedField(settings), axes, generator)
+
+
+def save(shared: Shared, path: Path, card: dict[str, Any]) -> None:
     """Write a file, atomically."""
     tensors = {
         f"{name}.{key}": value for name, net in shared.networks().items() for key, value in net.state_dict().items()
@@ -54,18 +78,19 @@ def by_rows(axes: VisibleAxes) -> dict[str, torch.Tensor]:
     return tensors | {name: tensors[name].reshape(-1, row) for name in ("basis", "dual")}
 
 
-def load(path: Path | str) -> SharedField:
-    """A stored field in float32, frozen.  Raises UserError for another file."""
+def load(path: Path | str) -> Shared:
+    """A stored field, or model, in float32, frozen.  Raises UserError for another file."""
     tensors, metadata = read_safetensors(Path(path), FORMAT, WHAT)
     with undamaged(path, WHAT):
         settings = from_json(AmortisedNetworkSettings, metadata["settings"])
-        encoder, field, values = ContextEncoder(settings), AmortisedField(settings), decoded(tensors)
-        for name, network in {"encoder": encoder, "field": field}.items():
-            network.load_state_dict(part(values, f"{name}."))
-            network.eval().requires_grad_(False)
+        values = decoded(tensors)
         each = part(values, "axes.")
         axes = VisibleAxes(each["mean"], *(each[name].view(settings.coordinates, -1) for name in ("basis", "dual")))
-        return SharedField(settings, encoder, field, axes, json.loads(metadata["generator"]))
+        shared = untrained(settings, axes, json.loads(metadata["generator"]))
+        for name, network in shared.networks().items():
+            network.load_state_dict(part(values, f"{name}."))
+            network.eval().requires_grad_(False)
+        return shared
 
 
 def card(path: Path | str) -> dict[str, Any]:

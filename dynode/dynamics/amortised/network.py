@@ -23,6 +23,9 @@ class AmortisedNetworkSettings:
 
     state: how the field looks at the state: "mlp", as all its inputs | "linear", by a matrix alone, A u + b(t, c) | "none", so that
     it is a curve in time.
+    model: what clips share: the "field" with its encoder | "gru" | "latent_ode" (`sequence_network`), as controls, of layers as wide and
+    as many, which depart from linear interpolation (`straight`), or from the first state | "prior", the kernel of `prior`, no network.
+    noise: standard deviation of a coordinate of an observed state, of models with a likelihood.
     """
 
     coordinates: int = 48
@@ -33,10 +36,14 @@ class AmortisedNetworkSettings:
     frequencies: int = 32
     seconds: float = 2.0
     state: str = "mlp"
+    model: str = "field"
+    straight: bool = True
+    noise: float = 0.01
 
     def __post_init__(self):
         choose("field", self.state, ["mlp", "linear", "none"])
-        require_positive(self, "coordinates", "context", "hidden", "layers", "heads", "frequencies", "seconds")
+        choose("shared model", self.model, ["field", "gru", "latent_ode", "prior"])
+        require_positive(self, "coordinates", "context", "hidden", "layers", "heads", "frequencies", "seconds", "noise")
 
 
 class Waves(nn.Module):

@@ -20,8 +20,8 @@ class Claim:
     """A bound on numbers of an item's record.
 
     id: unique within its item.  statement: one plain sentence.  source: "ours", or "paper" and where in it.
-    row: which rows are meant, by their fields: a value, a list of values, "start*" or "not start*"; empty where no record
-    measures it, which `unmeasured` explains.  over: fields of which each combination is judged by itself, the worst counts.
+    row: which rows are meant, by their fields: a value, a list of values, "start*" or "not start*"; empty where nothing
+    measures it.  unmeasured: why no record has such rows; once one has, they are judged.  over: fields of which each combination is judged by itself, the worst counts.
     quantity: what is made of the rows of a combination, a name of `QUANTITIES` and its options.  to: what differs in the rows
     that they are compared with.  at_most, at_least: the bound.  control: what differs in the rows of a method whose meeting the
     bound makes it too easy.  easy: why the bound holds by construction.  known: why it fails today; known_at: at which

@@ -113,7 +113,8 @@ def judged(rows: ByMetric, item: str, claim: Claim, profile: str) -> Verdict:
         return Verdict(item, claim, Kind.NOT_JUDGED, note="a smoke run is of a few frames")
     cases = tuple(cases_of(rows, claim))
     if not cases:
-        return Verdict(item, claim, Kind.MISSING, note="the record has no such row")
+        kind = Kind.NOT_JUDGED if claim.unmeasured else Kind.MISSING
+        return Verdict(item, claim, kind, note=claim.unmeasured or "the record has no such row")
     if claim.clips and (clips := clips_of(rows, claim)) < claim.clips:
         return Verdict(item, claim, Kind.NOT_JUDGED, note=f"an order wants {claim.clips} clips, the record has {clips}")
     return Verdict(item, claim, min((case.kind for case in cases), key=ORDER.index), cases, claim.easy)

@@ -46,7 +46,8 @@ class Episodes:
         jitter_share: float = 0.8,
         encoded_share: float = 0.3,
     ):
-        self.encoded, self.jitter_share, self.encoded_share = encoded, jitter_share, encoded_share
+        self.encoded, self.axes = encoded, axes
+        self.jitter_share, self.encoded_share = jitter_share, encoded_share
         self.states = axes.encode(encoded.ws) * encoded.valid[..., None]
         wanted = self.states[encoded.valid]
         given = with_one(mapped(world, generator, axes, encoded.factors[encoded.valid]))

@@ -1,4 +1,7 @@
-"""`dynode train dynamics`: a field and a context encoder for all clips of a world, by roll-outs under random samplings."""
+"""`dynode train dynamics`: a field and a context encoder for all clips of a world, by roll-outs under random samplings.
+
+Its controls, sequence models that clips share, learn from the same episodes, samplings and number of batches by the same loss.
+"""
 
 import math
 import time
@@ -12,8 +15,8 @@ from torch import nn
 from dynode import generators, runtime
 from dynode.dynamics.amortised import field_files
 from dynode.dynamics.amortised.axes import VisibleAxes
-from dynode.dynamics.amortised.field_files import SharedField
-from dynode.dynamics.amortised.network import AmortisedField, AmortisedNetworkSettings, ContextEncoder
+from dynode.dynamics.amortised.field_files import Shared, SharedField, SharedModel
+from dynode.dynamics.amortised.network import AmortisedField, AmortisedNetworkSettings
 from dynode.errors import UserError
 from dynode.generators.protocol import Generator
 from dynode.settings import require_positive, to_json
@@ -25,14 +28,15 @@ from dynode.training.amortised.encoded_episodes import (
     EncodedEpisodes,
     encode_episodes,
 )
+from dynode.training.amortised.held_out_quality import HELD_OUT, quality, seconds
 from dynode.training.amortised.simulated_episodes import Batch, Episodes
+from dynode.training.amortised.train_prior import train_prior
 from dynode.training.loops import Loss, Trainer
 from dynode.worlds import World
 
 STEP = 2  # frames that a step of the solver goes; the one between is interpolated by the velocities
 BEYOND = (2, 12)  # frames that a sampling may end before the last one: at least, below
 WARM_UP = 12_800  # episodes over which the learning rate rises
-HELD_OUT = 8  # whole episodes that the quality is measured on
 
 
 @dataclass(frozen=True)
@@ -65,7 +69,7 @@ class AmortisedTrainingSettings:
 
 
 class AmortisedTraining(Trainer):
-    """The training of a field and its encoder on episodes of states."""
+    """The training of a field and its encoder, or of a sequence model, on episodes of states."""
 
     subject = "the dynamics"
     checkpoint_format = "dynode-amortised-training-1"
@@ -76,15 +80,15 @@ class AmortisedTraining(Trainer):
         runtime.seed_everything(settings.seed)
         self.settings, self.episodes, self.owner = settings, episodes, owner
         self.batch, self.total = settings.batch, settings.total
-        self.encoder, self.field = ContextEncoder(settings.network), AmortisedField(settings.network)
-        weights = [*self.encoder.parameters(), *self.field.parameters()]
-        self.optimiser = torch.optim.AdamW(weights, settings.lr, weight_decay=settings.weight_decay)
+        self.shared = field_files.untrained(settings.network, episodes.axes, owner)
+        self.weights = [each for network in self.networks().values() for each in network.parameters()]
+        self.optimiser = torch.optim.AdamW(self.weights, settings.lr, weight_decay=settings.weight_decay)
 
     def job(self) -> str:
         return to_json(self.settings) + self.owner["hash"]
 
     def networks(self) -> dict[str, nn.Module]:
-        return {"encoder": self.encoder, "field": self.field}
+        return self.shared.networks()
 
     def optimisers(self) -> dict[str, torch.optim.Optimizer]:
         return {"adam": self.optimiser}
@@ -97,20 +101,25 @@ class AmortisedTraining(Trainer):
         loss = self.error(self.episodes.draw(self.batch, self.rng))
         self.optimiser.zero_grad()
         loss.backward()
-        nn.utils.clip_grad_norm_([*self.encoder.parameters(), *self.field.parameters()], 1.0)
+        nn.utils.clip_grad_norm_(self.weights, 1.0)
         self.optimiser.step()
         return float(loss.detach())
 
     def error(self, batch: Batch) -> torch.Tensor:
-        """Mean squared error of roll-outs at all frames after the first, under random samplings of each episode."""
+        """Mean squared error of roll-outs at all frames after the first, under random samplings of each episode.
+
+        Of a sequence model with a likelihood it is its negative ELBO in the same unit; what that adds grows over the first half.
+        """
         observed = samplings(batch.index, batch.valid, self.settings.beyond, self.rng)
-        context = self.encoder(batch.given, batch.index / FPS, observed)
-        paths = rolled_out(self.field, context, batch.given[:, 0])
+        paths = paths_of(self.shared, batch.given, batch.index / FPS, observed, self.rng)
         at = batch.index[..., None].expand(-1, -1, paths.shape[2])
         counted = batch.valid.float()
         counted[:, 0] = 0
         errors = (paths.gather(1, at) - batch.wanted).square().sum(2)
-        return (errors * counted).sum() / counted.sum()
+        error = (errors * counted).sum() / counted.sum()
+        if isinstance(self.shared, SharedField):
+            return error
+        return error + min(1.0, 2 * self.position() / self.total) * self.shared.model.penalty().sum() / counted.sum()
 
 
 def samplings(index: torch.Tensor, valid: torch.Tensor, beyond: float, rng: torch.Generator) -> torch.Tensor:
@@ -124,6 +133,19 @@ def samplings(index: torch.Tensor, valid: torch.Tensor, beyond: float, rng: torc
     ends_before = torch.rand(size, generator=rng) < beyond
     last = FRAMES - 1 - ends_before * torch.randint(*BEYOND, (size,), generator=rng)
     return observed & (index <= last[:, None])
+
+
+def paths_of(
+    shared: Shared,
+    given: torch.Tensor,
+    ts: torch.Tensor,
+    observed: torch.Tensor | None = None,
+    rng: torch.Generator | None = None,
+) -> torch.Tensor:
+    """States (B, FRAMES, K) from those given (B, M, K) at times ts (B, M), of which `observed` (B, M) bool count."""
+    if isinstance(shared, SharedModel):
+        return shared.model(given, ts, torch.arange(FRAMES) / FPS, observed, rng)
+    return rolled_out(shared.field, shared.encoder(given, ts, observed), given[:, 0])
 
 
 def rolled_out(field: AmortisedField, context: torch.Tensor, start: torch.Tensor) -> torch.Tensor:
@@ -145,29 +167,6 @@ def rolled_out(field: AmortisedField, context: torch.Tensor, start: torch.Tensor
     return torch.cat([torch.stack([at[:, :-1], between], 2).flatten(1, 2), at[:, -1:]], 1)[:, :FRAMES]
 
 
-@torch.no_grad()
-def quality(shared: SharedField, whole: EncodedEpisodes) -> dict[str, float]:
-    """Summed squared errors of roll-outs over those of linear interpolation, in states, at regular strides of whole episodes."""
-    states, result = shared.axes.encode(whole.ws), {}
-    for stride in (2, 4, 8, 16):
-        shown = sorted({*range(0, FRAMES, stride), FRAMES - 1})
-        ts, hidden = torch.tensor(shown) / FPS, [k for k in range(FRAMES) if k not in shown]
-        context = shared.encoder(states[:, shown], ts.expand(len(states), -1))
-        made = rolled_out(shared.field, context, states[:, 0])
-        linear = interpolated(states[:, shown], shown)
-        errors = [(path - states)[:, hidden].square().sum() for path in (made, linear)]
-        result[f"over_linear_stride_{stride}"] = round(float(errors[0] / errors[1]), 4)
-    return result
-
-
-def interpolated(states: torch.Tensor, shown: list[int]) -> torch.Tensor:
-    """States (B, FRAMES, K) by linear interpolation of those of the frames `shown`."""
-    at, every = torch.tensor(shown), torch.arange(FRAMES)
-    k = (torch.searchsorted(at, every, right=True) - 1).clamp(0, len(shown) - 2)
-    weight = ((every - at[k]) / (at[k + 1] - at[k]))[:, None]
-    return torch.lerp(states[:, k], states[:, k + 1], weight)
-
-
 def train_amortised(
     world: World,
     output: Path,
@@ -182,23 +181,37 @@ def train_amortised(
     seeds, owner = settings.seeds, {"name": generator.name, "hash": generator.hash}
     encoded = encode_episodes(world, seeds[: settings.encoded], generator, progress=progress)
     axes = axes_of(encoded, generator, settings.network.coordinates)
+    if settings.network.model == "prior":
+        return train_prior(output, encoded, held_out(world, generator, progress), axes, owner, to_json(settings))
     training = AmortisedTraining(settings, Episodes(world, generator, encoded, axes, seeds), owner)
     checkpoint = output.with_suffix(output.suffix + ".checkpoint")
     training.resume(checkpoint)
     training.loop(checkpoint, until=time.time() + 60 * minutes, progress=progress)
-    shared = SharedField(settings.network, training.encoder.eval(), training.field.eval(), axes, owner)
-    whole = encode_episodes(world, range(FIRST, FIRST + HELD_OUT), generator, whole=True, progress=progress)
+    for network in training.networks().values():
+        network.eval()
+    whole = held_out(world, generator, progress)
     card = {
         "settings": to_json(settings),
         "episodes_shown": training.shown,
         "hours": training.seconds / 3600,
         "losses": [round(loss, 5) for loss in training.losses[-50:]],
-        "quality": quality(shared, whole),
+        "quality": shared_quality(training.shared, whole),
         "provenance": runtime.provenance(torch.device("cpu")),
     }
-    field_files.save(shared, output, card)
+    field_files.save(training.shared, output, card)
     checkpoint.unlink(missing_ok=True)
     return card
+
+
+def held_out(world: World, generator: Generator, progress: bool) -> EncodedEpisodes:
+    """The whole episodes that the quality is measured on."""
+    return encode_episodes(world, range(FIRST, FIRST + HELD_OUT), generator, whole=True, progress=progress)
+
+
+def shared_quality(shared: Shared, whole: EncodedEpisodes) -> dict[str, float]:
+    """`quality` of what is shared, alone."""
+    states = shared.axes.encode(whole.ws)
+    return quality(states, lambda shown: paths_of(shared, states[:, shown], seconds(shown, len(states))))
 
 
 def axes_of(encoded: EncodedEpisodes, generator: Generator, coordinates: int) -> VisibleAxes:
