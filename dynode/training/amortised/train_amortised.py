@@ -111,7 +111,10 @@ class AmortisedTraining(Trainer):
         Of a sequence model with a likelihood it is its negative ELBO in the same unit; what that adds grows over the first half.
         """
         observed = samplings(batch.index, batch.valid, self.settings.beyond, self.rng)
-        paths = paths_of(self.shared, batch.given, batch.index / FPS, observed, self.rng)
+        own = torch.Generator().manual_seed(
+            self.seed + self.shown
+        )  # so that all models get the same batches and samplings
+        paths = paths_of(self.shared, batch.given, batch.index / FPS, observed, own)
         at = batch.index[..., None].expand(-1, -1, paths.shape[2])
         counted = batch.valid.float()
         counted[:, 0] = 0
