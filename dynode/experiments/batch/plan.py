@@ -116,6 +116,10 @@ class Plan:
         """About how long a job takes on a CPU core."""
         return self.jobs[name].minutes
 
+    def needs(self, name: str) -> list[str]:
+        """The jobs that leave what one reads."""
+        return [each.name for each in self.jobs.values() if set(each.leaves).intersection(self.jobs[name].reads)]
+
     def log(self, name: str) -> str:
         """The file of what a job printed."""
         return f"logs/{'.'.join(names.slug(part) for part in name.split('/'))}.log"

@@ -45,6 +45,10 @@ class Jobs(Protocol):
         """About how long one takes."""
         ...
 
+    def needs(self, name: str) -> list[str]:
+        """The jobs that leave what one reads."""
+        ...
+
     def log(self, name: str) -> str:
         """The file of what one printed, below the folder of the run."""
         ...
@@ -75,6 +79,7 @@ class Following:
         kind, rule = event["event"], event.get("rule_name", "")
         if kind == "run_info":
             self.minutes = {rule: self.minutes_of(rule) for rule in event["stats"] or {}}
+            self.failed = [rule for rule in self.failed if rule not in self.minutes]  # these are tried again
         elif kind == "job_info":
             self.rules[str(event["jobid"])] = rule
             self.reasons[rule] = event["reason"]
@@ -129,28 +134,51 @@ class Following:
         tqdm.write(text, file=sys.stdout)
         sys.stdout.flush()
 
+    def given_up(self) -> set[str]:
+        """Rules that will not be done: those that failed and are not tried again, and those that wait for one of them."""
+        jobs = {self.job(rule): rule for rule, minutes in self.minutes.items() if minutes}
+        lost = {self.job(rule) for rule in self.failed if rule not in self.begun}
+        while more := {job for job in jobs.keys() - lost if lost.intersection(self.plan.needs(job))}:
+            lost |= more
+        return {rule for job, rule in jobs.items() if job in lost}
+
+    def counted(self) -> tuple[float, float]:
+        """The minutes that are done, and those of all that was or can be done."""
+        now = sum(self.minutes.get(rule, 0.0) for rule in self.done)
+        for rule in self.running():
+            now += min((time.monotonic() - self.begun[rule]) / 60, 0.95 * self.minutes.get(rule, 0.0))
+        given_up = self.given_up()
+        return now, sum(minutes for rule, minutes in self.minutes.items() if rule not in given_up)
+
+    def running(self) -> list[str]:
+        return [rule for rule in self.begun if self.job(rule)]
+
     def show(self) -> None:
         """Redraw the bar."""
         if self.bar is None and self.minutes:
-            total = sum(self.minutes.values())
-            shape = "{desc}: {percentage:3.0f}%|{bar}| {n:.1f} of {total:.1f} min, {elapsed}{postfix}"
-            off = not runtime.bars() or not total
-            self.bar = tqdm(total=total, desc=self.what, bar_format=shape, disable=off, mininterval=1 if tty() else 30)
+            self.bar = self.new_bar(sum(self.minutes.values()))
         if self.bar is not None:
-            running = [rule for rule in self.begun if self.job(rule)]
-            now = sum(self.minutes.get(rule, 0.0) for rule in self.done)
-            for rule in running:
-                now += min((time.monotonic() - self.begun[rule]) / 60, 0.95 * self.minutes.get(rule, 0.0))
-            said = ((self.job(rule), last_line(self.log_of(rule))[:SHOWN]) for rule in running)
+            now, total = self.counted()
+            said = ((self.job(rule), last_line(self.log_of(rule))[:SHOWN]) for rule in self.running())
             text = "; ".join(f"{job} ({line})" if line else job for job, line in said)
             self.bar.set_postfix_str(text, refresh=False)
-            self.bar.update(max(0.0, now - self.bar.n))
+            self.bar.total = total or self.bar.total  # a bar of nothing cannot be drawn
+            self.bar.leave = bool(total)
+            self.bar.update(now - self.bar.n)  # back where a job has failed, with its minutes
             if tty():
                 self.bar.refresh()
 
+    def new_bar(self, total: float) -> Any:
+        shape = "{desc}: {percentage:3.0f}%|{bar}| {n:.1f} of {total:.1f} min, {elapsed}{postfix}"
+        off = not runtime.bars() or not total
+        return tqdm(total=total, desc=self.what, bar_format=shape, disable=off, mininterval=1 if tty() else 30)
+
     def close(self) -> None:
+        """Show how it ended; a run that begins again has a bar of its own."""
         if self.bar is not None:
+            self.show()
             self.bar.close()
+            self.bar = None
 
 
 class Progress(Following):

@@ -118,6 +118,14 @@ class Plan:
         count = len(elements(items.item(name), self.profile))
         return [f"reports/engine/parts/{name}.{self.profile}.{k + 1}" for k in range(count)]
 
+    def needs(self, name: str) -> list[str]:
+        """The runs of this plan that leave what one reads: parts of an item read nothing."""
+        whole, _, part = name.partition("/")
+        if part or whole not in self.names:
+            return []
+        parts = [f"{whole}/{k + 1}" for k in range(len(self.parts(whole)))]
+        return [*parts, *(each for each in items.item(whole).after if each in self.names)]
+
     def executed(self, name: str) -> str:
         return str(paths.executed_copy(name, self.profile).relative_to(paths.root()))
 
