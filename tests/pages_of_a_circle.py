@@ -25,5 +25,9 @@ def view_of_circle(clip: Clip, stride: int = 4) -> View:
             view_data.curve(name, look, axes.scores(path(dense))) | {"mse": view_data.rounded(errors.tolist())}
         )
     truth = view_data.curve("own codes", CurveLook(*looks.REFERENCE, "", "star"), axes.scores(clip.ws))
-    described = view_data.head_of(clip, axes, "") | {"methods": curves, "truth": truth | {"reference": "code"}}
+    described = view_data.head_of(clip, axes, "") | {
+        "metrics": view_data.labels_of(["mse"]),
+        "methods": curves,
+        "truth": truth | {"reference": "code", "against": view_data.AGAINST["code"]},
+    }
     return View(described, {name: shades for name in ("truth", *METHODS)})

@@ -115,7 +115,7 @@ def fetch(name: str) -> Path:
     if seeded:
         return verified(seeded, asset.sha256, f"The asset {name}")
     cached = cached_path(asset)
-    if cached.is_file() and cached.stat().st_size == asset.size:
+    if is_cached(asset):
         return verified(cached, asset.sha256, f"The asset {name}")
     try:
         get(asset)
@@ -157,6 +157,17 @@ def keep(part: Path, asset: Asset) -> None:
 def cached_path(asset: Asset) -> Path:
     """An asset's path in the cache: one folder per hash, the file under its own name."""
     return cache_dir() / asset.sha256[:12] / asset.filename
+
+
+def at_hand(name: str) -> bool:
+    """Whether an asset is here whole, so that `fetch` needs no network."""
+    asset = find(name)
+    return seeded_path(asset.name, asset.filename) is not None or is_cached(asset)
+
+
+def is_cached(asset: Asset) -> bool:
+    cached = cached_path(asset)
+    return cached.is_file() and cached.stat().st_size == asset.size
 
 
 def seeded_path(*names: str) -> Path | None:

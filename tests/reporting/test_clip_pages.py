@@ -1,6 +1,8 @@
 """Pages of clips: what a view holds, how large it may be, what it must say, and the commands that write one."""
 
 import base64
+import dataclasses
+import hashlib
 import io
 import json
 import re
@@ -11,14 +13,19 @@ import torch
 from pages_of_a_circle import METHODS, view_of_circle
 from PIL import Image
 
-from dynode import cli, clips
+from dynode import cli, clips, generators
+from dynode.cli.pages.demo import codes_there
 from dynode.errors import UserError
-from dynode.io import video
-from dynode.reporting.pages import curve_looks, sheets, viewer_page
-from dynode.reporting.pages.clip_views import notices_of
+from dynode.inversion.invert_frames import usual_settings
+from dynode.io import assets, video
+from dynode.io.video import Stretch
+from dynode.reporting.pages import curve_looks, sheets, view_data, viewer_page
+from dynode.reporting.pages.clip_views import clip_view, fitted, metrics_at_hand, notices_of
 from dynode.reporting.pages.demonstration import remark
 from dynode.reporting.pages.view_data import DENSE, dense_times, means, shown_frames
 from dynode.reporting.plots.looks import LOOKS
+
+NAME = "mobilestylegan-ffhq"
 
 
 @pytest.fixture
@@ -146,6 +153,34 @@ def test_a_demonstration_is_four_lines_a_page_and_a_video(tmp_path, monkeypatch,
     assert view["truth"]["reference"] == "truth" and "rendered world bird" in page and str(tmp_path) not in page
     frames = [frame for _, frame in video.iterate(tmp_path / "reports/demo/demo.mp4")]
     assert len(frames) == 12 and frames[0].shape == (288, 5 * 256, 3)
+
+
+def test_a_demonstration_takes_the_codes_that_it_has_made_before(circle, tmp_path, capsys):
+    footage, stretch, settings = tmp_path / "talk.mp4", Stretch(count=16), usual_settings("independent", NAME)
+    footage.write_bytes(b"a video")
+    made = {"stretch": dataclasses.asdict(stretch), "settings": dataclasses.asdict(settings), "generator": NAME}
+    made |= {"generator_hash": generators.hash_of(NAME), "source_sha256": hashlib.sha256(b"a video").hexdigest()}
+    assert codes_there(tmp_path / "talk.safetensors", footage, stretch, settings, NAME) is None
+    dataclasses.replace(circle, meta=circle.meta | made).save(tmp_path / "talk.safetensors")
+    clip = codes_there(tmp_path / "talk.safetensors", footage, stretch, settings, NAME)
+    assert clip is not None and torch.equal(clip.ts, circle.ts)
+    assert "talk.safetensors has the codes of these frames already" in capsys.readouterr().out
+    assert codes_there(tmp_path / "talk.safetensors", footage, Stretch(count=8), settings, NAME) is None
+    footage.write_bytes(b"another video")
+    assert codes_there(tmp_path / "talk.safetensors", footage, stretch, settings, NAME) is None
+
+
+def test_lpips_stands_beside_the_mse_where_its_network_is_at_hand(monkeypatch, tmp_path):
+    monkeypatch.setenv("DYNODE_CACHE", str(tmp_path))
+    assert metrics_at_hand() == ["mse"]
+    monkeypatch.setattr(assets, "at_hand", lambda name: name == "lpips-alexnet")
+    monkeypatch.setitem(view_data.MEASURED, "lpips", "ssim")  # which needs no network
+    clip = clips.load("scene.day").head(9).sampled("regular", 4)
+    data = clip_view(clip, fitted(clip, ["hold", "linear"])).data()
+    assert data["metrics"]["mse"] == {"label": "MSE x 1e3", "scale": 1e3} and list(data["metrics"]) == ["mse", "lpips"]
+    assert all(len(each["lpips"]) == 9 for each in data["methods"]) and 0 < means(data, "lpips")["linear"][0] < 1
+    page, label = viewer_page(data, title="a", notices=[]), data["metrics"]["lpips"]["label"]
+    assert f'colspan="2">{label}</th>' in page and f"<summary>{label} of every frame</summary>" in page
 
 
 def test_fits_are_shared_as_one_small_page_without_paths(tmp_path, monkeypatch, capsys):

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     import torch
 
     from dynode.clips import Clip
+    from dynode.inversion.projection_settings import ProjectionSettings
+    from dynode.io.video import Stretch
 
 FRAMES = 48  # of a video, unless it is said
 
@@ -55,12 +57,11 @@ def near(path: Path) -> str:
 
 
 def named_clip(name: str, frames: int, generator: str, device: "torch.device", folder: Path) -> "Clip":
-    """A clip, or the codes of a video that are made now, after the minutes that takes are printed."""
+    """A clip; of a video its codes, which are made now, after the minutes that takes are printed, or lie in the folder already."""
     from dynode import clips
     from dynode.cli.options import Excerpt
     from dynode.cli.windows import video_file
     from dynode.inversion.invert_frames import invert, usual_settings
-    from dynode.io import video
 
     if name in clips.shipped_names() or name.endswith(".safetensors"):
         clip = clips.load(name)
@@ -69,28 +70,33 @@ def named_clip(name: str, frames: int, generator: str, device: "torch.device", f
     footage, excerpt = video_file(name, Excerpt(frames=frames or FRAMES))
     settings = usual_settings("independent", generator)
     output = output_path(None, str(folder / f"{stem(name)}.safetensors"), name, generator)
-    count = min(frames or FRAMES, len(video.times(footage)))
-    print(expected_minutes(generator, count, settings, device), flush=True)
+    if clip := codes_there(output, footage, excerpt.stretch, settings, generator):
+        return clip
     choices = {"protocol": "independent", "settings": settings, "stretch": excerpt.stretch, "face": excerpt.face}
     return invert(footage, output, generator=generator, device=device, **choices)
 
 
-def expected_minutes(generator: str, frames: int, settings, device: "torch.device") -> str:
-    """How long inverting that many frames takes at most, by a step that is timed now."""
-    import torch
+def codes_there(
+    path: Path, footage: Path, stretch: "Stretch", settings: "ProjectionSettings", generator: str
+) -> "Clip | None":
+    """The clip of an earlier demonstration, where it is of these frames, this generator and these settings; else None."""
+    import dataclasses
+    from contextlib import suppress
 
     from dynode import generators
-    from dynode.clips import implied_steps
+    from dynode.clips import Clip
+    from dynode.generators import registry, tuned
+    from dynode.io import assets
 
-    network = generators.load(generator, device)
-    ws = network.w_avg.detach().expand(1, network.num_ws, network.w_dim).clone().requires_grad_()
-    for _ in range(2):  # the first step also reserves memory
-        started = time.time()
-        network.synthesis(ws, 256 if network.resolution > 256 else None).square().mean().backward()
-        seconds = time.time() - started
-    steps = implied_steps(torch.zeros(frames), vars(settings))
-    minutes = seconds * steps * getattr(settings, "batch", 1) / 60
-    return f"{frames} frames: about {max(1, round(minutes))} min to invert, then some seconds each for four methods."
+    wanted = {"stretch": dataclasses.asdict(stretch), "settings": dataclasses.asdict(settings)}
+    wanted |= {"generator": registry.base_of(generator), "generator_hash": generators.hash_of(generator)}
+    wanted |= {"source_sha256": assets.sha256_of(footage)} | tuned.marked(registry.tuning_of(generator))
+    with suppress(UserError):  # there is none, or one that is damaged
+        clip = Clip.load(path)
+        if all(clip.meta.get(key) == value for key, value in wanted.items()):
+            print(f"{near(path)} has the codes of these frames already; delete it to have them made anew.")
+            return clip
+    return None
 
 
 def share(

@@ -58,9 +58,13 @@ def evaluate(plan: Plan, name: str, preset: str, device: torch.device | str) -> 
 
 
 def page(plan: Plan, name: str, device: torch.device | str) -> None:
-    """A page to share: the first seed of every preset, beside holding and linear interpolation."""
+    """A page to share: the first seed of every preset, beside holding and linear interpolation.
+
+    Errors are those of the printed table: against the images of the clip's own codes, of a world, too.
+    """
     fits = {preset: Path(plan.fit(name, preset, plan.batch.seeds[0])) for preset in plan.batch.presets}
-    write_page(Path(f"pages/{name}.html"), fits, plan.codes(name), device=device, progress=runtime.bars())
+    choices = {"truth": False, "device": device, "progress": runtime.bars()}
+    write_page(Path(f"pages/{name}.html"), fits, plan.codes(name), **choices)
 
 
 def edit(plan: Plan, name: str, change: str, device: torch.device | str) -> None:

@@ -11,6 +11,7 @@ from dynode.evaluation.records import Row
 from dynode.experiments.batch.plan import Job, Plan
 from dynode.io import files
 from dynode.metrics.registry import Metric, columns
+from dynode.reporting.pages.view_data import AGAINST
 from dynode.reporting.tables.cells import Table, significant
 
 FIELDS: tuple[str, ...] = (
@@ -29,7 +30,8 @@ FIELDS: tuple[str, ...] = (
     "error",
 )
 LEGEND = (
-    "Frames that were held out, in images against those of the clip's own codes; mean ± standard deviation over seeds."
+    f"Frames that were held out, against {AGAINST['code']}, as on the pages; mean ± standard deviation over seeds, of which "
+    "a page shows the first."
 )
 NOT_YET, NOT_BEGUN = "not computed yet", "not begun, it reads what a failed job leaves"
 Line = dict[str, object]

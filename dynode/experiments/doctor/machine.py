@@ -146,9 +146,7 @@ def npm() -> Answer:
     """Only assets of the npm registry need it, until they are here."""
     packages, known = assets.registry()
     wanted = [a for a in known.values() if a.package and packages[a.package].registry == "npm"]
-    missing = [
-        a.name for a in wanted if not (assets.cached_path(a).is_file() or assets.seeded_path(a.name, a.filename))
-    ]
+    missing = [a.name for a in wanted if not assets.at_hand(a.name)]
     if program := downloads.npm():
         return ok(program)
     if missing:

@@ -13,7 +13,7 @@ from dynode import clips
 from dynode.experiments.engine import sources
 from dynode.io import files
 from dynode.reporting.pages import viewer_page
-from dynode.reporting.pages.clip_views import clip_view, fitted, notices_of
+from dynode.reporting.pages.clip_views import clip_view, fitted, metrics_at_hand, notices_of
 from dynode.reporting.pages.demonstration import METHODS, STRIDE
 from dynode.reporting.pages.page import FOLDER
 
@@ -32,8 +32,9 @@ def kept(names: Sequence[str], site: Path) -> dict[str, dict[str, Any]]:
 
 
 def made_by(name: str) -> str:
-    """A hash of a view's code, its templates and the codes of its clip."""
-    digest = hashlib.sha256(f"{sources.code_of_text(MAKER)} {sources.codes_of({'clip': name})}".encode())
+    """A hash of a view's code, its templates, the codes of its clip and the metrics that can be shown."""
+    made_from = [sources.code_of_text(MAKER), sources.codes_of({"clip": name}), metrics_at_hand()]
+    digest = hashlib.sha256(" ".join(map(str, made_from)).encode())
     for path in sorted(FOLDER.iterdir()):
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]

@@ -16,7 +16,8 @@ from dynode.errors import UserError
 from dynode.evaluation import compare_fits
 from dynode.evaluation.evaluator import Evaluator, resolution_for
 from dynode.generators.registry import name_for
-from dynode.reporting.pages.view_data import View, shown_frames, view_of
+from dynode.io import assets
+from dynode.reporting.pages.view_data import MEASURED, View, shown_frames, view_of
 from dynode.reporting.pages.viewer import EDITED, SYNTHETIC
 
 BESIDE_FITS = ("hold", "linear")  # baselines of a page of somebody's fits
@@ -27,7 +28,7 @@ def clip_view(
     paths: Mapping[str, Trajectory],
     *,
     truth: bool = True,
-    metrics: Sequence[str] = ("mse",),
+    metrics: Sequence[str] = (),
     tuning: Path | str = "",
     record: str = "",
     device: torch.device | str = "cpu",
@@ -35,7 +36,8 @@ def clip_view(
 ) -> View:
     """The view of trajectories of a clip whose observed frames are marked, on at most 160 of its frames.
 
-    truth: of a world, measure against its own pictures instead of those of the clip's codes.  tuning: as of `dynode.render`.
+    truth: of a world, measure against its own pictures instead of those of the clip's codes.  metrics: of
+    `view_data.MEASURED`, by default those that need no download.  tuning: as of `dynode.render`.
     Raises UserError for codes of other weights than the generator's.
     """
     clip = shown_frames(clip)
@@ -45,7 +47,12 @@ def clip_view(
     with tqdm(desc="render", unit="frame", mininterval=1, disable=not progress) as bar:
         evaluator = Evaluator(clip, generator, others=others, progress=bar, keep=False)
         reference = "truth" if world else "code"
-        return view_of(clip, paths, evaluator, reference=reference, metrics=metrics, record=record)
+        return view_of(clip, paths, evaluator, reference=reference, metrics=metrics or metrics_at_hand(), record=record)
+
+
+def metrics_at_hand() -> list[str]:
+    """The errors that a view can show without a download: LPIPS where its network is in the cache."""
+    return [name for name in MEASURED if name != "lpips" or assets.at_hand("lpips-alexnet")]
 
 
 def fitted(clip: Clip, names: Iterable[str], device: torch.device | str = "cpu") -> dict[str, Trajectory]:

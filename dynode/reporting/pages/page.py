@@ -1,6 +1,7 @@
 """Pages from templates: jinja2, every text escaped, styles and scripts of the package beside or inside."""
 
 import re
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from dynode.reporting.tables.cells import significant
+from dynode.reporting.tables.cells import is_number, significant
 
 FOLDER = Path(__file__).with_name("page_templates")
 
@@ -23,6 +24,12 @@ def sentence(text: str) -> str:
     return text[:1].upper() + text[1:].rstrip(".") + "."
 
 
+def text_columns(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[bool]:
+    """Which columns of a table are of words; those of numbers are aligned by their last digit."""
+    columns = [[line[c].partition(" ")[0] for line in rows if c < len(line)] for c in range(len(header))]
+    return [not all(map(is_number, column)) for column in columns]
+
+
 @cache
 def environment() -> Environment:
     """Templates of the package; a variable that is not given is an error."""
@@ -33,7 +40,7 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters |= {"significant": significant, "prose": prose, "sentence": sentence}
+    made.filters |= {"significant": significant, "prose": prose, "sentence": sentence, "texts": text_columns}
     return made
 
 

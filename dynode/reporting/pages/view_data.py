@@ -14,6 +14,7 @@ from dynode.dynamics.principal_axes import PrincipalAxes
 from dynode.dynamics.trajectory import Trajectory
 from dynode.errors import UserError
 from dynode.evaluation.evaluator import Evaluation, Evaluator
+from dynode.metrics import METRICS
 from dynode.reporting.pages import looks, sheets
 from dynode.reporting.pages.looks import CurveLook, curve_looks
 
@@ -27,6 +28,8 @@ REFERENCES = {
     "source": "footage",
     "code": "own codes",
 }
+AGAINST = {"truth": "the rendered truth", "source": "the footage", "code": "the images of the clip's own codes"}
+MEASURED = {"mse": "mse", "lpips": "lpips_alex"}  # the fields of a view that are errors of frames, and their metrics
 
 
 @dataclass(frozen=True)
@@ -73,8 +76,8 @@ def view_of(
 ) -> View:
     """The view of trajectories by name on a clip whose observed frames are marked; renders every frame of each.
 
-    evaluator: of the same frames.  reference: what errors are measured against, of its references.  metrics: mse, and lpips
-    where it is wanted.  record: where the numbers of the methods come from, in words.
+    evaluator: of the same frames.  reference: what errors are measured against, of its references.  metrics: of MEASURED, mse
+    among them.  record: where the numbers of the methods come from, in words.
     """
     axes = PrincipalAxes.of(clip.ws)
     dense = dense_times(clip.ts)
@@ -85,9 +88,8 @@ def view_of(
     ]
     truth = curve(REFERENCES[reference], CurveLook(*looks.REFERENCE, "", "star"), axes.scores(clip.ws))
     images = {name: each.images for name, each in results.items()}
-    described = head_of(clip, axes, record) | {"methods": methods, "truth": truth | {"reference": reference}}
-    for each in results.values():
-        each.release()
+    described = head_of(clip, axes, record) | {"metrics": labels_of(metrics), "methods": methods}
+    described["truth"] = truth | {"reference": reference, "against": AGAINST[reference]}
     return View(described, images | {"truth": evaluator.references[reference].images})
 
 
@@ -128,7 +130,15 @@ def curve(name: str, look: CurveLook, scores: torch.Tensor) -> dict[str, Any]:
 
 def measured(result: Evaluation, reference: str, metrics: Sequence[str]) -> dict[str, list[float]]:
     """Each metric, one number per frame (T,)."""
-    return {name: rounded(result.values(name, reference).tolist()) for name in metrics}
+    values = {name: rounded(result.values(MEASURED[name], reference).tolist()) for name in metrics}
+    result.release()
+    return values
+
+
+def labels_of(metrics: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """What each metric is called, and what its values are multiplied by where they are shown."""
+    known = {name: METRICS[MEASURED[name]] for name in metrics}
+    return {name: {"label": each.heading(), "scale": each.scale} for name, each in known.items()}
 
 
 def rounded(numbers: Any) -> Any:

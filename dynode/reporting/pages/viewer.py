@@ -23,7 +23,7 @@ def viewer_page(
         title=title,
         notices=notices,
         links=links,
-        means=means(view),
+        means={metric: means(view, metric) for metric in view["metrics"]},
         style=asset_text("style.css"),
         script=asset_text("viewer.js"),
     )

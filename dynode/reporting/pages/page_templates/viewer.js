@@ -13,8 +13,6 @@
     cross: "M-2-6h4v4h4v4h-4v4h-4v-4h-4v-4h4z",
     star: "M0-7L1.8-2.2L6.7-2.2L2.7.9L4.2 5.7L0 2.8L-4.2 5.7L-2.7.9L-6.7-2.2L-1.8-2.2z",
   };
-  const LABELS = { mse: "MSE x 1e3", lpips: "LPIPS" };
-  const SCALES = { mse: 1000, lpips: 1 };
   const visible = shown.map(() => true);
   const sheets = shown.map((each) => Object.assign(new Image(), { src: each.sheet }));
   const at = (id) => document.getElementById(id);
@@ -29,6 +27,7 @@
   };
   const number = (value) => (value === 0 ? "0" : Number(value.toPrecision(3)).toString());
   const frame = () => Math.round(position);
+  const scale = () => view.metrics[metric.value].scale;
 
   // The frame k of a sheet, its columns from x to x + share of the width.
   const draw = (canvas, which, k, from = 0, to = 1) => {
@@ -51,7 +50,7 @@
       canvas.dataset.frame = k;
       canvas.setAttribute("aria-label", `${each.label}, frame ${k}`);
       const values = each[metric.value];
-      figure.querySelector(".value").textContent = values ? number(values[k] * SCALES[metric.value]) : "";
+      figure.querySelector(".value").textContent = values ? number(values[k] * scale()) : "";
     });
     drawWipe();
   };
@@ -119,7 +118,7 @@
     const svg = at("errors"), width = svg.clientWidth || 320, height = 200, left = 52, right = 10, top = 10, foot = 40;
     svg.replaceChildren();
     svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
-    const curves = view.methods.map((each) => each[metric.value].map((value) => value * SCALES[metric.value]));
+    const curves = view.methods.map((each) => each[metric.value].map((value) => value * scale()));
     const most = Math.max(...curves.flat()) || 1;
     const t0 = view.times[0], t1 = view.times[last];
     scaleX = (t) => left + ((t - t0) / (t1 - t0)) * (width - left - right);
@@ -236,7 +235,7 @@
   });
   for (const id of ["split", "wipe-a", "wipe-b"]) at(id).addEventListener("input", drawWipe);
   at("wipe-part").addEventListener("toggle", drawWipe);
-  for (const name of Object.keys(LABELS).filter((each) => view.methods[0][each])) metric.append(new Option(LABELS[name], name));
+  for (const [name, { label }] of Object.entries(view.metrics)) metric.append(new Option(label, name));
   const redraw = () => { drawPlane(); drawErrors(); show(position); };
   metric.addEventListener("input", redraw);
   document.querySelectorAll("path[data-mark]").forEach((node) => node.setAttribute("d", MARKS[node.dataset.mark]));
