@@ -135,10 +135,10 @@ def measured(result: Evaluation, reference: str, metrics: Sequence[str]) -> dict
     return values
 
 
-def labels_of(metrics: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """What each metric is called, and what its values are multiplied by where they are shown."""
+def labels_of(metrics: Sequence[str]) -> list[dict[str, Any]]:
+    """The fields of errors, what each is called, and what its values are multiplied by where they are shown."""
     known = {name: METRICS[MEASURED[name]] for name in metrics}
-    return {name: {"label": each.heading(), "scale": each.scale} for name, each in known.items()}
+    return [{"name": name, "label": each.heading(), "scale": each.scale} for name, each in known.items()]
 
 
 def rounded(numbers: Any) -> Any:

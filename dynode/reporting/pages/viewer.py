@@ -23,7 +23,7 @@ def viewer_page(
         title=title,
         notices=notices,
         links=links,
-        means={metric: means(view, metric) for metric in view["metrics"]},
+        means={each["name"]: means(view, each["name"]) for each in view["metrics"]},
         style=asset_text("style.css"),
         script=asset_text("viewer.js"),
     )

@@ -27,7 +27,7 @@
   };
   const number = (value) => (value === 0 ? "0" : Number(value.toPrecision(3)).toString());
   const frame = () => Math.round(position);
-  const scale = () => view.metrics[metric.value].scale;
+  const scale = () => view.metrics.find((each) => each.name === metric.value).scale;
 
   // The frame k of a sheet, its columns from x to x + share of the width.
   const draw = (canvas, which, k, from = 0, to = 1) => {
@@ -235,7 +235,7 @@
   });
   for (const id of ["split", "wipe-a", "wipe-b"]) at(id).addEventListener("input", drawWipe);
   at("wipe-part").addEventListener("toggle", drawWipe);
-  for (const [name, { label }] of Object.entries(view.metrics)) metric.append(new Option(label, name));
+  for (const { name, label } of view.metrics) metric.append(new Option(label, name));
   const redraw = () => { drawPlane(); drawErrors(); show(position); };
   metric.addEventListener("input", redraw);
   document.querySelectorAll("path[data-mark]").forEach((node) => node.setAttribute("d", MARKS[node.dataset.mark]));
