@@ -1,14 +1,17 @@
 """`dynode batch`: what is described, which jobs follow, what is done again, and the row of each failure."""
 
 import csv
+import html
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from dynode import clips
 from dynode.cli import batch as command
 from dynode.cli.dispatch import main
 from dynode.errors import UserError
@@ -17,6 +20,7 @@ from dynode.evaluation.records import Row
 from dynode.experiments.batch import description, jobs, summary
 from dynode.experiments.batch.description import Batch, Source
 from dynode.experiments.batch.plan import Plan
+from dynode.reporting.pages.view_data import means
 from dynode.runtime import ROOT
 
 TALK = Source("/videos/talk.mp4", frames=30)
@@ -185,6 +189,22 @@ def test_jobs_fit_evaluate_and_show_a_clip(tmp_path, monkeypatch, tiny_clip):
     assert "turn.linear.0" not in (tmp_path / "pages/turn.html").read_text()  # methods have their own names there
     with pytest.raises(UserError, match="has no job 'fit/turn/nope': it has fit/turn/linear, evaluate"):
         jobs.run(plan, "fit/turn/nope")
+
+
+def test_a_page_and_the_table_of_a_world_have_the_same_reference(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    clips.load("scene.day").head(9).save(tmp_path / "day.safetensors")
+    plan = Plan(Batch({"day": Source(str(tmp_path / "day.safetensors"))}, presets=("linear",)))
+    run_jobs(tmp_path, plan, "fit/day/linear", "evaluate/day/linear", "page/day")
+    page = html.unescape((tmp_path / "pages/day.html").read_text())
+    view = json.loads(re.search(r'<script type="application/json" id="view">(.*?)</script>', page, re.S)[1])
+    assert view["truth"]["reference"] == "code" and "against the images of the clip's own codes" in page
+    rows = {(row["method"], row["metric"], row["split"]): row["mean"] for row in summary.lines(plan, tmp_path, {}) if "metric" in row}  # fmt: skip
+    for name in ("hold", "linear"):
+        assert means(view)[name][0] == pytest.approx(rows[name, "mse", "unobserved"], rel=2e-3)
+    assert "against the images of the clip's own codes, as on the pages" in summary.table(
+        summary.lines(plan, tmp_path, {})
+    )
 
 
 @pytest.mark.long
