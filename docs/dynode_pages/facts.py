@@ -7,6 +7,7 @@ import yaml
 
 from dynode.editing.listing import editors_by_generator
 from dynode.experiments import items
+from dynode.experiments.claims import texts
 from dynode.experiments.claims.recorded import counted, of_statement
 from dynode.experiments.claims.texts import Records
 from dynode.experiments.report.notes import notes
@@ -33,8 +34,7 @@ def items_of_the_paper() -> str:
 @answers
 def minutes(*names: str) -> str:
     """The sum of the measured minutes of some items, or of all, one after the other."""
-    chosen = [items.item(name) for name in names] or list(items.items().values())
-    return f"{sum(items.minutes_of(each, 'embedded') for each in chosen):.0f}"
+    return texts.minutes(Records(), list(names), "")
 
 
 @answers

@@ -9,7 +9,8 @@ is a quantity (`quantities.QUANTITIES`), items with commas between them, the fie
 rows compared with, and behind the bar a factor and a format.  A value with commas is a list; name=value pairs of a quantity's
 options may stand among the fields.  {{ quote ID }} and {{ verdicts ID }} are a statement of the paper and its counted verdicts,
 {{ verdict ITEM.ID }} and {{ bound ITEM.ID }} are of one claim, {{ paper ITEM METRIC SPLIT | FORMAT }} a number of the paper, {{ table NAME }} a table,
-{{ label ITEM START }} the method of that beginning, {{ recorded_std ITEM FIELDS | FORMAT }} the standard deviation in a row.
+{{ label ITEM START }} the method of that beginning, {{ recorded_std ITEM FIELDS | FORMAT }} the standard deviation in a row,
+{{ minutes ITEM ITEM }} the sum of measured minutes of items, of all where none is named.
 """
 
 import re
@@ -159,8 +160,14 @@ def label(known: Records, words: list[str], form: str) -> str:
     return f"`{names.pop()}`"
 
 
+def minutes(known: Records, words: list[str], form: str) -> str:
+    """The sum of the measured minutes of some items, or of all, one after the other."""
+    chosen = [items.item(name) for name in words] or list(items.items().values())
+    return f"{sum(items.minutes_of(each, 'embedded') for each in chosen):.0f}"
+
+
 SPECIAL: dict[str, Callable[[Records, list[str], str], str]] = {
-    each.__name__: each for each in (quote, verdicts, verdict, bound, paper, table, label, recorded_std)
+    each.__name__: each for each in (quote, verdicts, verdict, bound, paper, table, label, recorded_std, minutes)
 }
 
 
