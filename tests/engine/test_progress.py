@@ -67,6 +67,22 @@ def test_the_bar_ends_at_all_of_what_could_be_done(tmp_path, monkeypatch, capsys
     assert last.startswith("jobs: 100%") and "6.0 of 6.0 min" in last
 
 
+def test_what_takes_longer_than_its_minutes_is_still_shown(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(runtime, "bars", lambda: True)
+    progress, rules = batch_progress(tmp_path)
+    begun(progress, rules["invert/talk"])
+    progress.begun[rules["invert/talk"]] -= 3600
+    progress.show()
+    progress.bar.mininterval = 0
+    lines = []
+    for _ in range(2):
+        capsys.readouterr()
+        progress.show()
+        lines.append(capsys.readouterr().err.strip())
+    progress.close()
+    assert all("invert/talk" in line for line in lines), "nothing has changed, and it is drawn all the same"
+
+
 def test_a_run_of_which_nothing_can_be_done_leaves_no_bar(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(runtime, "bars", lambda: True)
     progress, rules = batch_progress(tmp_path)
