@@ -170,8 +170,8 @@ class Following:
 
     def new_bar(self, total: float) -> Any:
         shape = "{desc}: {percentage:3.0f}%|{bar}| {n:.1f} of {total:.1f} min, {elapsed}{postfix}"
-        off, often = not runtime.bars() or not total, {"miniters": 0, "mininterval": 1 if tty() else 30}
-        return tqdm(total=total, desc=self.what, bar_format=shape, disable=off, **often)
+        off, every = not runtime.bars() or not total, 1 if tty() else 30  # seconds, whether anything has changed or not
+        return tqdm(total=total, desc=self.what, bar_format=shape, disable=off, mininterval=every, miniters=0)
 
     def close(self) -> None:
         """Show how it ended; a run that begins again has a bar of its own."""
