@@ -50,11 +50,30 @@ def without_the_last(ws, stride):
     return torch.cat([paths.linear(ws[: whole + 1], stride), ws[whole].expand(len(ws) - 1 - whole, -1, -1)])
 
 
+def by_the_stride(ws, stride):
+    """As if the last interval were as long as the others."""
+    line, whole = paths.linear(ws, stride), (len(ws) - 1) // stride * stride
+    for k in range(whole + 1, len(ws) - 1):
+        line[k] = torch.lerp(ws[whole], ws[-1], (k - whole) / stride)
+    return line
+
+
 def eased(ws, stride):
     """Exact at constant velocity and at observed frames, off the line elsewhere."""
     line = paths.linear(ws, stride)
     between = (torch.arange(len(ws)) % stride > 0)[:, None, None]
     return line + between * (line[0] - 2 * line[stride] + line[2 * stride])
+
+
+def overwritten(a, b, x):
+    """A share x of the path from a to b, in the memory of a."""
+    a += x * (b - a)
+    return a
+
+
+def solve(stiffness):
+    """The states and the count."""
+    return rollout(lambda t, y: -stiffness * (y - t.cos()), torch.ones(1), torch.tensor([0.0, 10.0]))
 
 
 def slope(x, y):
@@ -68,12 +87,14 @@ WRONG = {
         (lambda a, b, x: a + x * b, "at x = 1"),
         (lambda a, b, x: (a + b) / 2, "at x = 0"),
         (lambda a, b, x: (1 - x**2) * a + x**2 * b, "equal speed"),
+        (overwritten, "it changes the tensors"),
     ],
     "T1.predicted": [
         (lambda ws, stride: ws, "must not be used"),
-        (lambda ws, stride: ws[::stride], "for each of the 10 frames"),
+        (lambda ws, stride: ws[::stride], "for each of the 11 frames"),
         (held, "constant velocity"),
-        (without_the_last, "constant velocity"),
+        (without_the_last, "last interval alone"),
+        (by_the_stride, "last interval alone"),
         (lambda ws, stride: torch.zeros_like(ws), "their own codes"),
         (eased, "not on a line"),
     ],
@@ -94,6 +115,7 @@ WRONG = {
         (lambda f, t, y, h: y + h * f(t + h, y), "time at which the step begins"),
         (middle, "a quarter"),
         (lambda f, t, y: y, "TypeError"),
+        (lambda f, t, y, h: y.add_(h * f(t, y)), "it changes the tensors"),
     ],
     "T2.rk4_step": [
         (lambda f, t, y, h: y + h * f(t, y), "weights"),
@@ -101,6 +123,7 @@ WRONG = {
         (lambda f, t, y, h: rk4(f, t, y, h, weights=(1, 1, 1, 1)), "weights"),
         (lambda f, t, y, h: rk4(f, t, y, h, chained=False), "order is below four"),
         (lambda f, t, y, h: rk4(f, t, y, h, nodes=(0, 0, 0)), "wrong moments"),
+        (lambda f, t, y, h: rk4(f, t, y, h, weights=(1.5, 1.5, 1.5, 1.5)), "what are the weights"),
     ],
     "T2.order": [
         (lambda x, y: -slope(x, y), "sign is turned"),
@@ -119,11 +142,13 @@ WRONG = {
         (fixed, "no part in your field"),
         (slack, "another problem"),
         (lambda stiffness: torch.ones(2), "not the states"),
+        (solve, "not the states"),
     ],
     "T2.agreement": [
         (turn(), "two solutions"),
         ((turn(), ...), "still missing"),
         ((turn(), turn()), "a copy"),
+        ((turn(), solve(1.0)), "two tensors"),
         ((turn(1e-9), turn(2e-6)), "second solution is more than"),
         ((turn(), turn(dtype=torch.float32)), "seven digits"),
     ],

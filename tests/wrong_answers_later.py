@@ -81,12 +81,18 @@ def each_seed(field, weights):
     return lambda t, w: functional_call(field, weights, (t, w))
 
 
-def bootstrapped(of, paired=True):
-    """A 95 % interval by percentiles."""
+def bootstrapped(of, paired=True, level=0.95):
+    """An interval by percentiles."""
 
     def interval(errors, reference):
         drawn = scipy.stats.bootstrap(
-            (errors, reference), of, paired=paired, n_resamples=4000, method="percentile", rng=0
+            (errors, reference),
+            of,
+            paired=paired,
+            n_resamples=1000,
+            confidence_level=level,
+            method="percentile",
+            rng=0,
         )
         return tuple(drawn.confidence_interval)
 
@@ -95,6 +101,10 @@ def bootstrapped(of, paired=True):
 
 def ratio(errors, reference, axis):
     return errors.sum(axis) / reference.sum(axis)
+
+
+def skills(errors, reference, axis):
+    return 1 - ratio(errors, reference, axis)
 
 
 def normal(errors, reference):
@@ -142,6 +152,13 @@ class Once(Counting):
         return self.editor.edit(ws, strength, rows)
 
 
+class Whole(Counting):
+    """It edits all rows of a code."""
+
+    def edit(self, ws, strength, rows=0):
+        return super().edit(ws, strength)
+
+
 def titled(path):
     """The title of a video."""
     with av.open(str(path)) as container:
@@ -162,6 +179,7 @@ WRONG = {
         (lambda f, ws, ts: (ends(f, ws, ts) - ws[1:]).square().sum(-1), "one number"),
         (lambda f, ws, ts: (ends(f, ws, ts) - ws[:-1]).square().sum(-1).mean(), "uneven times"),
         (evenly, "uneven times"),
+        (lambda f, ws, ts: (ends(f, ws, ts) - ws[1:]).norm(dim=-1).mean(), "are squared before"),
     ],
     "T3.adjoint": [
         (lambda field, t, w, a: field(t, w), "two velocities"),
@@ -191,15 +209,17 @@ WRONG = {
         (of_seeds(lambda each: torch.stack(each).detach()), "no gradient"),
     ],
     "T4.overshoot": [
-        (lambda curve, seen: float((curve.max() - seen.max()) / (seen.max() - seen.min())), "below the lowest"),
-        (lambda curve, seen: float(max(curve.max() - seen.max(), seen.min() - curve.min())), "of 0.5"),
+        (lambda curve, seen: float((curve.max() - seen.max()).clamp(min=0)) / 2, "below the lowest"),
+        (lambda curve, seen: float(max(curve.max() - seen.max(), seen.min() - curve.min(), 0)), "of 0.5"),
         (lambda curve, seen: float(curve.max() - curve.min()) / 2, "by 0"),
+        (lambda curve, seen: float(max(curve.max() - seen.max(), seen.min() - curve.min())) / 2, "by 0"),
         (lambda curve, seen: float((curve - curve.clamp(seen.min(), seen.max())).abs().sum()) / 2, "the farther one"),
     ],
     "T4.interval": [
         (bootstrapped(ratio), "interval of the ratio"),
         (bootstrapped(lambda one, two, axis: 1 - (one / two).mean(axis)), "mean of ratios"),
-        (bootstrapped(lambda one, two, axis: 1 - ratio(one, two, axis), paired=False), "as a pair"),
+        (bootstrapped(skills, paired=False), "as a pair"),
+        (bootstrapped(skills, level=0.9), "middle 90 %"),
         (lambda one, two: 1 - one.sum() / two.sum(), "two numbers"),
         (lambda one, two: (0.5, 0.1), "two numbers"),
         (normal, "percentile interval"),
@@ -223,6 +243,7 @@ WRONG = {
         (ENTRY | {"control": {}}, "TOO EASY"),
         (ENTRY | {"quantity": "ratio_to_best"}, "upper end"),
         (ENTRY | {"quantity": {"name": "ratio_to_best", "end": "low"}}, "upper end|0.51"),
+        (ENTRY | {"row": ENTRY["row"] | {"split": "hidden"}}, "finds none that is meant"),
         (ENTRY | {"source": "me"}, "it is 'ours' or"),
         (ENTRY | {"at_least": 0.5}, "needs one bound"),
         ({"id": "period"}, "has no 'source'"),
@@ -252,12 +273,14 @@ WRONG = {
         (lambda images, unedited, truth: squares(images, truth) / images.numel(), "error alone"),
         (lambda images, unedited, truth: 1 - squares(images, truth) / squares(unedited, truth), "a skill"),
         (lambda images, unedited, truth: squares(images, unedited), "share of 0"),
+        (lambda images, unedited, truth: (squares(images, truth) / squares(unedited, truth)) ** 0.5, "no root"),
     ],
     "T5.cost": [
         (lambda editor: Counting(editor, first=1), "the count is 0"),
         (lambda editor: Counting(editor, passes=False), "editor inside returns"),
         (lambda editor: Counting(editor, by_call=True), "calls are not"),
         (Once, "are five"),
+        (Whole, "`rows` is handed on"),
         (lambda editor: editor, "AttributeError"),
     ],
     "T5.marked": [

@@ -7,6 +7,7 @@ import re
 
 import matplotlib.pyplot as plt
 import nbformat
+import numpy as np
 import pytest
 import torch
 import wrong_answers
@@ -151,6 +152,31 @@ def test_a_fit_that_does_not_know_the_period_or_has_other_frames_gets_a_hint():
 def test_nothing_and_nonsense_get_a_hint(name, answer):
     with pytest.raises(checks.NotRight, match="not yet: "):
         checks.check(name, answer)
+
+
+@pytest.mark.parametrize("name, answer", [
+    ("T1.stride", np.int64(wrong_answers.STRIDE)),
+    ("T4.interval", wrong_answers_later.bootstrapped(wrong_answers_later.skills)),
+])  # fmt: skip
+def test_a_right_answer_of_another_kind_passes(name, answer, capsys):
+    checks.check(name, answer)
+    assert capsys.readouterr().out == f"{name}: right\n"
+
+
+def test_an_answer_that_stops_gets_the_line_and_one_that_nbgrader_left_open_its_hint():
+    def beyond(ws, stride):
+        return torch.stack([ws[k + stride] for k in range(len(ws))])
+
+    def left_open(ws, stride):
+        raise NotImplementedError
+
+    hint = re.escape(checks.EXERCISES["T1.predicted"].hint)
+    with pytest.raises(checks.NotRight, match=r"stopped in line \d+, `.*ws\[k.*`, with IndexError: .* A hint: " + hint):
+        checks.check("T1.predicted", beyond)
+    with pytest.raises(checks.NotRight, match=f"not yet: {hint}$"):
+        checks.check("T1.predicted", left_open)
+    with pytest.raises(checks.NotRight, match="the check itself stopped with AttributeError: .* the kind of the value"):
+        checks.check("T1.predicted", lambda ws, stride: list(ws))
 
 
 def test_an_exercise_that_there_is_not():

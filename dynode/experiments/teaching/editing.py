@@ -68,7 +68,11 @@ def tangent(of: Callable) -> str:
         return "that is the flow: the tangent is linear in d, so that twice the offset moves twice as fast."
     if close(got, torch.func.vjp(lambda u: bent(0.4, u), u)[1](d)[0]):
         return "the Jacobian is transposed: jvp is wanted, not vjp."
-    return "" if close(got, right[1]) else "twice the offset must move twice as fast, and an offset of zero not at all."
+    return (
+        ""
+        if close(got, right[1])
+        else "twice the offset must move exactly twice as fast: it is a derivative at u, along d."
+    )
 
 
 @exercise(
@@ -86,16 +90,20 @@ def share(of: Callable) -> str:
         return "that is the error alone: what would it be if nothing had been edited?"
     if abs(value - (1 - right)) < 1e-6:
         return "that is a skill: doing nothing is to have a share of 1."
-    return "pictures that equal the truth have a share of 0, those without an edit a share of 1."
+    if abs(value - right**0.5) < 1e-6:
+        return "that is a ratio of lengths: the squares are summed, and no root is taken."
+    return (
+        "pictures that equal the truth have a share of 0, those without an edit 1: two sums of squares over all frames."
+    )
 
 
 class Shift:
-    """An editor that adds its strength."""
+    """An editor that adds its strength, to the first rows of a code or, for 0, to all."""
 
     name, space = "shift", "w+"
 
     def edit(self, ws: torch.Tensor, strength: Any, rows: int = 0) -> torch.Tensor:
-        return ws + strength
+        return torch.cat([ws[:, :rows] + strength, ws[:, rows:]], 1) if rows else ws + strength
 
 
 @exercise("T5.cost", "edit(ws, strength, rows) hands on to the editor inside, after adding len(ws) to `count`.")
@@ -105,6 +113,8 @@ def cost(of: Callable) -> str:
         return "before the first edit the count is 0."
     if not close(returned(counted.edit, ws, 0.5, 0), ws + 0.5):
         return "it must return what the editor inside returns."
+    if not close(returned(of(Shift()).edit, ws, 0.5, 1), Shift().edit(ws, 0.5, 1)):
+        return "`rows` is handed on as well: it says how many rows of a code are edited."
     if counted.count == 1:
         return "an edit of four codes counts four: calls are not what an edit costs."
     counted.edit(ws[:1], 0.5)
@@ -118,7 +128,9 @@ def written(folder: Path, title: str) -> Path:
     return path
 
 
-@exercise("T5.marked", "av.open(path) has a dictionary `metadata`, whose title says what was done.")
+@exercise(
+    "T5.marked", "av.open(path) has a dictionary `metadata`, whose title, where there is one, says what was done."
+)
 def marked(of: Callable[[Path], bool]) -> str:
     with tempfile.TemporaryDirectory() as scratch:
         answers = [returned(of, written(Path(scratch), title)) for title in (TITLE, "", "a holiday by the sea")]

@@ -66,7 +66,9 @@ def segment_loss(of: Loss) -> str:
         return "the mean over the intervals is wanted, not their sum."
     if near(got, each.mean() / ws.shape[1]):
         return "the squared length of a difference is the sum over its coordinates: only the intervals are averaged."
-    return "on uneven times it is off: does every interval have its own beginning and end?"
+    if near(got, each.sqrt().mean()):
+        return "the lengths of the differences are squared before their mean is taken."
+    return "on uneven times it is off: has every interval its own times, and is its end compared with the code there?"
 
 
 def bent(t: Any, w: torch.Tensor) -> torch.Tensor:
@@ -74,12 +76,15 @@ def bent(t: Any, w: torch.Tensor) -> torch.Tensor:
     return torch.tanh(sample(3, 3, seed=2) @ w) + torch.as_tensor(t) * w
 
 
-@exercise("T3.adjoint", "two velocities are wanted: the field's own, and minus a vector-Jacobian product with a.")
+@exercise(
+    "T3.adjoint",
+    "two velocities are wanted: the field's own, and minus a vector-Jacobian product with a, for which w requires a gradient.",
+)
 def adjoint(of: Callable) -> str:
     w, a = sample(2, 3, seed=4)
     got = returned(of, bent, 0.3, w, a)
     if not isinstance(got, tuple | list) or len(got) != 2:
-        return "two velocities are wanted, that of w and that of a."
+        return "two velocities are wanted, that of w and that of a, as a pair of tensors."
     if not close(got[0], bent(0.3, w)):
         return "the first of the two is the velocity of w: what the field says."
     jacobian = jacrev(lambda w: bent(0.3, w))(w)
@@ -151,7 +156,7 @@ def seeds(of: Callable) -> str:
     got = returned(of, fields[-1], stacked, ws, ts)
     right = torch.stack([squares(field, ws, ts).mean() for field in fields]).detach()
     if not isinstance(got, torch.Tensor) or got.shape != right.shape:
-        return f"a loss for each of the {SEEDS} seeds is wanted, ({SEEDS},): not their sum, nor one of them."
+        return f"a loss for each of the {SEEDS} seeds is wanted, a tensor ({SEEDS},): not their sum, nor one of them."
     if torch.allclose(got, got[:1].expand(SEEDS), rtol=1e-6):
         return "all losses are equal: the field's own weights were used, not those of each seed."
     if not torch.allclose(got.detach(), right, rtol=1e-3):

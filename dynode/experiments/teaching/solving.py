@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from dynode.dynamics.solvers.rollout import SolverSettings, rollout
+from dynode.dynamics.solvers.rollout import Rollout, SolverSettings, rollout
 from dynode.experiments.teaching.checks import exercise, returned
 
 Step = Callable[[Callable, float, torch.Tensor, float], torch.Tensor]  # field, t, y, h -> y at t + h
@@ -45,9 +45,9 @@ def euler_step(step: Step) -> str:
 def rk4_step(step: Step) -> str:
     grown, exact = after(step, growth, 1.0, 0.0, 0.1), math.exp(0.1)
     if abs(grown - exact) > 1e-4:
-        return "the error of one step is as large as a simpler method's: do the weights add up to one?"
+        return "the error of one step is as large as a simpler method's: do the weights add up to one, and are the steps halves?"
     if abs(grown - exact) > 1e-7:
-        return "the order is below four: each slope in the middle starts from the one before it."
+        return "the order is below four: what are the weights, and which slope does each in the middle start from?"
     if not math.isclose(after(step, cubic, 1.0, 1.0, 0.5), 1.5**4, rel_tol=1e-9):
         return "a field that changes in time is met at the wrong moments: which times do the four slopes belong to?"
     return ""
@@ -93,8 +93,8 @@ def evaluations_of(stiffness: float) -> int:
 @exercise("T2.stiffness", "`rollout(field, y0, ts, settings)` returns the states, and beside them `nfe`.")
 def stiffness(of: Callable[[float], int]) -> str:
     counts = [returned(of, each) for each in STIFFNESS]
-    if any(isinstance(count, torch.Tensor) and count.numel() > 1 for count in counts):
-        return "the number of evaluations is wanted, not the states."
+    if any(isinstance(count, Rollout) or (torch.is_tensor(count) and count.numel() > 1) for count in counts):
+        return "the number of evaluations alone is wanted, not the states."
     if counts[0] == counts[1]:
         return "the stiffness has no part in your field."
     if [int(count) for count in counts] != [evaluations_of(each) for each in STIFFNESS]:
@@ -109,6 +109,8 @@ def agreement(states: Any) -> str:
     first, second = states
     if first is None or second is None or first is ... or second is ...:
         return "one of the two solutions is still missing."
+    if not torch.is_tensor(first) or not torch.is_tensor(second):
+        return "two tensors are wanted: `rollout` returns its states beside the number of evaluations."
     truth = circle(torch.linspace(0, 2 * math.pi, len(first), dtype=torch.float64))
     for name, each in (("first", first), ("second", second)):
         if each.dtype != torch.float64:
