@@ -266,7 +266,7 @@ def evaluate(
     Args:
         fits: Fits, as `dynode fit` writes them, of one clip.
         output: Also write every number as a record (.json).
-        clip: The clip file; not needed for shipped clips.
+        clip: The clip file; not needed for shipped clips, and for one that lies beside the fit.
         source: Also compare with the footage itself, or the truth of a world; looked for beside the clip, in the current folder and among the assets.
         footage: The video that the clip was made from, where it lies elsewhere; compares with it.
         all: Print all metrics, identity and codes included, in the order of the record.

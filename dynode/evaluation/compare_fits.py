@@ -42,7 +42,7 @@ def of_fits(
 ) -> list[Row]:
     """Rows of fits on disk, and of baselines on the observed frames of each, against the clip's codes and images.
 
-    clip_name: a file or a shipped clip; "" for the shipped clip that the fits belong to.  footage: the clip's video, where
+    clip_name: a file or a shipped clip; "" as of `clip_of`.  footage: the clip's video, where
     it is not beside the clip, in the current folder or an asset; naming it means with_source.  tuning: as of `of_clip`.
     keep: as of `Evaluator`.
     Raises UserError for fits of different clips, and for a clip that is not the one a fit was made from.
@@ -52,7 +52,8 @@ def of_fits(
     fits = {path.stem if stems.count(path.stem) == 1 else str(path): fit_files.load(path) for path in paths}
     if not fits:
         raise UserError("Name at least one fit, as `dynode fit` writes it.")
-    clip = clips.load(clip_name or shipped_clip_of(fits.values()))
+    clip_name = clip_name or clip_of(fits.values(), paths)
+    clip = clips.load(clip_name)
     if footage and clip.quads is None:
         raise UserError(
             f"{clip.name} was not cut from a video: leave out --footage; --source compares a world with its truth."
@@ -63,17 +64,26 @@ def of_fits(
     return compare(fits, clip, **choices, device=device, progress=runtime.bars(), keep=keep)
 
 
-def shipped_clip_of(fits: Iterable[Trajectory]) -> str:
-    """The shipped clip that all fits belong to.  Raises UserError for several clips, and for one that does not ship."""
+def clip_of(fits: Iterable[Trajectory], files: Iterable[Path | str]) -> str:
+    """The clip that all fits belong to: a shipped one, or the clip file of that name beside one of the files of the fits.
+
+    Raises UserError for several clips, and for one that is neither.
+    """
     names = {fit.shots[0].meta["clip"]["name"].split(".shot")[0] for fit in fits}
     if len(names) > 1:
         raise UserError(
             f"The fits belong to different clips ({', '.join(sorted(names))}): evaluate them one clip at a time."
         )
     (name,) = names
-    if name not in clips.shipped_names():
-        raise UserError(f"The fits belong to the clip {name}, which is not shipped: name its file with --clip.")
-    return name
+    if name in clips.shipped_names():
+        return name
+    for beside in (Path(file).parent / f"{name}.safetensors" for file in files):
+        if beside.is_file():
+            return str(beside)
+    raise UserError(
+        f"The fits belong to the clip {name}, which is not shipped, and no {name}.safetensors lies beside them: name its "
+        "file with --clip."
+    )
 
 
 def compare(
@@ -243,9 +253,10 @@ def write(
     tuning: Path | str = "",
 ) -> Path:
     """All rows as JSON with the settings, observed frames and log of each fit, and the tuning of the clip, atomically."""
+    fits = list(fits)
     loaded = {Path(fit).stem: fit_files.load(fit) for fit in fits}
     described = {name: [description(shot) for shot in fit.shots] for name, fit in loaded.items()}
-    clip = clips.load(clip_name or shipped_clip_of(loaded.values()))
+    clip = clips.load(clip_name or clip_of(loaded.values(), fits))
     clip = clip if tuning else as_fitted(clip, loaded.values())
     known = tuned.marked(tuned.of_clip(clip.meta, f"The clip {clip.name}", tuning))
     provenance = runtime.provenance(torch.device(device), command=command, fits=described, **known)

@@ -70,6 +70,7 @@ def make_clips(folder: Path) -> None:
     for clip in (tiny, *(a_clip(name, **meta) for name, meta in circles.items())):
         clip.save(folder / f"{clip.meta['name']}.safetensors")
         single.fit(clip, quick).save(folder / f"{clip.meta['name']}.fit")
+    (folder / "other.safetensors").unlink()  # a fit without its clip
     a_clip("longer", 9).save(folder / "longer.safetensors")
     a_clip("circle", generator="stylegan9").save(folder / "foreign.safetensors")
     broken_clip(folder / "nan.safetensors", ws=torch.full((4, 23, 512), torch.nan))

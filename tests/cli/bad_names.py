@@ -126,7 +126,8 @@ fit {here}/circle.safetensors --sampling regularly | There is no sampling 'regul
 fit {here}/circle.safetensors --device gpu0 | There is no device 'gpu0': name cpu, cuda, cuda:1 or auto
 fit {here}/circle.safetensors --device meta | The device meta cannot be used here (Tensor.item() cannot be
 evaluate {here}/circle.fit {here}/other.fit | The fits belong to different clips (circle, other): evaluate
-evaluate {here}/circle.fit | The fits belong to the clip circle, which is not shipped
+evaluate {here}/circle.fit | The clip circle belongs to weights none of
+evaluate {here}/other.fit | The fits belong to the clip other, which is not shipped, and no other.safetensors lies
 evaluate {here}/circle.fit --clip {here}/none.safetensors | give a clip, as `dynode invert` writes it, or the name of a
 evaluate {here}/circle.fit --clip {here}/other.fit | has format 'dynode-fit-5': a clip (as `dynode invert` writes
 evaluate {here}/circle.fit --clip {here}/circle.safetensors | The clip circle belongs to weights none of

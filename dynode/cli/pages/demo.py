@@ -114,7 +114,7 @@ def share(
     Args:
         fits: Fits, as `dynode fit` writes them, of one clip and the same observed frames.
         output: The page to write, by default FIT.html.
-        clip: The clip file; not needed for shipped clips.
+        clip: The clip file; not needed for shipped clips, and for one that lies beside the fit.
     """
     from dynode import runtime
     from dynode.reporting.pages.shared_page import write_page

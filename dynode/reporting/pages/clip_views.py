@@ -68,9 +68,9 @@ def fits_view(
     files: by what they are called there, or named by themselves.  clip_name: as of `dynode evaluate`.  choices: of `clip_view`.  Raises UserError for fits of several clips or of different
     observed frames, and for a clip that is not theirs.
     """
-    pairs = files.items() if isinstance(files, Mapping) else ((Path(file).stem, file) for file in files)
+    pairs = [*(files.items() if isinstance(files, Mapping) else ((Path(file).stem, file) for file in files))]
     loaded = {str(name): fit_files.load(file) for name, file in pairs}
-    clip = clips.load(clip_name or compare_fits.shipped_clip_of(loaded.values()))
+    clip = clips.load(clip_name or compare_fits.clip_of(loaded.values(), [file for _, file in pairs]))
     clip = clip if tuning else compare_fits.as_fitted(clip, loaded.values())
     masks = [compare_fits.observed_by(fit, clip) for fit in loaded.values()]
     if any(not torch.equal(mask, masks[0]) for mask in masks):
