@@ -13,6 +13,7 @@ from dynode.clips import Clip
 from dynode.dynamics import methods as by_name
 from dynode.dynamics.fitting.store import FitStore
 from dynode.dynamics.trajectory import Trajectory
+from dynode.errors import UserError
 from dynode.evaluation.evaluator import Evaluation, Evaluator
 from dynode.evaluation.records import Row, select
 from dynode.metrics import METRICS, evaluated_for
@@ -110,12 +111,24 @@ def with_paper_numbers(rows: list[Row], paper: Mapping[str, Mapping[str, float]]
     ]
 
 
+class ByMethod(dict[tuple[str, str, int], Evaluation]):
+    """Evaluations by (method, sampling, stride); one that was not made is an error of the user, who chose the methods."""
+
+    def __missing__(self, key: tuple[str, str, int]) -> Evaluation:
+        method, sampling, stride = key
+        made = ", ".join(dict.fromkeys(name for name, *_ in self))
+        raise UserError(
+            f"A figure or table shows {method} at {sampling} times, stride {stride}, which was not evaluated: the methods "
+            f"were {made or 'none'}; keep hold, linear and dynode among them."
+        )
+
+
 @dataclass
 class Study:
     """Rows of all runs, and for the first seed and draw the evaluations by (method, sampling, stride), for figures."""
 
     rows: list[Row] = field(default_factory=list)
-    first: dict[tuple[str, str, int], Evaluation] = field(default_factory=dict)
+    first: ByMethod = field(default_factory=ByMethod)
 
     def add(self, name: str, result: Evaluation, linear: Evaluation, **identity: Any) -> None:
         """The rows of one method, with its cost where it was trained; cached features are let go of."""

@@ -114,6 +114,8 @@ def test_a_study_runs_every_draw_of_irregular_frames_and_regular_ones_once(tiny_
     once = trajectories.study(clip, judge, store, samplings=["irregular"], **chosen)
     assert once.rows == select(result.rows, sampling="irregular", draw=0)
     assert len(averaged(select(errors, sampling="irregular"))) == 1
+    with pytest.raises(UserError, match=r"shows dynode at regular times, stride 3, .* keep hold, linear and dynode"):
+        result.first["dynode", "regular", 3]
 
 
 def test_path_length_and_roughness_of_known_paths():
@@ -143,6 +145,16 @@ def test_the_observations_of_a_fit_are_found_again(head):
     assert torch.equal(compare_fits.observed_by(fit, head), observed.observed)
     with pytest.raises(UserError, match="times differ"):
         compare_fits.observed_by(fit, dataclasses.replace(head, ts=head.ts + 0.01))
+
+
+def test_the_clip_of_a_fit_is_the_shipped_one_or_the_file_beside_it(head, tiny_clip, tmp_path):
+    own = dataclasses.replace(tiny_clip, meta=tiny_clip.meta | {"name": "own"})
+    fit, file = methods.fit(own, "linear"), tmp_path / "any.fit"
+    with pytest.raises(UserError, match=r"and no own\.safetensors lies beside them"):
+        compare_fits.clip_of([fit], [file])
+    own.save(tmp_path / "own.safetensors")
+    assert compare_fits.clip_of([fit], [file]) == str(tmp_path / "own.safetensors")
+    assert compare_fits.clip_of([methods.fit(head, "linear")], [file]) == "single_face.warm"
 
 
 def test_another_clip_is_refused_before_anything_is_rendered(tiny_clip, monkeypatch):
