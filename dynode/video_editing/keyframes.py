@@ -126,7 +126,12 @@ class Edit:
 
     @property
     def text(self) -> str:
-        return ", ".join(track.text for track in self.tracks)
+        """The tracks in words; an attribute that is a mere number with the method that numbers it."""
+        numbered = (track.attribute.isdecimal() and self.method for track in self.tracks)
+        return ", ".join(
+            f"{method} {track.text}" if method else track.text
+            for method, track in zip(numbered, self.tracks, strict=True)
+        )
 
     @property
     def constant(self) -> bool:

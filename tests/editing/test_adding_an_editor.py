@@ -37,7 +37,7 @@ def test_a_new_editor_edits_a_video(axis, tmp_path):
     assert cli.main([*edit, *quick, "--generator", "stylegan2-scene-factors", "--device", "cpu"]) == 0
     assert len(video.read(tmp_path / "edited.mp4")[0]) == 5
     _, provenance = records.read(tmp_path / "edited.json")
-    assert provenance["title"] == "edited with dynode: 2 1.5"
+    assert provenance["title"] == "edited with dynode: axis 2 1.5"
 
 
 def test_an_unknown_method_is_refused_and_the_known_ones_are_named(tiny_clip):

@@ -293,7 +293,7 @@ def test_what_is_made_shows_itself_in_a_line(short, tmp_path):
     request = edit_file.EditRequest("talk.mp4", tmp_path / "b.mp4", ("smile=1",))
     shown = [footages.from_clip(clip), result, result.codes, *result.codes.shots, result.codes.quality, request]
     assert all(repr(each).startswith(f"<{type(each).__name__}") and len(repr(each)) < 300 for each in shown)
-    assert "3 frames, edited with dynode: 1 1" in repr(result) and "talk.mp4" in repr(request)
+    assert "3 frames, edited with dynode: ganspace 1 1" in repr(result) and "talk.mp4" in repr(request)
 
 
 def test_an_edit_names_the_stand_ins_that_it_used(short):
