@@ -77,7 +77,7 @@ class EditorFormat:
         if owner["hash"] != generator.hash:
             raise UserError(
                 f"{path} is made for codes of {owner['name']} ({owner['hash']}), the weights loaded are "
-                f"{generator.hash}: train it anew by `dynode {self.command}`."
+                f"{generator.hash}: train it anew by `dynode {self.command}`, or edit with ganspace, which needs no training."
             )
         numbers = {key: value.float() for key, value in tensors.items()}
         return numbers, json.loads(metadata.get("settings", "{}")), json.loads(metadata["card"])

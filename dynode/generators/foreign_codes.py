@@ -85,7 +85,7 @@ def rows_of_codes(codes: torch.Tensor, shape: tuple[int, int], path: Path, gener
         return codes.reshape(-1, 1, width).expand(-1, rows, -1)
     raise UserError(
         f"{path} holds codes {held}, and {generator} wants (T, {rows}, {width}): they belong to another generator"
-        f"{known_generator(held)}, so name that one by --generator, as a file of its weights or as CONTRIBUTING.md adds one."
+        f"{known_generator(held)}, so name that one by --generator, as a file of its weights or as docs/add-generator.md adds one."
     )
 
 
