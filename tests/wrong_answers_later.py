@@ -244,6 +244,8 @@ WRONG = {
         (ENTRY | {"quantity": "ratio_to_best"}, "upper end"),
         (ENTRY | {"quantity": {"name": "ratio_to_best", "end": "low"}}, "upper end|0.51"),
         (ENTRY | {"row": ENTRY["row"] | {"split": "hidden"}}, "finds none that is meant"),
+        (ENTRY | {"to": "gp"}, "`to` is a dictionary"),
+        (ENTRY | {"quantity": {"name": "ratio_to_best", "end": "upper"}}, "the end of a quantity"),
         (ENTRY | {"source": "me"}, "it is 'ours' or"),
         (ENTRY | {"at_least": 0.5}, "needs one bound"),
         ({"id": "period"}, "has no 'source'"),

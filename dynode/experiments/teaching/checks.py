@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from dynode.errors import UserError
 from dynode.lazy import Registry
 from dynode.settings import choose
 
@@ -62,6 +63,8 @@ def stopped(error: Exception) -> str:
     """The error that ended an answer, and the line of the answer that it is of, or that it is of none."""
     what = f"{type(error).__name__}: {str(error).rstrip('.')}."
     frames = [each for each in traceback.extract_tb(error.__traceback__) if written_here(each.filename)]
+    if not frames and isinstance(error, UserError):
+        return str(error)
     if not frames:
         return f"the check itself stopped with {what} Are the arguments and the kind of the value those of the text?"
     last = [each for each in frames if each.filename == frames[0].filename][-1]

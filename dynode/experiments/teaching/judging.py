@@ -149,6 +149,12 @@ def judged(entry: Mapping[str, Any], rows: list[Row]) -> Kind:
 def claim(entry: Any) -> str:
     if not isinstance(entry, Mapping):
         return "an entry is a dictionary, as those of experiments.yaml are."
+    for name in ("row", "to", "control"):
+        if not isinstance(entry.get(name, {}), Mapping):
+            return f"`{name}` is a dictionary of fields of rows and their values."
+    quantity = entry.get("quantity")
+    if isinstance(quantity, Mapping) and quantity.get("end", "value") not in ("value", "low", "high"):
+        return "the end of a quantity is its `value`, or that of its interval, `low` or `high`."
     claim_of("course", entry)  # raises the sentence that a wrong entry in experiments.yaml gets
     good = {"gp": 1.0, "cubic": 2.0, "gp_periodic": 0.2}
     elsewhere = rows_of(good | {"gp_periodic": 5.0}, "regular") + rows_of(good | {"gp_periodic": 5.0}, split="observed")
