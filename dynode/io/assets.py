@@ -20,7 +20,7 @@ from typing import IO, Any, cast
 
 from dynode.errors import UserError
 from dynode.io import scratch
-from dynode.io.downloads import Package, Unreachable, download, package_file
+from dynode.io.downloads import Package, Unreachable, download, package_file, pooch_module
 from dynode.settings import nearest
 
 
@@ -64,12 +64,10 @@ def find(name: str) -> Asset:
 
 def cache_dir() -> Path:
     """The per-user cache folder (`DYNODE_CACHE` moves it).  Raises UserError where there is no home folder to have one in."""
-    import pooch
-
     if named := os.environ.get("DYNODE_CACHE"):
         return Path(os.path.expanduser(named))
     try:
-        return Path(pooch.os_cache("dynode"))
+        return Path(pooch_module().os_cache("dynode"))
     except RuntimeError:  # as for the number of a user that a container has no entry of
         raise UserError("There is no home folder to keep downloads in: name a folder in DYNODE_CACHE.") from None
 

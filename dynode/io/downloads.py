@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -119,15 +120,23 @@ def connection() -> dict[str, Any]:
     return chosen
 
 
+def pooch_module() -> Any:
+    """pooch, without tqdm's warning about the widgets that a Jupyter may lack: bars here are plain text."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "IProgress not found")
+        import pooch
+    return pooch
+
+
 def download(url: str, sha256: str, path: Path) -> Path:
     """Stream a URL to `path` with a progress bar and return it; written whole or not at all, hash checked.
 
     Raises Unreachable.
     """
-    import pooch
     import requests
 
     refuse_offline(path.name)
+    pooch = pooch_module()
     pooch.get_logger().setLevel("WARNING")  # it would print addresses into notebooks
     get: Any = pooch.HTTPDownloader(progressbar=sys.stderr.isatty(), timeout=60, **connection())
 

@@ -2,6 +2,8 @@
 
 import http.server
 import os
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -83,3 +85,15 @@ def test_the_first_index_that_has_the_file_is_taken(server, site):
     site.setattr(Pages, "page", b"<html>Please log in</html>")
     with pytest.raises(downloads.Unreachable, match="ConnectionError, the package index does not list it"):
         downloads.registry_url(PACKAGE)
+
+
+IN_A_KERNEL = "import sys; import ipykernel.zmqshell; sys.modules['ipywidgets'] = None; "
+
+
+@pytest.mark.parametrize(
+    "load, warned",
+    [("import pooch", True), ("from dynode.io.downloads import pooch_module; pooch_module()", False)],
+)
+def test_pooch_does_not_warn_of_widgets_that_a_jupyter_lacks(load, warned):
+    ran = subprocess.run([sys.executable, "-c", IN_A_KERNEL + load], capture_output=True, text=True, check=True)
+    assert ("IProgress not found" in ran.stderr) is warned
