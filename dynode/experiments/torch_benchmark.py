@@ -162,7 +162,7 @@ def decoded(repeats: int) -> Comparison:
             return generators.render(generator, ws, PUBLISHED.resolution)
 
     ours, other, own, same = in_turn(lambda: generators.render(generator, ws, PUBLISHED.resolution), published, repeats)
-    difference, name = float((own - same).abs().max()), f"StyleGAN2, {PUBLISHED.resolution} px"
+    difference, name = float((own - same).abs().max()), f"StyleGAN2 of random weights, {PUBLISHED.resolution} px"
     floor = seconds_of_convolutions(generator, repeats)
     return Comparison(name, ours, other, "weights modulated", difference, "[-1,1]", floor, repeats)
 

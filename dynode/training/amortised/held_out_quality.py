@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import torch
 
+from dynode.dynamics.amortised.sequence_network import ObservedStates
 from dynode.training.amortised.encoded_episodes import FPS, FRAMES
 
 HELD_OUT = 8  # whole episodes that the quality is measured on
@@ -20,7 +21,8 @@ def quality(states: torch.Tensor, predicted: Callable[[list[int]], torch.Tensor]
     for stride in STRIDES:
         shown = sorted({*range(0, FRAMES, stride), FRAMES - 1})
         hidden = [k for k in range(FRAMES) if k not in shown]
-        made, linear = predicted(shown), interpolated(states[:, shown], shown)
+        known = ObservedStates.of(states[:, shown], seconds(shown, len(states)), None)
+        made, linear = predicted(shown), known.interpolated(torch.arange(FRAMES) / FPS)
         errors = [(path - states)[:, hidden].square().sum() for path in (made, linear)]
         result[f"over_linear_stride_{stride}"] = round(float(errors[0] / errors[1]), 4)
     return result
@@ -29,11 +31,3 @@ def quality(states: torch.Tensor, predicted: Callable[[list[int]], torch.Tensor]
 def seconds(shown: list[int], episodes: int) -> torch.Tensor:
     """The times (N, n) of the observed frames of all episodes."""
     return (torch.tensor(shown) / FPS).expand(episodes, -1)
-
-
-def interpolated(states: torch.Tensor, shown: list[int]) -> torch.Tensor:
-    """States (B, FRAMES, K) by linear interpolation of those of the frames `shown`."""
-    at, every = torch.tensor(shown), torch.arange(FRAMES)
-    k = (torch.searchsorted(at, every, right=True) - 1).clamp(0, len(shown) - 2)
-    weight = ((every - at[k]) / (at[k + 1] - at[k]))[:, None]
-    return torch.lerp(states[:, k], states[:, k + 1], weight)
