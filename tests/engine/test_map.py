@@ -75,7 +75,7 @@ def test_parts_cover_their_lists_and_every_item_has_minutes():
         for profile in each.parts:
             parts = targets.elements(each, profile)
             assert len(parts) > 1 and all(list(part) == list(parts[0]) for part in parts)
-    assert [len(part["clip_names"]) for part in targets.elements(items.item("rivals"), "embedded")] == [2, 3, 3, 3]
+    assert [len(part["clip_names"]) for part in targets.elements(items.item("rivals"), "embedded")] == [1, 1, 1, 1]
     assert [part["seeds"] for part in targets.elements(items.item("dynamics_bird"), "paper")] == [
         [0],
         [1],
@@ -88,7 +88,7 @@ def test_parts_cover_their_lists_and_every_item_has_minutes():
 def test_the_longest_item_and_beside_it_small_ones_begin_first():
     plan = Plan("embedded", tuple(name for name in NAMES if name != "demo_codes"))
     begin = sorted(NAMES[:-1], key=plan.priority, reverse=True)
-    assert begin[:4] == ["sparsity", "dynamics_flow", "dynamics_scene", "worlds"]
+    assert begin[:4] == ["systems", "dynamics_flow", "dynamics_scene", "worlds"]
 
 
 def test_more_is_asked_for_at_every_attempt():
