@@ -8,6 +8,7 @@ import pytest
 
 from dynode.evaluation.records import Row
 from dynode.experiments.compare_editing import comparison, systems
+from dynode.video_editing.system_names import LABELS
 from dynode.video_editing.systems.shares import Share
 
 
@@ -62,7 +63,7 @@ class Track:
         return len(self.detected)
 
 
-@pytest.mark.parametrize("name", [*systems.PAPER, *systems.CONTROLS])
+@pytest.mark.parametrize("name", LABELS)
 def test_every_system_is_made_at_the_terms_that_all_share(name):
     system, share = systems.Terms(budget=24.0).system(name, SimpleNamespace(track=Track(np.ones(8, dtype=bool))))
     assert (share is None) == name.endswith(("latent-transformer", "rigid"))

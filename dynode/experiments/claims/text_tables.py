@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 
 from dynode.evaluation.records import Row, averaged, select
+from dynode.video_editing.system_names import LABELS
 
 Rows = Callable[[str], list[Row]]  # the rows of an item's record
 FACES = ("dynamics_face", "dynamics_heads")
@@ -32,17 +33,6 @@ HEADS = {
     "straight lines": "linear interpolation of observed codes, the first one's edit",
     "dynode+latent-transformer, offset": "DynODE in Latent Transformer, `offset`",
 }  # method -> what a table calls it
-SYSTEMS = {
-    "igci": "IGCI",
-    "latent-transformer": "Latent Transformer",
-    "stit": "STIT",
-    "tcsve": "TCSVE",
-    "rigid": "RIGID",
-    "dynode+latent-transformer": "DynODE in Latent Transformer",
-    "dynode+tcsve": "DynODE in TCSVE",
-    "linear+latent-transformer": "linear in Latent Transformer",
-    "linear+tcsve": "linear in TCSVE",
-}
 EDITED = {"tl_id": ".3f", "tg_id": ".3f", "acd": ".3f", "warping_error": ".3f", "own_change": ".2f", "leakage": ".2f"}
 FACTORS = {"warping_error": 1e3}
 SECOND = (("smile", "smile 1.5", "+.2f"), ("age", "age 1.5", "+.1f"))  # attribute, edit, form
@@ -148,7 +138,7 @@ def systems(rows: Rows) -> str:
     """FINDINGS: every system of the editing table on the same frames."""
     every = [row for row in rows("systems") if not row.reference.startswith("dlib")]
     table = []
-    for method, label in SYSTEMS.items():
+    for method, label in LABELS.items():
         own = select(every, method=method)
         if not own:
             continue

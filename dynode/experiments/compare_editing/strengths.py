@@ -14,7 +14,11 @@ from dynode.generators.protocol import Generator
 from dynode.perception.second_opinion import SecondOpinion
 from dynode.video_editing.footage import Footage
 
-UNITS = {"age": "years", "male": "probability", "smile": "probability"}  # of the second opinion
+SECOND = {
+    "age": ("years", "faceres"),
+    "male": ("probability", "faceres"),
+    "smile": ("probability", "emotion"),
+}  # of the second opinion: unit, and the network of @vladmandic/human
 
 
 class Judges:
@@ -34,7 +38,7 @@ def rows(entry: Entry, footage: Footage, source: np.ndarray, judges: Judges, col
     """Means over some frames uint8 (T, H, W, 3): change of the edit's own attribute and of the others, and their ratio.
 
     In standard deviations of random pictures of the generator, by the networks that taught the editors, which a method could
-    please; and the changes of age, gender and smile that others see (second_age, second_male, second_smile).  Nothing for an
+    please; and the changes of age, gender and smile that others see (second_age, second_male, second_smile; `reference` names the network).  Nothing for an
     edit of strength 0.
     """
     attribute, _, strength = entry.edit.partition(",")[0].rpartition(" ")
@@ -53,7 +57,7 @@ def rows(entry: Entry, footage: Footage, source: np.ndarray, judges: Judges, col
         reference = judge.names[own] if name == "own_change" else "all others"
         yield Row(name, float(value), reference=reference, unit=STD, **named)
     theirs = [judges.second(each) for each in faces]
-    for name, unit in UNITS.items():
-        yield Row(f"second_{name}", theirs[1][name] - theirs[0][name], unit=unit, **named)
+    for name, (unit, network) in SECOND.items():
+        yield Row(f"second_{name}", theirs[1][name] - theirs[0][name], reference=network, unit=unit, **named)
     if math.isfinite(share := float(leakage(changes[:, own], changes[:, others]))):
         yield Row("leakage", share, **named)

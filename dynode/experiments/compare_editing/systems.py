@@ -21,30 +21,16 @@ from dynode.video_editing.footage import Footage
 from dynode.video_editing.masks import MaskSettings
 from dynode.video_editing.paste import PasteSettings
 from dynode.video_editing.registry import System, load_system, system_class, taken_by
+from dynode.video_editing.system_names import label_of
 from dynode.video_editing.systems import clip_tuning, shares
 from dynode.video_editing.systems.scene import pivots_of
 from dynode.video_editing.systems.trained_weights import TrainedWeights
 from dynode.video_editing.systems.tuning_system import TuningSystem
 from dynode.video_editing.video_editor import VideoEditor
 
-PAPER = {
-    "igci": "IGCI",
-    "latent-transformer": "Latent-T",
-    "stit": "STIT",
-    "tcsve": "TCSVE",
-    "rigid": "RIGID",
-    "dynode+latent-transformer": "DynODE + Latent-T",
-    "dynode+tcsve": "DynODE + TCSVE",
-}  # as the paper's table and Fig. 3 call them
-CONTROLS = {"linear+latent-transformer": "linear + Latent-T", "linear+tcsve": "linear + TCSVE"}
 PIVOTS = ("pivots, untuned", "pivots, tuned")  # the variants of rows on reconstructions
 STITCHING = ("border_before", "border", "content_before", "content", "moved", "steps")
 ITERATIONS = ("steps_before", "optimiser_steps", "tuning_steps_before", "tuning_steps")
-
-
-def label_of(name: str) -> str:
-    """A system as figures call it."""
-    return {**PAPER, **CONTROLS}.get(name, name)
 
 
 @dataclass(frozen=True)
