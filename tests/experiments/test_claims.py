@@ -58,6 +58,14 @@ def test_every_kind_of_verdict(kind, rows, changes):
     assert judged(rows, **changes).kind is kind
 
 
+def test_an_order_is_judged_beside_every_rival_that_it_lists():
+    rows = [row(0.5), row(1.0, "gru"), row(0.4, "latent_ode")]
+    order = {"to": {"method": ["gru", "latent_ode"]}, "quantity": "share_of_best"}
+    assert judged(rows, **order).kind is Kind.FAIL
+    few = judged(rows[:2], **order)
+    assert few.kind is Kind.NOT_JUDGED and few.note.endswith("no row of latent_ode")
+
+
 def test_a_smoke_run_judges_nothing():
     assert judged([row(5.0)], "smoke").kind is Kind.NOT_JUDGED
 
