@@ -58,7 +58,7 @@ def test_every_kind_of_verdict(kind, rows, changes):
     assert judged(rows, **changes).kind is kind
 
 
-def test_an_order_is_judged_beside_every_rival_that_it_lists():
+def test_an_order_is_judged_beside_every_method_that_it_lists():
     rows = [row(0.5), row(1.0, "gru"), row(0.4, "latent_ode")]
     order = {"to": {"method": ["gru", "latent_ode"]}, "quantity": "share_of_best"}
     assert judged(rows, **order).kind is Kind.FAIL
@@ -314,7 +314,9 @@ def test_a_record_of_other_parameters_or_another_notebook_is_stale(tmp_path, mon
 
 
 def test_a_record_that_names_another_method_so_is_stale_and_a_missing_one_says_what_makes_it(tmp_path, monkeypatch):
-    assert verdicts_of("demo_codes")["dynode_share_of_variance"].kind is Kind.STALE
+    verdict = verdicts_of("demo_codes")["dynode_share_of_variance"]
+    before, since = (recorded.dated(verdict, {"date": date}, "").kind for date in ("2026-11-22", "2026-11-28"))
+    assert (before, since) == (Kind.STALE, verdict.kind) and verdict.kind is not Kind.STALE
     monkeypatch.setenv("DYNODE_OUTPUT", str(tmp_path))
     one = recorded.judge_record(items.item("worlds"))
     assert {each.kind for each in one.verdicts} == {Kind.MISSING} and printed.exit_code([one]) == 3

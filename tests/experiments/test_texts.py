@@ -64,7 +64,7 @@ def test_queries(query, answer, known):
         ("verdict worlds.recal", "did you mean 'worlds.recall'"),
         ("quote memroy", "did you mean 'memory'"),
         ("table facs", "did you mean 'faces'"),
-        ("label demo_codes d", "2 methods that begin with 'd'"),
+        ("label demo_codes d", "4 methods that begin with 'd'"),
     ],
 )
 def test_a_query_that_is_none_is_an_error(query, sentence, known):

@@ -117,14 +117,14 @@ def judged(rows: ByMetric, item: str, claim: Claim, profile: str) -> Verdict:
         return Verdict(item, claim, kind, note=claim.unmeasured or "the record has no such row")
     if claim.clips and (clips := clips_of(rows, claim)) < claim.clips:
         return Verdict(item, claim, Kind.NOT_JUDGED, note=f"an order wants {claim.clips} clips, the record has {clips}")
-    if absent := rivals_absent(rows, claim):
-        note = f"an order wants every rival, the record has no row of {', '.join(absent)}"
+    if absent := methods_absent(rows, claim):
+        note = f"an order wants every method that it lists, the record has no row of {', '.join(absent)}"
         return Verdict(item, claim, Kind.NOT_JUDGED, note=note)
     return Verdict(item, claim, min((case.kind for case in cases), key=ORDER.index), cases, claim.easy)
 
 
-def rivals_absent(rows: ByMetric, claim: Claim) -> list[str]:
-    """The methods that a claim lists as rivals and a record lacks: the best of the others would be an easier one."""
+def methods_absent(rows: ByMetric, claim: Claim) -> list[str]:
+    """The methods that a claim is judged against and a record lacks: the best of the others would be an easier one."""
     listed = claim.to.get("method")
     wanted = listed if isinstance(listed, list | tuple) else []
     there = {row.method for each in rows.values() for row in each}
