@@ -23,6 +23,20 @@ def rk4(field, t, y, h, nodes=(0.5, 0.5, 1.0), weights=(1, 2, 2, 1), chained=Tru
     return y + h / 6 * sum(w * k for w, k in zip(weights, (first, second, third, last), strict=True))
 
 
+def three_eighths(field, t, y, h):
+    """Kutta's 3/8 rule, of order four too."""
+    first = field(t, y)
+    second = field(t + h / 3, y + h / 3 * first)
+    third = field(t + 2 * h / 3, y + h * (second - first / 3))
+    last = field(t + h, y + h * (first - second + third))
+    return y + h / 8 * (first + 3 * second + 3 * third + last)
+
+
+def from_the_library(field, t, y, h):
+    """torchdiffeq's `rk4`, which is the 3/8 rule."""
+    return rollout(field, y, torch.tensor([t, t + h]), SolverSettings(solver="rk4", step=h)).states[1]
+
+
 def fixed(stiffness):
     """The count of another stiffness."""
     return rollout(lambda t, y: t.cos() - y, torch.ones(1), torch.tensor([0.0, 10.0]), SolverSettings()).nfe
@@ -124,6 +138,8 @@ WRONG = {
         (lambda f, t, y, h: rk4(f, t, y, h, chained=False), "order is below four"),
         (lambda f, t, y, h: rk4(f, t, y, h, nodes=(0, 0, 0)), "wrong moments"),
         (lambda f, t, y, h: rk4(f, t, y, h, weights=(1.5, 1.5, 1.5, 1.5)), "what are the weights"),
+        (three_eighths, "another method"),
+        (from_the_library, "another method"),
     ],
     "T2.order": [
         (lambda x, y: -slope(x, y), "sign is turned"),

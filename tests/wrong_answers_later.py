@@ -81,18 +81,18 @@ def each_seed(field, weights):
     return lambda t, w: functional_call(field, weights, (t, w))
 
 
-def bootstrapped(of, paired=True, level=0.95):
-    """An interval by percentiles."""
+def bootstrapped(of, paired=True, level=0.95, method="percentile", resamples=1000, seed=0):
+    """An interval, by percentiles unless another method is wanted."""
 
     def interval(errors, reference):
         drawn = scipy.stats.bootstrap(
             (errors, reference),
             of,
             paired=paired,
-            n_resamples=1000,
+            n_resamples=resamples,
             confidence_level=level,
-            method="percentile",
-            rng=0,
+            method=method,
+            rng=seed,
         )
         return tuple(drawn.confidence_interval)
 
@@ -220,6 +220,8 @@ WRONG = {
         (bootstrapped(lambda one, two, axis: 1 - (one / two).mean(axis)), "mean of ratios"),
         (bootstrapped(skills, paired=False), "as a pair"),
         (bootstrapped(skills, level=0.9), "middle 90 %"),
+        (bootstrapped(skills, method="BCa", resamples=5000), "the BCa interval"),
+        (bootstrapped(skills, method="basic", resamples=5000), "the basic interval"),
         (lambda one, two: 1 - one.sum() / two.sum(), "two numbers"),
         (lambda one, two: (0.5, 0.1), "two numbers"),
         (normal, "percentile interval"),
@@ -239,6 +241,7 @@ WRONG = {
         (row_without("split"), "no part in it"),
         (ENTRY | {"at_most": 0.55}, "0.51"),
         (ENTRY | {"at_most": 0.7}, "six tenths"),
+        (ENTRY | {"at_most": "0.5"}, "a number, without quotes"),
         (ENTRY | {"at_most": 0.1}, "must be a PASS"),
         (ENTRY | {"control": {}}, "TOO EASY"),
         (ENTRY | {"quantity": "ratio_to_best"}, "upper end"),

@@ -132,6 +132,8 @@ def test_a_fail_needs_a_reason_and_a_reason_needs_a_fail(rows, changes, surprise
         ({"source": "somebody"}, "The source of the claim error of item is 'somebody'"),
         ({"at_least": 0.5}, "needs one bound"),
         ({"at_most": None}, "needs one bound"),
+        ({"at_most": "0.5"}, "The bound of .* is .0.5.: it is a number"),
+        ({"at_most": True}, "it is a number, without quotes"),
         ({"row": None}, "has neither rows nor 'unmeasured'"),
         ({"statement": None}, "has no 'statement'"),
     ],

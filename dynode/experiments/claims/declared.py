@@ -125,6 +125,9 @@ def require_whole(claim: Claim, name: str) -> None:
         raise UserError(f"{name.capitalize()} has neither rows nor 'unmeasured', which explains why none has it.")
     if claim.row and (claim.at_most is None) == (claim.at_least is None):
         raise UserError(f"{name.capitalize()} needs one bound: at_most or at_least.")
+    for bound in (claim.at_most, claim.at_least):
+        if bound is not None and (isinstance(bound, bool) or not isinstance(bound, int | float)):
+            raise UserError(f"The bound of {name} is {bound!r}: it is a number, without quotes.")
 
 
 def statements_of(entries: Iterable[Mapping[str, Any]]) -> list[Statement]:

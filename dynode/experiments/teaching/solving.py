@@ -24,6 +24,20 @@ def cubic(t: float, y: torch.Tensor) -> torch.Tensor:
     return torch.full_like(y, 4 * t**3)
 
 
+def bending(t: float, y: torch.Tensor) -> torch.Tensor:
+    """A field of the time and the state on which methods of order four differ."""
+    return torch.sin(3 * y) + t * y
+
+
+def classical(field: Callable, t: float, y: torch.Tensor, h: float) -> torch.Tensor:
+    """The classical Runge-Kutta method, the answer of T2.rk4_step."""
+    first = field(t, y)
+    second = field(t + h / 2, y + h / 2 * first)
+    third = field(t + h / 2, y + h / 2 * second)
+    last = field(t + h, y + h * third)
+    return y + h / 6 * (first + 2 * second + 2 * third + last)
+
+
 def after(step: Step, field: Callable, start: float, t: float, h: float) -> float:
     """The state after one step of somebody's."""
     return float(returned(step, field, t, torch.tensor([start], dtype=torch.float64), h))
@@ -50,6 +64,11 @@ def rk4_step(step: Step) -> str:
         return "the order is below four: what are the weights, and which slope does each in the middle start from?"
     if not math.isclose(after(step, cubic, 1.0, 1.0, 0.5), 1.5**4, rel_tol=1e-9):
         return "a field that changes in time is met at the wrong moments: which times do the four slopes belong to?"
+    if not math.isclose(after(step, bending, 1.0, 1.0, 0.5), after(classical, bending, 1.0, 1.0, 0.5), rel_tol=1e-9):
+        return (
+            "as accurate, but another method, as Kutta's 3/8 rule is, which torchdiffeq calls `rk4`: of the classical "
+            "one both middle slopes belong to t + h/2, and the states that all slopes are taken at begin at y."
+        )
     return ""
 
 
