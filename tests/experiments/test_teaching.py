@@ -123,6 +123,17 @@ def test_a_notebook_of_the_course_is_stripped_and_short_and_says_where_to_write(
     assert all(copies.unfilled_source(source) != source for source in solved)
 
 
+RUNGE_KUTTA = r"2 \* \w+ \+ 2 \* \w+"  # the weighted sum of slopes in the answer of T2.rk4_step
+
+
+def test_no_unfilled_notebook_shows_the_runge_kutta_steps_that_t2_asks_for():
+    answers = [cell.source for cell in copies.read(NOTEBOOKS[1], solutions=True).cells if "def rk4_step" in cell.source]
+    assert all(re.search(RUNGE_KUTTA, source) for source in answers) and len(answers) == 1
+    for path in NOTEBOOKS:
+        code = [cell.source for cell in copies.read(path).cells if cell.cell_type == "code"]
+        assert not [source for source in code if re.search(RUNGE_KUTTA, source)], path.name
+
+
 def test_every_exercise_is_in_a_notebook_and_has_wrong_answers():
     named = [name for path in NOTEBOOKS for name in exercises_in(path)]
     assert sorted(named) == sorted(checks.EXERCISES) == sorted(WRONG)
@@ -156,7 +167,8 @@ def test_nothing_and_nonsense_get_a_hint(name, answer):
 
 @pytest.mark.parametrize("name, answer", [
     ("T1.stride", np.int64(wrong_answers.STRIDE)),
-    ("T4.interval", wrong_answers_later.bootstrapped(wrong_answers_later.skills)),
+    *[("T4.interval", wrong_answers_later.bootstrapped(wrong_answers_later.skills, seed=k)) for k in range(5)],
+    ("T4.claim", wrong_answers_later.ENTRY | {"at_most": 1 / 2}),
 ])  # fmt: skip
 def test_a_right_answer_of_another_kind_passes(name, answer, capsys):
     checks.check(name, answer)
