@@ -20,7 +20,7 @@ def methods() -> str:
         for name, each in METHODS.items()
         if (PAGES / f"{page_of(name)}.md").is_file()  # a plugin's method has none
     ]
-    return table(["method", "what it is", "what is fitted"], rows)
+    return "{.methods}\n" + table(["method", "what it is", "what is fitted"], rows)
 
 
 def lead(page: Path) -> str:

@@ -34,3 +34,9 @@ def test_a_page_loads_by_itself_and_fits_a_phone(name, site, browser, axe):  # n
             found = opened.page.evaluate("axe.run(document)")["violations"]
             serious = [(each["id"], each["nodes"][0]["target"]) for each in found if each["impact"] in OBJECTIONS]
             assert serious == [], context
+
+
+def test_the_sentences_on_methods_have_the_width_of_a_phone(site, browser):  # noqa: F811
+    with Opened(browser, site / "methods.html", viewport=PHONE) as opened:
+        cells = opened.page.locator("table.methods td:nth-child(2)")
+        assert cells.count() > 5 and cells.first.bounding_box()["width"] > 0.8 * PHONE["width"]

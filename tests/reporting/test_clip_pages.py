@@ -15,6 +15,7 @@ from PIL import Image
 
 from dynode import cli, clips, generators
 from dynode.cli.pages.demo import codes_there
+from dynode.dynamics import methods
 from dynode.errors import UserError
 from dynode.inversion.invert_frames import usual_settings
 from dynode.io import assets, video
@@ -112,10 +113,23 @@ def test_a_page_needs_nothing_else_and_says_that_it_is_edited(view):
 
 
 def test_a_page_of_a_world_says_that_it_is_synthetic_and_what_its_codes_test():
-    world = {"stand_ins": ["rendered world bird"], "protocol": "chain", "times": [0, 1]}
+    world = {"stand_ins": ["rendered world bird"], "protocol": "chain", "times": [0, 1], "observed": [1, 0]}
     synthetic, leaky, fewer = notices_of(world, frames=4)
     assert "synthetic" in synthetic and "no test" in leaky and "2 of the clip's 4 frames" in fewer
-    assert len(notices_of({"stand_ins": [], "protocol": "independent", "times": [0, 1]}, 2)) == 1
+    assert len(notices_of({"stand_ins": [], "protocol": "independent", "times": [0, 1], "observed": [1, 0]}, 2)) == 1
+    assert len(notices_of(world | {"observed": [1, 1]})) == 1  # nothing is held out
+
+
+def test_a_page_on_which_nothing_is_held_out_says_so_and_has_no_column_of_it(view):
+    partly = viewer_page(view, title="a", notices=[])
+    whole = viewer_page(view | {"observed": [1] * len(view["times"])}, title="a", notices=[])
+    assert "held out</th>" in partly and "were shown to each method, which then drew" in partly
+    assert "held out</th>" not in whole and "none was held out" in whole and "rings:" not in whole
+
+
+def test_a_fit_is_called_by_its_file_and_its_method_whose_colour_it_has(circle):
+    path = methods.fit(circle, "cubic")
+    assert [view_data.label_of(name, path) for name in ("talk", "talk-cubic")] == ["talk (cubic)", "talk-cubic"]
 
 
 def test_names_in_a_view_cannot_end_its_script(view):

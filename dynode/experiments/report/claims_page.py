@@ -36,7 +36,9 @@ def claims_page(all_sources: Sequence[Source]) -> dict[str, Any]:
         "summary": summary(verdicts),
         "counts": [(str(kind), *SHAPES[kind], sum(each.kind is kind for each in verdicts)) for kind in ORDER],
         "meanings": [(str(kind), *SHAPES[kind], MEANINGS[kind]) for kind in ORDER],
-        "statements": [(each.quote, each.section, shaped(tests), counted(tests)) for each, tests in said],
+        "statements": [
+            (each.quote, each.section, shaped(tests), counted(tests), testing(tests)) for each, tests in said
+        ],
         "groups": [group(source) for source in all_sources if source.judged.verdicts],
     }
 
@@ -45,6 +47,11 @@ def shaped(verdicts: Iterable[Verdict]) -> tuple[str, str, str]:
     """The worst kind of some verdicts, its shape and its class."""
     kind = min((each.kind for each in verdicts), key=ORDER.index, default=Kind.NOT_JUDGED)
     return (str(kind), *SHAPES[kind])
+
+
+def testing(verdicts: Iterable[Verdict]) -> list[str]:
+    """The items whose claims test a statement."""
+    return list(dict.fromkeys(each.item for each in verdicts))
 
 
 def group(source: Source) -> dict[str, Any]:

@@ -1,21 +1,20 @@
-"""Figures and videos of a report, by the item of the paper that they regenerate; pictures are made small enough to send."""
+"""Figures of a report, by the item of the paper that they regenerate; pictures are made small enough to send."""
 
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import av
 from PIL import Image
 
+from dynode import clips
 from dynode.experiments.report.notes import notes
 from dynode.experiments.report.sources import Source, shipped_figures
 from dynode.io import files
 from dynode.reporting import paths
 
 WIDTH, QUALITY = 1400, 82  # of a picture on a page
-VIDEOS = 12_000_000  # bytes of all videos together, the smallest first
 
 
 @dataclass(frozen=True)
@@ -65,7 +64,7 @@ def gallery_page(all_sources: Sequence[Source], profile: str, folder: Path) -> d
         for source in all_sources
     ]
     missing = [each["item"].name for each in groups if not each["figures"]]
-    return {"groups": [each for each in groups if each["figures"]], "missing": missing}
+    return {"groups": [each for each in groups if each["figures"]], "missing": missing, "protocols": clips.PROTOCOLS}
 
 
 def pictured(figure: Figure, folder: Path) -> dict[str, Any]:
@@ -81,42 +80,3 @@ def pictured(figure: Figure, folder: Path) -> dict[str, Any]:
     files.write(folder / name, lambda part: part.write_bytes(content.getvalue()))
     described = {"alt": figure.alt, "origin": figure.origin, "note": figure.note, "name": figure.path.stem}
     return described | {"file": f"figures/{name}", "width": width, "height": height}
-
-
-def videos_page(profile: str, folder: Path) -> dict[str, Any]:
-    """The values of the template `videos`; copies them into a folder, the smallest first while there is room."""
-    found_videos = [*(paths.root() / "figures").glob("*.mp4"), *(paths.root() / "reports" / "demo").glob("*.mp4")]
-    shown, left_out, room = [], [], VIDEOS
-    for path in sorted(of_profile(found_videos, profile), key=lambda each: each.stat().st_size):
-        room -= path.stat().st_size
-        if room < 0:
-            left_out.append(path.name)
-            continue
-        name = path.name.replace(" ", "_")
-        files.write(folder / name, lambda part, path=path: part.write_bytes(path.read_bytes()))
-        shown.append({"file": f"videos/{name}", "name": path.stem} | described(path))
-    return {"videos": sorted(shown, key=lambda each: each["name"]), "left_out": left_out}
-
-
-def of_profile(videos: Iterable[Path], profile: str) -> list[Path]:
-    """Those whose name says this profile, which that of `embedded` does not."""
-    others = tuple(f".{each}.mp4" for each in ("smoke", "paper", "recorded"))
-    ending = f".{profile}.mp4"
-    return [
-        each
-        for each in videos
-        if each.name.endswith(ending) or (profile == "embedded" and not each.name.endswith(others))
-    ]
-
-
-def described(path: Path) -> dict[str, Any]:
-    """The title of a video, its size in pixels and its seconds."""
-    with av.open(str(path)) as container:
-        stream = container.streams.video[0]
-        seconds = float(container.duration or 0) / av.time_base
-        return {
-            "title": container.metadata.get("title", ""),
-            "width": stream.width,
-            "height": stream.height,
-            "seconds": f"{seconds:.1f}",
-        }

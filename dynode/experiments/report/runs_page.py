@@ -49,10 +49,13 @@ def stand_ins_page(all_sources: Sequence[Source]) -> dict[str, Any]:
     for source in all_sources:
         for name in source.stand_ins:
             used.setdefault(name, []).append(source.item.name)
+    return {"used": [stand_in(name) | {"items": names} for name, names in sorted(used.items())]}
+
+
+def stand_in(name: str) -> dict[str, Any]:
+    """A stand-in by its name, and what it is there instead of, "" where that is not noted."""
     known = notes()["stand_ins"]
-    lines = [{"name": name, "items": names, "for": instead_of(name, known)} for name, names in sorted(used.items())]
-    return {"used": lines, "known": known}
-
-
-def instead_of(name: str, known: Sequence[dict[str, str]]) -> str:
-    return next((each["instead_of"] for each in known if name.startswith(each["begins"])), "")
+    return {
+        "name": name,
+        "instead_of": next((each["instead_of"] for each in known if name.startswith(each["begins"])), ""),
+    }

@@ -9,7 +9,16 @@ from typing import Any
 import torch
 
 from dynode.errors import UserError
-from dynode.experiments.report import claims_page, gallery, notebooks_page, runs_page, sources, tables_page, views_page
+from dynode.experiments.report import (
+    claims_page,
+    gallery,
+    notebooks_page,
+    runs_page,
+    sources,
+    tables_page,
+    videos_page,
+    views_page,
+)
 from dynode.experiments.report.notes import notes
 from dynode.io import files
 from dynode.reporting import paths
@@ -71,7 +80,7 @@ def write_report(
         "tables": lambda: tables_page.tables_page(all_sources, profile, site / "tables"),
         "viewer": lambda: views_page.views_page(views, site, links_from(""), device=device, progress=progress),
         "notebooks": lambda: notebooks_page.notebooks_page(all_sources, site / "notebooks", links_from("../")),
-        "videos": lambda: gallery.videos_page(profile, site / "videos"),
+        "videos": lambda: videos_page.videos_page(all_sources, profile, site / "videos"),
         "runs": lambda: runs_page.runs_page(all_sources),
         "fidelity": lambda: {"deviations": notes()["deviations"]},
         "stand_ins": lambda: runs_page.stand_ins_page(all_sources),

@@ -88,7 +88,7 @@ def notices_of(view: Mapping[str, Any], frames: int = 0) -> list[str]:
     frames: of the whole clip, where the view may show fewer.
     """
     notices = [SYNTHETIC if view["stand_ins"] else EDITED]
-    if view["protocol"].partition("; ")[0] in ("chain", clips.SMOOTHED):
+    if not all(view["observed"]) and view["protocol"].partition("; ")[0] in ("chain", clips.SMOOTHED):
         notices.append(
             f"The codes of this clip were made by the protocol {view['protocol']}: held-out frames had a part in the observed "
             "codes, so errors there show the methods beside each other and are no test of any."

@@ -19,9 +19,19 @@ def prose(text: str) -> Markup:
     return Markup(re.sub(r"`([^`]*)`", r"<code>\1</code>", str(escape(text))))
 
 
+def capital(text: str) -> str:
+    """A text that begins with a capital."""
+    return text[:1].upper() + text[1:]
+
+
 def sentence(text: str) -> str:
     """A text that begins with a capital and ends with one full stop."""
-    return text[:1].upper() + text[1:].rstrip(".") + "."
+    return capital(text).rstrip(".") + "."
+
+
+def whole(text: str) -> str:
+    """A list whose parts break at its commas alone: a count stays beside what it counts."""
+    return ", ".join(part.replace(" ", "\u00a0") for part in text.split(", "))
 
 
 def text_columns(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[bool]:
@@ -40,7 +50,8 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters |= {"significant": significant, "prose": prose, "sentence": sentence, "texts": text_columns}
+    made.filters |= {"significant": significant, "prose": prose, "sentence": sentence, "capital": capital}
+    made.filters |= {"texts": text_columns, "whole": whole}
     return made
 
 

@@ -83,8 +83,9 @@ def view_of(
     dense = dense_times(clip.ts)
     results = {name: evaluator.evaluate(clip, path) for name, path in paths.items()}
     methods = [
-        curve(name, look, axes.scores(paths[name](dense).cpu())) | measured(results[name], reference, metrics)
-        for name, look in zip(paths, curve_looks([*paths]), strict=True)
+        curve(name, look, axes.scores(path(dense).cpu()), label_of(name, path))
+        | measured(results[name], reference, metrics)
+        for (name, path), look in zip(paths.items(), curve_looks([each.label for each in paths.values()]), strict=True)
     ]
     truth = curve(REFERENCES[reference], CurveLook(*looks.REFERENCE, "", "star"), axes.scores(clip.ws))
     images = {name: each.images for name, each in results.items()}
@@ -123,9 +124,14 @@ def dense_times(ts: torch.Tensor) -> torch.Tensor:
     return torch.cat([between.flatten(), ts[-1:]])
 
 
-def curve(name: str, look: CurveLook, scores: torch.Tensor) -> dict[str, Any]:
-    """A path on the plane, and its look."""
-    return {"name": name, "label": name, **dataclasses.asdict(look), "path": rounded(scores.tolist())}
+def label_of(name: str, path: Trajectory) -> str:
+    """What a path is called on a page: a name that does not say its method is followed by it."""
+    return name if path.label in name else f"{name} ({path.label})"
+
+
+def curve(name: str, look: CurveLook, scores: torch.Tensor, label: str = "") -> dict[str, Any]:
+    """A path on the plane, and its look.  label: by default the name."""
+    return {"name": name, "label": label or name, **dataclasses.asdict(look), "path": rounded(scores.tolist())}
 
 
 def measured(result: Evaluation, reference: str, metrics: Sequence[str]) -> dict[str, list[float]]:
