@@ -2,12 +2,16 @@
 
 import base64
 import io
+import re
 
+import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 from PIL import Image
 
 from dynode.reporting.pages import notebook_html
+from dynode.reporting.pages.notebook_pages import markdown_html
+from dynode.runtime import ROOT
 
 
 def picture(grey: int):
@@ -35,3 +39,15 @@ def test_what_was_printed_in_pieces_is_one_block():
     streams = [new_output("stream", name="stdout", text=text) for text in ("one\n", "two\n")]
     body, _ = notebook_html(new_notebook(cells=[new_code_cell("f()", outputs=streams)]), "f")
     assert "one\ntwo" in body
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "notebooks").rglob("*.ipynb")), ids=lambda path: path.stem)
+def test_no_formula_shows_a_macro(path):
+    cells = nbformat.read(path, as_version=4).cells
+    texts = [markdown_html(cell.source) for cell in cells if cell.cell_type == "markdown"]
+    formulas = re.findall(r"<math.*?</math>", " ".join(texts), re.S)
+    assert [each for each in formulas if "\\" in each] == []
+
+
+def test_a_norm_of_any_size_is_drawn_by_double_bars():
+    assert markdown_html(r"$\big\|x\big\|$").count("&#x02016;") == 2

@@ -14,7 +14,7 @@ from nbformat import NotebookNode
 from traitlets.config import Config
 
 ERROR_CELL = "papermill-error-cell"  # where a page of a failed notebook is opened
-UNKNOWN = {r"\arg": r"\operatorname{arg}"}  # macros that latex2mathml does not have
+UNKNOWN = {r"\arg": r"\operatorname{arg}", r"\big\|": r"\|"}  # macros that latex2mathml does not have
 LONG = 40  # letters of a formula that may be wider than a phone
 SCROLLS = '<span class="{}" tabindex="0" role="group" aria-label="Formula">{}</span>'
 TABLE = re.compile(r"<table[^>]*>.*?</table>", re.S)
@@ -25,7 +25,8 @@ NO_ALT = re.compile(r"<img(?![^>]*\balt=)")
 def mathml(formula: str, display: str = "inline") -> str:
     """A LaTeX formula as MathML; as code where it is none that is known."""
     for macro, known in UNKNOWN.items():
-        formula = re.sub(re.escape(macro) + r"(?![a-z])", lambda _, known=known: known, formula)
+        ending = r"(?![a-z])" if macro[-1].isalpha() else ""
+        formula = re.sub(re.escape(macro) + ending, lambda _, known=known: known, formula)
     try:
         return convert(formula, display=display)
     except Exception:  # latex2mathml raises many kinds for what it cannot read
