@@ -231,7 +231,13 @@ def test_every_check_stands_alone_in_its_line_behind_the_cell_that_it_checks():
         assert [name for name, _ in marking.checks_in(copies.read(path))] == exercises_in(path)
 
 
-def test_copies_for_nbgrader_have_a_cell_to_write_in_and_a_locked_check_for_each_exercise(tmp_path):
+def code_lines(notebook) -> list[str]:
+    """The lines of all code cells, without those that are empty."""
+    sources = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
+    return [line for source in sources for line in source.splitlines() if line]
+
+
+def test_copies_for_nbgrader_have_a_cell_to_write_in_and_a_locked_check_alone_for_each_exercise(tmp_path):
     assert main(["teach", "--marking", "nbgrader", "-o", str(tmp_path)]) == 0
     for path in NOTEBOOKS:
         notebook = nbformat.read(tmp_path / "source" / path.stem / path.name, as_version=4)
@@ -242,6 +248,10 @@ def test_copies_for_nbgrader_have_a_cell_to_write_in_and_a_locked_check_for_each
         for cell, kind in zip(marked, kinds, strict=True):
             assert kind["schema_version"] == 3 and kind["solution"] == (copies.BEGIN in cell.source)
             assert kind["grade"] == kind["locked"] == (not kind["solution"]) == ("points" in kind)
+        graded = [cell.source for cell in marked if cell.metadata["nbgrader"]["grade"]]
+        assert graded == [f'teach.check("{name}", {answer})' for name, answer in marking.checks_in(copies.read(path))]
+        assert [kind["points"] for kind in kinds if kind["grade"]] == [1] * len(graded)
+        assert code_lines(notebook) == code_lines(copies.read(path, solutions=True))
 
 
 def test_copies_for_otter_are_unfilled_and_each_exercise_has_a_test(tmp_path, capsys):

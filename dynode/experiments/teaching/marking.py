@@ -35,8 +35,18 @@ def checks_in(notebook: NotebookNode) -> list[tuple[str, str]]:
     return [each for cell in notebook.cells if cell.cell_type == "code" for each in CHECK.findall(cell.source)]
 
 
+def check_apart(cell: NotebookNode) -> list[NotebookNode]:
+    """A cell whose check stands in a cell of its own, so that what is drawn behind it takes no point."""
+    check, _, rest = cell.source.partition("\n")
+    if not CHECK.match(check) or not rest.strip():
+        return [cell]
+    behind = nbformat.v4.new_code_cell(rest.strip("\n"), id=f"{cell.id}-behind")
+    return [NotebookNode(cell | {"source": check}), behind]
+
+
 def with_nbgrader(notebook: NotebookNode) -> NotebookNode:
     """The filled notebook with nbgrader's metadata: cells to write in, and behind each its check, for one point."""
+    notebook.cells = [part for cell in notebook.cells for part in check_apart(cell)]
     for cell in notebook.cells:
         checked, solved = CHECK.search(cell.source), copies.BEGIN in cell.source
         if cell.cell_type != "code" or not (checked or solved):
