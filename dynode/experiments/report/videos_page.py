@@ -58,11 +58,11 @@ def copied(path: Path, profile: str, folder: Path) -> dict[str, Any]:
 
 def named(stem: str) -> dict[str, str]:
     """What the name of a video says: the clip, and system and edit; all of it as the clip where it is of another shape."""
-    found = NAME.fullmatch(stem)
-    if not found:
+    match = NAME.fullmatch(stem)
+    if not match:
         return {"clip": stem, "edit": ""}
-    edit = re.sub(r"_(?=-?[\d.]+$)", " ", found["edit"])
-    return {"clip": found["clip"], "edit": edit.replace("_", ", ")}
+    edit = re.sub(r"_(?=-?[\d.]+$)", " ", match["edit"])
+    return {"clip": match["clip"], "edit": edit.replace("_", ", ")}
 
 
 def read(path: Path) -> tuple[dict[str, Any], bytes]:
