@@ -250,6 +250,8 @@ def test_an_order_is_judged_on_as_many_clips_as_it_wants():
     assert few.kind is Kind.NOT_JUDGED and few.note == "an order wants 2 clips, the record has 1"
     others = [row(0.5, clip="all"), row(0.5, clip="one", metric="ssim"), row(0.5, "another", clip="two", metric="ssim")]
     assert judged(others, clips=2).kind is Kind.NOT_JUDGED  # the second clip is of another method
+    other_metric = [row(0.5, clip="one", metric="ssim")]  # a short run lacks rows that the long one has
+    assert judged(other_metric, clips=2).kind is Kind.NOT_JUDGED and judged([], clips=2).kind is Kind.MISSING
     assert enough.kind is Kind.PASS
 
 

@@ -1,6 +1,8 @@
 """Commands whose result is a page: a demonstration, and fits to show to others."""
 
+import contextlib
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -44,10 +46,24 @@ def demo(
     started, chosen = time.time(), runtime.device(device)
     folder = paths.root() / "reports" / "demo"
     clip = named_clip(video or demonstration.CLIP, frames, generator, chosen, folder)
-    shown = demonstration.demonstrate(clip, folder, device=chosen, progress=runtime.bars())
+    with contextlib.nullcontext() if video else one_thread():
+        shown = demonstration.demonstrate(clip, folder, device=chosen, progress=runtime.bars())
     print(demonstration.numbers(shown))
     print(f"  path and frames: {near(shown.page)}   video: {near(shown.video)}   {time.time() - started:.0f} s")
     print("  next: dynode list | dynode verify --recorded | dynode run table1")
+
+
+@contextlib.contextmanager
+def one_thread() -> Iterator[None]:
+    """Small images gain nothing by more, which wait for each other wherever another process holds a core."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def near(path: Path) -> str:

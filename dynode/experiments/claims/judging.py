@@ -111,12 +111,12 @@ def judged(rows: ByMetric, item: str, claim: Claim, profile: str) -> Verdict:
         )
     if profile == "smoke":
         return Verdict(item, claim, Kind.NOT_JUDGED, note="a smoke run is of a few frames")
-    cases = tuple(cases_of(rows, claim))
+    cases, clips = tuple(cases_of(rows, claim)), clips_of(rows, claim) if claim.clips else 0
+    if clips and clips < claim.clips:
+        return Verdict(item, claim, Kind.NOT_JUDGED, note=f"an order wants {claim.clips} clips, the record has {clips}")
     if not cases:
         kind = Kind.NOT_JUDGED if claim.unmeasured else Kind.MISSING
         return Verdict(item, claim, kind, note=claim.unmeasured or "the record has no such row")
-    if claim.clips and (clips := clips_of(rows, claim)) < claim.clips:
-        return Verdict(item, claim, Kind.NOT_JUDGED, note=f"an order wants {claim.clips} clips, the record has {clips}")
     if absent := methods_absent(rows, claim):
         note = f"an order wants every method that it lists, the record has no row of {', '.join(absent)}"
         return Verdict(item, claim, Kind.NOT_JUDGED, note=note)
