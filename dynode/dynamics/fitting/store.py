@@ -84,9 +84,9 @@ class FitStore:
         if settings is None:
             return methods.fit(clip, method)
         path = self.path(clip, settings, seed)
-        if path.is_file():
-            return fit_files.load(path)
-        return fit_to_file(path, clip, settings, seed, device=self.device, progress=self.progress)
+        if not path.is_file():
+            fit_to_file(path, clip, settings, seed, device=self.device, progress=self.progress)
+        return fit_files.load(path)  # also of a new one, whose tensors lie otherwise in memory and round otherwise
 
     def fit_many(self, clips: Sequence[tuple[Clip, int]], method: str | Any = "dynode") -> list[Trajectory]:
         """The trajectories of (clip, seed) pairs; missing ones are fitted as one batched problem where possible."""
