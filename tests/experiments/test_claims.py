@@ -327,6 +327,17 @@ def test_a_record_that_names_another_method_so_is_stale_and_a_missing_one_says_w
     assert "`dynode run worlds` makes it" in printed.text([one])
 
 
+def test_an_item_that_needs_the_users_files_is_judged_by_the_record_that_ships_until_it_is_run(tmp_path, monkeypatch):
+    monkeypatch.setenv("DYNODE_OUTPUT", str(tmp_path))
+    item = items.item("demo_codes")
+    one = recorded.judge_record(item)
+    assert [each.kind for each in one.verdicts] == [each.kind for each in shipped("demo_codes").verdicts]
+    assert one.origin.endswith("; it ships, since a run here needs dynode-example-codes")
+    assert {each.kind for each in recorded.judge_record(item, "paper").verdicts} <= {Kind.MISSING, Kind.NOT_JUDGED}
+    record_in(tmp_path, "demo_codes", [])
+    assert recorded.judge_record(item).path.parent != recorded.SHIPPED
+
+
 def test_verdicts_as_json_markdown_and_junit():
     one = shipped("worlds")
     assert [each["verdict"] for each in json.loads(json.dumps(printed.as_dicts([one])))] == ["FAIL"] * 3

@@ -18,13 +18,17 @@ SHIPPED = runtime.ROOT / "reports" / "recorded"
 
 @dataclass(frozen=True)
 class Judged:
-    """An item's verdicts, and where its record comes from: `origin` is a sentence, `stale` why it is not of what is there now."""
+    """An item's verdicts, and where its record comes from: `origin` is a sentence, `stale` why it is not of what is there now.
+
+    instead: why it is the record that ships where one of a run here was asked for.
+    """
 
     item: Item
     verdicts: list[Verdict]
     path: Path
     provenance: dict[str, Any] = field(default_factory=dict)
     stale: str = ""
+    instead: str = ""
 
     @property
     def origin(self) -> str:
@@ -32,7 +36,8 @@ class Judged:
         if not self.provenance:
             return "no record"
         made = ", ".join(str(self.provenance.get(key, "?")) for key in ("commit", "date", "device"))
-        return f"record of {made}" + (f"; stale: {self.stale}" if self.stale else "")
+        own = f"record of {made}" + (f"; stale: {self.stale}" if self.stale else "")
+        return f"{own}; {self.instead}" if self.instead else own
 
 
 def path_of(item: str, profile: str, shipped: Path | None = None) -> Path:
@@ -43,9 +48,16 @@ def path_of(item: str, profile: str, shipped: Path | None = None) -> Path:
 
 
 def judge_record(item: Item, profile: str = "embedded", shipped: Path | None = None) -> Judged:
-    """Judge an item by its record.  shipped: the folder of the records that ship, None: those of the last run."""
+    """Judge an item by its record.  shipped: the folder of the records that ship, None: those of the last run.
+
+    An item that `make reproduce` leaves out, since it reads files that the user has to supply, is judged by the record that
+    ships until it is run here.
+    """
     path = path_of(item.name, profile, shipped)
     if not path.is_file():
+        if not shipped and profile == "embedded" and (supplied := item.needs.get(profile)):
+            why = f"it ships, since a run here needs {' and '.join(supplied)}"
+            return replace(judge_record(item, profile, SHIPPED), instead=why)
         command = f"dynode run {item.name}" + (f" --profile {profile}" if profile != "embedded" else "")
         verdicts = [by_bench(missing(verdict, command)) for verdict in judge([], item, profile)]
         return Judged(item, verdicts, path)
