@@ -20,13 +20,14 @@ def code_of(*arguments: str) -> int:
 
 @pytest.fixture
 def own(tmp_path, monkeypatch):
-    """Writes a record of `interpolation` as of a run here, in which 1,000 frames take so many times the memory of 10."""
+    """Writes a record of `interpolation` as of a run here, in which 100 and 1,000 frames take so many times the memory of 10."""
     monkeypatch.setenv("DYNODE_OUTPUT", str(tmp_path))
 
     def write(growth: float) -> None:
         path = tmp_path / "reports" / "records" / "interpolation.embedded.json"
         path.parent.mkdir(parents=True, exist_ok=True)
-        rows = [Row("peak_memory", value, variant=f"{n} frames") for n, value in ((10, 100.0), (1000, 100.0 * growth))]
+        peaks = ((10, 100.0), (100, 100.0 * growth), (1000, 100.0 * growth))
+        rows = [Row("peak_memory", value, variant=f"{n} frames") for n, value in peaks]
         records.write(path, "interpolation", "embedded", rows, {"commit": "abc", "date": "2026-11-26", "device": "cpu"})
 
     return write
@@ -48,8 +49,8 @@ def test_without_a_record_the_code_is_three(own, capsys):
 def test_what_holds_in_spite_of_its_reason_is_an_error(own, monkeypatch, capsys):
     own(1.05)
     item = items.item("interpolation")
-    (claim,) = item.claims
-    monkeypatch.setitem(item.claims[0].__dict__, "known", "memory grows")
+    claim, _ = item.claims
+    monkeypatch.setitem(claim.__dict__, "known", "memory grows")
     assert claim.known and code_of("interpolation") == 1
     assert "NOT AS EXPECTED: does not fail any more: take out its reason." in capsys.readouterr().out
 

@@ -161,8 +161,9 @@ def label(known: Records, words: list[str], form: str) -> str:
 
 
 def minutes(known: Records, words: list[str], form: str) -> str:
-    """The sum of the measured minutes of some items, or of all, one after the other."""
-    chosen = [items.item(name) for name in words] or list(items.items().values())
+    """The sum of the measured minutes of some items, or of those that `make reproduce` runs, one after the other."""
+    usual = [each for each in items.items().values() if not each.needs.get("embedded")]
+    chosen = [items.item(name) for name in words] or usual
     return f"{sum(items.minutes_of(each, 'embedded') for each in chosen):.0f}"
 
 
