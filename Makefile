@@ -55,8 +55,8 @@ weights: setup
 	done
 
 # Train the fields that clips of a world share, which ship, and in the cache the controls of notebook 14: the same that see the
-# state by a matrix alone, or not at all, and sequence models and a kernel that learn from the same episodes.  Encoding takes 15
-# seconds an episode on a CPU core and is kept; a field, ten minutes.
+# state by a matrix alone, or not at all, and sequence models and a kernel that learn from the same episodes.  Encoding takes two to
+# four seconds an episode on a CPU core and is kept; a field, five to seventeen minutes.
 FIELDS = $${DYNODE_CACHE:-$${XDG_CACHE_HOME:-$$HOME/.cache}/dynode}/training/dynamics
 fields: setup
 	for one in bird:280:96:192:220000 scene:200:96:192:220000 isaac3d:400:128:256:360000; do \
