@@ -98,8 +98,8 @@ def edit(
 ) -> None:
     """Edit a video: writes an .mp4 marked as edited, and a record of what it took.
 
-    A shipped clip comes with codes: under a minute on 2 CPU cores.  Any other video is inverted first, minutes per frame
-    there; that can be stopped and resumed, and the codes, which are kept in the cache, serve all further edits of the
+    A shipped clip comes with codes: under a minute on 2 CPU cores.  Any other video is inverted first, about ten seconds
+    a frame there; that can be stopped and resumed, and the codes, which are kept in the cache, serve all further edits of the
     same frames, whatever the output.  `dynode editors` lists what can be edited, with units and recommended strengths.
 
     Args:

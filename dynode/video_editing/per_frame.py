@@ -28,14 +28,32 @@ TRACK_VARIANCE = 100.0  # px^2: how far a landmark may be from its track before 
 SIDE = 96  # pixels that a face is reduced to before it is tracked
 FIDELITY = (
     Part("edit", "every frame is inverted, every code edited by itself", KEPT),
-    Part("landmarks", "steadied by Lucas-Kanade tracks", KEPT),
-    Part("squares", "smoothed over time", KEPT),
+    Part(
+        "editor",
+        "a full matrix for every style row, a classifier of all rows, taught by codes of photographs",
+        CHANGED,
+        "one matrix of rank 8 that all rows share, a classifier of their mean, taught by random codes: small files",
+    ),
+    Part("generator", "StyleGAN2 of 1024 pixels", CHANGED, "any of the package; of faces MobileStyleGAN"),
+    Part(
+        "landmarks",
+        "68, steadied by Lucas-Kanade tracks, smoothed over time with sigma 3",
+        CHANGED,
+        "5, steadied by Lucas-Kanade tracks on a small picture of the face, not smoothed: the squares are",
+    ),
+    Part("squares", "smoothed over time with sigma 6", KEPT),
     Part("fine rows", "kept as they are", KEPT),
     Part(
         "inversion",
         "the encoder pSp",
         CHANGED,
         "projection, or the package's own encoder and a few steps: no registry carries pSp",
+    ),
+    Part(
+        "paste",
+        "a polygon of jaw and brows, dilated, by Poisson cloning",
+        CHANGED,
+        "a soft mask with matched tones; Poisson cloning is `--paste poisson`",
     ),
     Part("frame rate", "24 a second whatever the footage has", LEFT_OUT, "the footage's own"),
 )

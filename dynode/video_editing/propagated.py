@@ -22,6 +22,20 @@ from dynode.video_editing.edited_codes import EditedShot
 from dynode.video_editing.keyframes import Edit, EditTrack
 from dynode.video_editing.per_frame import PerFrame
 from dynode.video_editing.registry import Detector, system
+from dynode.video_editing.systems.fidelity import CHANGED, KEPT, Part
+
+FIDELITY = (
+    Part("path", "of the first code, by a neural ODE fitted to the inverted frames", KEPT),
+    Part(
+        "propagation",
+        "the field, solved from the edited first code",
+        CHANGED,
+        "by default the first code's offset at all times; the field is `--mode flow`: where no code taught it, it may drift",
+    ),
+    Part("frames inverted", "not stated", CHANGED, "every one that `--stride` names, and the last"),
+    Part("alignment, editor, rows", "of the Latent Transformer", CHANGED, "as of `latent-transformer` here"),
+    Part("paste", "by Poisson cloning", CHANGED, "matched tones; Poisson cloning is `--paste poisson`"),
+)
 
 
 @system("dynode+latent-transformer")
@@ -40,6 +54,7 @@ class PropagatedEdit:
     store: FitStore | None = None
     host: PerFrame = field(default_factory=PerFrame)
     name: str = "dynode+latent-transformer"
+    fidelity = FIDELITY
 
     def __post_init__(self):
         choose("mode of propagation", self.mode, list(propagation.MODES))

@@ -30,7 +30,7 @@ FIDELITY = (
     Part("window", "5 frames, one code and cumulative increments of one row that all rows share", KEPT),
     Part(
         "start",
-        "the code zero, 5,000 steps for the first window",
+        "the code zero, 5,000 steps for every window",
         KEPT,
         "embedded settings: from the encoder or the code of the frame before, 60 and 20 steps",
     ),

@@ -27,13 +27,16 @@ from dynode.video_editing.systems.trained_weights import RATES
 FIDELITY = (
     Part("alignment", "FFHQ's rule; centres smoothed over time with sigma 1, axes with sigma 3", KEPT),
     Part(
-        "landmarks", "68 points of dlib", CHANGED, "5 points of the package's own detector, which alignment needs alone"
+        "landmarks",
+        "68 points of dlib",
+        CHANGED,
+        "5 points, which alignment needs alone, from the 68 of face-api.js over several views of the face",
     ),
     Part(
         "border of the frame",
         "black where the square leaves it",
         CHANGED,
-        "reflected, as in FFHQ: codes know no corners",
+        "reflected, as in FFHQ: the generator draws no black corners",
     ),
     Part(
         "pivots",
@@ -63,7 +66,10 @@ FIDELITY = (
     Part("fine rows", "optionally replaced by their mean over the video", KEPT),
     Part("edited rows", "all", CHANGED, "as for all systems: all but the fine ones of faces; `--rows 0` edits all"),
     Part(
-        "stitching", "copy of the tuned weights for each frame, ring and content terms, Adam at 3e-4, early stop", KEPT
+        "stitching",
+        "copy of the tuned weights for each frame, ring and content terms, Adam at 3e-4, 100 steps, early stop",
+        KEPT,
+        "15 steps in the embedded settings",
     ),
     Part(
         "segmentation", "BiSeNet", CHANGED, "the hull of landmarks, or a face parser that is named; smoothed over time"

@@ -34,8 +34,16 @@ FIDELITY = (
         CHANGED,
         "our refining encoder, 3 passes: e4e's weights belong to StyleGAN2; embedded: few steps from there",
     ),
-    Part("tuning", "one generator, 200 passes, Adam at 3e-4, L2 + LPIPS (AlexNet), locality, no early stop", KEPT),
+    Part("generator", "StyleGAN2 of 1024 pixels", CHANGED, "any of the package; of faces MobileStyleGAN"),
+    Part(
+        "tuning",
+        "one generator, 200 passes, Adam at 3e-4, L2 + LPIPS (AlexNet), locality, no early stop",
+        KEPT,
+        "embedded settings: Adam at 5e-4, locality at every fourth step",
+    ),
+    Part("trained weights", "all", CHANGED, "all but the mapping's, which no image of a code depends on"),
     RATES,
+    Part("resolution", "1024", KEPT, "256 in the embedded settings"),
     Part("passes and epochs", "200, 10 and 3", KEPT, "fewer in the embedded settings: minutes on a CPU"),
     Part("direct edit", "a StyleCLIP mapper on every code", CHANGED, "any editor of the package on every code"),
     Part("out of domain", "generators of StyleGAN-NADA", LEFT_OUT, "no such weights ship"),
@@ -44,7 +52,7 @@ FIDELITY = (
         "phase W",
         "the mapper of the edit itself is trained, w + s M(w), s .05 or .04, Adam at 1e-3",
         CHANGED,
-        "editors have no common form: a mapper of the same shape, 0 at first, is trained on top of the edited code",
+        "editors have no common form: a mapper of the same shape, 0 at first, is trained on top of the edited code; embedded: 64 wide",
     ),
     Part("size of the correction", ".2 (|M(w_a)| + |M(w_i)|)", KEPT),
     Part("phase G", "the generator, Adam at 1e-4, the outside term times 15, 100 times locality", KEPT),
@@ -71,7 +79,9 @@ FIDELITY = (
     Part(
         "segmentation", "BiSeNet", CHANGED, "the hull of landmarks, or a face parser that is named; smoothed over time"
     ),
-    Part("stitching", "STIT's, 50 steps", KEPT),
+    Part("edited rows", "all", CHANGED, "as for all systems: all but the fine ones of faces; `--rows 0` edits all"),
+    Part("stitching", "STIT's, 50 steps", KEPT, "15 steps in the embedded settings"),
+    Part("border and paste", "STIT's", CHANGED, "as of `stit` here"),
     Part("frame rate and size", "30 a second, 1280 x 720", CHANGED, "the source's own"),
 )
 

@@ -22,7 +22,7 @@ RATES = Part(
     "rates of weights",
     "steps of weights of unit variance: StyleGAN2's are equalised",
     CHANGED,
-    "times each tensor's root mean square: the same for such weights, and no ruin for those kept at other sizes",
+    "times each tensor's root mean square: the same for such weights; weights of other sizes would be lost at that rate",
 )
 
 
