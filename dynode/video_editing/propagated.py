@@ -33,8 +33,7 @@ FIDELITY = (
         "by default the first code's offset at all times; the field is `--mode flow`: where no code taught it, it may drift",
     ),
     Part("frames inverted", "not stated", CHANGED, "every one that `--stride` names, and the last"),
-    Part("alignment, editor, rows", "of the Latent Transformer", CHANGED, "as of `latent-transformer` here"),
-    Part("paste", "by Poisson cloning", CHANGED, "matched tones; Poisson cloning is `--paste poisson`"),
+    Part("alignment, editor, rows, paste", "of the Latent Transformer", CHANGED, "as of `latent-transformer` here"),
 )
 
 

@@ -111,9 +111,10 @@ def judged(rows: ByMetric, item: str, claim: Claim, profile: str) -> Verdict:
         )
     if profile == "smoke":
         return Verdict(item, claim, Kind.NOT_JUDGED, note="a smoke run is of a few frames")
-    cases, clips = tuple(cases_of(rows, claim)), clips_of(rows, claim) if claim.clips else 0
+    clips = clips_of(rows, claim) if claim.clips else 0
     if clips and clips < claim.clips:
         return Verdict(item, claim, Kind.NOT_JUDGED, note=f"an order wants {claim.clips} clips, the record has {clips}")
+    cases = tuple(cases_of(rows, claim))
     if not cases:
         kind = Kind.NOT_JUDGED if claim.unmeasured else Kind.MISSING
         return Verdict(item, claim, kind, note=claim.unmeasured or "the record has no such row")
