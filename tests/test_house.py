@@ -1,5 +1,6 @@
 """The repository keeps its own rules: one environment, small files, stripped notebooks, references up to date."""
 
+import json
 import lzma
 import re
 import subprocess
@@ -10,6 +11,7 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from ship_record import ship
 
 from dynode.errors import UserError
 from dynode.evaluation import records
@@ -155,13 +157,23 @@ def test_the_last_record_is_the_users_own_before_the_one_that_comes_with_the_pro
         paths.last_record("nothing", "paper")
 
 
+def test_a_record_ships_compressed_and_none_of_a_changed_checkout_does(tmp_path):
+    rows, made = [records.Row("mse", 1.0)], {"commit": "0123456789ab"}
+    shipped = ship(records.write(tmp_path / "item.smoke.json", "item", "smoke", rows, made), tmp_path)
+    assert shipped.name == "item.smoke.json.xz" and records.read(shipped) == (rows, made)
+    with pytest.raises(SystemExit, match="differs from its commit"):
+        ship(records.write(tmp_path / "x.json", "item", "smoke", rows, {"commit": "0123456789ab-dirty"}), tmp_path)
+
+
 def test_records_survive_their_file_and_average_over_seeds(tmp_path):
     rows = [records.Row("mse", value, method="dynode", seed=seed) for seed, value in enumerate((1.0, 3.0))]
     path = records.write(tmp_path / "item.smoke.json", "item", "smoke", rows, {"seed": 0})
     back, provenance = records.read(path)
     assert back == rows and provenance == {"seed": 0}
     small = records.write(tmp_path / "item.smoke.json.xz", "item", "smoke", rows, {"seed": 0})
-    assert lzma.decompress(small.read_bytes()) == path.read_bytes() and records.read(small) == (back, provenance)
+    assert records.read(small) == (back, provenance)
+    columns = {"metric": ["mse"] * 2, "value": [1.0, 3.0], "method": ["dynode"] * 2, "seed": [0, 1]}
+    assert json.loads(lzma.decompress(small.read_bytes()))["columns"] == columns
     (mean,) = records.averaged(back)
     assert (mean.value, mean.n, mean.seed) == (2.0, 2, None) and mean.std == pytest.approx(2**0.5)
     with pytest.raises(ValueError, match="finite"):

@@ -1,14 +1,15 @@
 """Errors on clips of the test set against how sparsely they are observed: the rows of notebook 14."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import torch
 from tqdm import tqdm
 
-from dynode import clips, generators
+from dynode import clips, generators, runtime
 from dynode.clips import Clip
 from dynode.dynamics.amortised import amortised_path, prior_files
 from dynode.dynamics.amortised.amortised_path import AmortisedSettings
@@ -18,8 +19,9 @@ from dynode.dynamics.fitting.store import FitStore
 from dynode.dynamics.methods import label_of
 from dynode.dynamics.trajectory import Trajectory
 from dynode.errors import UserError
-from dynode.evaluation.evaluator import Evaluator
-from dynode.evaluation.kept_evaluations import digest_of
+from dynode.evaluation import kept_evaluations, records
+from dynode.evaluation.evaluator import Evaluator, LateImages
+from dynode.evaluation.kept_evaluations import KeptEvaluations, KeptValues, digest_of
 from dynode.evaluation.records import Row
 from dynode.evaluation.trajectories import splits
 from dynode.experiments.test_set import EpisodeSet, episode_sets, episodes_of, face_images, face_windows_tested
@@ -27,8 +29,9 @@ from dynode.generators.protocol import Generator
 from dynode.generators.registry import of_clip
 from dynode.inversion import encoder_files
 from dynode.inversion.frame_sources import reference_images
-from dynode.io import assets
+from dynode.io import assets, source_code
 from dynode.metrics import METRICS
+from dynode.training.rendered_pictures import renderer_hash
 from dynode.worlds import Episode, world
 
 GENERATORS = {name: f"stylegan2-{name}-factors" for name in ("scene", "bird", "isaac3d")}  # of the worlds' codes
@@ -40,6 +43,7 @@ OTHER_CONTEXT, PRIOR = "dynode[amortised,other context]", "prior[amortised]"
 TRAINED = {"dynode[amortised,linear]": "linear", "dynode[amortised,no z]": "none"}
 TRAINED |= {"gru[amortised]": "gru", "latent_ode[amortised]": "latent_ode", PRIOR: "prior"}
 CONTROLS = (OTHER_CONTEXT, *TRAINED)
+CHOOSE = ("sets", "episodes", "windows")  # parameters that choose clips
 
 
 @dataclass(frozen=True)
@@ -117,36 +121,71 @@ class Subject:
         return chosen & (chosen.cumsum(0) % self.every == 0 if self.every > 1 else torch.ones_like(chosen))
 
 
-def encoded(chosen: EpisodeSet, episode: Episode, generator: Generator, encoder: Any) -> tuple[Clip, torch.Tensor]:
-    """Codes of an episode, each frame by itself, by an encoder; and the true pictures (T, 3, R, R)."""
-    images = world(episode.world).images(episode.factors(chosen.ts), generator.resolution)
-    ws = torch.cat([encoder(part).detach() for part in images.split(PASSES)])
+def pictures_of(chosen: EpisodeSet, episode: Episode, generator: Generator) -> LateImages:
+    """The true pictures (T, 3, R, R) of an episode, rendered when they are first needed."""
+    drawn_by, factors = world(episode.world), episode.factors(chosen.ts)
+    made_from = digest_of("pictures", episode.world, renderer_hash(drawn_by), factors, str(generator.resolution))
+    return LateImages(cache(lambda: drawn_by.images(factors, generator.resolution)), made_from)
+
+
+def encoded(
+    chosen: EpisodeSet, episode: Episode, generator: Generator, encoder: Any, made_by: str = ""
+) -> tuple[Clip, LateImages]:
+    """Codes of an episode, each frame by itself, by an encoder; and the true pictures (T, 3, R, R).
+
+    made_by: a text of all that codes depend on besides pictures, under which they are kept; "" keeps none.
+    """
+    images, name = pictures_of(chosen, episode, generator), chosen.clip_name(episode)
+    store = KeptEvaluations() if made_by and kept_evaluations.switched_on() else None
+    kept = KeptValues(store, digest_of("codes", made_by, images.made_from)[:32], {"clip": name})
+    if (ws := kept.get("ws")) is None:
+        ws = torch.cat([encoder(part).detach().cpu() for part in images().split(PASSES)])
+        kept.put("ws", ws)
+        kept.write()
     known = {"generator": generator.name, "generator_hash": generator.hash, "protocol": "independent"}
     shown = {"world": episode.world, "kind": episode.kind, "seed": episode.seed, "seconds": chosen.seconds}
-    meta: dict[str, Any] = known | {"name": chosen.clip_name(episode), "episode": shown}
-    clip = Clip(ws.cpu(), torch.from_numpy(chosen.ts), meta=meta)
-    return clip, images
+    meta: dict[str, Any] = known | {"name": name, "episode": shown}
+    return Clip(ws, torch.from_numpy(chosen.ts), meta=meta), images
 
 
-def of_worlds(names: Sequence[str], episodes: int, device: torch.device | str = "cpu") -> Iterator[Subject]:
-    """The first episodes of some sets of the test set; the other clip is the next of them.  Raises UserError for an unknown set."""
+def clip_name(name: str, episode: Episode) -> str:
+    """What the clip of an episode of a set is called."""
+    return episode_sets()[name].clip_name(episode)
+
+
+def of_worlds(
+    names: Sequence[str], episodes: int, device: torch.device | str = "cpu", known: Collection[str] = ()
+) -> Iterator[Subject]:
+    """The first episodes of some sets of the test set; the other clip is the next of them.
+
+    known: names of clips to leave out.  Raises UserError for an unknown set.
+    """
     for name in names:
         chosen = episodes_of(name)[: max(episodes, 2)]
+        if all(clip_name(name, episode) in known for episode in chosen[:episodes]):
+            continue
         each = episode_sets()[name]
         generator = generators.load(GENERATORS[each.world], device=device)
-        encoder = encoder_files.load(encoder_files.shipped_for(generator), generator)
-        made = [encoded(each, episode, generator, encoder) for episode in chosen]
+        file = encoder_files.shipped_for(generator)
+        encoder, code = encoder_files.load(file, generator), source_code.hash_of("dynode.inversion.encoder")
+        made_by = digest_of(
+            encoder_files.hash_of(file), generator.hash, code, runtime.device_name(generator.w_avg.device)
+        )
+        made = [encoded(each, episode, generator, encoder, made_by) for episode in chosen]
         for (clip, images), (other, _) in list(zip(made, [*made[1:], made[0]], strict=True))[:episodes]:
             evaluator = Evaluator(clip, generator, others={"truth": images})
-            yield Subject(name, clip, evaluator, each.beat_stride, other=other)
+            if clip.name not in known:
+                yield Subject(name, clip, evaluator, each.beat_stride, other=other)
 
 
-def of_faces(windows: Sequence[str], device: torch.device | str = "cpu") -> Iterator[Subject]:
-    """Test windows of faces by name.  Raises UserError for one that is not of the test set."""
+def of_faces(
+    windows: Sequence[str], device: torch.device | str = "cpu", known: Collection[str] = ()
+) -> Iterator[Subject]:
+    """Test windows of faces by name, but for those that are known.  Raises UserError for one that is not of the test set."""
     tested = {window.name for window in face_windows_tested()}
     if others := [name for name in windows if name not in tested]:
         raise UserError(f"{', '.join(others)} is no window of the test set; those are {', '.join(sorted(tested))}.")
-    for name in windows:
+    for name in (each for each in windows if each not in known):
         clip = clips.load(name)
         generator = of_clip(clip.meta, name, device=device)
         evaluator = Evaluator(clip, generator, others=reference_images(clip, min(256, generator.resolution)))
@@ -226,6 +265,38 @@ def errors(subject: Subject, codes: torch.Tensor, at: torch.Tensor, method: str,
     if method != OWN:
         value = float(METRICS["latent_mse"](codes, own)[at].mean())
         yield Row("latent_mse", value, method=method, space="latent", unit=METRICS["latent_mse"].unit, **named)
+
+
+def earlier(files: Sequence[str], parameters: Mapping[str, Any]) -> tuple[list[Row], dict[str, str], list[str]]:
+    """Of records of earlier runs the rows of the clips that a run measures, keys of these clips' codes, and stand-ins.
+
+    parameters: of this run.  Raises UserError for a record of something else, or of a run with other conditions or methods,
+    and for two records of one clip.
+    """
+    rows, codes, stand_ins = [], {}, []
+    wanted = {
+        clip_name(name, one) for name in parameters["sets"] for one in episodes_of(name)[: parameters["episodes"]]
+    }
+    wanted |= set(parameters["windows"])
+    for file in files:
+        known, made = records.read(file)
+        before = made.get("parameters", {})
+        if other := [name for name in parameters if name not in CHOOSE and before.get(name) != parameters[name]]:
+            raise UserError(f"{file} was made with another value of {', '.join(other)}: leave it out of `joined`.")
+        if twice := sorted(codes.keys() & made["codes"].keys()):
+            raise UserError(f"Two records of `joined` have the clip {twice[0]}: leave one of them out.")
+        rows += [row for row in known if row.clip in wanted]
+        codes |= {name: key for name, key in made["codes"].items() if name in wanted}
+        stand_ins += made["stand_ins"]
+    return rows, codes, stand_ins
+
+
+def origins(files: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
+    """For the record: of what commit, when, where and by which command the records of earlier runs were made."""
+    made = [records.read(file)[1] for file in files]
+    return (
+        {"joined": [{key: one[key] for key in ("commit", "date", "device", "command")} for one in made]} if made else {}
+    )
 
 
 def key_of(clip: Clip) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -48,12 +49,19 @@ def paired_ratio(
     value, clips = float(ratio_of_sums(*pair)), len(pair[0])
     if clips == 1:
         return Ratio(value, float("nan"), float("nan"), clips)
-    drawn = np.random.default_rng(seed).integers(0, clips, (RESAMPLES, clips))
-    tail = 50 * (1 - expanded(confidence, clips))
-    low, high = np.percentile(ratio_of_sums(pair[0][drawn], pair[1][drawn]), [tail, 100 - tail])
+    counts, tail = drawn(clips, seed), 50 * (1 - expanded(confidence, clips))
+    low, high = np.percentile((counts @ pair[0]) / (counts @ pair[1]), [tail, 100 - tail])
     return Ratio(value, float(low), float(high), clips)
 
 
+@cache
+def drawn(clips: int, seed: int) -> np.ndarray:
+    """How often each clip is drawn in each resample (RESAMPLES, clips)."""
+    chosen = np.random.default_rng(seed).integers(0, clips, (RESAMPLES, clips))
+    return (chosen[..., None] == np.arange(clips)).sum(1).astype(np.float64)
+
+
+@cache
 def expanded(confidence: float, clips: int) -> float:
     """The level of percentiles whose interval is as wide as Student's of so few clips (Hesterberg 2015, section 3.3)."""
     from scipy.special import ndtr, stdtrit  # those of scipy.stats, which takes a second to import

@@ -1,6 +1,7 @@
 """Programs with the names of Slurm's: a job is a process of this machine, its state a file, its fate written down beforehand."""
 
 import contextlib
+import itertools
 import json
 import os
 import signal
@@ -42,6 +43,14 @@ class Cluster:
         """The jobs of a rule, in the order of their submission."""
         return [job for job in self.jobs().values() if rule in job["comment"]]
 
+    def number(self) -> str:
+        """A number of a job that no other has, whoever else submits at this moment."""
+        for number in itertools.count(100):
+            with contextlib.suppress(FileExistsError):
+                (self.folder / f"number_{number}").touch(exist_ok=False)
+                return str(number)
+        raise AssertionError
+
     def change(self, number: str, **changes) -> None:
         path = self.folder / f"job_{number}.json"
         known = json.loads(path.read_text()) if path.exists() else {}
@@ -72,7 +81,7 @@ def value_of(arguments: list[str], *names: str) -> str:
 def submit(cluster: Cluster, arguments: list[str]) -> None:
     if value_of(arguments, "-p", "--partition") == "nowhere":
         sys.exit("sbatch: error: invalid partition specified: nowhere")
-    number = str(100 + len(cluster.jobs()))
+    number = cluster.number()
     comment = value_of(arguments, "--comment").removeprefix("rule_")
     cluster.change(
         number, name=value_of(arguments, "--job-name"), comment=comment, state="PENDING", arguments=arguments

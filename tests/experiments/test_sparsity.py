@@ -14,6 +14,7 @@ from dynode.dynamics.amortised.network import AmortisedNetworkSettings
 from dynode.dynamics.baselines.motion_prior import START, Kernel
 from dynode.dynamics.fitting.store import FitStore
 from dynode.errors import UserError
+from dynode.evaluation import records
 from dynode.evaluation.records import Row
 from dynode.experiments import sparsity, test_set
 from dynode.experiments.claims.quantities import QUANTITIES
@@ -75,8 +76,55 @@ def test_codes_of_an_episode_name_the_world_as_a_stand_in():
     (episode,) = test_set.development_episodes("isaac3d", 1)
     generator = SimpleNamespace(name="stylegan2-isaac3d-factors", hash="0", resolution=16)
     clip, images = sparsity.encoded(chosen, episode, generator, lambda part: part.flatten(2)[:, :, :8])
-    assert clip.ws.shape == (48, 3, 8) and images.shape == (48, 3, 16, 16) and clip.protocol == "independent"
+    assert clip.ws.shape == (48, 3, 8) and images().shape == (48, 3, 16, 16) and clip.protocol == "independent"
     assert clips.stand_ins([clip]) == ("rendered world isaac3d",)
+
+
+def test_codes_of_an_episode_are_kept_by_what_they_are_made_of(tmp_path, monkeypatch):
+    monkeypatch.setenv("DYNODE_CACHE", str(tmp_path))
+    monkeypatch.setenv("DYNODE_EVALUATIONS", "1")
+    generator, passes = SimpleNamespace(name="g", hash="0", resolution=8), []
+    chosen = test_set.episode_sets()["bird"]
+    first, second = test_set.development_episodes("bird", 2)
+
+    def encoder(part):
+        passes.append(len(part))
+        return part.flatten(2)[:, :, :4] + len(passes)
+
+    made = sparsity.encoded(chosen, first, generator, encoder, "weights")[0]
+    assert sum(passes) == 48 and torch.equal(
+        sparsity.encoded(chosen, first, generator, encoder, "weights")[0].ws, made.ws
+    )
+    assert sum(passes) == 48
+    for episode, made_by in ((second, "weights"), (first, "other weights"), (first, "")):
+        assert not torch.equal(sparsity.encoded(chosen, episode, generator, encoder, made_by)[0].ws, made.ws)
+    assert sum(passes) == 4 * 48
+
+
+PARAMETERS = {"sets": ["bird"], "episodes": 2, "windows": ["pexels.1"], "strides": [8]}
+
+
+def part_of(path, names: list[str], **changed) -> str:
+    """A record of some clips."""
+    made = {"parameters": PARAMETERS | changed, "codes": {name: "0" for name in names}, "stand_ins": ["one"]}
+    made |= {key: key for key in ("commit", "date", "device", "command")}
+    return str(records.write(path, "sparsity", "recorded", [Row("mse", 1.0, clip=name) for name in names], made))
+
+
+def test_clips_of_joined_records_are_taken_over_and_others_are_measured(tmp_path):
+    names = [sparsity.clip_name("bird", episode) for episode in test_set.episodes_of("bird")]
+    birds = part_of(tmp_path / "a.json", names, episodes=12, windows=[])
+    faces = part_of(tmp_path / "b.json.xz", ["pexels.1"], sets=[])
+    rows, codes, stand_ins = sparsity.earlier([birds, faces], PARAMETERS)
+    assert [row.clip for row in rows] == list(codes) == [*names[:2], "pexels.1"] and stand_ins == ["one", "one"]
+    assert not list(sparsity.of_worlds(["bird"], 2, known=codes)) and not list(
+        sparsity.of_faces(["pexels.1"], known=codes)
+    )
+    assert sparsity.origins([]) == {} and sparsity.origins([birds])["joined"][0]["commit"] == "commit"
+    with pytest.raises(UserError, match=f"have the clip {min(names)}: leave one of them out"):
+        sparsity.earlier([birds, birds], PARAMETERS)
+    with pytest.raises(UserError, match="with another value of strides: leave it out of `joined`"):
+        sparsity.earlier([faces], PARAMETERS | {"strides": [4]})
 
 
 def test_windows_of_the_development_set_are_refused():

@@ -86,22 +86,23 @@ def judge(rows: Iterable[Row], item: HasClaims, profile: str = "embedded") -> li
 
     profile: rows of "smoke" are of a few frames, so nothing is judged by them.
     """
-    metrics = by_metric(rows)
-    return [judged(metrics, item.name, claim, profile) for claim in item.claims]
+    known = indexed(rows)
+    return [judged(known, item.name, claim, profile) for claim in item.claims]
 
 
-ByMetric = dict[str, list[Row]]
+INDEXED = ("metric", "method", "category")
+Index = dict[tuple[str, str, str], list[Row]]
 
 
-def by_metric(rows: Iterable[Row]) -> ByMetric:
-    """Rows by their metric, in which selectors find theirs quickly."""
-    metrics: ByMetric = {}
+def indexed(rows: Iterable[Row]) -> Index:
+    """Rows by the fields INDEXED, so that selectors find theirs quickly."""
+    known: Index = {}
     for row in rows:
-        metrics.setdefault(row.metric, []).append(row)
-    return metrics
+        known.setdefault((row.metric, row.method, row.category), []).append(row)
+    return known
 
 
-def judged(rows: ByMetric, item: str, claim: Claim, profile: str) -> Verdict:
+def judged(rows: Index, item: str, claim: Claim, profile: str) -> Verdict:
     """The verdict on one claim."""
     if not claim.row:
         return Verdict(item, claim, Kind.NOT_JUDGED, note=claim.unmeasured)
@@ -124,21 +125,21 @@ def judged(rows: ByMetric, item: str, claim: Claim, profile: str) -> Verdict:
     return Verdict(item, claim, min((case.kind for case in cases), key=ORDER.index), cases, claim.easy)
 
 
-def methods_absent(rows: ByMetric, claim: Claim) -> list[str]:
+def methods_absent(rows: Index, claim: Claim) -> list[str]:
     """The methods that a claim is judged against and a record lacks: the best of the others would be an easier one."""
     listed = claim.to.get("method")
     wanted = listed if isinstance(listed, list | tuple) else []
-    there = {row.method for each in rows.values() for row in each}
+    there = {method for _, method, _ in rows}
     return [name for name in wanted if name not in there]
 
 
-def clips_of(rows: ByMetric, claim: Claim) -> int:
+def clips_of(rows: Index, claim: Claim) -> int:
     """How many clips a record has of the claim's method, by any metric: a claim's own rows may be of all clips together."""
     wanted = {"method": claim.row["method"]} if "method" in claim.row else dict(claim.row)
-    return len({row.clip for each in rows.values() for row in each if matches(row, wanted)} - {"", "all"})
+    return len({row.clip for row in chosen(rows, wanted)} - {"", "all"})
 
 
-def cases_of(rows: ByMetric, claim: Claim) -> Iterable[Case]:
+def cases_of(rows: Index, claim: Claim) -> Iterable[Case]:
     """Every combination of the fields in `over` that the rows have."""
     controls = dict(values_of(rows, claim, claim.control)) if claim.control else {}
     for at, number in values_of(rows, claim):
@@ -152,7 +153,7 @@ def kind_of(claim: Claim, number: float, control: float | None) -> Kind:
     return Kind.TOO_EASY if claim.easy or (control is not None and claim.met(control)) else Kind.PASS
 
 
-def values_of(rows: ByMetric, claim: Claim, change: Selector | None = None) -> Iterable[tuple[str, float]]:
+def values_of(rows: Index, claim: Claim, change: Selector | None = None) -> Iterable[tuple[str, float]]:
     """(combination in words, quantity) of the claim's rows, or of the control's where `change` names what differs."""
     meant = {**claim.row, **(change or {})}
     kept = {key: each for key, each in (change or {}).items() if key not in claim.to}
@@ -165,12 +166,17 @@ def values_of(rows: ByMetric, claim: Claim, change: Selector | None = None) -> I
             yield words(claim.over, key), number
 
 
-def grouped(rows: ByMetric, selector: Selector, over: Sequence[str]) -> dict[tuple, list[Row]]:
+def grouped(rows: Index, selector: Selector, over: Sequence[str]) -> dict[tuple, list[Row]]:
     """The rows that a selector means, means over seeds, by the fields in `over`."""
-    others = dict(selector)
-    metric = others.pop("metric", "*")
-    chosen = chain.from_iterable(each for name, each in rows.items() if fits(name, metric))
-    return by(averaged(row for row in chosen if matches(row, others)), *over)
+    return by(averaged(chosen(rows, selector)), *over)
+
+
+def chosen(rows: Index, selector: Selector) -> Iterable[Row]:
+    """The rows that a selector means."""
+    others = {name: value for name, value in selector.items() if name not in INDEXED}
+    wanted = [selector.get(name, "*") for name in INDEXED]
+    known = chain.from_iterable(each for key, each in rows.items() if all(map(fits, key, wanted)))
+    return (row for row in known if matches(row, others)) if others else known
 
 
 def words(over: Sequence[str], key: tuple) -> str:

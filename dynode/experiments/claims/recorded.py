@@ -9,7 +9,7 @@ from dynode import runtime
 from dynode.evaluation import records
 from dynode.experiments import origin
 from dynode.experiments.claims.declared import Statement
-from dynode.experiments.claims.judging import ORDER, Kind, Verdict, by_metric, judge, judged, stale
+from dynode.experiments.claims.judging import ORDER, Kind, Verdict, indexed, judge, judged, stale
 from dynode.experiments.items import Item
 from dynode.reporting import paths
 
@@ -74,7 +74,7 @@ def by_bench(verdict: Verdict) -> Verdict:
     if not verdict.claim.record:
         return verdict
     rows, _ = records.read(SHIPPED / f"{verdict.claim.record}.json.xz")
-    return judged(by_metric(rows), verdict.item, replace(verdict.claim, record=""), "embedded")
+    return judged(indexed(rows), verdict.item, replace(verdict.claim, record=""), "embedded")
 
 
 def missing(verdict: Verdict, command: str) -> Verdict:

@@ -27,7 +27,7 @@ from dynode.evaluation import records
 from dynode.experiments import items
 from dynode.experiments.claims import text_tables
 from dynode.experiments.claims.declared import Statement
-from dynode.experiments.claims.judging import by_metric, grouped
+from dynode.experiments.claims.judging import grouped, indexed
 from dynode.experiments.claims.quantities import QUANTITIES, matches, options_of
 from dynode.experiments.claims.recorded import SHIPPED, Judged, counted, judge_record, of_statement, path_of
 from dynode.io import files
@@ -81,7 +81,7 @@ def number(name: str, words: list[str], known: Records, query: str) -> float:
     fields, differing = selector(own), selector(other)
     options = {key: float(fields.pop(key)) for key in options_of(name) if key in fields}
     rows = [row for source in sources for row in known.rows(source)]
-    metrics = by_metric(rows)
+    metrics = indexed(rows)
     groups = grouped(metrics, fields, ()), grouped(metrics, {**fields, **differing}, ()) if differing else {}
     value = QUANTITIES[name](*(group.get((), []) for group in groups), **options)
     if value is None:
