@@ -12,7 +12,10 @@ from dynode.runtime import ROOT
 if TYPE_CHECKING:
     from dynode.experiments.items import Item
 
-HARMLESS = {"device", "joined"}  # with others the numbers are the same, so expectations and claims hold
+HARMLESS = {
+    "device",
+    "joined",
+}  # with others the numbers are the same; `staleness` tells of joined records that other code made
 
 
 def stamp(notebook: str, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -53,6 +56,8 @@ def staleness(item: "Item", profile: str, provenance: Mapping[str, Any]) -> str:
         return "its notebook has changed since"
     if "source" in provenance and provenance["source"] != sources.code_of(item.notebook):
         return "code that its notebook reaches has changed since"
+    if any(one["source"] != provenance.get("source") for one in provenance.get("joined", [])):
+        return "it joins records that other code made"
     if kept is not None and "codes_of_clips" in provenance and provenance["codes_of_clips"] != sources.codes_of(kept):
         return "the codes of its clips have changed since"
     return ""

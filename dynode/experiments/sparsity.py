@@ -148,11 +148,6 @@ def encoded(
     return Clip(ws, torch.from_numpy(chosen.ts), meta=meta), images
 
 
-def clip_name(name: str, episode: Episode) -> str:
-    """What the clip of an episode of a set is called."""
-    return episode_sets()[name].clip_name(episode)
-
-
 def of_worlds(
     names: Sequence[str], episodes: int, device: torch.device | str = "cpu", known: Collection[str] = ()
 ) -> Iterator[Subject]:
@@ -162,7 +157,7 @@ def of_worlds(
     """
     for name in names:
         chosen = episodes_of(name)[: max(episodes, 2)]
-        if all(clip_name(name, episode) in known for episode in chosen[:episodes]):
+        if all(EpisodeSet.clip_name(episode) in known for episode in chosen[:episodes]):
             continue
         each = episode_sets()[name]
         generator = generators.load(GENERATORS[each.world], device=device)
@@ -275,7 +270,7 @@ def earlier(files: Sequence[str], parameters: Mapping[str, Any]) -> tuple[list[R
     """
     rows, codes, stand_ins = [], {}, []
     wanted = {
-        clip_name(name, one) for name in parameters["sets"] for one in episodes_of(name)[: parameters["episodes"]]
+        EpisodeSet.clip_name(one) for name in parameters["sets"] for one in episodes_of(name)[: parameters["episodes"]]
     }
     wanted |= set(parameters["windows"])
     for file in files:
@@ -292,11 +287,11 @@ def earlier(files: Sequence[str], parameters: Mapping[str, Any]) -> tuple[list[R
 
 
 def origins(files: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
-    """For the record: of what commit, when, where and by which command the records of earlier runs were made."""
+    """For the record: of what commit and code, when, where and by which command the records of earlier runs were made."""
     made = [records.read(file)[1] for file in files]
-    return (
-        {"joined": [{key: one[key] for key in ("commit", "date", "device", "command")} for one in made]} if made else {}
-    )
+    whole = [each for one in made for each in (one, *one.get("joined", []))]
+    kept = [{key: one[key] for key in ("commit", "date", "device", "command", "source")} for one in whole]
+    return {"joined": kept} if kept else {}
 
 
 def key_of(clip: Clip) -> str:

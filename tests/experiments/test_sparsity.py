@@ -16,7 +16,7 @@ from dynode.dynamics.fitting.store import FitStore
 from dynode.errors import UserError
 from dynode.evaluation import records
 from dynode.evaluation.records import Row
-from dynode.experiments import sparsity, test_set
+from dynode.experiments import items, origin, parameters, sparsity, test_set
 from dynode.experiments.claims.quantities import QUANTITIES
 from dynode.experiments.sparsity import Controls, Sampling, Subject
 from dynode.io.names import slug
@@ -107,12 +107,12 @@ PARAMETERS = {"sets": ["bird"], "episodes": 2, "windows": ["pexels.1"], "strides
 def part_of(path, names: list[str], **changed) -> str:
     """A record of some clips."""
     made = {"parameters": PARAMETERS | changed, "codes": {name: "0" for name in names}, "stand_ins": ["one"]}
-    made |= {key: key for key in ("commit", "date", "device", "command")}
+    made |= {key: key for key in ("commit", "date", "device", "command", "source")}
     return str(records.write(path, "sparsity", "recorded", [Row("mse", 1.0, clip=name) for name in names], made))
 
 
 def test_clips_of_joined_records_are_taken_over_and_others_are_measured(tmp_path):
-    names = [sparsity.clip_name("bird", episode) for episode in test_set.episodes_of("bird")]
+    names = [test_set.EpisodeSet.clip_name(episode) for episode in test_set.episodes_of("bird")]
     birds = part_of(tmp_path / "a.json", names, episodes=12, windows=[])
     faces = part_of(tmp_path / "b.json.xz", ["pexels.1"], sets=[])
     rows, codes, stand_ins = sparsity.earlier([birds, faces], PARAMETERS)
@@ -121,6 +121,10 @@ def test_clips_of_joined_records_are_taken_over_and_others_are_measured(tmp_path
         sparsity.of_faces(["pexels.1"], known=codes)
     )
     assert sparsity.origins([]) == {} and sparsity.origins([birds])["joined"][0]["commit"] == "commit"
+    item = items.item("sparsity")
+    now = origin.stamp(item.notebook, parameters.usual(item, "recorded", parameters.declarations(item.notebook)))
+    assert not origin.staleness(item, "recorded", now | {"joined": [{"source": now["source"]}]})
+    assert "other code made" in origin.staleness(item, "recorded", now | sparsity.origins([birds]))
     with pytest.raises(UserError, match=f"have the clip {min(names)}: leave one of them out"):
         sparsity.earlier([birds, birds], PARAMETERS)
     with pytest.raises(UserError, match="with another value of strides: leave it out of `joined`"):
