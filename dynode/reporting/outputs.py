@@ -30,7 +30,7 @@ MARGIN = 0.03  # inches around what would not fit a page
 PNG = {"compress_level": 4}  # of 9: half of the time, files 8 % larger
 
 
-Shown = Iterable[Clip | str]  # clips, and names of other parts that are not the real ones
+Shown = Iterable[Clip | records.Row | str]  # clips, or rows of clips; other parts that are not the real ones, by name
 
 
 def save_figure(figure: Figure, path: Path, **metadata: str) -> Path:
@@ -88,9 +88,9 @@ def naming(shows: Shown) -> str:
 def codes_line(shows: Shown) -> str:
     """By which protocol the codes of an output were made, with the clips of each where there are several."""
     clips_by: dict[str, list[str]] = {}
-    for clip in shows:
-        if isinstance(clip, Clip) and clip.protocol:
-            clips_by.setdefault(clip.protocol, []).append(clip.name)
+    for each in shows:
+        if not isinstance(each, str) and each.protocol:
+            clips_by.setdefault(each.protocol, []).append(each.name if isinstance(each, Clip) else each.clip)
     if len(clips_by) < 2:
         return "".join(f"codes: {protocol}" for protocol in clips_by)
     named = [f"{protocol} ({', '.join(dict.fromkeys(names))})" for protocol, names in clips_by.items()]
@@ -107,7 +107,8 @@ def with_protocols(rows: Iterable[records.Row], shows: Shown) -> list[records.Ro
 class Outputs:
     """Saves the results of one item under one profile, every file atomically and stamped with its origin.
 
-    shows, in all of its functions: the clips that an output shows, and other parts that are not the real ones, by name.
+    shows, in all of its functions: the clips that an output shows, or a row of a clip that an earlier run measured, and other
+    parts that are not the real ones, by name.
     Figures, tables, videos and records name the protocols of their codes and their own stand-ins, and no others.
     """
 

@@ -16,11 +16,14 @@ from dynode.dynamics.fitting.store import FitStore
 from dynode.errors import UserError
 from dynode.evaluation import records
 from dynode.evaluation.records import Row
-from dynode.experiments import items, origin, parameters, sparsity, test_set
+from dynode.experiments import items, origin, parameters, test_set
 from dynode.experiments.claims.quantities import QUANTITIES
-from dynode.experiments.sparsity import Controls, Sampling, Subject
+from dynode.experiments.sparsity import conditions, control_methods, joining, measuring, subjects
+from dynode.experiments.sparsity.conditions import Sampling
+from dynode.experiments.sparsity.control_methods import Controls
+from dynode.experiments.sparsity.subjects import Subject
 from dynode.io.names import slug
-from dynode.reporting import plots, tables
+from dynode.reporting import outputs, plots, tables
 from dynode.runtime import ROOT
 
 ERRORS = {"linear": 2.0, "cubic": 4.0, "dynode": 1.0, "dynode[no z]": 1.0}  # of the first clip
@@ -49,7 +52,7 @@ def of(rows: list[Row], *chosen: str) -> list[Row]:
 
 
 def test_conditions_are_those_inside_a_clip_and_the_horizons_beyond_it():
-    made = sparsity.conditions([2, 4], [0, 1], [3], 4)
+    made = conditions.samplings([2, 4], [0, 1], [3], 4)
     assert made[:2] == [Sampling("regular", 2), Sampling("regular", 4)]
     assert made[2:6] == [Sampling("irregular", stride, draw) for stride in (2, 4) for draw in (0, 1)]
     assert made[6:] == [Sampling("regular", 4, hidden_end=3)]
@@ -75,7 +78,7 @@ def test_codes_of_an_episode_name_the_world_as_a_stand_in():
     chosen = test_set.episode_sets()["isaac3d"]
     (episode,) = test_set.development_episodes("isaac3d", 1)
     generator = SimpleNamespace(name="stylegan2-isaac3d-factors", hash="0", resolution=16)
-    clip, images = sparsity.encoded(chosen, episode, generator, lambda part: part.flatten(2)[:, :, :8])
+    clip, images = subjects.encoded(chosen, episode, generator, lambda part: part.flatten(2)[:, :, :8])
     assert clip.ws.shape == (48, 3, 8) and images().shape == (48, 3, 16, 16) and clip.protocol == "independent"
     assert clips.stand_ins([clip]) == ("rendered world isaac3d",)
 
@@ -91,13 +94,13 @@ def test_codes_of_an_episode_are_kept_by_what_they_are_made_of(tmp_path, monkeyp
         passes.append(len(part))
         return part.flatten(2)[:, :, :4] + len(passes)
 
-    made = sparsity.encoded(chosen, first, generator, encoder, "weights")[0]
+    made = subjects.encoded(chosen, first, generator, encoder, "weights")[0]
     assert sum(passes) == 48 and torch.equal(
-        sparsity.encoded(chosen, first, generator, encoder, "weights")[0].ws, made.ws
+        subjects.encoded(chosen, first, generator, encoder, "weights")[0].ws, made.ws
     )
     assert sum(passes) == 48
     for episode, made_by in ((second, "weights"), (first, "other weights"), (first, "")):
-        assert not torch.equal(sparsity.encoded(chosen, episode, generator, encoder, made_by)[0].ws, made.ws)
+        assert not torch.equal(subjects.encoded(chosen, episode, generator, encoder, made_by)[0].ws, made.ws)
     assert sum(passes) == 4 * 48
 
 
@@ -108,32 +111,37 @@ def part_of(path, names: list[str], **changed) -> str:
     """A record of some clips."""
     made = {"parameters": PARAMETERS | changed, "codes": {name: "0" for name in names}, "stand_ins": ["one"]}
     made |= {key: key for key in ("commit", "date", "device", "command", "source")}
-    return str(records.write(path, "sparsity", "recorded", [Row("mse", 1.0, clip=name) for name in names], made))
+    return str(
+        records.write(
+            path, "sparsity", "recorded", [Row("mse", 1.0, clip=name, protocol="independent") for name in names], made
+        )
+    )
 
 
 def test_clips_of_joined_records_are_taken_over_and_others_are_measured(tmp_path):
     names = [test_set.EpisodeSet.clip_name(episode) for episode in test_set.episodes_of("bird")]
     birds = part_of(tmp_path / "a.json", names, episodes=12, windows=[])
     faces = part_of(tmp_path / "b.json.xz", ["pexels.1"], sets=[])
-    rows, codes, stand_ins = sparsity.earlier([birds, faces], PARAMETERS)
-    assert [row.clip for row in rows] == list(codes) == [*names[:2], "pexels.1"] and stand_ins == ["one", "one"]
-    assert not list(sparsity.of_worlds(["bird"], 2, known=codes)) and not list(
-        sparsity.of_faces(["pexels.1"], known=codes)
+    rows, codes, shown = joining.earlier([birds, faces], PARAMETERS)
+    assert [row.clip for row in rows] == list(codes) == [*names[:2], "pexels.1"]
+    assert outputs.naming(shown) == "codes: independent; stand-ins: one"
+    assert not list(subjects.of_worlds(["bird"], 2, known=codes)) and not list(
+        subjects.of_faces(["pexels.1"], known=codes)
     )
-    assert sparsity.origins([]) == {} and sparsity.origins([birds])["joined"][0]["commit"] == "commit"
+    assert joining.origins([]) == {} and joining.origins([birds])["joined"][0]["commit"] == "commit"
     item = items.item("sparsity")
     now = origin.stamp(item.notebook, parameters.usual(item, "recorded", parameters.declarations(item.notebook)))
     assert not origin.staleness(item, "recorded", now | {"joined": [{"source": now["source"]}]})
-    assert "other code made" in origin.staleness(item, "recorded", now | sparsity.origins([birds]))
+    assert "other code made" in origin.staleness(item, "recorded", now | joining.origins([birds]))
     with pytest.raises(UserError, match=f"have the clip {min(names)}: leave one of them out"):
-        sparsity.earlier([birds, birds], PARAMETERS)
+        joining.earlier([birds, birds], PARAMETERS)
     with pytest.raises(UserError, match="with another value of strides: leave it out of `joined`"):
-        sparsity.earlier([faces], PARAMETERS | {"strides": [4]})
+        joining.earlier([faces], PARAMETERS | {"strides": [4]})
 
 
 def test_windows_of_the_development_set_are_refused():
     with pytest.raises(UserError, match="single_face.1 is no window of the test set"):
-        next(sparsity.of_faces(["single_face.1"]))
+        next(subjects.of_faces(["single_face.1"]))
 
 
 def test_a_method_is_compared_with_the_best_of_the_others():
@@ -180,23 +188,23 @@ def test_the_figure_has_a_panel_for_each_kind_of_condition():
 def test_controls_are_measured_where_they_are_wanted_and_trained(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("DYNODE_CACHE", str(tmp_path))
     clip = Clip(torch.randn(9, 2, 4), torch.arange(9).double(), meta={"generator": "stylegan2-bird-factors"})
-    controls = Controls(sparsity.CONTROLS, [8], [4])
-    assert controls.at(Sampling("regular", 8), clip) == [sparsity.OTHER_CONTEXT]
+    controls = Controls(control_methods.CONTROLS, [8], [4])
+    assert controls.at(Sampling("regular", 8), clip) == [control_methods.OTHER_CONTEXT]
     assert controls.at(Sampling("regular", 4), clip) == [] == Controls().at(Sampling("regular", 8), clip)
-    assert controls.at(Sampling("regular", 4, hidden_end=4), clip) == [sparsity.OTHER_CONTEXT]
+    assert controls.at(Sampling("regular", 4, hidden_end=4), clip) == [control_methods.OTHER_CONTEXT]
     assert controls.at(Sampling("regular", 8, hidden_end=2), clip) == []
-    sparsity.say_untrained(sparsity.CONTROLS, ["bird", "bird.fast"])
+    control_methods.say_untrained(control_methods.CONTROLS, ["bird", "bird.fast"])
     assert capsys.readouterr().out.count("Not trained here for stylegan2-bird-factors") == 1
-    path = sparsity.trained("stylegan2-bird-factors", "linear")
+    path = control_methods.trained("stylegan2-bird-factors", "linear")
     path.parent.mkdir(parents=True)
     path.touch()
-    assert controls.at(Sampling("regular", 8), clip) == [sparsity.OTHER_CONTEXT, "dynode[amortised,linear]"]
+    assert controls.at(Sampling("regular", 8), clip) == [control_methods.OTHER_CONTEXT, "dynode[amortised,linear]"]
 
 
 def test_what_make_fields_trains_are_the_controls():
     (line,) = [line for line in (ROOT / "Makefile").read_text().splitlines() if "for kind in" in line]
     kinds = dict(pair.rstrip(";").split("=")[::-1] for pair in line.split("in ")[1].removesuffix("; do \\").split())
-    assert kinds.pop("mlp") == "state" and list(kinds) == list(sparsity.TRAINED.values())
+    assert kinds.pop("mlp") == "state" and list(kinds) == list(control_methods.TRAINED.values())
     for kind, setting in kinds.items():
         assert getattr(AmortisedNetworkSettings(**{setting: kind}), setting) == kind
 
@@ -207,29 +215,30 @@ def test_a_control_in_place_of_the_field_is_read_where_make_fields_leaves_it(tmp
     torch.manual_seed(0)
     meta = {"name": "made", "generator": "tiny", "generator_hash": "0123"}
     clip = Clip(torch.randn(13, 3, 7).cumsum(0), torch.linspace(0, 1, 13).double(), meta=meta)
-    path, owner = sparsity.trained("tiny", sparsity.TRAINED[control]), {"name": "tiny", "hash": "0123"}
-    assert not sparsity.is_trained(control, "tiny")
-    if control == sparsity.PRIOR:
+    path, owner = control_methods.trained("tiny", control_methods.TRAINED[control]), {"name": "tiny", "hash": "0123"}
+    assert not control_methods.is_trained(control, "tiny")
+    if control == control_methods.PRIOR:
         prior_files.save(Kernel(torch.tensor(START).double()), path, owner, {})
     else:
-        network = AmortisedNetworkSettings(5, 8, 12, 1, 2, 4, model=sparsity.TRAINED[control])
+        network = AmortisedNetworkSettings(5, 8, 12, 1, 2, 4, model=control_methods.TRAINED[control])
         axes = VisibleAxes.fit(clip.ws, lambda codes: codes[:, None], 5)
         field_files.save(field_files.untrained(network, axes, owner), path, {})
-    assert sparsity.is_trained(control, "tiny")
-    made = sparsity.fitted(SimpleNamespace(clip=clip), Sampling("regular", 4), control, FitStore(tmp_path))
+    assert control_methods.is_trained(control, "tiny")
+    made = measuring.fitted(SimpleNamespace(clip=clip), Sampling("regular", 4), control, FitStore(tmp_path))
     assert torch.isfinite(made(clip.ts)).all()
     strange = Clip(clip.ws, clip.ts, meta=meta | {"generator_hash": "4567"})
     with pytest.raises(UserError, match="is of codes of tiny 0123"):
-        sparsity.fitted(SimpleNamespace(clip=strange), Sampling("regular", 4), control, FitStore(tmp_path))
+        measuring.fitted(SimpleNamespace(clip=strange), Sampling("regular", 4), control, FitStore(tmp_path))
 
 
 @pytest.mark.long
 def test_a_control_has_the_context_of_another_clip_and_the_same_first_code(tmp_path):
-    (subject,), sampling = sparsity.of_worlds(["bird"], 1), Sampling("regular", 16)
+    (subject,), sampling = subjects.of_worlds(["bird"], 1), Sampling("regular", 16)
     assert subject.other is not None and not torch.equal(subject.other.ws, subject.clip.ws)
     store = FitStore(tmp_path)
     own, told = (
-        sparsity.fitted(subject, sampling, name, store) for name in ("dynode[amortised]", sparsity.OTHER_CONTEXT)
+        measuring.fitted(subject, sampling, name, store)
+        for name in ("dynode[amortised]", control_methods.OTHER_CONTEXT)
     )
     assert not torch.equal(own.field.context, told.field.context) and torch.equal(own.start, told.start)
 
