@@ -255,6 +255,17 @@ def test_an_order_is_judged_on_as_many_clips_as_it_wants():
     assert enough.kind is Kind.PASS
 
 
+def test_an_order_of_several_categories_wants_its_clips_in_each():
+    both = {"metric": "mse", "method": "ours", "category": ["bird", "scene"]}
+    birds = [row(0.5, clip=name, category="bird") for name in ("one", "two")]
+    scenes = [row(0.5, clip=name, category="scene") for name in ("three", "four")]
+    changes = {"row": both, "clips": 2, "over": ["category", "clip"]}
+    assert judged(birds + scenes, **changes).kind is Kind.PASS
+    assert judged(birds + scenes[:1], **changes).note == "an order wants 2 clips, the record has 1 of scene"
+    assert judged(birds, **changes).note == "an order wants 2 clips, the record has 0 of scene"
+    assert judged([], **changes).kind is Kind.MISSING
+
+
 def test_a_claim_on_a_bench_is_judged_by_the_benchs_record(tmp_path, monkeypatch):
     bench = [row(value, metric="seconds", method=method) for method, value in {"ours": 30.0, "host": 100.0}.items()]
     records.write(tmp_path / "bench_toy.json.xz", "bench", "", bench, {})

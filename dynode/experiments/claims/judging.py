@@ -112,9 +112,8 @@ def judged(rows: Index, item: str, claim: Claim, profile: str) -> Verdict:
         )
     if profile == "smoke":
         return Verdict(item, claim, Kind.NOT_JUDGED, note="a smoke run is of a few frames")
-    clips = clips_of(rows, claim) if claim.clips else 0
-    if clips and clips < claim.clips:
-        return Verdict(item, claim, Kind.NOT_JUDGED, note=f"an order wants {claim.clips} clips, the record has {clips}")
+    if few := too_few(rows, claim):
+        return Verdict(item, claim, Kind.NOT_JUDGED, note=few)
     cases = tuple(cases_of(rows, claim))
     if not cases:
         kind = Kind.NOT_JUDGED if claim.unmeasured else Kind.MISSING
@@ -133,9 +132,21 @@ def methods_absent(rows: Index, claim: Claim) -> list[str]:
     return [name for name in wanted if name not in there]
 
 
-def clips_of(rows: Index, claim: Claim) -> int:
-    """How many clips a record has of the claim's method, by any metric: a claim's own rows may be of all clips together."""
-    wanted = {"method": claim.row["method"]} if "method" in claim.row else dict(claim.row)
+def too_few(rows: Index, claim: Claim) -> str:
+    """Why a record has too few clips for a claim, "" where it has enough or none; of several categories the fewest count."""
+    listed = claim.row.get("category")
+    several = {name: {"category": name} for name in listed} if isinstance(listed, list | tuple) else {"": {}}
+    counts = {name: clips_of(rows, claim, category) for name, category in several.items()}
+    fewest = min(counts, key=counts.__getitem__)
+    if not any(counts.values()) or counts[fewest] >= claim.clips:
+        return ""
+    of = f" of {fewest}" if fewest else ""
+    return f"an order wants {claim.clips} clips, the record has {counts[fewest]}{of}"
+
+
+def clips_of(rows: Index, claim: Claim, category: Selector) -> int:
+    """How many clips of a category a record has of the claim's method, by any metric: its own rows may be of all clips together."""
+    wanted = {"method": claim.row["method"], **category} if "method" in claim.row else {**claim.row, **category}
     return len({row.clip for row in chosen(rows, wanted)} - {"", "all"})
 
 
