@@ -116,9 +116,9 @@ def test_set(rows: Rows) -> str:
         for condition, wanted in CONDITIONS.items():
             own = select(every, category=category, **wanted)
             clips = str(len({row.clip for row in own}))
-            ratios = [over(own, name, BASELINES) for name in ("dynode", "dynode[amortised]")]
+            ratios = [over(own, name, BASELINES) for name in ("own codes", "dynode", "dynode[amortised]")]
             table.append([category, condition, clips, best(own), *ratios, over(own, "auto", AUTO)])
-    heads = ["category", "observed", "clips", "best of ten", "`dynode`", "`dynode[amortised]`", "`auto`"]
+    heads = ["category", "observed", "clips", "best of ten", "own codes", "`dynode`", "`dynode[amortised]`", "`auto`"]
     return lines(heads, table)
 
 
