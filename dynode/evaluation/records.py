@@ -9,6 +9,7 @@ import lzma
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,10 @@ class Row:
     paper: float | None = None
     protocol: str = field(default="", compare=False)
     frames: int = field(default=0, compare=False)
+
+
+MEASURED = ("value", "seed", "draw", "std", "n", "protocol", "frames")  # of a row; what is left says what was measured
+identity = attrgetter(*(each.name for each in dataclasses.fields(Row) if each.name not in MEASURED))
 
 
 def write(path: Path | str, item: str, profile: str, rows: Sequence[Row], provenance: dict[str, Any]) -> Path:
@@ -136,14 +141,11 @@ def select(rows: Iterable[Row], **wanted: Any) -> list[Row]:
 
 def averaged(rows: Iterable[Row]) -> list[Row]:
     """Rows that differ only in their seed and draw become one: mean, std, n of them; all protocols of their codes."""
-    groups: dict[Row, list[Row]] = {}
+    groups: dict[tuple, list[Row]] = {}
     for row in rows:
-        key = dataclasses.replace(row, value=0.0, seed=None, draw=0, std=None, n=1, frames=0)
-        groups.setdefault(key, []).append(row)
-    return [
-        dataclasses.replace(key, protocol=protocols(group), **summary([row.value for row in group]))
-        for key, group in groups.items()
-    ]
+        groups.setdefault(identity(row), []).append(row)
+    means = ((group[0], protocols(group), summary([row.value for row in group])) for group in groups.values())
+    return [dataclasses.replace(row, seed=None, draw=0, frames=0, protocol=every, **mean) for row, every, mean in means]
 
 
 def protocols(rows: Iterable[Row]) -> str:
