@@ -31,7 +31,7 @@ def how_measured() -> str:
     """What the numbers of `measured` are."""
     return (
         "Errors at unobserved frames, means over clips, lower is better: the MSE times 1,000 of images in [-1, 1], against the image "
-        "of the frame's own code; or, where a record has no images, the MSE of codes. Skill is 1 less the ratio of MSEs to linear "
+        "of the frame's own code (of `sparsity`, against the truth or the footage); or, where a record has no images, the MSE of codes. Skill is 1 less the ratio of MSEs to linear "
         "interpolation's, of rendered worlds against the true image; below zero the method is worse. An empty cell is not in the record."
     )
 
