@@ -185,6 +185,13 @@ def test_the_figure_has_a_panel_for_each_kind_of_condition():
     assert list(ours.get_xdata()) == [4, 8] and list(ours.get_ydata()) == pytest.approx([0.5, 0.5])
 
 
+def test_no_curve_leaves_the_figure():
+    figure = plots.sparsity([*rows_of("bird", 30), *rows_of("scene", 0.01)], ["linear", "dynode"])
+    drawn = [float(axis.lines[1].get_ydata()[0]) for axis in figure.axes[::3]]
+    low, high = figure.axes[-1].get_ylim()
+    assert drawn == pytest.approx([15, 0.005]) and low < min(drawn) and max(drawn) < high
+
+
 def test_controls_are_measured_where_they_are_wanted_and_trained(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("DYNODE_CACHE", str(tmp_path))
     clip = Clip(torch.randn(9, 2, 4), torch.arange(9).double(), meta={"generator": "stylegan2-bird-factors"})

@@ -13,8 +13,8 @@ from dynode.reporting.plots.looks import look
 from dynode.reporting.plots.style import FULL_WIDTH, head_legend, house_style, subplots
 
 KINDS = {"regular": "stride, regular times", "irregular": "stride, irregular times", "": "frames beyond the last one"}
-LIMITS = 0.08, 2.5
-TICKS = (0.1, 0.2, 0.5, 1, 2)
+LEAST, BEYOND = (0.1, 2), 1.15  # what the axis shows at least, and how far it goes beyond the curves
+TICKS = (0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20)
 
 
 def sparsity(rows: Sequence[Row], methods: Sequence[str], banded: str = "dynode", baseline: str = "linear") -> Figure:
@@ -33,9 +33,22 @@ def sparsity(rows: Sequence[Row], methods: Sequence[str], banded: str = "dynode"
                 panel(axis, [row for row in own if kind_of(row) == kind], methods, banded, baseline)
                 axis.set(xlabel=label if name == names[-1] else "", title="" if axis is not line[0] else name)
             line[0].set_ylabel(f"MSE / {baseline}")
+        scale(axes[0, 0])
         marks = [Line2D([], [], **look(method).curve) for method in methods]
         head_legend(figure, marks, methods)
         return figure
+
+
+def scale(shared: Axes) -> None:
+    """Make the axis of errors, which all panels share, as long as the curves want; bands may leave it."""
+    every = shared.figure.axes
+    drawn = [value for axis in every for line in axis.lines for value in np.asarray(line.get_ydata())]
+    low, high = min([LEAST[0], *drawn]) / BEYOND, max([LEAST[1], *drawn]) * BEYOND
+    ticks = [tick for tick in TICKS if low <= tick <= high]
+    shared.set(ylim=(low, high))
+    shared.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
+    for axis in every:
+        axis.minorticks_off()
 
 
 def kind_of(row: Row) -> str:
@@ -58,14 +71,10 @@ def panel(axis: Axes, rows: list[Row], methods: Sequence[str], banded: str, base
             if {row.method for row in own} == {method, baseline}:
                 ratios.append((point, compare(own, method, [baseline], variant=variant).ratio))
         xs, values = [point for point, _ in ratios], [ratio.value for _, ratio in ratios]
-        axis.plot(xs, np.clip(values, *LIMITS), **look(method).curve)
+        axis.plot(xs, values, **look(method).curve)
         if method == banded:
             low, high = ([getattr(ratio, end) for _, ratio in ratios] for end in ("low", "high"))
-            axis.fill_between(
-                xs, np.clip(low, *LIMITS), np.clip(high, *LIMITS), color=look(method).colour, alpha=0.15, lw=0
-            )
+            axis.fill_between(xs, low, high, color=look(method).colour, alpha=0.15, lw=0)
     shown = [point for point, _ in points]
-    axis.set(xscale="log", yscale="log", ylim=LIMITS, xticks=shown, yticks=TICKS)
+    axis.set(xscale="log", yscale="log", xticks=shown)
     axis.set_xticks(shown, [str(point) for point in shown])
-    axis.set_yticks(TICKS, [f"{tick:g}" for tick in TICKS])
-    axis.minorticks_off()
