@@ -124,6 +124,11 @@ def budgets(text: str, option: str) -> list[float]:
     return numbers
 
 
+def clips_named(names: Iterable[str]) -> list[str]:
+    """The options of a command that name these clips."""
+    return [part for name in names for part in ("--clip", name)]
+
+
 def nearest(numbers: Iterable[float]) -> float:
     """The one of some seconds or minutes at which ratios are printed."""
     return min(numbers, key=lambda number: abs(number - COMPARED_AT))
@@ -145,9 +150,11 @@ def bench_inversion(
     rows = measured.measure(names or measured.CLIPS, seconds, encoder, frames, device=chosen, progress=runtime.bars())
     print(tables.inversion_table(rows).markdown(), end="")
     compared = nearest(seconds)
-    for name, ratio in measured.ratio_to_today(rows, compared).items():
-        print(f"{name}: LPIPS-VGG at {compared:g} s a frame is {ratio:.3f} of that of {measured.TODAY}")
-    write(output, rows, chosen, ["dynode", "bench", INVERSION], lambda: plots.inversion_quality(rows))
+    for name, ratio in measured.ratio_to_usual(rows, compared).items():
+        print(f"{name}: LPIPS-VGG at {compared:g} s a frame is {ratio:.3f} of that of the usual projection")
+    write(
+        output, rows, chosen, ["dynode", "bench", INVERSION, *clips_named(names)], lambda: plots.inversion_quality(rows)
+    )
 
 
 def bench_editing(output: Path | None, names: tuple[str, ...], frames: int, device: str) -> None:
@@ -161,7 +168,7 @@ def bench_editing(output: Path | None, names: tuple[str, ...], frames: int, devi
     output, chosen = record_path(output, "bench-editing.json"), runtime.device(device)
     rows, stand_ins = measured.measure(names or measured.WINDOWS, frames, chosen)
     print("\n".join([*measured.ratios(rows), *(f"stand-in: {each}" for each in stand_ins)]))
-    command = ["dynode", "bench", EDITING, *(part for name in names for part in ("--clip", name))]
+    command = ["dynode", "bench", EDITING, *clips_named(names)]
     made_with = {"generator": measured.GENERATOR, "editor": measured.EDITOR, "stand_ins": stand_ins}
     write(output, rows, chosen, [*command, "--frames", str(frames)], **made_with)
 

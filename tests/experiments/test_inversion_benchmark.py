@@ -10,11 +10,12 @@ from dynode import cli, generators
 from dynode.clips import Clip
 from dynode.evaluation import records
 from dynode.experiments import inversion_benchmark
-from dynode.experiments.inversion_benchmark import ENCODER, PROJECTION, TODAY, Contestant, ratio_to_today
+from dynode.experiments.inversion_benchmark import ENCODER, PROJECTION, USUAL, Contestant, ratio_to_usual
 from dynode.inversion import encoder_files
 from dynode.inversion.encoder import Encoder, EncoderSettings
 from dynode.inversion.projection_settings import ProjectionSettings
 
+TODAY = "projection, 4 + 2 steps"
 SMALL = ProjectionSettings(first_steps=4, steps=2, resolution=16, lpips_net="alex", lpips_resolution=64)
 
 
@@ -37,7 +38,7 @@ def files(tmp_path_factory):
     return clip.save(folder / "day.safetensors"), folder / "encoder.safetensors"
 
 
-def test_both_are_measured_at_every_budget_and_beside_today(files):
+def test_both_are_measured_at_every_budget_and_beside_the_usual_projection(files):
     clip, encoder = files
     rows = inversion_benchmark.measure([clip], [0.05, 0.3], encoder, 2, today=SMALL, progress=False)
     groups = {(row.method, row.variant) for row in rows}
@@ -46,10 +47,12 @@ def test_both_are_measured_at_every_budget_and_beside_today(files):
         (ENCODER, "0.3 s"),
         (PROJECTION, "0.05 s"),
         (PROJECTION, "0.3 s"),
+        (USUAL, ""),
         (TODAY, ""),
     }
     assert {row.metric for row in rows} == {
         "seconds",
+        "seconds_next",
         "steps",
         "mse",
         "lpips_vgg",
@@ -57,13 +60,16 @@ def test_both_are_measured_at_every_budget_and_beside_today(files):
     }  # no face, no identity
     assert {row.n for row in rows} == {2} and {row.reference for row in rows} == {"source"}
     (steps,) = records.select(rows, metric="steps", method=TODAY)
-    assert steps.value == 6
+    (encoded,) = records.select(rows, metric="steps", method=USUAL)
+    assert steps.value == 6 and encoded.value == 10
+    both, own = (records.select(rows, metric=each, method=TODAY)[0].value for each in ("seconds", "seconds_next"))
+    assert 0 < own < both
     few, many = (
         records.select(rows, metric="steps", method=PROJECTION, variant=each)[0].value for each in ("0.05 s", "0.3 s")
     )
     assert many > few >= 1
     lpips = {(row.method, row.variant): row.value for row in records.select(rows, metric="lpips_vgg")}
-    assert ratio_to_today(rows, 0.3) == {"tiny": lpips[ENCODER, "0.3 s"] / lpips[TODAY, ""]}
+    assert ratio_to_usual(rows, 0.3) == {"tiny": lpips[ENCODER, "0.3 s"] / lpips[TODAY, ""]}
 
 
 def test_steps_are_what_a_budget_allows():
@@ -84,7 +90,7 @@ def test_the_command_prints_a_table_and_ratios_and_writes_a_record_and_a_chart(f
     assert "| tiny | encoder and steps | 0.05 s |" in printed
     assert "tiny: LPIPS-VGG at 0.1 s a frame is " in printed
     rows, provenance = records.read(output)
-    assert len(rows) == 5 * 5 and provenance["command"] == "dynode bench inversion"
+    assert len(rows) == 6 * 5 + 1 and provenance["command"] == f"dynode bench inversion --clip {clip}"
     assert output.with_suffix(".png").stat().st_size > 1000
 
 

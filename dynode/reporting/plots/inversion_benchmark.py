@@ -15,12 +15,12 @@ LABELS = {
     "identity": "identity cosine",
     "dlib_distance": "dlib distance",
 }
-COLOURS = ("dynode", "linear", "hold")  # whose colours the methods have, in the order of the rows
+COLOURS = ("dynode", "linear", "trend", "hold")  # whose colours the methods have, in the order of the rows
 MARKS = "osD^v"
 
 
 def inversion_quality(rows: Sequence[Row]) -> Figure:
-    """A panel for each metric over the measured seconds: a line for each method and clip, today's projection as a mark.
+    """A panel for each metric over the measured seconds: a line for each method and clip; what has no budget is a mark.
 
     rows: of `dynode.experiments.inversion_benchmark`.
     """
