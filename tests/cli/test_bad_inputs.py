@@ -19,6 +19,7 @@ from bad_worlds import WORLDS
 from dynode import cli
 from dynode.cli import messages
 from dynode.cli.commands import COMMANDS
+from dynode.io import assets
 from dynode.runtime import ROOT
 
 MISTAKES = [line for group in (OPTIONS, NAMES, VALUES, WORLDS, EDITS) for line in group.splitlines() if line.strip()]
@@ -27,10 +28,21 @@ INSIDE = re.compile(
     r"<class|PosixPath\(|NoneType|[Tt]ensor\(|Traceback|\b[A-Z]\w+(Error|Settings)\b|\bdynode\.[a-z]+\."
 )
 SECONDS = 5  # of the processor, a sentence takes at most
+ASSETS = (  # by one of each package
+    "face-landmarks-manifest",
+    "lpips-alexnet",
+    "mobilefacenet-arcface",
+    "mobilestylegan-mapping-xml",
+    "no-face-video",
+    "single-face-video",
+    "transnetv2-weights",
+)
 
 
 @pytest.fixture(scope="module")
 def here(tmp_path_factory):
+    for name in ASSETS:  # mistakes are found behind them, and without a network each would be that they are not there
+        assets.fetch(name)
     return bad_files.make(tmp_path_factory.mktemp("inputs"))
 
 
