@@ -23,9 +23,9 @@ def timed(*records: str) -> str:
 
 
 @answers
-def inversions() -> str:
-    """Quality of an inversion against seconds a frame."""
-    return tables.inversion_table(KNOWN.rows("bench_inversion")).markdown()
+def inversions(record: str) -> str:
+    """Quality of an inversion against seconds a frame, by a record."""
+    return tables.inversion_table(KNOWN.rows(record)).markdown()
 
 
 @answers
