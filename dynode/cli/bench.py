@@ -152,9 +152,9 @@ def bench_inversion(
     compared = nearest(seconds)
     for name, ratio in measured.ratio_to_usual(rows, compared).items():
         print(f"{name}: LPIPS-VGG at {compared:g} s a frame is {ratio:.3f} of that of the usual projection")
-    write(
-        output, rows, chosen, ["dynode", "bench", INVERSION, *clips_named(names)], lambda: plots.inversion_quality(rows)
-    )
+    budget = ["--seconds", ",".join(f"{each:g}" for each in seconds), "--frames", str(frames)]
+    command = ["dynode", "bench", INVERSION, *clips_named(names), *budget]
+    write(output, rows, chosen, command, lambda: plots.inversion_quality(rows))
 
 
 def bench_editing(output: Path | None, names: tuple[str, ...], frames: int, device: str) -> None:

@@ -90,7 +90,8 @@ def test_the_command_prints_a_table_and_ratios_and_writes_a_record_and_a_chart(f
     assert "| tiny | encoder and steps | 0.05 s |" in printed
     assert "tiny: LPIPS-VGG at 0.1 s a frame is " in printed
     rows, provenance = records.read(output)
-    assert len(rows) == 6 * 5 + 1 and provenance["command"] == f"dynode bench inversion --clip {clip}"
+    assert len(rows) == 6 * 5 + 1
+    assert provenance["command"] == f"dynode bench inversion --clip {clip} --seconds 0.05,0.1 --frames 1"
     assert output.with_suffix(".png").stat().st_size > 1000
 
 
