@@ -12,9 +12,10 @@ setup reproduce test test-all:
 demo: setup
 	$(DYNODE) demo
 
-# Execute again what `make reproduce` executed, and compare: as long as that.
+# Execute again what was executed under a profile, and compare: as long as that.
+PROFILE ?= embedded
 validate: setup
-	$(DYNODE) validate
+	$(DYNODE) validate --profile $(PROFILE)
 
 # Unfilled copies of the course's notebooks, in build/teach.
 teach: setup

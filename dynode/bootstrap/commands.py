@@ -49,6 +49,11 @@ def run(command: str, rest: list[str]) -> int:
     if {"-h", "--help"} & set(rest):
         print(USAGE)
         return 0
+    if not environment.LOCK.is_file():
+        raise UserError(
+            f"`{command}` works in a checkout of the repository, and {environment.ROOT} is none: clone it, or use the other "
+            "commands of this installation, see `dynode --help`."
+        )
     if command == "reproduce":
         return reproduce(rest)
     if rest:

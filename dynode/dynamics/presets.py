@@ -13,8 +13,8 @@ subspace  as `robust`, in the affine subspace of the observed codes, with tanh: 
 exact     an MLP alone, in the same subspace, whose roll-out from the first observation interpolates all others, by a few
           Gauss-Newton steps on all intervals, from a field of zero.
 dynode    an MLP alone, in the same subspace, whose roll-out from the first observation passes the others as nearly as their
-          noise makes probable, which observations left out choose; by Picard iterations and Gauss-Newton steps.  The motion
-          may have a period.
+          noise makes probable, which observations left out choose; by Picard iterations of the last layer, and Gauss-Newton
+          steps of all layers where these pay.  The motion may have a period.
 dynode[no z]  as `dynode`, but the MLP does not see the state: a curve in time alone.  Where it is level, a state adds nothing.
 trend+mlp     an MLP beside a smooth trend (a Gaussian process) through the observations, in the same subspace; the path is
           solved from the observation before and the one after each time, and interpolates both.  No roll-out from the first code.

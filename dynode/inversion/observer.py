@@ -18,6 +18,10 @@ class Observer(Protocol):
         """`times` more uses of the part of that name, such as "generator_forward"."""
         ...
 
+    def counts(self) -> dict[str, int]:
+        """Uses so far, by the names of parts; nothing where nobody counts."""
+        ...
+
     def stage(self, name: str) -> AbstractContextManager[None]:
         """The context in which a stage of that name runs, such as "decode"."""
         ...
@@ -28,6 +32,9 @@ class NoObserver:
 
     def count(self, name: str, times: int = 1) -> None:
         pass
+
+    def counts(self) -> dict[str, int]:
+        return {}
 
     def stage(self, name: str) -> AbstractContextManager[None]:
         return nullcontext()

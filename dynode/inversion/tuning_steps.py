@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -134,8 +135,11 @@ class Tuner:
         tensors = {f"weights.{name}": value for name, value in self.differences().items()}
         tensors |= {f"codes.{k}": pivot.detach() for k, pivot in enumerate(self.pivots)}
         tensors |= {f"adam.{key}": value for key, value in training_state.of_optimiser(self.optimiser).items()}
-        numbers = {"done": self.done, "seconds": self.seconds, "curve": self.curve, "arrived": self.arrived}
-        write_checkpoint(path, tensors, FORMAT, job=job, numbers=json.dumps(numbers))
+        write_checkpoint(path, tensors, FORMAT, job=job, numbers=json.dumps(self.numbers()))
+
+    def numbers(self) -> dict[str, Any]:
+        """The attributes that a checkpoint holds beside tensors."""
+        return {"done": self.done, "seconds": self.seconds, "curve": self.curve, "arrived": self.arrived}
 
     @torch.no_grad()
     def resume(self, path: Path, job: str) -> None:

@@ -26,11 +26,15 @@ WORDS = {
     "optimiser_steps": ("optimiser step", "optimiser steps"),
     "tuning_steps": ("optimiser step of tuning and stitching", "optimiser steps of tuning and stitching"),
     "tuning_steps_before": ("optimiser step of a tuning taken before", "optimiser steps of a tuning taken before"),
+    "generator_forward_before": ("pass of the generator before", "passes of the generator before"),
+    "generator_backward_before": ("backward pass of the generator before", "backward passes of the generator before"),
     "edits": ("edit", "edits"),
     "detections": ("face detection", "face detections"),
     "landmark_tracks": ("track of landmarks", "tracks of landmarks"),
     "flow_calls": ("field of optical flow", "fields of optical flow"),
     "segmentations": ("face segmented", "faces segmented"),
+    "flow_calls_before": ("field of optical flow before", "fields of optical flow before"),
+    "segmentations_before": ("face segmented before", "faces segmented before"),
     "field_evaluations": ("evaluation of the dynamics' field", "evaluations of the dynamics' field"),
     "pastes": ("crop pasted", "crops pasted"),
 }
@@ -56,11 +60,15 @@ class Counters:
     optimiser_steps: int = 0
     tuning_steps: int = 0
     tuning_steps_before: int = 0
+    generator_forward_before: int = 0
+    generator_backward_before: int = 0
     edits: int = 0
     detections: int = 0
     landmark_tracks: int = 0
     flow_calls: int = 0
     segmentations: int = 0
+    flow_calls_before: int = 0
+    segmentations_before: int = 0
     field_evaluations: int = 0
     pastes: int = 0
     seconds: dict[str, float] = field(default_factory=dict)

@@ -100,6 +100,14 @@ def test_what_stops_a_command_is_one_sentence(error, code, message, monkeypatch,
     assert message in err and err.count("\n") == 1
 
 
+@pytest.mark.parametrize("command", ["setup", "reproduce", "test", "test-all"])
+def test_outside_of_a_checkout_it_is_a_sentence(command, monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(environment, "LOCK", tmp_path / "lock" / "requirements.txt")
+    assert bootstrap.main([command]) == 2
+    err = capsys.readouterr().err
+    assert "works in a checkout of the repository" in err and err.count("\n") == 1
+
+
 def test_reference_notebooks_are_run_by_the_environment_that_was_made(tmp_path, monkeypatch):
     """Not by a kernel python3 that another tool has left."""
     from jupyter_client.kernelspec import KernelSpecManager

@@ -91,12 +91,16 @@ def test_the_longest_item_and_beside_it_small_ones_begin_first():
     assert begin[:4] == ["systems", "dynamics_flow", "dynamics_scene", "worlds"]
 
 
-def test_more_is_asked_for_at_every_attempt():
-    asked = Plan("paper", ("dynamics_bird", "table1"), cluster=True).resources("dynamics_bird")
+def test_more_is_asked_for_at_every_attempt(monkeypatch):
+    monkeypatch.delenv("DYNODE_DEVICE", raising=False)
+    plan = Plan("paper", ("dynamics_bird", "table1"), cluster=True)
+    asked = plan.resources("dynamics_bird")
     first, second = ({name: each(None, k) if callable(each) else each for name, each in asked.items()} for k in (1, 2))
     assert first["gpu"] == 1 and second["runtime"] > first["runtime"] and second["mem_mb"] == 1.5 * first["mem_mb"]
     assert "gpu" not in Plan("paper", ("table1",), cluster=True).resources("table1")
     assert "gpu" not in Plan("embedded", ("table1",)).resources("table1")
+    monkeypatch.setenv("DYNODE_DEVICE", "cpu")
+    assert "gpu" not in plan.resources("dynamics_bird")
 
 
 def test_the_list_has_what_is_there_of_each_item(capsys, tmp_path, monkeypatch):
@@ -130,7 +134,8 @@ def test_hidden_devices_are_not_counted(monkeypatch, tmp_path):
     for name in ("CUDA_VISIBLE_DEVICES", "DYNODE_DEVICE"):
         monkeypatch.delenv(name, raising=False)
     assert machine.gpus() == 3 == machine.at_a_time(3)
-    for visible, expected in (("", 0), ("1", 1), ("0,2", 2)):
+    visible_ones = {"": 0, "1": 1, "-1": 0, "NoDevFiles": 0, "1,-1,2": 1, "GPU-8932f937": 1, "0, 2": 2}
+    for visible, expected in visible_ones.items():
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
         assert machine.gpus() == expected
     for named, expected in (("cpu", 0), ("cuda:1", 1), ("auto", 2)):

@@ -1,5 +1,6 @@
 """Systems side by side: gains and means over videos."""
 
+import itertools
 from dataclasses import dataclass
 from types import SimpleNamespace
 
@@ -72,16 +73,17 @@ def test_every_system_is_made_at_the_terms_that_all_share(name):
     assert getattr(system, "method", "") == ("linear" if name.startswith("linear") else "dynode" if "+" in name else "")
 
 
-def test_iterations_count_what_a_run_before_has_taken():
+def test_costs_count_what_a_run_before_has_taken():
     counters = SimpleNamespace(
-        counts=lambda: {"steps_before": 5, "optimiser_steps": 2, "tuning_steps": 3, "tuning_steps_before": 4}
+        counts=lambda: {name: k for k, name in enumerate(itertools.chain(*systems.WITH_BEFORE.values()), 2)}
     )
     frames = [{name: 1.0 + k for name in systems.STITCHING} for k in range(3)]
     shots = [SimpleNamespace(measured={"stitching": frames})]
     entry = SimpleNamespace(counters=counters, named={"clip": "a"}, codes=SimpleNamespace(shots=shots))
     share = Share(None, 0.1, 20.0, 400.0)
     rows = {row.metric: row for row in systems.rows_of(entry, SimpleNamespace(share=share))}
-    assert rows["iterations"].value == 14 and rows["share_of_published"].value == 0.05
+    assert (rows["iterations"].value, rows["forward_passes"].value) == (2 + 3 + 4 + 5, 6 + 7)
+    assert (rows["flow_fields"].value, rows["share_of_published"].value) == (10 + 11, 0.05)
     assert (rows["stitch_border"].value, rows["stitch_border"].n) == (2.0, 3)
 
 

@@ -148,6 +148,12 @@ def test_extras_that_are_not_installed(monkeypatch):
     assert state_of("extras")[0] == "ok"
 
 
+def test_without_the_extra_notebooks_it_is_noted(monkeypatch):
+    monkeypatch.setattr(left_behind.importlib.util, "find_spec", lambda name: None)
+    for name in ("kernel", "jupyter"):
+        assert state_of(name)[0] == "note" and "pip install 'dynode[notebooks]'" in state_of(name)[1]
+
+
 def test_a_kernel_that_starts_and_one_that_does_not(monkeypatch):
     assert state_of("kernel")[0] == "ok"
     monkeypatch.setattr(left_behind, "ECHO", "print(43)")

@@ -139,12 +139,12 @@ def test_the_readme_follows_a_changed_record(tmp_path):
 
 
 def by_hand() -> list[str]:
-    """The sentences of FINDINGS and of the README's findings with a number that is no query."""
+    """The sentences of FINDINGS and of what holds in the README with a number that is no query."""
     sentences = []
     for path in texts.DOCUMENTS:
         text = texts.BLOCK.sub(lambda block: (texts.TEMPLATES / f"{block[2]}.md").read_text(), path.read_text())
         if path.name == "README.md":
-            text = text.partition("## Findings")[2].partition("\n## ")[0]
+            text = text.partition("## What holds")[2].partition("\n## ")[0]
         sentences += sentences_with_numbers(text)
     return sentences
 

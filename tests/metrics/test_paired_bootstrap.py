@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from dynode.metrics import paired_bootstrap
-from dynode.metrics.paired_bootstrap import best_baseline, expanded, paired_ratio
+from dynode.metrics.paired_bootstrap import best_baseline, crossed_difference, expanded, paired_ratio
 
 ERRORS = np.array([1.0, 2.0, 3.0, 4.0])
 
@@ -78,3 +78,25 @@ def test_what_has_no_ratio_is_refused(errors, baseline, said):
 def test_the_best_baseline_has_the_lowest_mean_error():
     assert best_baseline({"hold": [5, 5], "linear": [1, 4], "cubic": [3, 1]}) == "cubic"
     assert best_baseline({"linear": [1.0], "cubic": [1.0]}) == "linear"
+
+
+def test_a_crossed_interval_is_wider_than_one_that_takes_videos_of_one_clip_for_independent():
+    rng = np.random.default_rng(0)
+    table = 1 + 0.1 * (rng.normal(size=(5, 1)) + rng.normal(size=(1, 5)))
+    crossed = crossed_difference(table)
+    alone = stats.bootstrap((table.flatten(),), np.mean, rng=np.random.default_rng(0)).confidence_interval
+    assert crossed.low < alone.low < crossed.value < alone.high < crossed.high
+    assert crossed.value == pytest.approx(table.mean()) and (crossed.clips, crossed.edits) == (5, 5)
+
+
+def test_a_crossed_interval_moves_with_its_values_and_needs_two_clips_and_two_edits():
+    table = np.random.default_rng(1).normal(size=(4, 3))
+    one, moved = crossed_difference(table), crossed_difference(table + 2)
+    assert (moved.value, moved.low, moved.high) == pytest.approx((one.value + 2, one.low + 2, one.high + 2))
+    assert math.isnan(crossed_difference(table[:1]).low) and math.isnan(crossed_difference(table[:, :1]).high)
+
+
+@pytest.mark.parametrize("table", [[], [1.0, 2.0], [[1.0, math.nan]]])
+def test_what_is_no_table_of_numbers_has_no_difference(table):
+    with pytest.raises(ValueError, match="each clip and edit"):
+        crossed_difference(table)

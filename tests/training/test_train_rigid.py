@@ -199,8 +199,8 @@ def test_it_learns_what_the_encoder_missed(training):
     trainer.loop()
     curve = trainer.curve_rows()
     assert sum(row["reconstruction"] for row in curve[-6:]) < 0.9 * sum(row["reconstruction"] for row in curve[:6])
-    assert curve[-1]["windows"] == 20 and trainer.uses.counts["optimiser_steps"] == 20
-    assert trainer.uses.counts["generator_forward"] == 2 * trainer.uses.counts["generator_backward"] == 20 * 3 * 2
+    assert curve[-1]["windows"] == 20 and trainer.uses.counts()["optimiser_steps"] == 20
+    assert trainer.uses.counts()["generator_forward"] == 2 * trainer.uses.counts()["generator_backward"] == 20 * 3 * 2
 
 
 def test_a_stopped_training_goes_on_and_another_one_is_refused(training, tmp_path):
@@ -211,7 +211,7 @@ def test_a_stopped_training_goes_on_and_another_one_is_refused(training, tmp_pat
     first.save(tmp_path / "c.checkpoint")
     second = training()
     second.resume(tmp_path / "c.checkpoint")
-    assert second.shown == 6 and second.uses.counts["optimiser_steps"] == 2
+    assert second.shown == 6 and second.uses.counts()["optimiser_steps"] == 2
     second.train_batches(2)
     assert torch.equal(second.encoder.offsets.weight, whole.encoder.offsets.weight)
     assert second.curve_rows() == whole.curve_rows()

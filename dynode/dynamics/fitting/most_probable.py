@@ -9,7 +9,7 @@ out: to predict it is to extrapolate.
 
 Along a given path the roll-out is linear in the last layer: its most probable weights give the next path, whose features give
 the next weights, until the path is the solution of its own field (Picard).  Gauss-Newton steps on the whole roll-out then
-move the weights of all layers, where that pays.
+move the weights of all layers where that pays, which is seldom: nearly all fits end with the first layer as it was drawn.
 """
 
 import copy

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from dynode.evaluation.paired_comparison import errors_of, over_best
 from dynode.evaluation.records import Row, averaged, select
+from dynode.metrics.paired_bootstrap import crossed_difference
 from dynode.video_editing.system_names import LABELS
 
 Rows = Callable[[str], list[Row]]  # the rows of an item's record
@@ -32,14 +33,20 @@ ACROSS = {
     "prior[amortised]": "prior",
 }
 HEADS = {
+    "latent-transformer, no edit": "no edit",
     "latent-transformer": "Latent Transformer, every frame",
     "smoothed, gaussian": "the same on smoothed codes",
-    "smoothed, trend": "the same on the codes of `trend` over all frames",
+    "smoothed, trend": "the same on the codes of `trend` over all frames, which smooths nothing",
     "straight lines": "linear interpolation of observed codes, the first one's edit",
     "dynode+latent-transformer, offset": "DynODE in Latent Transformer, `offset`",
 }  # method -> what a table calls it
-EDITED = {"tl_id": ".3f", "tg_id": ".3f", "acd": ".3f", "warping_error": ".3f", "own_change": ".2f", "leakage": ".2f"}
+OURS_EDITED = "dynode+latent-transformer, offset"
+RIVALS_EDITED = ("latent-transformer", "smoothed, gaussian", "straight lines")
+EDITED = {"tl_id": ".3f", "tg_id": ".3f", "acd": ".3f", "warping_error": ".3f"}
+BESIDE = {"acd_reference": ".3f", "motion_ratio": ".2f", "flow_agreement": ".2f", "own_change": ".2f", "leakage": ".2f"}
 FACTORS = {"warping_error": 1e3}
+BETTER = {"tl_id": 1, "tg_id": 1, "acd": -1}  # measure -> the sign of its difference by which more is better
+NETWORKS = ("mobilefacenet", "dlib")
 SECOND = (("smile", "smile 1.5", "+.2f"), ("age", "age 1.5", "+.1f"))  # attribute, edit, form
 TUNED = ("untuned", "tuned")
 MISSING = "no row"
@@ -151,16 +158,36 @@ def best(rows: Sequence[Row]) -> str:
 def edited_heads(rows: Rows) -> str:
     """FINDINGS: the cheap columns of the editing table, means over all clips and edits, with controls."""
     every = [row for row in rows("compare_editing") if not row.reference.startswith("dlib")]
-    pooled = [row for row in every if row.clip == "all" and row.metric.startswith("frechet_video")]
     table = []
     for method, label in HEADS.items():
         own = [row for row in every if row.method == method and row.clip != "all"]
-        cells = [cell(select(own, metric=name), spec, FACTORS.get(name, 1.0)) for name, spec in EDITED.items()]
-        cells.insert(3, cell(select(pooled, method=method), ".4f"))
+        measures = (EDITED | BESIDE).items()
+        cells = [cell(select(own, metric=name), spec, FACTORS.get(name, 1.0)) for name, spec in measures]
         second = [cell(select(own, metric=f"second_{name}", variant=edit), spec) for name, edit, spec in SECOND]
-        table.append([label, *cells, *second])
-    heads = ["system", "TL-ID", "TG-ID", "ACD", "Fréchet [transnetv2]", "warping error x 1e3", "strength", "leakage"]
-    return lines([*heads, "smile, second network", "age, second network"], table)
+        table.append([label, *(each.replace(MISSING, "–") for each in (*cells, *second))])
+    heads = ["system", "TL-ID", "TG-ID", "ACD", "warping error x 1e3", "ACD to the source", "motion", "flow agreement"]
+    return lines([*heads, "strength", "leakage", "smile, second network", "age, second network"], table)
+
+
+def edited_gains(rows: Rows) -> str:
+    """FINDINGS: by how much DynODE in its host is better than others, with 95 % intervals over clips and edits."""
+    every, table = rows("compare_editing"), []
+    for other in RIVALS_EDITED:
+        for network in NETWORKS:
+            own = [row for row in every if row.reference.startswith(network)]
+            gains = [gain(own, OURS_EDITED, other, name, sign) for name, sign in BETTER.items()]
+            table.append([HEADS[other], network, *gains])
+    return lines(["over", "identity network", "TL-ID", "TG-ID", "ACD"], table)
+
+
+def gain(rows: Sequence[Row], ours: str, other: str, metric: str, sign: int) -> str:
+    """The mean difference of two methods over all videos, with its interval; above 0: the first is better."""
+    one, two = ({(r.clip, r.variant): r.value for r in select(rows, metric=metric, method=m)} for m in (ours, other))
+    clips, edits = (list(dict.fromkeys(video[k] for video in one)) for k in (0, 1))
+    if not one or not two:
+        return MISSING
+    difference = crossed_difference([[sign * (one[c, e] - two[c, e]) for e in edits] for c in clips])
+    return f"{difference.value:+.4f} [{difference.low:+.4f}, {difference.high:+.4f}]"
 
 
 def systems(rows: Rows) -> str:
@@ -174,7 +201,7 @@ def systems(rows: Rows) -> str:
         share = select(own, metric="share_of_published")
         part = f"{100 * share[0].value:.2g} %" if share else "no loop"
         costs = [cell(select(own, metric=name), ",.0f") for name in ("iterations", "frames_inverted")]
-        consistency = [cell(select(own, metric=name), EDITED[name], FACTORS.get(name, 1.0)) for name in [*EDITED][:4]]
+        consistency = [cell(select(own, metric=name), EDITED[name], FACTORS.get(name, 1.0)) for name in EDITED]
         tuned = [cell(select(own, metric="lpips_alex", variant=f"pivots, {each}"), ".3f") for each in TUNED if share]
         stitched = [cell(select(own, metric=f"stitch_{name}"), ".3f") for name in ("border_before", "border") if share]
         pairs = [" to ".join(each) if each and MISSING not in each else "" for each in (tuned, stitched)]
@@ -185,5 +212,6 @@ def systems(rows: Rows) -> str:
 
 
 TABLES: dict[str, Callable[[Rows], str]] = {
-    each.__name__: each for each in (skill_by_category, faces, worlds, test_set, across_clips, edited_heads, systems)
+    each.__name__: each
+    for each in (skill_by_category, faces, worlds, test_set, across_clips, edited_heads, edited_gains, systems)
 }

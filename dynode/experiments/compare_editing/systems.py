@@ -30,7 +30,13 @@ from dynode.video_editing.video_editor import VideoEditor
 
 PIVOTS = ("pivots, untuned", "pivots, tuned")  # the variants of rows on reconstructions
 STITCHING = ("border_before", "border", "content_before", "content", "moved", "steps")
-ITERATIONS = ("steps_before", "optimiser_steps", "tuning_steps_before", "tuning_steps")
+WITH_BEFORE = {  # rows of a cost with that of what runs before had done and kept: sums of counters
+    "iterations": ("steps_before", "optimiser_steps", "tuning_steps_before", "tuning_steps"),
+    "forward_passes": ("generator_forward", "generator_forward_before"),
+    "backward_passes": ("generator_backward", "generator_backward_before"),
+    "flow_fields": ("flow_calls", "flow_calls_before"),
+    "faces_segmented": ("segmentations", "segmentations_before"),
+}
 
 
 @dataclass(frozen=True)
@@ -99,7 +105,8 @@ def rows_of(entry: Entry, contender: Contender) -> list[Row]:
     """What an edit cost and how it was stitched: iterations, the share of the published ones, and means over frames."""
     counts = entry.counters.counts()
     rows = [
-        Row("iterations", float(sum(counts[name] for name in ITERATIONS)), unit="times", space="cost", **entry.named)
+        Row(metric, float(sum(counts[name] for name in names)), unit="times", space="cost", **entry.named)
+        for metric, names in WITH_BEFORE.items()
     ]
     if (share := contender.share) is not None:
         numbers = {"passes": share.passes, "passes_published": share.published}

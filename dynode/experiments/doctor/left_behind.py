@@ -1,5 +1,6 @@
 """What other programs and killed runs leave behind, and whether a notebook starts in spite of them."""
 
+import importlib.util
 import sys
 import time
 from pathlib import Path
@@ -10,11 +11,16 @@ from dynode.io import assets, locks, scratch
 from dynode.reporting import paths
 
 ECHO = "print(6 * 7)"
+WITHOUT_NOTEBOOKS = note(
+    "no notebook can be run here: the library alone is installed", "`pip install 'dynode[notebooks]'`"
+)
 
 
 @check("kernel")
 def kernel() -> Answer:
     """Runs a notebook of one cell as items are run: papermill, in a kernel of this Python."""
+    if importlib.util.find_spec("papermill") is None:
+        return WITHOUT_NOTEBOOKS
     import nbformat
     import papermill
 
@@ -41,6 +47,8 @@ def kernel() -> Answer:
 @check("jupyter")
 def jupyter() -> Answer:
     """Which Python JupyterLab would start for the notebooks' kernel; `dynode run` starts its own whatever this says."""
+    if importlib.util.find_spec("jupyter_client") is None:
+        return WITHOUT_NOTEBOOKS
     from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
 
     try:

@@ -1,5 +1,6 @@
 """What this machine offers to runs: cores, and GPUs that are visible.  Standard library only."""
 
+import itertools
 import os
 from contextlib import suppress
 from pathlib import Path
@@ -24,7 +25,15 @@ def gpus() -> int:
         return int(named.startswith("cuda"))
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     there = len(list(CARDS.iterdir())) if CARDS.is_dir() else 0
-    return there if visible is None else min(there, len([each for each in visible.split(",") if each.strip()]))
+    if visible is None:
+        return there
+    named_ones = [each.strip() for each in visible.split(",")]
+    return min(there, len([*itertools.takewhile(is_device, named_ones)]))  # CUDA stops at the first that is none
+
+
+def is_device(text: str) -> bool:
+    """Whether an entry of CUDA_VISIBLE_DEVICES names a device: by its number, or by its identity."""
+    return text.isdecimal() or text.startswith(("GPU-", "MIG-"))
 
 
 def at_a_time(gpus: int) -> int:

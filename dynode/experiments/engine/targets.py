@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import product
@@ -159,6 +160,8 @@ class Plan:
         """What a run asks for: minutes and memory, more at each attempt; a GPU where one is used."""
         minutes, wanted = self.minutes(name), items.item(name.partition("/")[0]).resources.get(self.profile, {})
         memory, gpu = wanted.get("memory_gb", MEMORY_GB), int(wanted.get("gpu", 0)) if self.cluster else self.gpus
+        if os.environ.get("DYNODE_DEVICE") == "cpu":
+            gpu = 0
         requested: dict[str, int | Callable[..., int]] = {
             "runtime": lambda wildcards, attempt: math.ceil(3 * minutes * attempt) + 5,
             "mem_mb": lambda wildcards, attempt: round(1000 * memory * (1 + 0.5 * (attempt - 1))),

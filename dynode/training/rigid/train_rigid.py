@@ -51,7 +51,6 @@ class Uses:
     def stage(self, name: str) -> contextlib.AbstractContextManager[None]:
         return contextlib.nullcontext()
 
-    @property
     def counts(self) -> dict[str, int]:
         return {name: int(n) for name, n in zip(COUNTED, self.numbers.tolist(), strict=True)}
 
@@ -184,7 +183,7 @@ def save_recurrent_encoder(trainer: RIGIDTrainer, path: Path) -> dict:
         "windows_shown": trainer.shown // trainer.batch,
         "of": trainer.settings.windows,
         "hours": round(trainer.seconds / 3600, 3),
-        "counts": trainer.uses.counts | prepared(trainer.shots),
+        "counts": trainer.uses.counts() | prepared(trainer.shots),
         "curve": trainer.curve_rows(),
         "stand_ins": [image_flow.STAND_IN, face_masks.STAND_IN],
         "provenance": runtime.provenance(trainer.device),

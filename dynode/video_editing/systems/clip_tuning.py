@@ -5,7 +5,10 @@
 with v a code near the pivot.  One frame a step at a constant rate; the pivots stay fixed.
 """
 
+from collections import Counter
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -17,7 +20,7 @@ from dynode.inversion.tuning_settings import TuningSettings
 from dynode.inversion.tuning_steps import Tuner
 from dynode.perception.lpips import LPIPS
 from dynode.settings import to_json
-from dynode.video_editing.systems.kept_stages import Stage, digest_of
+from dynode.video_editing.systems.kept_stages import Stage, digest_of, tell, uses_since
 from dynode.video_editing.systems.scene import Scene
 from dynode.video_editing.systems.trained_weights import counted, halved, relative_rates
 
@@ -66,16 +69,30 @@ class ClipTuning:
 
 
 class PivotalTuner(Tuner):
-    """A tuner at a constant rate, whose passes and steps are counted; its random codes are truncated by psi."""
+    """A tuner at a constant rate, whose passes and steps are counted; its random codes are truncated by psi.
+
+    uses_before: of parts, by the run that its checkpoint comes from.
+    """
 
     def __init__(self, *arguments, psi: float, observer: Observer):
         super().__init__(*arguments)
         self.psi, self.observer = psi, observer
         self.optimiser = torch.optim.Adam(relative_rates(self.update, self.settings.lr))
+        self.uses_before, self.began = {}, observer.counts()
 
     def step(self, share: float) -> None:
         super().step(0.0)
         self.observer.count("tuning_steps")
+
+    def numbers(self) -> dict[str, Any]:
+        uses = Counter(self.uses_before) + Counter(uses_since(self.observer, self.began))
+        return super().numbers() | {"uses_before": dict(uses)}
+
+    def resume(self, path: Path, job: str) -> None:
+        """As a tuner does; the observer is notified of what was used before."""
+        super().resume(path, job)
+        tell(self.observer, self.uses_before | {"tuning_steps": self.done})
+        self.began = self.observer.counts()
 
     def images(self, code: torch.Tensor) -> torch.Tensor:
         return counted(super().images(code), self.observer)
@@ -106,7 +123,6 @@ def tuned_on(scene: Scene, pivots: torch.Tensor, settings: ClipTuning, observer:
             parts = scene.generator, pivots, scene.frames, s, loss
             tuner = PivotalTuner(*parts, psi=settings.locality_psi, observer=observer)
             tuner.resume(checkpoint, job)
-            observer.count("tuning_steps_before", tuner.done)
             tuner.run(checkpoint, job, progress=True)
         return Stage(halved(tuner.differences()), {"steps": tuner.done, **ends_of(tuner.curve, len(pivots))})
 

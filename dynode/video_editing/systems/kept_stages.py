@@ -7,8 +7,9 @@ import contextlib
 import hashlib
 import json
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +20,25 @@ from dynode.inversion.observer import Observer
 from dynode.io.tensor_files import read_safetensors, write_checkpoint
 from dynode.settings import to_json
 
-FORMAT, WHAT = "dynode-system-stage-1", "a finished stage of an edit"
+FORMAT, WHAT = "dynode-system-stage-2", "a finished stage of an edit"
+BEFORE = "_before"  # ends the name of what counts the uses of a part by stages that are kept
 
 
 @dataclass(frozen=True)
 class Stage:
-    """What a stage left: tensors by name, and numbers, of which `steps` are the optimiser steps that it took."""
+    """What a stage left: tensors by name, and numbers, of which `steps` are the optimiser steps that it took.
+
+    uses: of parts, by the names of their counters, while it was made.
+    """
 
     tensors: dict[str, torch.Tensor]
     numbers: dict[str, Any]
+    uses: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def all_uses(self) -> dict[str, int]:
+        """`uses` with its optimiser steps, which are known where nobody counted, too."""
+        return self.uses | {"tuning_steps": self.numbers.get("steps", 0)}
 
 
 @dataclass(frozen=True)
@@ -40,24 +51,24 @@ class KeptStages:
         """The file of a stage, None where nothing is kept."""
         return self.folder / f"{name}.{digest_of(decided_by)}.safetensors" if self.folder else None
 
-    def stage(
-        self, name: str, decided_by: Mapping[str, Any], make: Callable[[], Stage], observer: Observer | None = None
-    ) -> Stage:
+    def stage(self, name: str, decided_by: Mapping[str, Any], make: Callable[[], Stage], observer: Observer) -> Stage:
         """A stage as it was kept, or made now and kept.
 
-        observer: notified of the optimiser steps of one that was kept (tuning_steps_before).
+        observer: counts the uses of parts while it is made; of one that was kept it is notified of those, see `tell`.
         """
         path = self.path(name, decided_by)
         with contextlib.suppress(UserError):  # one that is missing or damaged is made anew
             if path is not None and path.is_file():
                 stage = read(path)
-                if observer is not None:
-                    observer.count("tuning_steps_before", stage.numbers.get("steps", 0))
+                tell(observer, stage.all_uses)
                 return stage
+        before = observer.counts()
         stage = make()
+        stage = replace(stage, uses=uses_since(observer, before))
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True)
-            write_checkpoint(path, stage.tensors, FORMAT, numbers=json.dumps(stage.numbers))
+            texts = {"numbers": json.dumps(stage.numbers), "uses": json.dumps(stage.uses)}
+            write_checkpoint(path, stage.tensors, FORMAT, **texts)
         return stage
 
     def forget(self, name: str, decided_by: Mapping[str, Any]) -> None:
@@ -83,7 +94,23 @@ class KeptStages:
 def read(path: Path) -> Stage:
     """A stage from its file.  Raises UserError for a damaged one."""
     tensors, metadata = read_safetensors(path, FORMAT, WHAT)
-    return Stage(tensors, json.loads(metadata["numbers"]))
+    return Stage(tensors, json.loads(metadata["numbers"]), json.loads(metadata["uses"]))
+
+
+def uses_since(observer: Observer, before: Mapping[str, int]) -> dict[str, int]:
+    """How often parts were used since an observer had counted `before`, by stages that were kept, too."""
+    uses: Counter[str] = Counter()
+    for name, count in observer.counts().items():
+        uses[name.removesuffix(BEFORE)] += count - before.get(name, 0)
+    return {name: count for name, count in uses.items() if count}
+
+
+def tell(observer: Observer, uses: Mapping[str, int]) -> None:
+    """Notify an observer of uses by what was done before: of those of a part under its name and "_before", where it counts them."""
+    known = observer.counts()
+    for name, count in uses.items():
+        if name + BEFORE in known:
+            observer.count(name + BEFORE, count)
 
 
 def digest_of(decided_by: Mapping[str, Any]) -> str:

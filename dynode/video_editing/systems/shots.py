@@ -46,7 +46,7 @@ def scenes_of(
             return Stage({"distances": distances_of(frames, find, mask).contiguous()}, {})
 
         with observer.stage("mask"):
-            distances = kept.stage("regions", decided_by, make).tensors["distances"]
+            distances = kept.stage("regions", decided_by, make, observer).tensors["distances"]
         yield Scene(generator, frames, distances, inverted[torch.from_numpy(of_shot)], kept)
 
 

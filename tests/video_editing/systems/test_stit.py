@@ -86,6 +86,8 @@ def test_what_is_finished_is_read_again_and_counted_apart(tmp_path, capsys):
     assert torch.equal(first[1], again[1]) and first[0].measured == again[0].measured
     assert one.tuning_steps == counters.tuning_steps_before == FRAMES * (2 + 3)
     assert counters.tuning_steps == counters.generator_forward == one.tuning_steps_before == 0
+    assert counters.generator_forward_before == one.generator_forward > 0 == one.generator_forward_before
+    assert counters.generator_backward_before == one.generator_backward > 0
     edited(shot_of(tmp_path), dataclasses.replace(QUICK, factor=1.0), both := Counters())
     assert (both.tuning_steps, both.tuning_steps_before) == (FRAMES * 3, FRAMES * 2)  # tuned before, stitched anew
     assert torch.equal(edited(shot_of())[1], first[1]), "what is kept is what is made"
@@ -109,7 +111,7 @@ def test_a_tuning_that_was_stopped_goes_on_and_stitched_frames_are_not_lost(tmp_
     with monkeypatch.context() as patched:
         patched.setattr(tuning_steps.Tuner, "frame", stopped)
         with pytest.raises(KeyboardInterrupt):
-            edited(shot_of(tmp_path))
+            edited(shot_of(tmp_path), observer=Counters())
     stitched = stitching.stitched
 
     def twice(*arguments):
@@ -125,7 +127,10 @@ def test_a_tuning_that_was_stopped_goes_on_and_stitched_frames_are_not_lost(tmp_
     assert counters.tuning_steps_before == 5 and counters.tuning_steps == 2 * FRAMES - 5 + 2 * 3
     _, frames = edited(shot_of(tmp_path), observer=(counters := Counters()))
     assert (counters.tuning_steps_before, counters.tuning_steps) == (2 * FRAMES + 2 * 3, 3 * (FRAMES - 2))
-    assert torch.equal(frames, edited(shot_of())[1]) and not list(tmp_path.glob("*.checkpoint"))
+    assert torch.equal(frames, edited(shot_of(), observer=(undisturbed := Counters()))[1])
+    assert counters.generator_forward + counters.generator_forward_before == undisturbed.generator_forward
+    assert counters.generator_backward + counters.generator_backward_before == undisturbed.generator_backward
+    assert not list(tmp_path.glob("*.checkpoint"))
 
 
 def test_every_frame_is_wanted_and_squares_stay():
