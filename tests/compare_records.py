@@ -1,9 +1,9 @@
 """Compare records of two runs: every number, but seconds, memory and provenance.
 
-    python tests/compare_records.py BEFORE AFTER [ITEM ...] [--relative 1e-9]
+    python tests/compare_records.py BEFORE AFTER [ITEM ...] [--relative 1e-9] [--profile embedded]
 
 BEFORE and AFTER are folders of records (`reports/records`, or `reports/recorded` with compressed ones).  Prints what
-differs and ends with code 1 where anything does.  One machine and one thread give the same bits; other machines round
+differs and ends with code 1 where anything does, or where one of them lacks a record of the other.  One machine and one thread give the same bits; other machines round
 otherwise, to a relative 1e-4 of most numbers.
 """
 
@@ -30,8 +30,10 @@ def identity(row: Row) -> tuple:
     return tuple(value for name, value in vars(row).items() if name not in ("value", "std", "protocol", "frames"))
 
 
-def file_of(folder: Path, item: str) -> Path:
-    return next(path for suffix in ("", ".xz") if (path := folder / f"{item}.embedded.json{suffix}").is_file())
+def files_of(folder: Path, profile: str) -> dict[str, Path]:
+    """The records of a profile in a folder, by item."""
+    end = f".{profile}.json"
+    return {path.name.partition(end)[0]: path for path in sorted(folder.glob(f"*{end}*"))}
 
 
 def differences(before: dict[tuple, float], after: dict[tuple, float], relative: float) -> list[str]:
@@ -49,9 +51,17 @@ def main() -> int:
     parser.add_argument("after", type=Path)
     parser.add_argument("items", nargs="*")
     parser.add_argument("--relative", type=float, default=1e-9)
+    parser.add_argument("--profile", default="embedded")
     chosen, differing = parser.parse_args(), False
-    for item in chosen.items or sorted(path.name.split(".")[0] for path in chosen.after.glob("*.embedded.json*")):
-        old, new = (numbers(file_of(folder, item)) for folder in (chosen.before, chosen.after))
+    before, after = (files_of(folder, chosen.profile) for folder in (chosen.before, chosen.after))
+    for item in chosen.items or sorted({*before, *after}):
+        if lacking := [
+            str(folder) for folder, files in ((chosen.before, before), (chosen.after, after)) if item not in files
+        ]:
+            print(f"{item}: no record in {' and '.join(lacking)}")
+            differing = True
+            continue
+        old, new = numbers(before[item]), numbers(after[item])
         lines = differences(old, new, chosen.relative)
         print(f"{item}: {len(old)} numbers, {len(lines)} differ")
         print("".join(f"  {line}\n" for line in lines[:SHOWN]), end="")

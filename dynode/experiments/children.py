@@ -30,35 +30,6 @@ def here() -> str:
     return ""
 
 
-def start(command: list[str], **variables: str) -> subprocess.Popen[str]:
-    """Start a command that calls `end_with_parent`, in a session of its own: a terminal's Ctrl-C reaches only us.
-
-    variables: of its environment, beside ours.
-    """
-    return subprocess.Popen(
-        command,
-        env=os.environ | {PARENT: str(os.getpid()), "PYTHONIOENCODING": "utf-8"} | variables,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        encoding="utf-8",
-        errors="replace",
-        start_new_session=True,
-    )
-
-
-def end(children: list[subprocess.Popen]) -> None:
-    """Ask children to end, and kill those, with all in their session, that have not after `PATIENCE`."""
-    for child in children:
-        child.terminate()
-    deadline = time.monotonic() + PATIENCE
-    for child in children:
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            child.wait(max(0.0, deadline - time.monotonic()))
-        kill_session(child)
-        child.wait()
-
-
 def kill_session(child: subprocess.Popen) -> None:
     """Kill what is left of a child that leads a session."""
     if not hasattr(os, "killpg"):
@@ -69,7 +40,7 @@ def kill_session(child: subprocess.Popen) -> None:
 
 
 def end_with_parent() -> None:
-    """From now on end when the process that started this one by `start` has ended; nothing where it was not."""
+    """From now on end when the process has ended that PARENT names; nothing where it names none."""
     parent = os.environ.pop(PARENT, "")
     if parent.isdecimal() and os.name == "posix":
         threading.Thread(target=follow, args=(int(parent),), daemon=True).start()

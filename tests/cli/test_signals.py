@@ -147,11 +147,12 @@ def test_what_is_ignored_stays_so(begun):
 
 def test_a_command_ends_with_the_process_that_started_it():
     """Not by a signal of the parent, which was killed."""
-    begin = "from dynode.experiments import children; import sys, time; child = children.start([sys.executable, '-c', {!r}]); "
     work = "import time; from dynode.experiments import children; children.end_with_parent(); time.sleep(60)"
-    parent = subprocess.Popen(
-        [sys.executable, "-c", begin.format(work) + "print(child.pid, flush=True); time.sleep(60)"], stdout=-1
+    begin = "import os, subprocess, sys, time; from dynode.experiments import children; " + (
+        "own = os.environ | {children.PARENT: str(os.getpid())}; "
+        "child = subprocess.Popen([sys.executable, '-c', %r], env=own); print(child.pid, flush=True); time.sleep(60)"
     )
+    parent = subprocess.Popen([sys.executable, "-c", begin % work], stdout=-1)
     child = psutil.Process(int(line_of(parent)))
     parent.kill()
     parent.communicate()
