@@ -27,8 +27,8 @@ def gpus() -> int:
     there = len(list(CARDS.iterdir())) if CARDS.is_dir() else 0
     if visible is None:
         return there
-    named_ones = [each.strip() for each in visible.split(",")]
-    return min(there, len([*itertools.takewhile(is_device, named_ones)]))  # CUDA stops at the first that is none
+    entries = [each.strip() for each in visible.split(",")]
+    return min(there, len([*itertools.takewhile(is_device, entries)]))  # CUDA stops at the first that is none
 
 
 def is_device(text: str) -> bool:
