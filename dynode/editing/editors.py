@@ -4,6 +4,7 @@ A method is a function (attribute, generator) -> editor that its own module regi
 attribute that ends in .safetensors is a file of the user's.
 """
 
+import re
 from collections.abc import Callable
 from typing import Protocol
 
@@ -15,6 +16,7 @@ from dynode.generators.protocol import Generator
 from dynode.lazy import Registry
 from dynode.settings import choose
 
+TEACHER = re.compile(r"captions\[[^]]+\]")  # in the name of an editor: what taught it in place of CLIP
 Strength = float | torch.Tensor  # a number, or one for each code (B,)
 
 
@@ -42,6 +44,11 @@ METHODS: Registry[Method] = Registry("dynode.editing", "dynode.editors")
 def editing_method(name: str) -> Callable[[Method], Method]:
     """Register a function (attribute, generator) -> editor as the editing method of that name."""
     return lambda method: METHODS.add(name, method)
+
+
+def stand_ins_of(editor: Editor) -> list[str]:
+    """What of an editor is not the published one: what taught it, and its own `stand_in` where it has one."""
+    return [*TEACHER.findall(editor.name), *filter(None, [getattr(editor, "stand_in", "")])]
 
 
 @public

@@ -59,6 +59,13 @@ class LatentTransformer(nn.Module):
             self.right = nn.Parameter(torch.randn(rows, width, settings.rank))
             self.left = nn.Parameter(torch.zeros(rows, settings.rank, width))
 
+    @property
+    def stand_in(self) -> str:
+        """What of it stands for the published matrices, one of full rank for each row; "" where these are as published."""
+        rank, (width,) = self.settings.rank, self.mean.shape
+        less = [f"rank {rank}"] * (rank < width) + ["one map for all rows"] * (not self.settings.apart)
+        return f"latent-transformer[{', '.join(less)}]" if less else ""
+
     def offset(self, ws: torch.Tensor) -> torch.Tensor:
         """A_r w_r + b_r (B, L, D): what strength 1 adds."""
         x, step = (ws - self.mean) / self.scale / self.mean.numel() ** 0.5, cast(torch.Tensor, self.bias)

@@ -10,6 +10,8 @@ LABELS = {
     "dynode+tcsve": "DynODE in TCSVE",
     "linear+latent-transformer": "linear in Latent Transformer",
     "linear+tcsve": "linear in TCSVE",
+    "smoothed+latent-transformer": "smoothed Latent Transformer",
+    "latent-transformer, no edit": "Latent Transformer, no edit",
 }  # linear+HOST: linear interpolation between the codes that dynode+HOST observes
 
 

@@ -4,7 +4,6 @@
 """
 
 import dataclasses
-import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ import torch
 
 from dynode import clips, generators
 from dynode.clips import Clip
+from dynode.editing.editors import stand_ins_of
 from dynode.errors import UserError
 from dynode.evaluation.inversion_quality import InversionQuality, inversion_quality
 from dynode.generators import tuned
@@ -44,7 +44,6 @@ from dynode.video_editing.systems.scene import Scene
 from dynode.video_editing.systems.tuning_system import TuningSystem
 
 UNOBSERVED = NoObserver()
-STAND_IN = re.compile(r"captions\[[^]]+\]")  # in the name of an editor: what taught it in place of CLIP
 
 
 @dataclass(frozen=True, repr=False)
@@ -243,10 +242,10 @@ class VideoEditor:
         }
 
     def stand_ins(self, footage: Footage, edit: Edit | None = None) -> tuple[str, ...]:
-        """Every part that is not the real one: of the codes, the mask, and the teachers of the editors."""
+        """Every part that is not the real one: of the codes, the mask, and the editors with their teachers."""
         tunes = isinstance(self.system, TuningSystem)
         mask = (self.mask.name,) if self.mask.kind in masks.KINDS and (self.pastes or tunes) else ()
         parts = getattr(self.system, "stand_ins", ())
-        teachers = [name for editor in (edit.editors if edit else ()) for name in STAND_IN.findall(editor.name)]
+        editors = [name for editor in (edit.editors if edit else ()) for name in stand_ins_of(editor)]
         of_footage = clips.stand_ins([footage.clip]) if footage.clip else ()
-        return tuple(dict.fromkeys((*of_footage, *parts, *mask, *teachers)))
+        return tuple(dict.fromkeys((*of_footage, *parts, *mask, *editors)))

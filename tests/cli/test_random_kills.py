@@ -123,7 +123,7 @@ def test_reproduce_two_items(both, tmp_path, monkeypatch):
     """A checkout with two items."""
     monkeypatch.setenv("DYNODE_ENV", "current")
     checkout = tmp_path / "checkout"
-    for name in ("dynode", "notebooks", "profiles"):
+    for name in ("dynode", "lock", "notebooks", "profiles"):
         shutil.copytree(ROOT / name, checkout / name, copy_function=copied, ignore=PYCACHE)
     shutil.copyfile(ROOT / "Snakefile", checkout / "Snakefile")
     entries = yaml.safe_load((ROOT / "experiments.yaml").read_text(encoding="utf-8"))["items"]

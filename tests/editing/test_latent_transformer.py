@@ -211,3 +211,8 @@ def test_shipped_editors_lead_from_those_who_lack_the_attribute_to_those_who_hav
     apart = known.w[has].mean(0) - known.w[~has].mean(0)
     assert torch.cosine_similarity(step, apart, dim=0) > 0.2  # a random one: 0.04
     assert latent_transformer.FILES.card(latent_transformer.FILES.locate(name))["quality"]["change"] > 0.5
+
+
+def test_what_is_less_than_the_published_maps_is_named():
+    assert editor_of(2).stand_in == "latent-transformer[rank 2]" and editor_of(6).stand_in == ""
+    assert editor_of(2, apart=False).stand_in == "latent-transformer[rank 2, one map for all rows]"

@@ -1,5 +1,9 @@
 """The bar of a run: minutes of what was and can be done, without those of what failed and of what waits for it."""
 
+import json
+import logging
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -8,8 +12,11 @@ from dynode import runtime
 from dynode.experiments.batch import running
 from dynode.experiments.batch.description import Batch, Source
 from dynode.experiments.batch.plan import Plan as BatchPlan
+from dynode.experiments.engine import child
 from dynode.experiments.engine.progress import Progress
+from dynode.experiments.engine.running import left_undone
 from dynode.experiments.engine.targets import Plan
+from dynode.experiments.engine.workflow import Workflow
 
 
 def begun(progress, *rules: str) -> None:
@@ -104,3 +111,50 @@ def test_an_item_waits_for_its_parts_and_for_the_items_that_it_reads():
     begun(progress, f"part_{split}_1")
     failed(progress, f"part_{split}_1")
     assert progress.given_up() == {f"part_{split}_1", f"item_{split}"} and progress.counted() == (0, 0)
+
+
+def test_an_item_that_waits_for_none_is_not_called_waiting(tmp_path):
+    plan = Plan("embedded", tuple(Plan.of({}).names))
+    split = next(name for name in plan.names if plan.parts(name))
+    other = next(name for name in plan.names if name != split and not plan.parts(name) and not plan.records_of(name))
+    progress = Progress(plan)
+    progress.heed({"event": "run_info", "stats": {f"part_{split}_1": 1, f"item_{split}": 1, f"item_{other}": 1}})
+    failed(progress, f"part_{split}_1")
+    workflow = Workflow("reproduce", tmp_path / "Snakefile", tmp_path, tmp_path / "state")
+    assert left_undone(workflow, progress, set()) == {
+        split: "not begun, it reads a failed item's record",
+        other: f"not done, and {workflow.log} has why",
+    }
+    progress.heed({"event": "error", "message": "Missing files\nafter 5 seconds."})
+    assert left_undone(workflow, progress, {split}) == {other: "Missing files after 5 seconds"}
+
+
+def test_what_several_threads_of_snakemake_print_stays_in_lines(monkeypatch):
+    class Slow:
+        """A stream that lets other threads run after each write."""
+
+        text = ""
+
+        def write(self, text: str) -> None:
+            self.text += text
+            time.sleep(0.001)
+
+        def flush(self) -> None:
+            time.sleep(0.001)
+
+    stream = Slow()
+    monkeypatch.setattr("sys.stdout", stream)
+
+    def tell(number: int) -> None:
+        for _ in range(5):
+            record = logging.LogRecord("snakemake", logging.INFO, "", 0, "", (), None)
+            record.event, record.job_id = "job_finished", number
+            assert child.tell(record)
+
+    threads = [threading.Thread(target=tell, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    lines = [json.loads(line) for line in stream.text.splitlines()]
+    assert sorted(line["job_id"] for line in lines) == sorted([0, 1, 2, 3] * 5)

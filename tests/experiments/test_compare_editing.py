@@ -6,9 +6,11 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 
 from dynode.evaluation.records import Row
-from dynode.experiments.compare_editing import comparison, systems
+from dynode.experiments.compare_editing import comparison, strengths, systems, training_costs
+from dynode.perception.lpips import LPIPS
 from dynode.video_editing.system_names import LABELS
 from dynode.video_editing.systems.shares import Share
 
@@ -66,11 +68,48 @@ class Track:
 
 @pytest.mark.parametrize("name", LABELS)
 def test_every_system_is_made_at_the_terms_that_all_share(name):
+    propagates = name.startswith(("dynode+", "linear+"))
     system, share = systems.Terms(budget=24.0).system(name, SimpleNamespace(track=Track(np.ones(8, dtype=bool))))
-    assert (share is None) == name.endswith(("latent-transformer", "rigid"))
+    assert (share is None) == name.endswith(("latent-transformer", "rigid", "no edit"))
     assert share is None or 0.5 * 192 < share.passes <= 192
-    assert int(system.wanted(Track(np.ones(8, dtype=bool))).sum()) == (3 if "+" in name else 8)
-    assert getattr(system, "method", "") == ("linear" if name.startswith("linear") else "dynode" if "+" in name else "")
+    assert int(system.wanted(Track(np.ones(8, dtype=bool))).sum()) == (3 if propagates else 8)
+    assert getattr(system, "method", "") == (name.partition("+")[0] if propagates else "")
+
+
+def test_a_control_that_does_not_edit_stands_under_the_edit_of_the_others(monkeypatch):
+    texts = []
+
+    def entry(editor, label, footage, text, method, judge):
+        texts.append(text)
+        return comparison.Entry("a", text.replace("=", " "), label, *[None] * 4)
+
+    monkeypatch.setattr(comparison, "entry", entry)
+    for name in ("latent-transformer", "latent-transformer, no edit"):
+        made = systems.edited(systems.Contender(name, None, None), None, ("smile", 1.5), "latent-transformer", None)
+        assert made.named == {"clip": "a", "variant": "smile 1.5", "method": name}
+    assert texts == ["smile=1.5", "smile=0"]
+    assert systems.Contender("latent-transformer, no edit", None, None).slug == "latent-transformer-no-edit"
+
+
+def test_what_changes_around_a_face_is_measured_without_the_face():
+    judges = strengths.Judges.__new__(strengths.Judges)
+    judges.perceptual, judges.device = LPIPS("alex"), "cpu"
+    source = torch.zeros(2, 3, 64, 64)
+    face, around = source.clone(), source.clone()
+    face[:, :, 28:44, 24:40], around[:, :, :12] = 1.0, 1.0
+    assert judges.outside(source, face) == 0.0 and judges.outside(source, around) > 0.05
+
+
+def test_trainings_are_summed_over_the_runs_of_a_part():
+    made = {"provenance": {"device": "one CPU"}}
+    start = made | {"pictures_shown": 100, "hours": 2.0}
+    card = {"provenance": {"device": "a GPU"}, "pictures_shown": 50, "seconds": 1800.0, "started_from": start}
+    rows = {row.metric: row for row in training_costs.of_card("encoder", card)}
+    assert {name: row.value for name, row in rows.items()} == {"training_pictures": 150.0, "training_hours": 2.5}
+    assert {(row.method, row.reference) for row in rows.values()} == {("encoder", "a GPU and one CPU")}
+    stepped = training_costs.of_card("editor", made | {"settings": '{"steps": 1000}', "seconds": 36.0})
+    assert {row.metric: row.value for row in stepped} == {"training_steps": 1000.0, "training_hours": 0.01}
+    assert list(training_costs.of_card("unknown", {})) == []
 
 
 def test_costs_count_what_a_run_before_has_taken():

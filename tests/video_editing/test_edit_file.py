@@ -304,6 +304,7 @@ def test_an_edit_names_the_stand_ins_that_it_used(short):
         name: editor.stand_ins(footage, edit_of([EditTrack.parsed("smile=1")], name, generator))
         for name in ("styleclip", "latent-transformer")
     }
-    assert named == {"styleclip": ("captions[alexnet]",), "latent-transformer": ()}
+    alike = "latent-transformer[rank 8, one map for all rows]"
+    assert named == {"styleclip": ("captions[alexnet]",), "latent-transformer": (alike,)}
     pasted = dataclasses.replace(editor, paste=PasteSettings("feather"))
     assert pasted.stand_ins(footage) == ("mask[landmarks]",)

@@ -15,7 +15,7 @@ from dynode.perception import alignment
 from dynode.video_editing.cost_counters import Counters, reset_peak_memory
 from dynode.video_editing.edited_codes import EditedCodes
 from dynode.video_editing.footage import Footage
-from dynode.video_editing.keyframes import EditTrack, edit_of
+from dynode.video_editing.keyframes import Edit, EditTrack, edit_of
 from dynode.video_editing.per_frame import rows_of
 from dynode.video_editing.video_editor import VideoEditor
 
@@ -61,13 +61,18 @@ def entry(editor: VideoEditor, label: str, footage: Footage, edit: str, method: 
     """
     if footage.clip is None:
         raise UserError(f"{footage.path} has no codes: compare systems on the footage of clips.")
-    tracks = [EditTrack.parsed(text) for text in edit.split()]
-    chosen, counters = edit_of(tracks, method, editor.generator, rows_of(editor.generator.name)), Counters()
+    chosen, counters = edit_by(editor, edit, method), Counters()
     reset_peak_memory()
     codes = editor.plan(footage, chosen, counters)
     frames = np.stack([frame for _, frame in editor.render(footage, codes, counters)])
     watched = judge.features_of(frames, quads=footage.track.quads)
     return Entry(footage.clip.name, codes.text, label, codes, counters, frames, watched)
+
+
+def edit_by(editor: VideoEditor, text: str, method: str) -> Edit:
+    """The edit of a text, such as "smile=2 age=1", by a method of editing one code of the editor's generator."""
+    tracks = [EditTrack.parsed(each) for each in text.split()]
+    return edit_of(tracks, method, editor.generator, rows_of(editor.generator.name))
 
 
 def edit(chosen: Sequence, editor: str) -> tuple[str, str]:

@@ -5,13 +5,16 @@ from collections.abc import Iterator
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 
 from dynode.evaluation.editor_quality import STD, EditorEvaluator, leakage, own_attribute
 from dynode.evaluation.records import Row
 from dynode.experiments.compare_editing import comparison
 from dynode.experiments.compare_editing.comparison import Entry
 from dynode.generators.protocol import Generator
+from dynode.perception.lpips import LPIPS
 from dynode.perception.second_opinion import SecondOpinion
+from dynode.video_editing import masks
 from dynode.video_editing.footage import Footage
 
 SECOND = {
@@ -26,7 +29,15 @@ class Judges:
 
     def __init__(self, generator: Generator, device: torch.device | str = "cpu"):
         self.teachers, self.others = EditorEvaluator(generator, device=device), SecondOpinion().to(device)
-        self.device = device
+        self.perceptual, self.device = LPIPS("alex").to(device), device
+
+    @torch.no_grad()
+    def outside(self, source: torch.Tensor, edited: torch.Tensor) -> float:
+        """LPIPS between squares (B, 3, R, R) of edited frames and of their sources, these in the place of faces in both."""
+        inside = torch.from_numpy(masks.ellipse())[None, None].float()
+        inside = F.interpolate(inside, source.shape[-1]).to(self.device)
+        source, edited = source.to(self.device), edited.to(self.device)
+        return float(self.perceptual(torch.where(inside > 0, source, edited), source).mean())
 
     @torch.no_grad()
     def second(self, faces: torch.Tensor) -> dict[str, float]:
@@ -38,8 +49,8 @@ def rows(entry: Entry, footage: Footage, source: np.ndarray, judges: Judges, col
     """Means over some frames uint8 (T, H, W, 3): change of the edit's own attribute and of the others, and their ratio.
 
     In standard deviations of random pictures of the generator, by the networks that taught the editors, which a method could
-    please; and the changes of age, gender and smile that others see (second_age, second_male, second_smile; `reference` names the network).  Nothing for an
-    edit of strength 0.
+    please; and the changes of age, gender and smile that others see (second_age, second_male, second_smile; `reference` names the network);
+    lpips_outside, what of the squares has changed around the faces.  Nothing for an edit of strength 0.
     """
     attribute, _, strength = entry.edit.partition(",")[0].rpartition(" ")
     if not float(strength):
@@ -59,5 +70,7 @@ def rows(entry: Entry, footage: Footage, source: np.ndarray, judges: Judges, col
     theirs = [judges.second(each) for each in faces]
     for name, (unit, network) in SECOND.items():
         yield Row(f"second_{name}", theirs[1][name] - theirs[0][name], reference=network, unit=unit, **named)
-    if math.isfinite(share := float(leakage(changes[:, own], changes[:, others]))):
+    yield Row("lpips_outside", judges.outside(*faces), reference="the ellipse of aligned faces", space="image", **named)
+    edits = float(entry.codes.text.rpartition(" ")[2])  # a control shows what happens without
+    if edits and math.isfinite(share := float(leakage(changes[:, own], changes[:, others]))):
         yield Row("leakage", share, **named)

@@ -1,7 +1,7 @@
 """All systems of the editing table on the same frames: those with loops at a share of their published length."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -9,12 +9,15 @@ import torch
 
 from dynode.dynamics.fitting.store import FitStore
 from dynode.errors import UserError
+from dynode.evaluation.edited_videos import VideoEvaluator
 from dynode.evaluation.records import Row
 from dynode.evaluation.tuning_quality import Measures
+from dynode.experiments.compare_editing import comparison
 from dynode.experiments.compare_editing.comparison import Entry
 from dynode.generators.protocol import Generator
 from dynode.inversion.joint import recurrent_files
 from dynode.inversion.observer import NoObserver
+from dynode.io import names
 from dynode.perception.lpips import LPIPS
 from dynode.video_editing import inverted_codes
 from dynode.video_editing.footage import Footage
@@ -29,6 +32,7 @@ from dynode.video_editing.systems.tuning_system import TuningSystem
 from dynode.video_editing.video_editor import VideoEditor
 
 PIVOTS = ("pivots, untuned", "pivots, tuned")  # the variants of rows on reconstructions
+UNEDITED = ", no edit"  # ends the name of a system whose edits have strength 0: what inversion and pasting alone change
 STITCHING = ("border_before", "border", "content_before", "content", "moved", "steps")
 WITH_BEFORE = {  # rows of a cost with that of what runs before had done and kept: sums of counters
     "iterations": ("steps_before", "optimiser_steps", "tuning_steps_before", "tuning_steps"),
@@ -46,6 +50,11 @@ class Contender:
     name: str
     editor: VideoEditor
     share: shares.Share | None
+
+    @property
+    def slug(self) -> str:
+        """The name as a part of a file's name."""
+        return names.slug(self.name)
 
 
 @dataclass(frozen=True)
@@ -67,6 +76,7 @@ class Terms:
 
     def system(self, name: str, footage: Footage) -> tuple[System, shares.Share | None]:
         """The system of that name for some footage; `linear+HOST` is `dynode+HOST` with linear interpolation."""
+        name = name.removesuffix(UNEDITED)
         actual = f"dynode+{name.removeprefix('linear+')}" if name.startswith("linear+") else name
         method = "linear" if actual != name else self.method
         settings = {"stride": self.stride, "method": method, "store": self.store, "seed": self.seed}
@@ -88,10 +98,20 @@ class Terms:
         return Contender(name, VideoEditor(system, generator, device=device, **parts), share)
 
 
-def available(names: Iterable[str], generator: Generator) -> list[str]:
+def edited(
+    contender: Contender, footage: Footage, chosen: tuple[str, float], method: str, judge: VideoEvaluator
+) -> Entry:
+    """A contender's video of an edit, (attribute, strength); of one that does not edit, under the edit that others made."""
+    (attribute, strength), unedited = chosen, contender.name.endswith(UNEDITED)
+    text = f"{attribute}={0 if unedited else strength:g}"
+    made = comparison.entry(contender.editor, contender.name, footage, text, method, judge)
+    return replace(made, edit=f"{attribute} {strength:g}")
+
+
+def available(wanted: Iterable[str], generator: Generator) -> list[str]:
     """The names of systems whose weights are there; prints what is missing of the others."""
     there = []
-    for name in names:
+    for name in wanted:
         try:
             if name == "rigid":
                 recurrent_files.located("", generator)
@@ -105,8 +125,8 @@ def rows_of(entry: Entry, contender: Contender) -> list[Row]:
     """What an edit cost and how it was stitched: iterations, the share of the published ones, and means over frames."""
     counts = entry.counters.counts()
     rows = [
-        Row(metric, float(sum(counts[name] for name in names)), unit="times", space="cost", **entry.named)
-        for metric, names in WITH_BEFORE.items()
+        Row(metric, float(sum(counts[each] for each in summed)), unit="times", space="cost", **entry.named)
+        for metric, summed in WITH_BEFORE.items()
     ]
     if (share := contender.share) is not None:
         numbers = {"passes": share.passes, "passes_published": share.published}
@@ -163,6 +183,15 @@ def means(values: Iterable[dict[str, float]], named: dict) -> list[Row]:
     return rows
 
 
-def stand_ins(contenders: Iterable[Contender], footage: Footage) -> tuple[str, ...]:
-    """Every part of the systems that is not the published one, once."""
-    return tuple(dict.fromkeys(part for each in contenders for part in each.editor.stand_ins(footage)))
+def stand_ins(
+    contenders: Iterable[Contender], footage: Footage, attributes: Iterable[str], method: str
+) -> tuple[str, ...]:
+    """Every part of the systems and of the editors of attributes that is not the published one, once."""
+    texts = [f"{attribute}=1" for attribute in attributes]
+    parts = (
+        part
+        for each in contenders
+        for text in texts
+        for part in each.editor.stand_ins(footage, comparison.edit_by(each.editor, text, method))
+    )
+    return tuple(dict.fromkeys(parts))

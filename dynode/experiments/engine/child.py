@@ -4,6 +4,7 @@ import json
 import logging
 import shutil
 import sys
+import threading
 
 from dynode.experiments import children
 
@@ -12,6 +13,7 @@ TOLD = {"run_info": ("stats",), "job_info": ("jobid", "rule_name", "reason"), "j
     "job_error": ("jobid", "rule_name"),
     "error": ("exception",),
 }
+LINE = threading.Lock()  # Snakemake logs from several threads: a line of one never ends up inside another's
 
 
 def tell(record: logging.LogRecord) -> bool:
@@ -21,7 +23,8 @@ def tell(record: logging.LogRecord) -> bool:
         fields = {name: getattr(record, name, None) for name in TOLD[event]}
         if event == "error":
             fields["message"] = record.getMessage()
-        print(json.dumps({"event": event} | fields, default=str), flush=True)
+        with LINE:
+            print(json.dumps({"event": event} | fields, default=str), flush=True)
     return True
 
 

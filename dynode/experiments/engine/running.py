@@ -140,15 +140,21 @@ def ended(workflow: Workflow, progress: Progress, code: int) -> list[str]:
     failed = {job_of(rule).partition("/")[0] or rule: progress.reason(rule) for rule in progress.failed}
     page = failed.pop(REPORT, "")
     if failed:
-        waits = "not begun, it reads a failed item's record"
-        waiting = [name for name in progress.plan.names if f"item_{name}" in progress.minutes]
-        failed |= {name: waits for name in waiting if name not in made and name not in failed}
+        failed |= left_undone(workflow, progress, {*made, *failed})
         messages = "; ".join(f"{name}: {text}" for name, text in failed.items())
         raise NotebookError(f"dynode: {len(failed)} of {len(progress.plan.names)} items failed. {messages}")
     if page:
         raise NotebookError(f"dynode: The items are made, but not {progress.plan.page}: {page}")
     workflow.raise_where_it_failed(code, progress)
     return made
+
+
+def left_undone(workflow: Workflow, progress: Progress, known: set[str]) -> dict[str, str]:
+    """Of items that were to run, that neither ended nor failed themselves: why they did not."""
+    left = {name: f"item_{name}" for name in progress.plan.names if name not in known}
+    waits, given_up = "not begun, it reads a failed item's record", progress.given_up()
+    other = " ".join((progress.errors or [f"not done, and {workflow.log} has why"])[0].split())[:300].rstrip(".")
+    return {name: waits if rule in given_up else other for name, rule in left.items() if rule in progress.minutes}
 
 
 def announced(request: Request, made: list[str]) -> str:
