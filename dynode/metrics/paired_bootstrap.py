@@ -1,5 +1,6 @@
 """Comparison of two methods on the same clips: a ratio of summed squared errors, a mean difference, with confidence intervals."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -24,7 +25,8 @@ class Ratio:
     clips: int
 
     def __str__(self):
-        return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
+        interval = "(one clip)" if math.isnan(self.low) else f"[{self.low:.3f}, {self.high:.3f}]"
+        return f"{self.value:.3f} {interval}"
 
 
 @dataclass(frozen=True)

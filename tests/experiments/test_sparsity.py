@@ -21,6 +21,7 @@ from dynode.experiments.claims.quantities import QUANTITIES
 from dynode.experiments.sparsity import conditions, control_methods, joining, measuring, subjects
 from dynode.experiments.sparsity.conditions import Sampling
 from dynode.experiments.sparsity.control_methods import Controls
+from dynode.experiments.sparsity.labelled_methods import baselines, method_of
 from dynode.experiments.sparsity.subjects import Subject
 from dynode.io.names import slug
 from dynode.reporting import outputs, plots, tables
@@ -170,6 +171,37 @@ def test_the_table_names_the_best_baseline_and_the_control():
         ["bird", "4 frames beyond", "4", "linear"],
     ]
     assert table.cells[0][4].startswith("0.500") and table.cells[1][5].startswith("1.500")
+
+
+def test_a_ratio_of_one_clip_has_no_interval():
+    table = tables.sparsity_table([row for row in rows_of("bird") if row.clip == "c0"], ["linear", "cubic"])
+    assert table.cells[0][4] == "0.500 (one clip)"
+
+
+def test_the_table_of_errors_has_means_over_clips():
+    table = tables.errors_table([*rows_of("bird"), *rows_of("bird", stride=4)])
+    assert table.header == ["category", "method", "MSE x 1e3, regular, 8", "MSE x 1e3, regular, 4"]
+    assert table.cells[0] == ["bird", "linear", *["5000.000 ± 2581.989"] * 2] and len(table.cells) == len(ERRORS)
+
+
+def test_a_label_names_a_method_with_fewer_iterations_or_one_loss():
+    assert methods.label_of(method_of("paper_scaled[latent]")) == "paper_scaled[latent]"
+    shorter = method_of("paper_scaled[latent,200/5000]")
+    assert shorter.training.iterations == 200 and not shorter.losses.in_images
+    assert [method_of(name) for name in ("linear", "dynode[no z]", "prior[amortised]")] == [
+        "linear",
+        "dynode[no z]",
+        "prior[amortised]",
+    ]
+    with pytest.raises(UserError, match="There is no method paper_scaled.latent,200/300."):
+        method_of("paper_scaled[latent,200/300]")
+    with pytest.raises(UserError, match="There is no method exact.latent.; this one would be exact"):
+        method_of("exact[latent]")
+
+
+def test_roll_outs_are_no_baselines():
+    names = ["hold", "trend", "trend+mlp", "exact", "paper_scaled[latent]", "dynode", "dynode[amortised]"]
+    assert baselines(names) == ["hold", "trend", "trend+mlp"]
 
 
 def test_the_figure_has_a_panel_for_each_kind_of_condition():

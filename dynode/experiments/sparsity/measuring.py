@@ -24,6 +24,7 @@ from dynode.experiments.sparsity.control_methods import (
     Controls,
     trained,
 )
+from dynode.experiments.sparsity.labelled_methods import method_of
 from dynode.experiments.sparsity.subjects import Subject
 from dynode.metrics import METRICS
 
@@ -53,7 +54,8 @@ def measure(
         named |= {"frames": int(frames.sum()), "protocol": "independent"}
         for method in (*methods, *controls.at(one, subject.clip)):
             codes = fitted(subject, one, method, store)(subject.clip.ts)
-            yield from errors(subject, codes, frames, method if method in CONTROLS else label_of(method), **named)
+            label = method if method in CONTROLS else label_of(method_of(method))
+            yield from errors(subject, codes, frames, label, **named)
             if progress is not None:
                 progress.update()
         yield from errors(subject, subject.clip.ws, frames, OWN, **named)
@@ -70,7 +72,7 @@ def fitted(subject: Subject, sampling: Sampling, method: str, store: FitStore) -
         if method == PRIOR:
             return motion_prior.conditioned(prior_files.load(file, observed), observed)
         return store.fit(observed, AmortisedSettings(file=str(file)))
-    return store.fit(observed, method)
+    return store.fit(observed, method_of(method))
 
 
 def errors(subject: Subject, codes: torch.Tensor, at: torch.Tensor, method: str, **named: Any) -> Iterator[Row]:

@@ -21,5 +21,6 @@ from dynode.reporting.tables.face_fidelity import fidelity_table as fidelity_tab
 from dynode.reporting.tables.fit_comparison import comparison_table as comparison_table
 from dynode.reporting.tables.fit_comparison import short_comparison_table as short_comparison_table
 from dynode.reporting.tables.inversion_benchmark import inversion_table as inversion_table
+from dynode.reporting.tables.sparsity import errors_table as errors_table
 from dynode.reporting.tables.sparsity import sparsity_table as sparsity_table
 from dynode.reporting.tables.tuning_benchmark import tuning_table as tuning_table

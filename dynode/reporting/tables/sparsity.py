@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from dynode.errors import UserError
 from dynode.evaluation.paired_comparison import compare
-from dynode.evaluation.records import Row, select
-from dynode.reporting.tables.cells import Table
+from dynode.evaluation.records import Row, pooled, select
+from dynode.reporting.tables.cells import Table, crossed
 
 
 def sparsity_table(
@@ -27,3 +27,10 @@ def sparsity_table(
         cells.append([category, observed, str(best.ratio.clips), best.baseline, str(best.ratio), str(other.ratio)])
     heads = ["category", "observed", "clips", "best baseline", f"{method} / best baseline", f"{method} / {control}"]
     return Table(heads, cells, {})
+
+
+def errors_table(rows: Sequence[Row]) -> Table:
+    """The mean image error of every method and its standard deviation over clips, by category and condition."""
+    return crossed(
+        pooled(select(rows, metric="mse")), ("category", "method"), ("metric", "sampling", "stride", "variant")
+    )
