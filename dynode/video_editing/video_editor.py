@@ -41,7 +41,7 @@ from dynode.video_editing.patches import Patch, masked
 from dynode.video_editing.registry import System
 from dynode.video_editing.systems import shots as tuned_shots
 from dynode.video_editing.systems.scene import Scene
-from dynode.video_editing.systems.tuning_system import TuningSystem
+from dynode.video_editing.systems.tuning_system import TuningSystem, print_estimate
 
 UNOBSERVED = NoObserver()
 
@@ -88,6 +88,10 @@ class VideoEditor:
         """
         if footage.generator != self.generator.name:
             raise UserError(f"The codes are of {footage.generator}, the generator loaded is {self.generator.name}.")
+        if isinstance(self.system, TuningSystem):
+            wanted, inverts = self.system.wanted(footage.track), footage.clip is None and footage.keyframes is None
+            size, frames = min(self.system.resolution, self.generator.resolution), (int(wanted.sum()), len(wanted))
+            print_estimate(self.system, frames, size, self.device, inverts, self.codes is not None)
         with observer.stage("invert"):
             clip, quality, kept = self.inverted(footage, observer)
         with observer.stage("edit"):

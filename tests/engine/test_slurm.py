@@ -12,6 +12,8 @@ from slurm_programs import Cluster
 from test_engine import ALL, wait_for
 from toy_checkout import Checkout
 
+from dynode.io import assets
+
 pytestmark = pytest.mark.long
 
 
@@ -20,11 +22,16 @@ def cluster(tmp_path):
     return Cluster(tmp_path / "slurm")
 
 
-def checkout_on(tmp_path, **more) -> Checkout:
+def checkout_on(tmp_path, retries: int = 2, **more) -> Checkout:
     """A checkout whose profile looks at jobs often."""
     made = Checkout(tmp_path / "checkout", **more)
     path = made.folder / "profiles" / "slurm" / "profile.v9+.yaml"
-    quick = {"slurm-init-seconds-before-status-checks": 1, "seconds-between-status-checks": 1, "latency-wait": 5}
+    quick = {
+        "retries": retries,
+        "slurm-init-seconds-before-status-checks": 1,
+        "seconds-between-status-checks": 1,
+        "latency-wait": 5,
+    }
     path.write_text(yaml.safe_dump(yaml.safe_load(path.read_text()) | quick))
     return made
 
@@ -118,11 +125,47 @@ def test_a_cluster_without_accounts_runs_all_items_and_asks_for_more_where_it_wa
 
 
 def test_a_node_without_a_network_runs_what_was_fetched_and_says_what_was_not(tmp_path, cluster):
-    checkout = checkout_on(tmp_path)
-    offline = cluster.make() | {"TOY_OFFLINE_NODE": "1"}
-    printed = checkout.reproduce("alpha", "--slurm", code=1, **offline)
-    assert "alpha: The asset toy is not in the cache, and DYNODE_OFFLINE forbids to fetch it." in printed
-    checkout.reproduce("alpha", "--slurm", **offline, TOY_FETCHED="1")
+    """An asset of the package, in a cache that is empty, then in one that holds it."""
+    checkout, fetched = checkout_on(tmp_path), tmp_path / "fetched"
+    fetched.mkdir()
+    variables = cluster.make() | {"DYNODE_OFFLINE": "1", "TOY_ASSET": "lpips-alexnet"}
+    printed = checkout.reproduce("alpha", "--slurm", code=1, **variables, DYNODE_CACHE=str(tmp_path / "empty"))
+    assert "alpha failed: lpips-alexnet (9.9 MB) is not in the cache" in printed and "DYNODE_OFFLINE=1" in printed
+    kept = assets.fetch("lpips-alexnet")
+    os.symlink(kept.parent, fetched / kept.parent.name)
+    checkout.reproduce("alpha", "--slurm", **variables, DYNODE_CACHE=str(fetched))
+    assert checkout.rows()["alpha.smoke"][0]["value"] == 1
+
+
+def test_parts_are_jobs_of_their_own_whose_fits_the_item_finds(tmp_path, cluster):
+    checkout = checkout_on(tmp_path, beta={"parts": {"smoke": {"over": "seeds"}}})
+    variables = cluster.make()
+    checkout.reproduce("beta", "--slurm", **variables)
+    words = [line.split()[0] for line in checkout.log.read_text().splitlines()]
+    assert sorted(words[:4]) == ["begin", "begin", "end", "end"] and words[4:] == ["begin", "end"]
+    assert all(len(cluster.of(rule)) == 1 for rule in ("part_beta_1", "part_beta_2", "item_beta"))
+    assert len(checkout.fits()) == 2 and checkout.rows()["beta.smoke"][0]["value"] == 1
+    assert set(checkout.rows()) == {"beta.smoke"} and not list(checkout.folder.glob("reports/engine/parts/*.outputs"))
+    checkout.begun()
+    checkout.reproduce("beta", "--slurm", **variables)
+    assert checkout.begun() == [] and len(cluster.jobs()) == 3
+
+
+def test_a_batch_of_videos_is_jobs_and_a_video_that_fails_is_a_row(tmp_path, cluster, tiny_clip):
+    checkout, variables = checkout_on(tmp_path, retries=0), cluster.make()
+    tiny_clip.save(checkout.folder / "turn.safetensors")
+    (checkout.folder / "broken.mp4").write_text("no video")
+    typed = ("batch", "-o", "out", "turn.safetensors", "broken.mp4", "--presets", "linear", "--stride", "2")
+    printed = checkout.run(*typed, "--seeds", "0:2", "--slurm", code=2, **variables)
+    said = printed.replace(f"{checkout.folder}/", "")
+    assert "invert broken: broken.mp4 is not a video that can be read" in said and "1 of 7 jobs failed" in said
+    assert "| turn | linear |" in printed and (checkout.folder / "out" / "pages" / "turn.html").is_file()
+    kinds = sorted(job["comment"].partition("_")[0] for job in cluster.jobs().values())
+    assert set(kinds) == {"invert", "fit", "evaluate", "page"} and kinds.count("fit") == 1
+    (checkout.folder / "broken.mp4").unlink()
+    before = len(cluster.jobs())
+    checkout.run(*typed[:4], *typed[5:], "--seeds", "0:2", "--slurm", **variables)
+    assert len(cluster.jobs()) == before
 
 
 def test_a_job_that_is_refused_is_a_sentence_with_what_to_do(tmp_path, cluster):

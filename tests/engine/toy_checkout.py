@@ -23,11 +23,12 @@ seeds: list = [0, 1]  # a fit each
 # Takes the place of dynode/experiments/runner.py: fits, figures, tables and a record, as a notebook would leave them.
 RUNNER = """
 import json, os, time
-from dynode.errors import NotebookError, UserError
+from dynode.errors import NotebookError
 from dynode.evaluation import records
 from dynode.experiments import items, origin
 from dynode.experiments.engine import targets
 from dynode.experiments.parameters import declarations, usual
+from dynode.io import assets
 from dynode.reporting import paths
 
 
@@ -51,8 +52,8 @@ def run(name, profile="embedded", parameters=None):
             part = fit.with_suffix(f".{os.getpid()}")
             part.write_text(str(seed))
             os.replace(part, fit)
-    if os.environ.get("TOY_OFFLINE_NODE") and not os.environ.get("TOY_FETCHED"):
-        raise UserError("The asset toy is not in the cache, and DYNODE_OFFLINE forbids to fetch it.")
+    if asset := os.environ.get("TOY_ASSET"):
+        assets.fetch(asset)
     if os.environ.get("TOY_FAILS") == name:
         cell = {"cell_type": "markdown", "metadata": {"tags": ["papermill-error-cell-tag"]}, "source": "An Exception"}
         paths.failed_copy(name, profile).write_text(json.dumps({"cells": [cell]}))

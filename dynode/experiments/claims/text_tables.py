@@ -1,7 +1,7 @@
 """The tables of README and FINDINGS, from rows alone, as Markdown."""
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from dynode.evaluation.paired_comparison import errors_of, over_best
 from dynode.evaluation.records import Row, averaged, select
@@ -49,6 +49,7 @@ BETTER = {"tl_id": 1, "tg_id": 1, "acd": -1}  # measure -> the sign of its diffe
 NETWORKS = ("mobilefacenet", "dlib")
 SECOND = (("smile", "smile 1.5", "+.2f"), ("age", "age 1.5", "+.1f"))  # attribute, edit, form
 TUNED = ("untuned", "tuned")
+STRENGTHS = {"own_change": (".2f", "change of the attribute (std)"), "lpips_outside": (".3f", "LPIPS outside the face")}
 MISSING = "no row"
 
 
@@ -192,8 +193,24 @@ def gain(rows: Sequence[Row], ours: str, other: str, metric: str, sign: int) -> 
 
 def systems(rows: Rows) -> str:
     """FINDINGS: every system of the editing table on the same frames."""
-    every = [row for row in rows("systems") if not row.reference.startswith("dlib")]
-    table = []
+    heads, table = of_systems(rows("systems.embedded"))
+    return lines(heads, table)
+
+
+def systems_recorded(rows: Rows) -> str:
+    """FINDINGS: systems at half of their published length, by clip, means over edits."""
+    every, heads, table = rows("systems"), [], []
+    for clip in dict.fromkeys(row.clip for row in every if row.clip):
+        heads, own = of_systems(select(every, clip=clip), STRENGTHS)
+        table += [[clip, *line] for line in own]
+    return lines(["clip", *heads], table)
+
+
+def of_systems(
+    rows: Sequence[Row], more: Mapping[str, tuple[str, str]] | None = None
+) -> tuple[list[str], list[list[str]]]:
+    """Heads and lines of a table of systems, each the mean over edits; more: measures -> their form and head."""
+    every, table, more = [row for row in rows if not row.reference.startswith("dlib")], [], more or {}
     for method, label in LABELS.items():
         own = select(every, method=method)
         if not own:
@@ -202,16 +219,39 @@ def systems(rows: Rows) -> str:
         part = f"{100 * share[0].value:.2g} %" if share else "no loop"
         costs = [cell(select(own, metric=name), ",.0f") for name in ("iterations", "frames_inverted")]
         consistency = [cell(select(own, metric=name), EDITED[name], FACTORS.get(name, 1.0)) for name in EDITED]
+        beside = [cell(select(own, metric=name), spec) for name, (spec, _) in more.items()]
         tuned = [cell(select(own, metric="lpips_alex", variant=f"pivots, {each}"), ".3f") for each in TUNED if share]
         stitched = [cell(select(own, metric=f"stitch_{name}"), ".3f") for name in ("border_before", "border") if share]
         pairs = [" to ".join(each) if each and MISSING not in each else "" for each in (tuned, stitched)]
-        table.append([label, part, *costs, *consistency, *pairs])
-    heads = ["system", "share of published iterations", "iterations", "frames inverted"]
-    heads += ["TL-ID", "TG-ID", "ACD", "warping error x 1e3", "LPIPS-Alex of codes, tuned", "border, stitched"]
-    return lines(heads, table)
+        table.append([label, part, *costs, *consistency, *beside, *pairs])
+    heads = ["system", "share of published passes", "iterations", "frames inverted", "TL-ID", "TG-ID", "ACD"]
+    heads += ["warping error x 1e3", *(head for _, head in more.values())]
+    return [*heads, "LPIPS-Alex of codes, tuned", "border, stitched"], table
+
+
+def presets(rows: Rows) -> str:
+    """FINDINGS: errors of roll-outs by preset, the paper's settings among them, on clips of the test set, by category."""
+    every = select(rows("presets"), metric="mse", split="unobserved")
+    categories = list(dict.fromkeys(row.category for row in every))
+    table = [
+        [f"`{method}`", *(cell(every, ".2f", 1e3, method=method, category=each) for each in categories)]
+        for method in dict.fromkeys(row.method for row in every)
+    ]
+    return lines(["MSE x 1e3", *categories], table)
 
 
 TABLES: dict[str, Callable[[Rows], str]] = {
     each.__name__: each
-    for each in (skill_by_category, faces, worlds, test_set, across_clips, edited_heads, edited_gains, systems)
+    for each in (
+        skill_by_category,
+        faces,
+        worlds,
+        test_set,
+        across_clips,
+        edited_heads,
+        edited_gains,
+        systems,
+        systems_recorded,
+        presets,
+    )
 }

@@ -23,7 +23,7 @@ from dynode.video_editing.edited_codes import EditedShot
 from dynode.video_editing.keyframes import Edit, EditTrack
 from dynode.video_editing.propagated import PropagatedEdit
 from dynode.video_editing.registry import Detector, system
-from dynode.video_editing.systems import tcsve, tuning_system
+from dynode.video_editing.systems import tcsve
 from dynode.video_editing.systems.fidelity import CHANGED, KEPT, Part
 from dynode.video_editing.systems.scene import Scene
 from dynode.video_editing.systems.stitching import Stitched
@@ -106,6 +106,10 @@ class PropagatedTcsve:
         return self.chosen.resolution
 
     @property
+    def precision(self) -> str:
+        return self.host.precision
+
+    @property
     def outer(self) -> float:
         return self.host.outer
 
@@ -129,8 +133,6 @@ class PropagatedTcsve:
     def tuned_shot(
         self, scene: Scene, clip: Clip, ts: torch.Tensor, edit: Edit, start: float, observer: Observer
     ) -> EditedShot:
-        passes = self.passes(len(clip), len(ts))
-        tuning_system.print_estimate(self.name, scene, passes, len(ts), self.host.precision)
         edits = [(editor, track.largest) for editor, track in zip(edit.editors, edit.tracks, strict=True)]
         direct = EditedShot(clip.ws, propagation.reedited(clip.ws, edits, edit.rows))
         refined = self.host.refined(scene, clip, direct, edit.rows, observer)

@@ -129,8 +129,6 @@ class Stit(StitchedHost):
         self, scene: Scene, clip: Clip, ts: torch.Tensor, edit: Edit, start: float, observer: Observer
     ) -> EditedShot:
         s, pivots = self.chosen, pivots_of(clip).ws
-        passes = self.passes(len(pivots), len(ts))
-        tuning_system.print_estimate(self.name, scene, passes, len(ts), s.tuning.precision)
         perceptual = LPIPS("alex", checked=False).to(scene.device)
         tuned = clip_tuning.tuned_on(scene.of_inverted(), pivots, s.tuning, observer, perceptual)
         shot = self.edit_shot(clip, ts, edit, start, observer)

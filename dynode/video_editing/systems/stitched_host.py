@@ -30,6 +30,10 @@ class StitchedHost:
         return self.chosen.resolution
 
     @property
+    def precision(self) -> str:
+        return self.chosen.tuning.precision
+
+    @property
     def outer(self) -> float:
         return self.chosen.stitching.outer
 

@@ -131,7 +131,6 @@ class Tcsve(StitchedHost):
     def tuned_shot(
         self, scene: Scene, clip: Clip, ts: torch.Tensor, edit: Edit, start: float, observer: Observer
     ) -> EditedShot:
-        tuning_system.print_estimate(self.name, scene, self.passes(len(clip), len(ts)), len(ts), self.precision)
         return self.refined(scene, clip, self.edit_shot(clip, ts, edit, start, observer), edit.rows, observer)
 
     def refined(self, scene: Scene, clip: Clip, shot: EditedShot, rows: int, observer: Observer) -> EditedShot:
@@ -148,10 +147,6 @@ class Tcsve(StitchedHost):
         edited[known] = codes.tensors["edited"]
         measured = {"tuning": tuned.numbers, "codes": codes.numbers, "weights": weights.numbers}
         return replace(shot, edited=edited, weights=weights.tensors, measured=measured)
-
-    @property
-    def precision(self) -> str:
-        return self.chosen.tuning.precision
 
     def passes(self, inverted: int, frames: int) -> float:
         """Passes of the generator, forward and backward, at most: tuning, two images a pair in both phases, stitching."""

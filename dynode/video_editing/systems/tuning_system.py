@@ -38,6 +38,15 @@ class TuningSystem(System, Protocol):
         ...
 
     @property
+    def precision(self) -> str:
+        """In which the generator is tuned."""
+        ...
+
+    def passes(self, inverted: int, frames: int) -> float:
+        """Passes of the generator, forward and backward, at most."""
+        ...
+
+    @property
     def outer(self) -> float:
         """Width of the ring in which a stitched frame passes into its source, in sides of the square."""
         ...
@@ -53,11 +62,27 @@ class TuningSystem(System, Protocol):
         ...
 
 
-def print_estimate(name: str, scene: Scene, passes: float, frames: int, precision: str) -> None:
-    """Print how long a shot of some frames takes at most; passes: of the generator, forward and backward, for all of them."""
-    seconds = CPU_SECONDS_PER_STEP[computed_in(precision, scene.device)] * (scene.resolution / 256) ** 2 * passes
-    amount = f"{name}: {frames} frames, at most {passes:.0f} passes of the generator that is tuned"
-    if scene.device.type == "cpu":
+def print_estimate(
+    system: TuningSystem,
+    frames: tuple[int, int],
+    resolution: int,
+    device: torch.device | str,
+    inverts: bool,
+    keeps: bool,
+) -> None:
+    """Print how long an edit takes at most, before anything is computed.
+
+    frames: how many are inverted, and how many there are.  inverts: whether codes are still to be found.  keeps: whether what
+    is finished is kept.
+    """
+    inverted, whole = frames
+    passes, kind = system.passes(*frames), torch.device(device).type
+    seconds = (
+        CPU_SECONDS_PER_STEP[computed_in(system.precision, torch.device(device))] * (resolution / 256) ** 2 * passes
+    )
+    amount = f"{system.name}: {whole} frames, at most {passes:.0f} passes of the generator that is tuned"
+    if kind == "cpu":
         amount += f": about {duration(seconds)} on a CPU, less on a GPU"
-    kept = " Finished stages and frames are kept, and the same command goes on from there." if scene.kept.folder else ""
-    print(f"{amount}.{kept}")
+    first = f" Before, {inverted} of them are inverted." if inverts else ""
+    kept = " Finished stages and frames are kept, and the same command goes on from there." if keeps else ""
+    print(f"{amount}.{first}{kept}")
