@@ -1,10 +1,11 @@
-"""Compare records of two runs: every number, but seconds, memory and provenance.
+"""Compare two runs: every number of their records, but seconds, memory and provenance, and the names of what else they left.
 
     python tests/compare_records.py BEFORE AFTER [ITEM ...] [--relative 1e-9] [--profile embedded]
 
-BEFORE and AFTER are folders of records (`reports/records`, or `reports/recorded` with compressed ones).  Prints what
-differs and ends with code 1 where anything does, or where one of them lacks a record of the other.  One machine and one thread give the same bits; other machines round
-otherwise, to a relative 1e-4 of most numbers.
+BEFORE and AFTER are folders of outputs, whose figures, tables and videos are compared by name, or of records alone
+(`reports/records`, or `reports/recorded` with compressed ones).  Prints what differs and ends with code 1 where anything does,
+or where one of them lacks a record or a file of the other.  One machine and one thread give the same bits; other machines
+round otherwise, to a relative 1e-4 of most numbers.
 """
 
 import argparse
@@ -31,8 +32,9 @@ def identity(row: Row) -> tuple:
 
 
 def files_of(folder: Path, profile: str) -> dict[str, Path]:
-    """The records of a profile in a folder, by item."""
-    end = f".{profile}.json"
+    """The records of a profile in a folder, or in one of outputs, by item."""
+    inner, end = folder / "reports" / "records", f".{profile}.json"
+    folder = inner if inner.is_dir() else folder
     return {path.name.partition(end)[0]: path for path in sorted(folder.glob(f"*{end}*"))}
 
 
@@ -43,6 +45,24 @@ def differences(before: dict[tuple, float], after: dict[tuple, float], relative:
     shared = before.keys() & after.keys()
     differing = [row for row in shared if abs(before[row] - after[row]) > relative * abs(before[row])]
     return lines + [f"{before[row]:.9g} -> {after[row]:.9g}: {row}" for row in differing]
+
+
+def outputs_of(folder: Path) -> set[str]:
+    """The names of figures, tables and videos in a folder of outputs."""
+    places = [folder / "figures", folder / "reports" / "tables"]
+    return {path.relative_to(folder).as_posix() for place in places for path in place.rglob("*") if path.is_file()}
+
+
+def lacking_outputs(before: Path, after: Path) -> list[str]:
+    """One line for each output that only one of two runs has left; none of folders that are of records alone."""
+    if not all((folder / "reports" / "records").is_dir() for folder in (before, after)):
+        return []
+    old, new = outputs_of(before), outputs_of(after)
+    return [
+        f"only {when}: {name}"
+        for when, names in (("before", old - new), ("after", new - old))
+        for name in sorted(names)
+    ]
 
 
 def main() -> int:
@@ -66,7 +86,9 @@ def main() -> int:
         print(f"{item}: {len(old)} numbers, {len(lines)} differ")
         print("".join(f"  {line}\n" for line in lines[:SHOWN]), end="")
         differing = differing or bool(lines)
-    return int(differing)
+    lines = [] if chosen.items else lacking_outputs(chosen.before, chosen.after)
+    print("".join(f"{line}\n" for line in lines), end="")
+    return int(differing or bool(lines))
 
 
 if __name__ == "__main__":
