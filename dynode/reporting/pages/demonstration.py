@@ -23,7 +23,7 @@ METHODS = ("hold", "linear", "cubic", "dynode")
 STRIDE = 4
 PANEL = 256  # pixels a side of a picture of the video
 CAPTION = 32  # pixels of the line above it
-SMALL, QUALITY = 160, 50  # pixels a side of a picture of the animation, and its quality as WebP
+SMALL, QUALITY = 144, 50  # pixels a side of a picture of the animation, and its quality as WebP
 ANIMATED = {"hold": "observed, held", "dynode": "dynode", "linear": "linear", "truth": "truth"}  # and their captions
 
 
