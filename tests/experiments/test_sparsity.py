@@ -212,14 +212,17 @@ def test_the_figure_has_a_panel_for_each_kind_of_condition():
         *rows_of("scene"),
     ]
     figure = plots.sparsity(rows, ["linear", "dynode"])
-    assert len(figure.axes) == 6 and [len(axis.lines) for axis in figure.axes[:3]] == [2, 2, 2]
+    assert len(figure.axes) == 4 and [len(axis.lines) for axis in figure.axes[:2]] == [2, 2]
+    assert [axis.get_xlabel() for axis in figure.axes[2:]] == ["stride, regular times", "frames beyond the last one"]
+    more = plots.sparsity([*rows_of("bird"), *rows_of("bird", variant="4 frames beyond")], ["linear", "dynode", "gp"])
+    assert [text.get_text() for text in more.legends[0].get_texts()] == ["linear", "dynode"], "gp did not run"
     (_, ours) = figure.axes[0].lines
     assert list(ours.get_xdata()) == [4, 8] and list(ours.get_ydata()) == pytest.approx([0.5, 0.5])
 
 
 def test_no_curve_leaves_the_figure():
     figure = plots.sparsity([*rows_of("bird", 30), *rows_of("scene", 0.01)], ["linear", "dynode"])
-    drawn = [float(axis.lines[1].get_ydata()[0]) for axis in figure.axes[::3]]
+    drawn = [float(axis.lines[1].get_ydata()[0]) for axis in figure.axes]
     low, high = figure.axes[-1].get_ylim()
     assert drawn == pytest.approx([15, 0.005]) and low < min(drawn) and max(drawn) < high
 

@@ -18,17 +18,20 @@ TICKS = (0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20)
 
 
 def sparsity(rows: Sequence[Row], methods: Sequence[str], banded: str = "dynode", baseline: str = "linear") -> Figure:
-    """Image errors over those of linear interpolation: a line of panels for each category, a line for each method.
+    """Image errors over those of linear interpolation: a line of panels for each category, a curve for each method that ran.
 
-    rows: `mse` of all clips under all conditions.  banded: the method whose 95 % interval over clips is shaded.
+    rows: `mse` of all clips under all conditions; kinds of conditions without any get no panels.  banded: the method whose
+    95 % interval over clips is shaded.
     """
     with house_style():
         rows = select(rows, metric="mse")
-        names = list(dict.fromkeys(row.category for row in rows))
-        size = (FULL_WIDTH, 0.6 + 1.25 * len(names))
-        figure, axes = subplots(len(names), len(KINDS), figsize=size, sharey=True, squeeze=False)
+        names, ran = list(dict.fromkeys(row.category for row in rows)), {row.method for row in rows}
+        methods = [method for method in methods if method in ran]
+        kinds = {kind: label for kind, label in KINDS.items() if any(kind_of(row) == kind for row in rows)}
+        size = (FULL_WIDTH * (0.5 if len(kinds) == 1 else 1), 0.6 + 1.25 * len(names))
+        figure, axes = subplots(len(names), len(kinds), figsize=size, sharey=True, squeeze=False)
         for line, name in zip(axes, names, strict=True):
-            for axis, (kind, label) in zip(line, KINDS.items(), strict=True):
+            for axis, (kind, label) in zip(line, kinds.items(), strict=True):
                 own = select(rows, category=name)
                 panel(axis, [row for row in own if kind_of(row) == kind], methods, banded, baseline)
                 axis.set(xlabel=label if name == names[-1] else "", title="" if axis is not line[0] else name)
