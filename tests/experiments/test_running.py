@@ -122,5 +122,5 @@ def test_a_clip_of_the_user_is_found_in_the_folder_where_the_command_was_typed(t
 def test_a_long_run_is_of_the_items_that_have_one(capsys):
     assert cli.main(["run", "table1", "--profile", "recorded"]) == 2
     said = capsys.readouterr().err
-    have = "rivals, sparsity, tuning, compare_editing, systems"
+    have = "rivals, sparsity, presets, tuning, compare_editing, systems"
     assert said == f"dynode: table1 has no profile recorded, only {have}: leave --profile out.\n"
