@@ -67,7 +67,7 @@ def test_a_video_is_edited_and_what_that_took_is_recorded_and_kept(film, tmp_pat
     shown = capsys.readouterr().out
     assert f"{method}: {FRAMES} frames, at most" in shown and "on a CPU, less on a GPU" in shown
     inverted = 3 if more else FRAMES
-    assert f"Before, {inverted} of them are inverted." in shown
+    assert f"Before, {inverted} of them are inverted." in shown and "the same command goes on from there" in shown
     assert numbers["frames_inverted"] == inverted and numbers["encoder_passes"] == inverted
     pairs = 0 if method == "stit" else 2 * (inverted - 1)
     assert numbers["tuning_steps"] == inverted + pairs + 2 * FRAMES and numbers["optimiser_steps"] == 10 * inverted
