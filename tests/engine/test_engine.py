@@ -36,13 +36,6 @@ def test_every_item_is_made_once_and_again_only_where_something_is_missing_or_ha
     assert "Nothing was missing or stale." in checkout.reproduce() and checkout.begun() == []
     (checkout.folder / "figures" / "gamma_two words.smoke.pdf").unlink()
     assert "Run: gamma." in checkout.reproduce() and checkout.begun() == ["gamma"]
-    (checkout.folder / "figures" / "beta_one.smoke.png").unlink()
-    checkout.reproduce()
-    assert checkout.begun() == ["beta"], "omega reads its record, which is there"
-    (checkout.folder / "figures" / "beta_one.smoke.png").unlink()
-    (checkout.folder / "reports" / "tables" / "omega.smoke.md").unlink()
-    checkout.reproduce()
-    assert checkout.begun() == ["beta", "omega"]
     checkout.entries["beta"]["parameters"]["smoke"] = {"seeds": [0, 1, 5]}
     checkout.write_map()
     checkout.reproduce()

@@ -1,5 +1,6 @@
 """`dynode reproduce`: what of some items is missing or stale, made by Snakemake here or on a Slurm cluster."""
 
+import contextlib
 import os
 import subprocess
 from dataclasses import dataclass
@@ -7,7 +8,8 @@ from pathlib import Path
 
 from dynode import runtime
 from dynode.errors import NotebookError, UserError
-from dynode.experiments import children, items
+from dynode.evaluation import records
+from dynode.experiments import children, items, origin
 from dynode.experiments.engine import machine, targets
 from dynode.experiments.engine.progress import REPORT, Progress, job_of
 from dynode.experiments.engine.workflow import Workflow, dynode
@@ -99,9 +101,19 @@ def arguments(request: Request, plan: targets.Plan) -> list[str]:
     if not request.cluster:
         typed += ["--cores", str(plan.threads * request.at_a_time(len(plan.names)))]
         typed += ["--resources", f"gpu={plan.gpus}"] if plan.gpus else []
-    if forced := [f"item_{name}" for name in plan.names if request.anew or plan.is_stale(name)]:
+    if forced := [f"item_{name}" for name in plan.names if request.anew or is_stale(name, plan.profile)]:
         typed += ["--forcerun", *forced]
     return typed
+
+
+def is_stale(name: str, profile: str) -> bool:
+    """Whether a record says that it is of something else than its item is now, whoever made it."""
+    path = paths.root() / "reports" / "records" / f"{name}.{profile}.json"
+    if not path.is_file():
+        return False
+    with contextlib.suppress(UserError):
+        return bool(origin.staleness(items.item(name), profile, records.read(path)[1]))
+    return True
 
 
 def report(workflow: Workflow, progress: Progress) -> None:

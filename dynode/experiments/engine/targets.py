@@ -1,6 +1,5 @@
 """What the Snakefile needs to know of the items: files, parameters, resources.  Loads nothing heavy."""
 
-import contextlib
 import json
 import math
 import os
@@ -10,7 +9,6 @@ from itertools import product
 from typing import Any
 
 from dynode.errors import UserError
-from dynode.evaluation import records
 from dynode.experiments import items, origin
 from dynode.experiments.items import Item
 from dynode.experiments.parameters import declarations, usual
@@ -113,22 +111,8 @@ class Plan:
         return [*left, self.verdicts, *([self.page] if self.report else [])]
 
     def records_of(self, name: str) -> list[str]:
-        """The records that an item waits for: those it reads of items in this plan, where they are missing or stale.
-
-        A record that is there and current is read as it is: an item whose figure was deleted is made anew without its readers.
-        """
-        after = [each for each in items.item(name).after if each in self.names]
-        return [self.record(each) for each in after if not self.has_record(each) or self.is_stale(each)]
-
-    def has_record(self, name: str) -> bool:
-        return (paths.root() / self.record(name)).is_file()
-
-    def is_stale(self, name: str) -> bool:
-        """Whether a record says that it is of something else than its item is now, whoever made it."""
-        with contextlib.suppress(UserError):
-            known = records.read(paths.root() / self.record(name))[1]
-            return bool(origin.staleness(items.item(name), self.profile, known))
-        return self.has_record(name)
+        """The records that an item reads, of items in this plan."""
+        return [self.record(each) for each in items.item(name).after if each in self.names]
 
     def parts(self, name: str) -> list[str]:
         """The marks of an item's parts that are done."""
@@ -151,11 +135,10 @@ class Plan:
         return f"reports/engine/logs/{name.replace('/', '.')}.{self.profile}.log"
 
     def depends_on(self, name: str) -> str:
-        """Everything but files that a record depends on, through those it reads, too: when it differs, the item is stale."""
+        """Everything but files that a record depends on: when it differs, the item is stale."""
         item = items.item(name)
         values = origin.counting(usual(item, self.profile, declarations(item.notebook)))
-        own = {"parameters": values} | origin.depended(item.notebook, values)
-        return json.dumps(own | {"reads": {each: self.depends_on(each) for each in item.after}}, sort_keys=True)
+        return json.dumps({"parameters": values} | origin.depended(item.notebook, values), sort_keys=True)
 
     def minutes(self, name: str) -> float:
         """Of an item; of its part the share."""
